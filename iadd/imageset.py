@@ -1,0 +1,117 @@
+"""A labelled, split set of chest X-rays, as everything behind the intake sees it.
+
+Shapes: N images, C channels (1: grey), H and W pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+
+SPLITS = ("train", "validation", "test")
+"""The names of the splits; `ImageSet.split` holds the index into this tuple."""
+
+# One metadata key: safetensors writes several in an order that changes from run to run.
+_METADATA_KEY = "image_set"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of one size with their class and their split.
+
+    Attributes:
+        images: uint8 (N, C, H, W), grey values as stored in the files.
+        labels: int64 (N,), index into `classes`.
+        classes: the class names, in the order of the labels.
+        split: int8 (N,), index into `SPLITS`.
+
+    Raises:
+        ValueError: when shapes, types or indices do not fit together.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    split: Tensor
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise ValueError("images must be uint8 of shape (N, C, H, W)")
+        if self.labels.dtype != torch.int64 or self.labels.shape != (count,):
+            raise ValueError(f"labels must be int64 of shape ({count},)")
+        if self.split.dtype != torch.int8 or self.split.shape != (count,):
+            raise ValueError(f"split must be int8 of shape ({count},)")
+        for name, values, end in (
+            ("labels", self.labels, len(self.classes)),
+            ("split", self.split, len(SPLITS)),
+        ):
+            if count and not (int(values.min()) >= 0 and int(values.max()) < end):
+                raise ValueError(f"{name} must lie in 0..{end - 1}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, name: str) -> ImageSet:
+        """The images of one split, with all classes kept.
+
+        Raises:
+            ValueError: when `name` is not one of `SPLITS`.
+        """
+        chosen = self.split == SPLITS.index(name)
+        return ImageSet(self.images[chosen], self.labels[chosen], self.classes, self.split[chosen])
+
+    def count_by_class(self) -> dict[str, int]:
+        """How many images each class has, in class order."""
+        counts = torch.bincount(self.labels, minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, counts, strict=True))
+
+    def to_bytes(self) -> bytes:
+        """The set as one safetensors file; equal sets give equal bytes."""
+        tensors = {
+            "images": self.images.contiguous(),
+            "labels": self.labels.contiguous(),
+            "split": self.split.contiguous(),
+        }
+        description = json.dumps({"classes": self.classes, "splits": SPLITS})
+        return tensors_to_bytes(tensors, metadata={_METADATA_KEY: description})
+
+    @staticmethod
+    def from_bytes(data: bytes) -> ImageSet:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            ValueError: when the bytes are no image set.
+        """
+        try:
+            tensors = tensors_from_bytes(data)
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            description = json.loads(header["__metadata__"][_METADATA_KEY])
+            return ImageSet(
+                images=tensors["images"],
+                labels=tensors["labels"],
+                classes=tuple(description["classes"]),
+                split=tensors["split"],
+            )
+        except (SafetensorError, KeyError, TypeError) as error:
+            raise ValueError("these bytes are not a saved image set") from error
+
+    def save(self, path: Path) -> None:
+        """Write the set to `path` (safetensors)."""
+        path.write_bytes(self.to_bytes())
+
+    @staticmethod
+    def load(path: Path) -> ImageSet:
+        """Read a set that `save` wrote.
+
+        Raises:
+            ValueError: when the file is no image set.
+        """
+        return ImageSet.from_bytes(path.read_bytes())
