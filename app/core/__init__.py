@@ -1,0 +1,1 @@
+"""What every noun stands on: settings, database, storage, queue, security, errors."""

@@ -1,0 +1,9 @@
+"""Opaque resource ids: a prefix that says what it is, and 96 random bits."""
+
+from __future__ import annotations
+
+import secrets
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"

@@ -1,0 +1,110 @@
+"""Claiming, renewing and writing under a lease.
+
+A worker that claims a row gets its fence. Each of its writes names that fence, so a worker that
+was paused, lost its lease and woke up again changes nothing: its write hits no row and raises
+`LeaseLost`. Clocks decide only how soon a row may be taken over, never who may write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CursorResult, and_, case, or_, update
+from sqlalchemy.orm import Session
+
+from app.core.clock import utc_now
+
+
+class LeaseLost(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
+    """Another worker owns the row now, or it is gone. Stop; write nothing more."""
+
+
+def claim(
+    session: Session,
+    model: type[Any],
+    row_id: str,
+    *,
+    statuses: Collection[StrEnum],
+    owner: str,
+    seconds: float,
+) -> int | None:
+    """Take the row if it is in one of `statuses` and nobody holds it; the new fence, or None."""
+    now = utc_now()
+    statement = (
+        update(model)
+        .where(
+            model.id == row_id,
+            model.status.in_(list(statuses)),
+            or_(model.lease_expires_at.is_(None), model.lease_expires_at < now),
+        )
+        .values(
+            lease_owner=owner,
+            lease_expires_at=now + timedelta(seconds=seconds),
+            fence=model.fence + 1,
+            # A lease that expired with an owner: its worker died over the row.
+            takeovers=case((model.lease_owner.is_not(None), model.takeovers + 1), else_=0),
+        )
+        .returning(model.fence)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).scalar_one_or_none()
+
+
+def renew(session: Session, model: type[Any], row_id: str, *, fence: int, seconds: float) -> None:
+    """The heartbeat. Raises LeaseLost."""
+    write(
+        session, model, row_id, fence=fence, lease_expires_at=utc_now() + timedelta(seconds=seconds)
+    )
+
+
+def release(session: Session, model: type[Any], row_id: str, *, fence: int, **values: Any) -> None:
+    """Give the row back, with a last change of it. Raises LeaseLost."""
+    write(session, model, row_id, fence=fence, lease_owner=None, lease_expires_at=None, **values)
+
+
+def write(session: Session, model: type[Any], row_id: str, *, fence: int, **values: Any) -> None:
+    """Change the row under the lease. Raises LeaseLost when the fence has moved on."""
+    statement = (
+        update(model)
+        .where(model.id == row_id, model.fence == fence)
+        .values(**values)
+        .execution_options(synchronize_session="fetch")
+    )
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        raise LeaseLost(f"{model.__tablename__} {row_id}: fence {fence} is no longer valid")
+
+
+def free(
+    session: Session,
+    model: type[Any],
+    row_id: str,
+    *,
+    statuses: Collection[StrEnum],
+    untouched_since: datetime,
+) -> bool:
+    """Open an abandoned row to everybody again; False when somebody was faster.
+
+    Only one of several sweepers succeeds, because the UPDATE itself touches the row. The owner
+    stays in it: the next claim counts a takeover.
+    """
+    now = utc_now()
+    statement = (
+        update(model)
+        .where(
+            model.id == row_id,
+            model.status.in_(list(statuses)),
+            or_(
+                model.lease_expires_at < now,
+                and_(model.lease_expires_at.is_(None), model.updated_at < untouched_since),
+            ),
+        )
+        .values(lease_expires_at=None, updated_at=now)
+        .returning(model.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).scalar_one_or_none() is not None

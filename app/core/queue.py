@@ -1,0 +1,125 @@
+"""Task names, queues, and messages that leave only after the commit.
+
+A message carries ids and nothing else. It is sent when the transaction that asked for it is
+committed, so no worker ever looks for a row that is not there. If the broker cannot be reached
+at that moment the row still says what is to be done, and the sweeper sends the message again.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import Protocol
+
+from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
+from sqlalchemy import event
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.core.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Queue(StrEnum):
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+class Task(StrEnum):
+    CHECK_DATASET = "check_dataset"
+    START_DISTILLATION = "start_distillation"
+    RECORD_TRAJECTORY = "record_trajectory"
+    DISTILL = "distill"
+    EVALUATE = "evaluate"
+    AUDIT = "audit"
+    PACKAGE = "package"
+
+    @property
+    def queue(self) -> Queue:
+        return Queue.GPU if self in _ON_GPU else Queue.CPU
+
+
+_ON_GPU = frozenset({Task.RECORD_TRAJECTORY, Task.DISTILL, Task.EVALUATE})
+
+
+class MessageQueue(Protocol):
+    def send(self, task: Task, *ids: str) -> None:
+        """Hand one message to the broker, or raise."""
+
+    def waiting(self, queue: Queue) -> int:
+        """Messages that no worker has taken yet."""
+
+
+def celery_app(settings: Settings) -> Celery:
+    """The Celery application that both sides share: the portal sends, workers add tasks."""
+    celery = Celery("exchange", broker=settings.broker_url, set_as_current=False)
+    celery.conf.update(
+        task_default_queue=Queue.CPU.value,
+        task_routes={task.value: {"queue": task.queue.value} for task in Task},
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": settings.visibility_timeout_seconds,
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
+        },
+        enable_utc=True,
+        timezone="UTC",
+    )
+    return celery
+
+
+class CeleryQueue:
+    """Sends through Celery; never retries, because the sweeper does."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+
+    def send(self, task: Task, *ids: str) -> None:
+        self._celery.send_task(task.value, args=ids, queue=task.queue.value, retry=False)
+
+    def waiting(self, queue: Queue) -> int:
+        with self._celery.connection_for_read() as connection:
+            try:
+                declared = connection.default_channel.queue_declare(queue.value, passive=True)
+            except ChannelError:
+                # A Redis list exists only while it holds something.
+                return 0
+            return int(declared.message_count)
+
+    def close(self) -> None:
+        self._celery.close()
+
+
+def enqueue_after_commit(session: Session, task: Task, *ids: str) -> None:
+    """Send `task` for `ids` when this session's transaction is committed; never before."""
+    session.info.setdefault("messages", []).append((task, ids))
+
+
+def send_after_commit(sessions: sessionmaker[Session]) -> None:
+    event.listen(sessions, "after_commit", _send)
+    event.listen(sessions, "after_rollback", _forget)
+
+
+def _send(session: Session) -> None:
+    messages = session.info.pop("messages", [])
+    queue: MessageQueue | None = session.info.get("queue")
+    for task, ids in messages:
+        if queue is None:
+            logger.warning("no queue here: %s %s waits for the sweeper", task, ids)
+            continue
+        try:
+            queue.send(task, *ids)
+        except (OperationalError, OSError) as error:
+            logger.warning("broker unreachable, %s %s waits for the sweeper: %s", task, ids, error)
+
+
+def _forget(session: Session) -> None:
+    session.info.pop("messages", None)

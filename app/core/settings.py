@@ -1,0 +1,106 @@
+"""Settings: the environment with the prefix EXCHANGE_, or a `.env` file.
+
+The defaults are those of one machine: SQLite and a folder, both below `data_dir`. A cluster
+sets `EXCHANGE_DATABASE_URL`, `EXCHANGE_BROKER_URL` and `EXCHANGE_STORAGE_URL`; nothing else
+differs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="EXCHANGE_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Field(
+        default=Path("exchange-data"),
+        description="Folder of the embedded service: database, objects, broker, logs.",
+    )
+    database_url: str = Field(
+        default="",
+        description="SQLAlchemy URL. Empty: SQLite in the data folder.",
+    )
+    broker_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="Redis or Valkey; `redis+socket:///path` for a unix socket.",
+    )
+    storage_url: str = Field(
+        default="",
+        description="Where objects live: `file:///folder`, `s3://bucket/prefix`. "
+        "Empty: a folder in the data folder. S3 credentials: AWS_* variables.",
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address the portal listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    max_archive_bytes: int = Field(
+        default=50 * GIBIBYTE, gt=0, description="Largest archive that an upload may bring."
+    )
+    max_json_bytes: int = Field(
+        default=MEBIBYTE, gt=0, description="Largest JSON body of any other request."
+    )
+    idempotency_hours: float = Field(
+        default=24, gt=0, description="How long an Idempotency-Key is remembered."
+    )
+
+    lease_seconds: float = Field(
+        default=20, gt=0, description="A running row belongs to its worker for this long."
+    )
+    heartbeat_seconds: float = Field(
+        default=5, gt=0, description="How often a worker renews its lease."
+    )
+    sweep_seconds: float = Field(
+        default=10, gt=0, description="How often a portal looks for rows that nobody works on."
+    )
+    stale_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="A waiting row untouched for so long is suspected to have lost its message.",
+    )
+    visibility_timeout_seconds: int = Field(
+        default=7 * 24 * 3600,
+        gt=0,
+        description="After this the broker hands an unacknowledged message out again. Above any "
+        "task's duration, since leases and the sweeper take care of killed workers.",
+    )
+    event_poll_seconds: float = Field(
+        default=0.5, gt=0, description="How often an event stream looks for new events."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_urls(cls, values: dict[str, object]) -> dict[str, object]:
+        data_dir = Path(str(values.get("data_dir") or cls.model_fields["data_dir"].default))
+        data_dir = data_dir.expanduser().absolute()
+        return {
+            **values,
+            "data_dir": data_dir,
+            "database_url": values.get("database_url") or f"sqlite:///{data_dir / 'exchange.db'}",
+            "storage_url": values.get("storage_url") or (data_dir / "objects").as_uri(),
+        }
+
+    @model_validator(mode="after")
+    def _heartbeat_fits_the_lease(self) -> Settings:
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError(
+                "EXCHANGE_HEARTBEAT_SECONDS must be at most half of EXCHANGE_LEASE_SECONDS, "
+                "or one late heartbeat loses the lease"
+            )
+        return self
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read from the environment once."""
+    return Settings()

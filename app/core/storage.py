@@ -1,0 +1,122 @@
+"""Objects by key, in a local folder or in S3, through obstore.
+
+A key is made by this program alone; no name that a user chose becomes part of one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import obstore
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+PART_BYTES = 8 * 1024 * 1024
+PARTS_IN_FLIGHT = 2
+
+Content: TypeAlias = bytes | Path | Iterable[bytes]
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    key: str
+    size: int
+    etag: str
+
+
+class Storage:
+    """One object appears under its key whole or not at all."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._folder: Path | None = None
+        self._store: ObjectStore
+        if parts.scheme == "file":
+            self._folder = Path(url2pathname(parts.path))
+            self._store = LocalStore(self._folder, mkdir=True)
+        elif parts.scheme == "memory":
+            self._store = MemoryStore()
+        else:
+            self._store = from_url(url)
+
+    def put(self, key: str, content: Content) -> None:
+        obstore.put(
+            self._store,
+            key,
+            content,
+            use_multipart=None if isinstance(content, bytes) else True,
+            chunk_size=PART_BYTES,
+            max_concurrency=PARTS_IN_FLIGHT,
+        )
+
+    async def put_stream(self, key: str, content: AsyncIterable[bytes]) -> None:
+        """Store what arrives. If `content` raises, nothing appears under the key."""
+        await obstore.put_async(
+            self._store,
+            key,
+            content,
+            use_multipart=True,
+            chunk_size=PART_BYTES,
+            max_concurrency=PARTS_IN_FLIGHT,
+        )
+
+    def get(self, key: str) -> bytes:
+        """The whole object in memory. Raises FileNotFoundError."""
+        return bytes(obstore.get(self._store, key).bytes())
+
+    def find(self, key: str) -> bytes | None:
+        try:
+            return self.get(key)
+        except FileNotFoundError:
+            return None
+
+    def download(self, key: str, target: Path) -> None:
+        """Copy an object into a file, a part at a time. Raises FileNotFoundError."""
+        stream = obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES)
+        with target.open("wb") as file:
+            for chunk in stream:
+                file.write(chunk)
+
+    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Bytes start (inclusive) to end (exclusive), a part at a time."""
+        for position in range(start, end, PART_BYTES):
+            stop = min(position + PART_BYTES, end)
+            yield bytes(await obstore.get_range_async(self._store, key, start=position, end=stop))
+
+    def info(self, key: str) -> ObjectInfo:
+        """Raises FileNotFoundError."""
+        meta = obstore.head(self._store, key)
+        return ObjectInfo(key=key, size=meta["size"], etag=(meta["e_tag"] or "").strip('"'))
+
+    def exists(self, key: str) -> bool:
+        try:
+            self.info(key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Objects below a folder-like prefix (whole path segments)."""
+        for batch in obstore.list(self._store, prefix=prefix.rstrip("/")):
+            for meta in batch:
+                etag = (meta["e_tag"] or "").strip('"')
+                yield ObjectInfo(key=meta["path"], size=meta["size"], etag=etag)
+
+    def delete(self, *keys: str) -> None:
+        """Delete objects; one that is not there is as good as deleted."""
+        for key in keys:
+            try:
+                obstore.delete(self._store, key)
+            except FileNotFoundError:
+                continue
+
+    def delete_folder(self, prefix: str) -> None:
+        """Delete everything below a prefix, also what a killed upload left in a local folder."""
+        self.delete(*[info.key for info in self.list(prefix)])
+        if self._folder is not None:
+            shutil.rmtree(self._folder / prefix, ignore_errors=True)

@@ -1,0 +1,202 @@
+"""Every query about datasets. The portal asks as somebody; a task knows an id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.core import leases
+from app.core.clock import utc_now
+from app.core.errors import NotFound
+from app.core.pagination import Page, paginate
+from app.core.security import Caller
+from app.core.types import JsonObject
+from app.models.dataset import Dataset, DatasetStatus
+
+ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
+
+
+class DatasetNotFound(NotFound):
+    code = "dataset-not-found"
+    title = "No such dataset"
+
+
+class ReadableDatasets:
+    """The datasets that one caller may know of."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._query = select(Dataset).where(
+            Dataset.organisation_id == caller.organisation_id, Dataset.deleted_at.is_(None)
+        )
+
+    def get(self, dataset_id: str, *, lock: bool = False) -> Dataset:
+        """Raises DatasetNotFound. `lock` holds the row until the transaction ends."""
+        query = self._query.where(Dataset.id == dataset_id)
+        dataset = self._session.scalar(query.with_for_update() if lock else query)
+        if dataset is None:
+            raise DatasetNotFound(
+                "Your organisation has no dataset with this id. It may have been deleted; "
+                "GET /api/v1/datasets lists those that exist."
+            )
+        return dataset
+
+    def page(self, *, cursor: str | None, limit: int) -> Page[Dataset]:
+        return paginate(self._session, self._query, Dataset, cursor=cursor, limit=limit)
+
+
+class DatasetRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable_by(self, caller: Caller) -> ReadableDatasets:
+        return ReadableDatasets(self._session, caller)
+
+    def load(self, dataset_id: str) -> Dataset | None:
+        """By id alone, for tasks: whoever enqueued it had the right to."""
+        return self._session.get(Dataset, dataset_id, populate_existing=True)
+
+    def add(self, dataset: Dataset) -> Dataset:
+        self._session.add(dataset)
+        self._session.flush()
+        return dataset
+
+    def accept_archive(self, dataset_id: str, *, key: str, size: int, sha256: str) -> bool:
+        """The archive is there: `awaiting_upload | rejected → checking`; False if not so."""
+        statement = (
+            update(Dataset)
+            .where(
+                Dataset.id == dataset_id,
+                Dataset.status.in_(ACCEPTS_UPLOAD),
+                Dataset.deleted_at.is_(None),
+            )
+            .values(
+                status=DatasetStatus.CHECKING,
+                archive_key=key,
+                size=size,
+                sha256=sha256,
+                images_key=None,
+                quality_key=None,
+                classes=None,
+                problem=None,
+                lease_owner=None,
+                lease_expires_at=None,
+                fence=Dataset.fence + 1,
+            )
+            .returning(Dataset.id)
+            .execution_options(synchronize_session=False)
+        )
+        return self._session.execute(statement).scalar_one_or_none() is not None
+
+    def claim(self, dataset_id: str, *, owner: str, seconds: float) -> int | None:
+        """Take a dataset that is `checking`; its fence, or None when there is nothing to do."""
+        return leases.claim(
+            self._session,
+            Dataset,
+            dataset_id,
+            statuses=(DatasetStatus.CHECKING,),
+            owner=owner,
+            seconds=seconds,
+        )
+
+    def renew(self, dataset_id: str, *, fence: int, seconds: float) -> None:
+        """Raises LeaseLost."""
+        leases.renew(self._session, Dataset, dataset_id, fence=fence, seconds=seconds)
+
+    def write(self, dataset_id: str, *, fence: int, **values: Any) -> None:
+        """Raises LeaseLost."""
+        leases.write(self._session, Dataset, dataset_id, fence=fence, **values)
+
+    def mark_ready(
+        self,
+        dataset_id: str,
+        *,
+        fence: int,
+        images_key: str,
+        quality_key: str,
+        classes: JsonObject,
+    ) -> None:
+        """`checking → ready`. Raises LeaseLost."""
+        leases.release(
+            self._session,
+            Dataset,
+            dataset_id,
+            fence=fence,
+            status=DatasetStatus.READY,
+            images_key=images_key,
+            quality_key=quality_key,
+            classes=classes,
+            problem=None,
+        )
+
+    def mark_rejected(
+        self, dataset_id: str, *, fence: int, problem: JsonObject, quality_key: str | None = None
+    ) -> None:
+        """`checking → rejected`. The archive stays until another one replaces it.
+
+        Raises LeaseLost.
+        """
+        leases.release(
+            self._session,
+            Dataset,
+            dataset_id,
+            fence=fence,
+            status=DatasetStatus.REJECTED,
+            quality_key=quality_key,
+            problem=problem,
+        )
+
+    def abandoned(self, *, now: datetime) -> Sequence[str]:
+        """Checked by a worker whose lease ran out."""
+        return self._session.scalars(
+            select(Dataset.id).where(
+                Dataset.status == DatasetStatus.CHECKING, Dataset.lease_expires_at < now
+            )
+        ).all()
+
+    def waiting(self, *, untouched_since: datetime) -> Sequence[str]:
+        """To be checked, and nobody has begun for a while."""
+        return self._session.scalars(
+            select(Dataset.id).where(
+                Dataset.status == DatasetStatus.CHECKING,
+                Dataset.lease_expires_at.is_(None),
+                Dataset.updated_at < untouched_since,
+            )
+        ).all()
+
+    def touch_waiting(self, dataset_id: str, *, seen_before: datetime) -> bool:
+        """Free the row for another worker; False when somebody else did so already."""
+        return leases.free(
+            self._session,
+            Dataset,
+            dataset_id,
+            statuses=(DatasetStatus.CHECKING,),
+            untouched_since=seen_before,
+        )
+
+    def to_purge(self) -> Sequence[str]:
+        return self._session.scalars(
+            select(Dataset.id).where(Dataset.deleted_at.is_not(None), Dataset.purged_at.is_(None))
+        ).all()
+
+    def mark_deleted(self, dataset: Dataset) -> None:
+        dataset.deleted_at = utc_now()
+        dataset.fence += 1
+        self._session.flush()
+
+    def mark_purged(self, dataset_id: str) -> None:
+        self._session.execute(
+            update(Dataset)
+            .where(Dataset.id == dataset_id)
+            .values(
+                purged_at=utc_now(),
+                archive_key=None,
+                images_key=None,
+                quality_key=None,
+                problem=None,
+            )
+        )

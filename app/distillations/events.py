@@ -1,0 +1,40 @@
+"""The events of a distillation, in the database beside the change that they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.core.types import JsonObject
+from app.models.distillation import Distillation
+from app.models.event import Event, EventKind
+
+
+class EventRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def append(self, distillation_id: str, kind: EventKind, data: JsonObject) -> None:
+        """Add an event. Locks the distillation's row until the commit.
+
+        Without the lock two writers could commit their ids in the other order, and a reader
+        that has seen the larger one would never ask for the smaller.
+        """
+        self._session.execute(
+            select(Distillation.id).where(Distillation.id == distillation_id).with_for_update()
+        )
+        self._session.add(Event(distillation_id=distillation_id, kind=kind, data=data))
+        self._session.flush()
+
+    def after(self, distillation_id: str, event_id: int, *, limit: int = 500) -> Sequence[Event]:
+        return self._session.scalars(
+            select(Event)
+            .where(Event.distillation_id == distillation_id, Event.id > event_id)
+            .order_by(Event.id)
+            .limit(limit)
+        ).all()
+
+    def delete_all(self, distillation_id: str) -> None:
+        self._session.execute(delete(Event).where(Event.distillation_id == distillation_id))

@@ -1,0 +1,239 @@
+"""Every query about distillations. The portal asks as somebody; a task knows an id.
+
+A change of status and the event that tells it are one write: whoever follows the events sees
+every step that the row made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from app.core import leases
+from app.core.clock import utc_now
+from app.core.errors import NotFound
+from app.core.pagination import Page, paginate
+from app.core.security import Caller
+from app.core.types import JsonObject
+from app.distillations.events import EventRepository
+from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+from app.models.event import EventKind
+
+
+class DistillationNotFound(NotFound):
+    code = "distillation-not-found"
+    title = "No such distillation"
+
+
+class ReadableDistillations:
+    """The distillations that one caller may know of."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._query = select(Distillation).where(
+            Distillation.organisation_id == caller.organisation_id,
+            Distillation.deleted_at.is_(None),
+        )
+
+    def get(self, distillation_id: str, *, lock: bool = False) -> Distillation:
+        """Raises DistillationNotFound. `lock` holds the row until the transaction ends."""
+        query = self._query.where(Distillation.id == distillation_id)
+        distillation = self._session.scalar(query.with_for_update() if lock else query)
+        if distillation is None:
+            raise DistillationNotFound(
+                "Your organisation has no distillation with this id. It may have been deleted; "
+                "GET /api/v1/distillations lists those that exist."
+            )
+        return distillation
+
+    def page(self, *, dataset_id: str | None, cursor: str | None, limit: int) -> Page[Distillation]:
+        query = self._query
+        if dataset_id is not None:
+            query = query.where(Distillation.dataset_id == dataset_id)
+        return paginate(self._session, query, Distillation, cursor=cursor, limit=limit)
+
+
+class DistillationRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.events = EventRepository(session)
+
+    def readable_by(self, caller: Caller) -> ReadableDistillations:
+        return ReadableDistillations(self._session, caller)
+
+    def load(self, distillation_id: str) -> Distillation | None:
+        """By id alone, for tasks: whoever enqueued it had the right to."""
+        return self._session.get(Distillation, distillation_id, populate_existing=True)
+
+    def add(self, distillation: Distillation) -> Distillation:
+        self._session.add(distillation)
+        self._session.flush()
+        self._tell_status(distillation.id, distillation.status)
+        return distillation
+
+    def of_dataset(
+        self, dataset_id: str, statuses: Collection[DistillationStatus] = tuple(DistillationStatus)
+    ) -> Sequence[Distillation]:
+        return self._session.scalars(
+            select(Distillation)
+            .where(Distillation.dataset_id == dataset_id, Distillation.status.in_(statuses))
+            .order_by(Distillation.created_at)
+        ).all()
+
+    def taught_by(self, trajectory_set_id: str) -> Sequence[Distillation]:
+        """The distillations that wait for these teachers: `teaching`, no cancel asked for."""
+        return self._session.scalars(
+            select(Distillation)
+            .where(
+                Distillation.trajectory_set_id == trajectory_set_id,
+                Distillation.status == DistillationStatus.TEACHING,
+                Distillation.cancel_requested_at.is_(None),
+            )
+            .order_by(Distillation.created_at)
+        ).all()
+
+    def claim(
+        self,
+        distillation_id: str,
+        *,
+        statuses: Collection[DistillationStatus],
+        owner: str,
+        seconds: float,
+    ) -> int | None:
+        """Take the row if it is in one of `statuses` and free; its fence, or None."""
+        return leases.claim(
+            self._session,
+            Distillation,
+            distillation_id,
+            statuses=statuses,
+            owner=owner,
+            seconds=seconds,
+        )
+
+    def renew(self, distillation_id: str, *, fence: int, seconds: float) -> None:
+        """Raises LeaseLost."""
+        leases.renew(self._session, Distillation, distillation_id, fence=fence, seconds=seconds)
+
+    def write(self, distillation_id: str, *, fence: int, **values: Any) -> None:
+        """Change the row under the lease, status apart. Raises LeaseLost."""
+        leases.write(self._session, Distillation, distillation_id, fence=fence, **values)
+
+    def hand_on(
+        self, distillation_id: str, *, fence: int, to: DistillationStatus, **values: Any
+    ) -> None:
+        """End of a phase: the next status, the lease given back, the event. Raises LeaseLost."""
+        leases.release(
+            self._session,
+            Distillation,
+            distillation_id,
+            fence=fence,
+            **_on_entering(to),
+            **values,
+        )
+        self._tell_status(distillation_id, to, values.get("problem"))
+
+    def move(
+        self,
+        distillation_id: str,
+        *,
+        expected: Collection[DistillationStatus],
+        to: DistillationStatus,
+        **values: Any,
+    ) -> bool:
+        """Change the status of a row that no worker holds; False when it is elsewhere or held.
+
+        The fence moves too, so that nobody who held the row before can still write.
+        """
+        statement = (
+            update(Distillation)
+            .where(
+                Distillation.id == distillation_id,
+                Distillation.status.in_(list(expected)),
+                Distillation.deleted_at.is_(None),
+                or_(
+                    Distillation.lease_expires_at.is_(None),
+                    Distillation.lease_expires_at < utc_now(),
+                ),
+            )
+            .values(
+                lease_owner=None,
+                lease_expires_at=None,
+                fence=Distillation.fence + 1,
+                **_on_entering(to),
+                **values,
+            )
+            .returning(Distillation.id)
+            .execution_options(synchronize_session="fetch")
+        )
+        moved = self._session.execute(statement).scalar_one_or_none() is not None
+        if moved:
+            self._tell_status(distillation_id, to, values.get("problem"))
+        return moved
+
+    def request_cancel(self, distillation_id: str) -> bool:
+        """Write the wish into the row; whoever works on it honours it at the next step."""
+        statement = (
+            update(Distillation)
+            .where(
+                Distillation.id == distillation_id,
+                Distillation.status.in_(ACTIVE),
+                Distillation.cancel_requested_at.is_(None),
+            )
+            .values(cancel_requested_at=utc_now())
+            .returning(Distillation.id)
+            .execution_options(synchronize_session="fetch")
+        )
+        return self._session.execute(statement).scalar_one_or_none() is not None
+
+    def cancel_requested(self, distillation_id: str) -> bool:
+        query = select(Distillation.cancel_requested_at).where(Distillation.id == distillation_id)
+        return self._session.scalar(query) is not None
+
+    def to_purge(self) -> Sequence[str]:
+        return self._session.scalars(
+            select(Distillation.id).where(
+                Distillation.deleted_at.is_not(None), Distillation.purged_at.is_(None)
+            )
+        ).all()
+
+    def mark_deleted(self, distillation: Distillation) -> None:
+        distillation.deleted_at = utc_now()
+        distillation.fence += 1
+        self._session.flush()
+
+    def mark_purged(self, distillation_id: str) -> None:
+        self._session.execute(
+            update(Distillation)
+            .where(Distillation.id == distillation_id)
+            .values(purged_at=utc_now(), **dict.fromkeys(PRIVATE_KEYS + RESULT_KEYS))
+        )
+
+    def forget_private_objects(self, distillation_id: str) -> None:
+        """The checkpoint and the per-image scores are gone; a result that was ready stays."""
+        self._session.execute(
+            update(Distillation)
+            .where(Distillation.id == distillation_id)
+            .values(trajectory_set_id=None, **dict.fromkeys(PRIVATE_KEYS))
+        )
+
+    def _tell_status(
+        self, distillation_id: str, status: DistillationStatus, problem: JsonObject | None = None
+    ) -> None:
+        data: JsonObject = {"status": status.value}
+        if problem is not None:
+            data["problem"] = problem
+        self.events.append(distillation_id, EventKind.STATUS, data)
+
+
+PRIVATE_KEYS = ("checkpoint_key", "distilled_key", "evaluation_key", "privacy_key")
+RESULT_KEYS = ("report_json_key", "report_html_key", "bundle_key")
+
+
+def _on_entering(status: DistillationStatus) -> JsonObject:
+    values: JsonObject = {"status": status}
+    if status.is_final:
+        values |= {"finished_at": utc_now(), "eta_seconds": None}
+    return values

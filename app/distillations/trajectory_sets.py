@@ -1,0 +1,175 @@
+"""Every query about trajectory sets and their teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.core import leases
+from app.core.types import JsonObject
+from app.models.distillation import Distillation, DistillationStatus
+from app.models.teacher import Teacher, TeacherStatus
+from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
+
+UNFINISHED = (TeacherStatus.PENDING, TeacherStatus.RUNNING)
+
+
+class TrajectorySetRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def load(self, trajectory_set_id: str) -> TrajectorySet | None:
+        return self._session.get(TrajectorySet, trajectory_set_id, populate_existing=True)
+
+    def find(self, dataset_id: str, teacher_key: str) -> TrajectorySet | None:
+        return self._session.scalar(
+            select(TrajectorySet).where(
+                TrajectorySet.dataset_id == dataset_id, TrajectorySet.teacher_key == teacher_key
+            )
+        )
+
+    def find_or_add(
+        self, dataset_id: str, teacher_key: str, *, config: JsonObject, teachers: int
+    ) -> TrajectorySet:
+        """The set of these teachers; made with all its teachers, `pending`, if it is new.
+
+        The row is locked, so whoever gets it second sees what the first did with it.
+        """
+        if self.find(dataset_id, teacher_key) is None:
+            try:
+                with self._session.begin_nested():
+                    made = TrajectorySet(
+                        dataset_id=dataset_id,
+                        teacher_key=teacher_key,
+                        config=config,
+                        teachers=teachers,
+                    )
+                    self._session.add(made)
+                    self._session.flush()
+                    self._session.add_all(
+                        Teacher(trajectory_set_id=made.id, index=index) for index in range(teachers)
+                    )
+            except IntegrityError:
+                # Another worker made it between the look and the insert: use that one.
+                pass
+        return self._session.scalars(
+            select(TrajectorySet)
+            .where(TrajectorySet.dataset_id == dataset_id, TrajectorySet.teacher_key == teacher_key)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).one()
+
+    def teachers(self, trajectory_set_id: str) -> Sequence[Teacher]:
+        return self._session.scalars(
+            select(Teacher)
+            .where(Teacher.trajectory_set_id == trajectory_set_id)
+            .order_by(Teacher.index)
+            .execution_options(populate_existing=True)
+        ).all()
+
+    def unfinished(self, trajectory_set_id: str) -> Sequence[Teacher]:
+        return [
+            teacher for teacher in self.teachers(trajectory_set_id) if teacher.status in UNFINISHED
+        ]
+
+    def is_wanted(self, trajectory_set_id: str) -> bool:
+        """Whether some distillation still waits for these teachers."""
+        waits = exists().where(
+            Distillation.trajectory_set_id == trajectory_set_id,
+            Distillation.status == DistillationStatus.TEACHING,
+            Distillation.cancel_requested_at.is_(None),
+        )
+        return bool(self._session.scalar(select(waits)))
+
+    def reset_failed(self, trajectory_set_id: str) -> Sequence[str]:
+        """Failed teachers wait again, and the set with them; the ids of those teachers."""
+        reset = self._session.scalars(
+            update(Teacher)
+            .where(
+                Teacher.trajectory_set_id == trajectory_set_id,
+                Teacher.status == TeacherStatus.FAILED,
+            )
+            .values(status=TeacherStatus.PENDING, problem=None, fence=Teacher.fence + 1)
+            .returning(Teacher.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        self._session.execute(
+            update(TrajectorySet)
+            .where(
+                TrajectorySet.id == trajectory_set_id,
+                TrajectorySet.status == TrajectorySetStatus.FAILED,
+            )
+            .values(status=TrajectorySetStatus.RECORDING)
+        )
+        return reset
+
+    def count_one_done(self, trajectory_set_id: str) -> bool:
+        """Count a teacher that is done; True for the last one, whose set is then `ready`."""
+        done, teachers = self._session.execute(
+            update(TrajectorySet)
+            .where(TrajectorySet.id == trajectory_set_id)
+            .values(done_count=TrajectorySet.done_count + 1)
+            .returning(TrajectorySet.done_count, TrajectorySet.teachers)
+            .execution_options(synchronize_session=False)
+        ).one()
+        if done < teachers:
+            return False
+        self._session.execute(
+            update(TrajectorySet)
+            .where(TrajectorySet.id == trajectory_set_id)
+            .values(status=TrajectorySetStatus.READY)
+        )
+        return True
+
+    def mark_failed(self, trajectory_set_id: str) -> None:
+        self._session.execute(
+            update(TrajectorySet)
+            .where(TrajectorySet.id == trajectory_set_id)
+            .values(status=TrajectorySetStatus.FAILED)
+        )
+
+    def of_dataset(self, dataset_id: str) -> Sequence[TrajectorySet]:
+        return self._session.scalars(
+            select(TrajectorySet).where(TrajectorySet.dataset_id == dataset_id)
+        ).all()
+
+
+class TeacherRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def load(self, teacher_id: str) -> Teacher | None:
+        return self._session.get(Teacher, teacher_id, populate_existing=True)
+
+    def claim(self, teacher_id: str, *, owner: str, seconds: float) -> int | None:
+        """`pending → running`, or take over from a worker whose lease ran out; the fence."""
+        fence = leases.claim(
+            self._session, Teacher, teacher_id, statuses=UNFINISHED, owner=owner, seconds=seconds
+        )
+        if fence is not None:
+            self.write(
+                teacher_id,
+                fence=fence,
+                status=TeacherStatus.RUNNING,
+                attempt=Teacher.attempt + 1,
+            )
+        return fence
+
+    def renew(self, teacher_id: str, *, fence: int, seconds: float) -> None:
+        """Raises LeaseLost."""
+        leases.renew(self._session, Teacher, teacher_id, fence=fence, seconds=seconds)
+
+    def write(self, teacher_id: str, *, fence: int, **values: Any) -> None:
+        """Raises LeaseLost."""
+        leases.write(self._session, Teacher, teacher_id, fence=fence, **values)
+
+    def finish(self, teacher_id: str, *, fence: int, status: TeacherStatus, **values: Any) -> None:
+        """`running → done | failed`, or back to `pending` when nobody wants it any more.
+
+        Raises LeaseLost.
+        """
+        leases.release(self._session, Teacher, teacher_id, fence=fence, status=status, **values)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.ids import new_id
+from app.core.types import JsonColumn, JsonObject, UtcDateTime, text_enum
+from app.models.base import Base, Timestamps
+from app.models.lease import Leased
+
+
+class DistillationStatus(StrEnum):
+    QUEUED = "queued"
+    TEACHING = "teaching"
+    DISTILLING = "distilling"
+    EVALUATING = "evaluating"
+    AUDITING = "auditing"
+    PACKAGING = "packaging"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset(
+    {DistillationStatus.READY, DistillationStatus.FAILED, DistillationStatus.CANCELLED}
+)
+ACTIVE = tuple(status for status in DistillationStatus if status not in FINAL)
+PHASES = tuple(status for status in ACTIVE if status != DistillationStatus.QUEUED)
+
+
+class Verdict(StrEnum):
+    REFUTED = "refuted"
+    NOT_REFUTED = "not_refuted"
+    PROVEN = "proven"
+
+
+class Distillation(Leased, Timestamps, Base):
+    __tablename__ = "distillation"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("dl"))
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), index=True)
+    trajectory_set_id: Mapped[str | None] = mapped_column(
+        ForeignKey("trajectory_set.id"), index=True, default=None
+    )
+    preset: Mapped[str] = mapped_column(String(64))
+    images_per_class: Mapped[int]
+    initialisation: Mapped[str] = mapped_column(String(32))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    overrides: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
+    """What the caller changed of the preset, besides the fields above (flat names)."""
+    settings: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """The full configuration, written by the worker that starts it: `Config.to_dict()`."""
+    status: Mapped[DistillationStatus] = mapped_column(
+        text_enum(DistillationStatus), default=DistillationStatus.QUEUED, index=True
+    )
+    phases: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
+    """{phase: {"done": n, "total": n, "unit": "..."}} of every phase begun so far."""
+    metrics: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
+    eta_seconds: Mapped[float | None] = mapped_column(default=None)
+    attempt: Mapped[int] = mapped_column(default=1)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    timings: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
+    """{phase: seconds of work}, over all attempts."""
+    verdict: Mapped[Verdict | None] = mapped_column(text_enum(Verdict), default=None)
+    problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    checkpoint_key: Mapped[str | None] = mapped_column(default=None)
+    distilled_key: Mapped[str | None] = mapped_column(default=None)
+    evaluation_key: Mapped[str | None] = mapped_column(default=None)
+    privacy_key: Mapped[str | None] = mapped_column(default=None)
+    report_json_key: Mapped[str | None] = mapped_column(default=None)
+    report_html_key: Mapped[str | None] = mapped_column(default=None)
+    bundle_key: Mapped[str | None] = mapped_column(default=None)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+    @property
+    def progress(self) -> JsonObject | None:
+        """Done, total and unit of the current phase."""
+        current: JsonObject | None = self.phases.get(self.status.value)
+        return current

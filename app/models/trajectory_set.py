@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.ids import new_id
+from app.core.types import JsonColumn, JsonObject, text_enum
+from app.models.base import Base, Timestamps
+
+
+class TrajectorySetStatus(StrEnum):
+    RECORDING = "recording"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class TrajectorySet(Timestamps, Base):
+    """The teachers of one dataset under one setting; every distillation of them shares it."""
+
+    __tablename__ = "trajectory_set"
+    __table_args__ = (UniqueConstraint("dataset_id", "teacher_key"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("ts"))
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    teacher_key: Mapped[str] = mapped_column(String(64))
+    config: Mapped[JsonObject] = mapped_column(JsonColumn)
+    teachers: Mapped[int]
+    done_count: Mapped[int] = mapped_column(default=0)
+    status: Mapped[TrajectorySetStatus] = mapped_column(
+        text_enum(TrajectorySetStatus), default=TrajectorySetStatus.RECORDING
+    )

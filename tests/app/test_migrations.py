@@ -1,0 +1,60 @@
+"""The migrations lead to exactly the tables that the models describe."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+from app.core.db import Database
+from app.migrations import config_for, upgrade
+from app.models import Base
+
+
+def differences(database: Database) -> list[object]:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        return list(compare_metadata(context, Base.metadata))
+
+
+def test_an_upgraded_database_equals_the_models(empty_database: Database) -> None:
+    upgrade(empty_database.engine)
+
+    assert differences(empty_database) == []
+
+
+def test_the_comparison_sees_a_missing_column(empty_database: Database) -> None:
+    upgrade(empty_database.engine)
+    with empty_database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE dataset DROP COLUMN sha256")
+
+    assert "sha256" in str(differences(empty_database))
+
+
+def test_a_second_upgrade_changes_nothing(empty_database: Database) -> None:
+    upgrade(empty_database.engine)
+    upgrade(empty_database.engine)
+
+    assert differences(empty_database) == []
+
+
+def test_downgrade_leaves_no_table(empty_database: Database) -> None:
+    upgrade(empty_database.engine)
+    with empty_database.engine.begin() as connection:
+        config = config_for(empty_database.engine)
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+
+    assert inspect(empty_database.engine).get_table_names() == ["alembic_version"]
+
+
+def test_processes_that_migrate_at_once_do_not_collide(empty_database: Database) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda _: upgrade(empty_database.engine), range(3)))
+
+    assert differences(empty_database) == []
