@@ -21,6 +21,7 @@ class CappedReader(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, *, longest_read: int, failure: Failure) -> None:
         self._file = file
+        self._size = file.seek(0, os.SEEK_END)
         self._longest_read = longest_read
         self._failure = failure
 
@@ -42,12 +43,12 @@ class CappedReader(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Read `size` bytes, or to the end; fails when that is too much."""
-        if size > self._longest_read:
+        left = max(0, self._size - self._file.tell())
+        wanted = left if size < 0 else size
+        if wanted > self._longest_read:
             raise self._failure()
-        data = self._file.read(size if size >= 0 else self._longest_read + 1)
-        if len(data) > self._longest_read:
-            raise self._failure()
-        return data
+        # A file object makes room for all that it is asked for, even where there is less to read.
+        return self._file.read(min(wanted, left))
 
 
 class CountingStream(io.RawIOBase):
