@@ -178,7 +178,11 @@ def _no_images(gathered: Gathered) -> DatasetError:
             "No file in it can be read. Pack the archive without a password and upload it again; "
             "the way to the portal is protected by itself.",
         )
-    seen = f"Of {len(gathered.refusals):,} files none could be read" if codes else "It has no files"
+    seen = (
+        f"Of {len(gathered.refusals):,} files none could be read"
+        if codes
+        else "No file in it could be an image"
+    )
     reasons = dict.fromkeys(refusal.reason for refusal in gathered.refusals)
     most_common = f" ({next(iter(reasons))})" if len(reasons) == 1 else ""
     return DatasetError(
