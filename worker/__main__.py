@@ -1,0 +1,41 @@
+"""`python -m worker [--queues cpu,gpu] [--concurrency N]`: run a worker until it is stopped."""
+
+import argparse
+
+from app.core.queue import Queue
+from worker.celery_app import app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="exchange worker", description="Run tasks.")
+    parser.add_argument(
+        "--queues",
+        default=",".join(Queue),
+        help="comma-separated: gpu (teachers, distillation, evaluation), cpu (all else)",
+    )
+    parser.add_argument(
+        "--concurrency",
+        type=int,
+        default=1,
+        help="tasks at once; leave it at 1 for the gpu queue and start one worker per GPU",
+    )
+    arguments = parser.parse_args()
+    queues = arguments.queues.split(",")
+    unknown = set(queues) - set(Queue)
+    if unknown:
+        parser.error(f"no such queue: {', '.join(sorted(unknown))}; there are {', '.join(Queue)}")
+    app.worker_main(
+        [
+            "worker",
+            *("--pool", "prefork"),
+            *("--concurrency", str(arguments.concurrency)),
+            *("--queues", arguments.queues),
+            *("--hostname", f"{'-'.join(queues)}@%h"),
+            # Workers find each other's dead rows by leases, not by talking to one another.
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The one place that decides where networks run and on how many threads."""
+
+import logging
+import os
+
+import torch
+
+from worker.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+
+def choose_device(settings: WorkerSettings) -> torch.device:
+    """The GPU where there is one, else the CPU; or what the settings insist on."""
+    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    return torch.device("cuda")
+
+
+def prepare_torch(settings: WorkerSettings) -> None:
+    """Fix the thread count: sums are rounded differently at another one."""
+    threads = settings.torch_threads or _cores()
+    torch.set_num_threads(threads)
+    logger.info("computing on %s, %d threads", choose_device(settings), threads)
+
+
+def _cores() -> int:
+    """Cores that this process may use; a container often has fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,137 @@
+"""The steps themselves: load from storage, call iadd, store. They know nothing of rows or leases.
+
+What a step stores lies under a key that follows from ids alone, and is the same whoever computes
+it. So a step that runs twice replaces its own result.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from app.core.storage import Storage
+from app.core.types import JsonObject
+from iadd.checkpoint import CheckpointStore
+from iadd.config import Config
+from iadd.distill import distill
+from iadd.distilled import DistilledDataset
+from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.imageset import ImageSet
+from iadd.progress import Progress, ProgressListener
+from iadd.trajectory import TrajectoryBuffer, record_trajectory, trajectory_path
+from worker.device import choose_device
+from worker.settings import WorkerSettings
+
+
+def load_images(storage: Storage, key: str) -> ImageSet:
+    """The images of a dataset, all splits. Raises FileNotFoundError when they were deleted."""
+    return ImageSet.from_bytes(storage.get(key))
+
+
+def teach(
+    storage: Storage,
+    settings: WorkerSettings,
+    *,
+    images: str,
+    config: Config,
+    teacher: int,
+    result: str,
+    scratch: Path,
+    partials: CheckpointStore,
+    on_progress: ProgressListener,
+) -> None:
+    """Record one trajectory from the images under one key, and store it under another."""
+    path = record_trajectory(
+        load_images(storage, images),
+        config,
+        teacher,
+        out=scratch,
+        on_progress=on_progress,
+        checkpoint=partials,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        device=choose_device(settings),
+    )
+    storage.put(result, path)
+
+
+def distill_images(
+    storage: Storage,
+    settings: WorkerSettings,
+    *,
+    images: str,
+    config: Config,
+    trajectories: Sequence[str],
+    result: str,
+    scratch: Path,
+    checkpoints: CheckpointStore,
+    on_progress: ProgressListener,
+) -> None:
+    """Distill from the trajectories under these keys, in the order of their teachers."""
+    for teacher, key in enumerate(trajectories):
+        storage.download(key, trajectory_path(scratch, teacher))
+    distilled = distill(
+        load_images(storage, images),
+        TrajectoryBuffer.open(scratch, config),
+        config,
+        on_progress=on_progress,
+        checkpoint=checkpoints,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        device=choose_device(settings),
+    )
+    storage.put(result, distilled.to_bytes())
+
+
+def evaluate_images(
+    storage: Storage,
+    settings: WorkerSettings,
+    *,
+    images: str,
+    config: Config,
+    distilled: str,
+    result: str,
+    checkpoints: CheckpointStore,
+    on_progress: ProgressListener,
+) -> JsonObject:
+    """Measure the distilled set, as many random images, and the full set; each is a checkpoint.
+
+    Returns:
+        What is stored: `Evaluation.to_dict()` under `distilled`, `random` and `full`.
+    """
+    image_set = load_images(storage, images)
+    distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
+    device = choose_device(settings)
+    small = len(distilled_set) * config.evaluation.evaluation_epochs
+    networks = config.evaluation.evaluation_networks
+    trials = len(config.evaluation.baseline_lrs) * config.distillation.validation_networks
+    parts = [
+        # Name, work in image passes, call.
+        ("distilled", networks * small, partial(evaluate, distilled_set, image_set, config)),
+        ("random", (trials + networks) * small, partial(evaluate_random, image_set, config)),
+        (
+            "full",
+            networks * len(image_set.part("train")) * config.evaluation.full_epochs,
+            partial(evaluate_full, image_set, config),
+        ),
+    ]
+    total = sum(work for _, work, _ in parts)
+    figures: JsonObject = json.loads(checkpoints.read() or "{}")
+    before = 0
+    for name, work, measure in parts:
+        if name not in figures:
+            listener = _share(on_progress, before=before / total, share=work / total)
+            figures[name] = measure(on_progress=listener, device=device).to_dict()
+            checkpoints.write(json.dumps(figures).encode())
+        before += work
+    storage.put(result, json.dumps(figures).encode())
+    return figures
+
+
+def _share(listener: ProgressListener, *, before: float, share: float) -> ProgressListener:
+    """Shows a part of the work as a part of the whole, in percent."""
+
+    def listen(progress: Progress) -> None:
+        done = before + share * progress.done / progress.total
+        listener(replace(progress, done=int(100 * done), total=100, unit="percent"))
+
+    return listen

@@ -1,0 +1,158 @@
+"""From iadd's `on_progress` to the row and its events, at most once a second.
+
+Both listeners ask the hold first: the report of a step is where a run is stopped.
+"""
+
+import time
+
+from sqlalchemy.orm import Session
+
+from app.core.types import JsonObject
+from app.distillations.repository import DistillationRepository
+from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
+from app.models import Distillation, DistillationStatus, EventKind, Teacher, TeacherStatus
+from iadd.progress import Progress
+from worker.hold import Hold
+from worker.services import Services
+
+
+class Pace:
+    """Seconds per unit, measured since the first report of this run."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+
+    def seconds_per_unit(self, done: int) -> float | None:
+        """None until a unit has been finished under its eyes."""
+        now = time.monotonic()
+        if self._first is None or done < self._first[1]:
+            self._first = (now, done)
+        since, before = self._first
+        return (now - since) / (done - before) if done > before else None
+
+
+class Throttle:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last: float | None = None
+
+    def lets_through(self, *, last: bool) -> bool:
+        """Whether enough time has passed; the last report of a run always goes through."""
+        now = time.monotonic()
+        if not last and self._last is not None and now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
+class PhaseProgress:
+    """Listener of a phase that one worker runs alone."""
+
+    def __init__(self, services: Services, hold: Hold, row: Distillation) -> None:
+        self._services = services
+        self._hold = hold
+        self._phase = row.status.value
+        self._phases = dict(row.phases)
+        self._metrics = dict(row.metrics)
+        self._timings = dict(row.timings)
+        self._seconds_before = float(self._timings.get(self._phase, 0.0))
+        self._started_at = time.monotonic()
+        self._pace = Pace()
+        self._throttle = Throttle(services.worker_settings.progress_seconds)
+        self._new_metrics: dict[str, float] = {}
+        self._new_messages: list[str] = []
+
+    def timings(self) -> JsonObject:
+        """Seconds of work in each phase so far, this one's up to now."""
+        seconds = self._seconds_before + time.monotonic() - self._started_at
+        return {**self._timings, self._phase: round(seconds, 3)}
+
+    def __call__(self, progress: Progress) -> None:
+        self._hold.check()
+        self._new_metrics.update(progress.metrics)
+        if progress.message is not None:
+            self._new_messages.append(progress.message)
+        pace = self._pace.seconds_per_unit(progress.done)
+        if not self._throttle.lets_through(last=progress.done >= progress.total):
+            return
+        eta = None if pace is None else round(pace * (progress.total - progress.done), 1)
+        state = {"done": progress.done, "total": progress.total, "unit": progress.unit}
+        self._phases[self._phase] = state
+        self._metrics.update(self._new_metrics)
+        with self._services.database.transaction() as session:
+            repository = DistillationRepository(session)
+            repository.write(
+                self._hold.row_id,
+                fence=self._hold.fence,
+                phases=self._phases,
+                metrics=self._metrics,
+                timings=self.timings(),
+                eta_seconds=eta,
+            )
+            events = repository.events
+            tell = {"phase": self._phase, **state, "eta_seconds": eta}
+            events.append(self._hold.row_id, EventKind.PROGRESS, tell)
+            if self._new_metrics:
+                values = {"phase": self._phase, "done": progress.done, "metrics": self._new_metrics}
+                events.append(self._hold.row_id, EventKind.METRIC, dict(values))
+            for message in self._new_messages:
+                data = {"phase": self._phase, "message": message}
+                events.append(self._hold.row_id, EventKind.LOG, data)
+        self._new_metrics = {}
+        self._new_messages = []
+
+
+class TeacherProgress:
+    """Listener of one teacher; tells every distillation that waits for its set."""
+
+    def __init__(self, services: Services, hold: Hold, teacher: Teacher, epochs: int) -> None:
+        self._services = services
+        self._hold = hold
+        self._set_id = teacher.trajectory_set_id
+        self._teacher = teacher.index
+        self._epochs = epochs
+        self._told_at = time.monotonic()
+        self._pace = Pace()
+        self._throttle = Throttle(services.worker_settings.progress_seconds)
+
+    def __call__(self, progress: Progress) -> None:
+        self._hold.check()
+        pace = self._pace.seconds_per_unit(progress.done)
+        if not self._throttle.lets_through(last=progress.done >= progress.total):
+            return
+        with self._services.database.transaction() as session:
+            TeacherRepository(session).write(
+                self._hold.row_id, fence=self._hold.fence, epochs_done=progress.done
+            )
+            teachers = TrajectorySetRepository(session).teachers(self._set_id)
+            running = sum(teacher.status == TeacherStatus.RUNNING for teacher in teachers)
+            done = sum(teacher.epochs_done for teacher in teachers)
+            total = len(teachers) * self._epochs
+            eta = None if pace is None else round(pace * (total - done) / max(running, 1), 1)
+            state: JsonObject = {"done": done, "total": total, "unit": "epochs"}
+            self._tell(session, state, eta, progress)
+
+    def _tell(
+        self, session: Session, state: JsonObject, eta: float | None, progress: Progress
+    ) -> None:
+        now = time.monotonic()
+        seconds, self._told_at = now - self._told_at, now
+        repository = DistillationRepository(session)
+        for row in repository.taught_by(self._set_id):
+            session.refresh(row, with_for_update=True)
+            if row.status != DistillationStatus.TEACHING:
+                continue
+            phase = row.status.value
+            row.phases = {**row.phases, phase: state}
+            row.timings = {**row.timings, phase: round(row.timings.get(phase, 0.0) + seconds, 3)}
+            row.eta_seconds = eta
+            tell = {"phase": phase, **state, "eta_seconds": eta}
+            repository.events.append(row.id, EventKind.PROGRESS, tell)
+            if progress.metrics:
+                data = {
+                    "phase": phase,
+                    "teacher": self._teacher,
+                    "done": progress.done,
+                    "metrics": dict(progress.metrics),
+                }
+                repository.events.append(row.id, EventKind.METRIC, data)

@@ -1,0 +1,32 @@
+"""A second try, and a third, for what another moment may mend."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from worker.hold import Hold
+from worker.problems import TRANSIENT
+
+logger = logging.getLogger(__name__)
+
+PAUSES = (1.0, 5.0, 15.0)
+"""Seconds before each new try."""
+
+T = TypeVar("T")
+
+
+def patiently(action: Callable[[], T], hold: Hold) -> T:
+    """Do it, and again after a transient error: the database locked, the object store silent.
+
+    Raises:
+        LeaseLost, Cancelled, Interrupted: Between two tries, when the row asks for it.
+    """
+    for pause in PAUSES:
+        try:
+            return action()
+        except TRANSIENT as error:
+            logger.warning("%s: %s, tried again in %g s", hold.row_id, type(error).__name__, pause)
+        time.sleep(pause)
+        hold.check()
+    return action()

@@ -1,0 +1,40 @@
+"""The tasks. A message carries the id of a row; the row says what is to be done.
+
+Each may run twice, also at once: `worker.phases` says why that does no harm.
+"""
+
+from app.core.queue import Task
+from app.models import DistillationStatus
+from worker import datasets, steps, teachers
+from worker.celery_app import task
+from worker.phases import run_phase
+
+
+@task(Task.CHECK_DATASET)
+def check_dataset(dataset_id: str) -> None:
+    """Expects CHECKING; leaves READY or REJECTED."""
+    datasets.check(dataset_id)
+
+
+@task(Task.START_DISTILLATION)
+def start_distillation(distillation_id: str) -> None:
+    """Expects QUEUED; leaves TEACHING, or the first unfinished phase where teachers are there."""
+    run_phase(distillation_id, DistillationStatus.QUEUED, steps.start)
+
+
+@task(Task.RECORD_TRAJECTORY)
+def record_trajectory(teacher_id: str) -> None:
+    """Expects a teacher PENDING; leaves it DONE, and its distillations DISTILLING if the last."""
+    teachers.record(teacher_id)
+
+
+@task(Task.DISTILL)
+def distill(distillation_id: str) -> None:
+    """Expects DISTILLING; leaves EVALUATING."""
+    run_phase(distillation_id, DistillationStatus.DISTILLING, steps.distill)
+
+
+@task(Task.EVALUATE)
+def evaluate(distillation_id: str) -> None:
+    """Expects EVALUATING; leaves AUDITING."""
+    run_phase(distillation_id, DistillationStatus.EVALUATING, steps.evaluate)
