@@ -1,0 +1,40 @@
+"""Importance-Aware Adaptive Dataset Distillation (Li, Togo, Ogawa and Haseyama).
+
+    images = iadd.load_images("xrays.zip")
+    config = iadd.presets.cpu_small()
+    teachers = iadd.record_trajectories(images, config, out=Path("teachers"))
+    distilled = iadd.distill(images, teachers, config)
+    print(iadd.evaluate(distilled, images, config).to_dict())
+"""
+
+from iadd import matching, presets
+from iadd.config import Config, ConfigError
+from iadd.distill import distill
+from iadd.distilled import DistilledDataset, History
+from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.images import load_images, read_images
+from iadd.imageset import ImageSet
+from iadd.progress import Progress
+from iadd.scores import Evaluation
+from iadd.trajectory import TrajectoryBuffer, record_trajectories, record_trajectory
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "DistilledDataset",
+    "Evaluation",
+    "History",
+    "ImageSet",
+    "Progress",
+    "TrajectoryBuffer",
+    "distill",
+    "evaluate",
+    "evaluate_full",
+    "evaluate_random",
+    "load_images",
+    "matching",
+    "presets",
+    "read_images",
+    "record_trajectories",
+    "record_trajectory",
+]

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, get_args
 Initialisation = Literal["real", "k_mean", "noise"]
 WeightsGradient = Literal["mean", "literal"]
 NetworkName = Literal["convnet"]
+TeacherSampling = Literal["all", "balanced"]
 
 AUGMENTATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
 
@@ -71,6 +72,10 @@ class TeacherConfig:
     """Learning rate of SGD. Above 0, at most 10."""
     teacher_momentum: float = 0.0
     """Momentum of SGD, 0 to below 1."""
+    teacher_sampling: TeacherSampling = "all"
+    """``all``: an epoch is every training image once, as in the paper. ``balanced``: as many of
+    each class as the smallest has, drawn anew for each epoch, so that a rare disease weighs as
+    much as a common one and an epoch of an unbalanced set is short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +119,8 @@ class DistillationConfig:
     validate_every: int = 100
     """Iterations between two evaluations on the validation split. 0 to 1,000,000; 0 never, and the
     last iteration is kept."""
-    checkpoint_every: int = 10
-    """Iterations between two checkpoints. 1 to 1,000,000."""
+    validation_networks: int = 2
+    """Networks per evaluation on the validation split. 1 to 100."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +129,8 @@ class EvaluationConfig:
 
     evaluation_networks: int = 5
     """Networks per figure; their spread is the ± of every table. 1 to 100."""
-    evaluation_steps: int = 1000
-    """SGD steps; the learning rate falls to a tenth at half time. 1 to 1,000,000."""
+    evaluation_epochs: int = 1000
+    """Passes over the small set; the learning rate falls to a tenth at half time. 1 to 100,000."""
     evaluation_batch_size: int = 256
     """Images per step, at most; a smaller set is taken whole. 1 to 65,536."""
     evaluation_momentum: float = 0.9
@@ -173,9 +178,9 @@ LIMITS: dict[str, tuple[float, float]] = {
     "momentum": (0, 0.999),
     "micro_batch_size": (0, 65_536),
     "validate_every": (0, 1_000_000),
-    "checkpoint_every": (1, 1_000_000),
+    "validation_networks": (1, 100),
     "evaluation_networks": (1, 100),
-    "evaluation_steps": (1, 1_000_000),
+    "evaluation_epochs": (1, 100_000),
     "evaluation_batch_size": (1, 65_536),
     "evaluation_momentum": (0, 0.999),
     "full_epochs": (1, 1_000),
@@ -187,6 +192,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 CHOICES: dict[str, tuple[str, ...]] = {
     "network": get_args(NetworkName),
     "initialisation": get_args(Initialisation),
+    "teacher_sampling": get_args(TeacherSampling),
     "weights_gradient": get_args(WeightsGradient),
 }
 """The words that a setting may take."""
@@ -318,7 +324,8 @@ def _check_number(name: str, value: Any, low: float, high: float, *, whole: bool
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
-        raise ConfigError(f"{name} is {value!r}: it is {kind} from {low:g} to {high:g}.")
+        shown = repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:40]}…"
+        raise ConfigError(f"{name} is {shown}: it is {kind} from {low:,} to {high:,}.")
 
 
 _WHOLE = {"seed", "image_size"} | {

@@ -1,0 +1,51 @@
+"""From bytes to what the networks see, and back."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation per channel, of intensities between 0 and 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, images: Tensor) -> Self:
+        """Measure uint8 images (N, C, H, W), in chunks so that memory does not grow with N."""
+        channels = images.shape[1]
+        total = torch.zeros(channels, dtype=torch.float64)
+        squares = torch.zeros(channels, dtype=torch.float64)
+        for chunk in images.split(_CHUNK):
+            values = chunk.double() / 255
+            total += values.sum(dim=(0, 2, 3)).cpu()
+            squares += values.square().sum(dim=(0, 2, 3)).cpu()
+        count = max(images.numel() // channels, 1)
+        mean = total / count
+        # A set of equal pixels has no spread; one keeps the division defined.
+        std = (squares / count - mean.square()).clamp(min=0).sqrt()
+        std = torch.where(std > 0, std, torch.ones_like(std))
+        return cls(tuple(mean.tolist()), tuple(std.tolist()))
+
+    def apply(self, images: Tensor) -> Tensor:
+        """Turn uint8 (N, C, H, W) into normalised float32."""
+        mean, std = self._as_tensors(images)
+        return (images.float() / 255 - mean) / std
+
+    def invert(self, images: Tensor) -> Tensor:
+        """Turn normalised (N, C, H, W) into uint8 for the eye; what lies outside is clipped."""
+        mean, std = self._as_tensors(images)
+        return ((images * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+
+    def _as_tensors(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (1, -1, 1, 1)
+        return (
+            torch.tensor(self.mean, dtype=torch.float32, device=like.device).view(shape),
+            torch.tensor(self.std, dtype=torch.float32, device=like.device).view(shape),
+        )

@@ -1,0 +1,120 @@
+"""What a classifier is worth: figures of one network, and their spread over several."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_auroc,
+    multiclass_confusion_matrix,
+    multiclass_f1_score,
+    multiclass_recall,
+    multiclass_specificity,
+)
+
+Spread = dict[str, float | int]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one network on one test set, all between 0 and 1.
+
+    Attributes:
+        accuracy: Share of right answers.
+        balanced_accuracy: Mean of the classes' sensitivities.
+        macro_f1: Mean of the classes' F1.
+        auroc: Mean of the classes' areas under the curve, each against the rest.
+        sensitivity: Per class, (classes,).
+        specificity: Per class, (classes,).
+        class_auroc: Per class, (classes,).
+        confusion: Counts, true class by row, (classes, classes) int64.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    auroc: float
+    sensitivity: Tensor
+    specificity: Tensor
+    class_auroc: Tensor
+    confusion: Tensor
+
+    @classmethod
+    def of(cls, probabilities: Tensor, labels: Tensor) -> "Scores":
+        """Measure probabilities (N, classes) against labels (N,)."""
+        n = probabilities.shape[1]
+
+        def per_class(metric: Callable[..., Tensor]) -> Tensor:
+            return metric(probabilities, labels, num_classes=n, average="none")
+
+        class_auroc = per_class(multiclass_auroc)
+        return cls(
+            accuracy=multiclass_accuracy(probabilities, labels, n, average="micro").item(),
+            balanced_accuracy=multiclass_recall(probabilities, labels, n, average="macro").item(),
+            macro_f1=multiclass_f1_score(probabilities, labels, n, average="macro").item(),
+            auroc=class_auroc.mean().item(),
+            sensitivity=per_class(multiclass_recall),
+            specificity=per_class(multiclass_specificity),
+            class_auroc=class_auroc,
+            confusion=multiclass_confusion_matrix(probabilities, labels, n),
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Several networks trained from scratch on the same kind of set, on one test set.
+
+    Attributes:
+        scores: One per network.
+        classes: Names of the classes.
+        lr: Learning rate that the networks were trained with.
+        epochs: Passes over their training images.
+        training_images: How many images each was trained on.
+    """
+
+    scores: Sequence[Scores]
+    classes: tuple[str, ...]
+    lr: float
+    epochs: int
+    training_images: int
+
+    def spread(self, name: str) -> Spread:
+        """Mean, standard deviation (n − 1) and number of networks of a figure."""
+        return _spread([getattr(s, name) for s in self.scores])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON knows it, in the shape of ``report.json``."""
+        confusion = torch.stack([s.confusion for s in self.scores]).sum(dim=0)
+        support = self.scores[0].confusion.sum(dim=1)
+
+        def of_class(name: str, label: int) -> Spread:
+            return _spread([float(getattr(s, name)[label]) for s in self.scores])
+
+        return {
+            **{
+                name: self.spread(name)
+                for name in ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
+            },
+            "per_class": {
+                name: {
+                    "sensitivity": of_class("sensitivity", label),
+                    "specificity": of_class("specificity", label),
+                    "auroc": of_class("class_auroc", label),
+                    "support": int(support[label]),
+                }
+                for label, name in enumerate(self.classes)
+            },
+            "confusion": confusion.tolist(),
+            "lr": self.lr,
+            "epochs": self.epochs,
+            "training_images": self.training_images,
+        }
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    tensor = torch.tensor(values, dtype=torch.float64)
+    std = tensor.std().item() if len(values) > 1 else 0.0
+    return {"mean": tensor.mean().item(), "std": std, "n": len(values)}

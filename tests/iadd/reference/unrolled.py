@@ -1,0 +1,48 @@
+"""The matching loss as published code computes it: J graphs unrolled, then one backward pass.
+
+Written from the paper (eqs. 2 and 9) and kept plain: it is what the fast recursion is held to.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from iadd.matching import StepAugmentation
+
+
+def unrolled_gradients(
+    network: nn.Module,
+    start: Tensor,
+    target: Tensor,
+    images: Tensor,
+    labels: Tensor,
+    indices: Sequence[Tensor],
+    syn_lr: Tensor,
+    importance_weights: Tensor,
+    augment: StepAugmentation | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The loss and its gradients for images, α and W."""
+    images = images.clone().requires_grad_()
+    syn_lr = syn_lr.clone().requires_grad_()
+    weights = importance_weights.clone().requires_grad_()
+    theta = start.clone().requires_grad_()
+    for step, batch in enumerate(indices):
+        seen = images[batch]
+        if augment is not None:
+            seen = augment(seen, step, slice(0, len(batch)))
+        loss = F.cross_entropy(_logits(network, theta, seen), labels[batch])
+        (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
+        theta = theta - syn_lr * gradient
+    matching = (weights * theta - weights * target).square().sum() / (start - target).square().sum()
+    return (matching.detach(), *torch.autograd.grad(matching, (images, syn_lr, weights)))
+
+
+def _logits(network: nn.Module, theta: Tensor, images: Tensor) -> Tensor:
+    parameters, first = {}, 0
+    for name, parameter in network.named_parameters():
+        parameters[name] = theta[first : first + parameter.numel()].reshape(parameter.shape)
+        first += parameter.numel()
+    return functional_call(network, parameters, (images,))
