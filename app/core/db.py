@@ -6,8 +6,6 @@ default deferred BEGIN two writers that both read first cannot both be upgraded,
 (`database.reading()`) stays deferred and never waits for a writer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

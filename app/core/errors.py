@@ -3,8 +3,6 @@
 `detail` is written for the person who sees it: what happened, what was kept, what to do next.
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 TYPE_PREFIX = "urn:iadd-exchange:problem:"

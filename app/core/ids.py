@@ -1,7 +1,5 @@
 """Opaque resource ids: a prefix that says what it is, and 96 random bits."""
 
-from __future__ import annotations
-
 import secrets
 
 

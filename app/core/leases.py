@@ -5,14 +5,12 @@ was paused, lost its lease and woke up again changes nothing: its write hits no 
 `LeaseLost`. Clocks decide only how soon a row may be taken over, never who may write.
 """
 
-from __future__ import annotations
-
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, case, or_, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import utc_now
@@ -108,3 +106,45 @@ def free(
         .execution_options(synchronize_session=False)
     )
     return session.execute(statement).scalar_one_or_none() is not None
+
+
+def abandoned(
+    session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
+) -> Sequence[str]:
+    """Rows whose lease ran out."""
+    return session.scalars(
+        select(model.id).where(
+            model.status.in_(list(statuses)), model.lease_expires_at < utc_now(), where
+        )
+    ).all()
+
+
+def waiting(
+    session: Session,
+    model: type[Any],
+    statuses: Collection[StrEnum],
+    where: ColumnElement[bool],
+    untouched_since: datetime,
+) -> Sequence[str]:
+    """Rows that nobody holds and nobody touched since a time."""
+    return session.scalars(
+        select(model.id).where(
+            model.status.in_(list(statuses)),
+            model.lease_expires_at.is_(None),
+            model.updated_at < untouched_since,
+            where,
+        )
+    ).all()
+
+
+def idle(
+    session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
+) -> Sequence[str]:
+    """Rows that nobody holds now."""
+    return session.scalars(
+        select(model.id).where(
+            model.status.in_(list(statuses)),
+            or_(model.lease_expires_at.is_(None), model.lease_expires_at < utc_now()),
+            where,
+        )
+    ).all()

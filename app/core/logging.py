@@ -1,7 +1,5 @@
 """One line per event on standard error. Lines carry ids, never names of files or people."""
 
-from __future__ import annotations
-
 import logging
 import sys
 

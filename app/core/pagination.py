@@ -1,7 +1,5 @@
 """Cursor pagination: newest first, stable while rows are added."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

@@ -5,8 +5,6 @@ committed, so no worker ever looks for a row that is not there. If the broker ca
 at that moment the row still says what is to be done, and the sweeper sends the message again.
 """
 
-from __future__ import annotations
-
 import logging
 from enum import StrEnum
 from typing import Protocol

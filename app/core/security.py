@@ -1,7 +1,5 @@
 """Bearer tokens: a random secret that is shown once, and stored as its SHA-256."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from dataclasses import dataclass

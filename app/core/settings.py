@@ -5,10 +5,9 @@ sets `EXCHANGE_DATABASE_URL`, `EXCHANGE_BROKER_URL` and `EXCHANGE_STORAGE_URL`; 
 differs.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -91,7 +90,7 @@ class Settings(BaseSettings):
         }
 
     @model_validator(mode="after")
-    def _heartbeat_fits_the_lease(self) -> Settings:
+    def _heartbeat_fits_the_lease(self) -> Self:
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError(
                 "EXCHANGE_HEARTBEAT_SECONDS must be at most half of EXCHANGE_LEASE_SECONDS, "

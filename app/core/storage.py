@@ -3,8 +3,6 @@
 A key is made by this program alone; no name that a user chose becomes part of one.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass

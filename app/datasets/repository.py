@@ -1,12 +1,9 @@
 """Every query about datasets. The portal asks as somebody; a task knows an id."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -16,6 +13,8 @@ from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.core.types import JsonObject
 from app.models.dataset import Dataset, DatasetStatus
+from app.models.teacher import Teacher
+from app.models.trajectory_set import TrajectorySet
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
 
@@ -150,34 +149,6 @@ class DatasetRepository:
             problem=problem,
         )
 
-    def abandoned(self, *, now: datetime) -> Sequence[str]:
-        """Checked by a worker whose lease ran out."""
-        return self._session.scalars(
-            select(Dataset.id).where(
-                Dataset.status == DatasetStatus.CHECKING, Dataset.lease_expires_at < now
-            )
-        ).all()
-
-    def waiting(self, *, untouched_since: datetime) -> Sequence[str]:
-        """To be checked, and nobody has begun for a while."""
-        return self._session.scalars(
-            select(Dataset.id).where(
-                Dataset.status == DatasetStatus.CHECKING,
-                Dataset.lease_expires_at.is_(None),
-                Dataset.updated_at < untouched_since,
-            )
-        ).all()
-
-    def touch_waiting(self, dataset_id: str, *, seen_before: datetime) -> bool:
-        """Free the row for another worker; False when somebody else did so already."""
-        return leases.free(
-            self._session,
-            Dataset,
-            dataset_id,
-            statuses=(DatasetStatus.CHECKING,),
-            untouched_since=seen_before,
-        )
-
     def to_purge(self) -> Sequence[str]:
         return self._session.scalars(
             select(Dataset.id).where(Dataset.deleted_at.is_not(None), Dataset.purged_at.is_(None))
@@ -200,3 +171,14 @@ class DatasetRepository:
                 problem=None,
             )
         )
+
+    def trajectory_sets(self, dataset_id: str) -> Sequence[str]:
+        return self._session.scalars(
+            select(TrajectorySet.id).where(TrajectorySet.dataset_id == dataset_id)
+        ).all()
+
+    def forget_trajectories(self, dataset_id: str) -> None:
+        """No distillation may name them any more."""
+        sets = select(TrajectorySet.id).where(TrajectorySet.dataset_id == dataset_id)
+        self._session.execute(delete(Teacher).where(Teacher.trajectory_set_id.in_(sets)))
+        self._session.execute(delete(TrajectorySet).where(TrajectorySet.dataset_id == dataset_id))

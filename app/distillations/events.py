@@ -1,7 +1,5 @@
 """The events of a distillation, in the database beside the change that they tell."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sqlalchemy import delete, select

@@ -4,8 +4,6 @@ A change of status and the event that tells it are one write: whoever follows th
 every step that the row made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Any
 

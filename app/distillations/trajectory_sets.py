@@ -1,7 +1,5 @@
 """Every query about trajectory sets and their teachers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,11 +129,6 @@ class TrajectorySetRepository:
             .where(TrajectorySet.id == trajectory_set_id)
             .values(status=TrajectorySetStatus.FAILED)
         )
-
-    def of_dataset(self, dataset_id: str) -> Sequence[TrajectorySet]:
-        return self._session.scalars(
-            select(TrajectorySet).where(TrajectorySet.dataset_id == dataset_id)
-        ).all()
 
 
 class TeacherRepository:

@@ -1,7 +1,5 @@
 """The schema's history, and the call that brings a database up to date."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from alembic import command

@@ -1,7 +1,5 @@
 """Alembic runs this; `app.migrations.upgrade` passes the connection."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from alembic import context

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 
@@ -84,7 +82,16 @@ class Distillation(Leased, Timestamps, Base):
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
     @property
+    def phase(self) -> DistillationStatus | None:
+        """The phase that it is in, or stopped in; None before the first and once it is ready."""
+        if self.status in PHASES:
+            return self.status
+        if self.status in (DistillationStatus.QUEUED, DistillationStatus.READY):
+            return None
+        begun = [phase for phase in PHASES if phase.value in self.phases]
+        return begun[-1] if begun else None
+
+    @property
     def progress(self) -> JsonObject | None:
-        """Done, total and unit of the current phase."""
-        current: JsonObject | None = self.phases.get(self.status.value)
-        return current
+        """Done, total and unit of that phase."""
+        return None if self.phase is None else self.phases.get(self.phase.value)

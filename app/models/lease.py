@@ -1,7 +1,5 @@
 """Columns of a row that one worker at a time works on."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,7 +1,5 @@
 """Every query about organisations and their tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

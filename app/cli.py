@@ -1,0 +1,238 @@
+"""The `exchange` command.
+
+Each command imports what it needs when it runs: `exchange --help` is fast, and works on the base
+install, where only the commands of a remote portal's client do.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from app.core.db import Database
+    from app.core.settings import Settings
+
+app = typer.Typer(
+    name="exchange",
+    help="IADD Exchange: hospitals share what their chest X-rays teach. For research use; not a "
+    "medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+admin = typer.Typer(
+    help="Organisations and tokens, for the operator of the machine.", no_args_is_help=True
+)
+app.add_typer(admin, name="admin")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of the service [default: EXCHANGE_DATA_DIR or exchange-data]."
+    ),
+]
+
+
+def main() -> None:
+    app()
+
+
+@app.command()
+def up(
+    data_dir: DataDir = None,
+    port: Annotated[int, typer.Option(help="Port of the portal; 0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; the default is this machine only.")
+    ] = "127.0.0.1",
+) -> None:
+    """Run the whole service on this machine: broker, portal, workers. Ctrl-C stops it."""
+    with _needs("worker"):
+        from app.embedded import EmbeddedError, run_embedded
+    try:
+        run_embedded(_settings(data_dir).data_dir, port, host=host)
+    except EmbeddedError as error:
+        _fail(str(error))
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Archive to distill [default: draws a synthetic cohort]."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the bundle and the reports.")] = Path(
+        "demo-out"
+    ),
+) -> None:
+    """Upload, distill, download and verify, on a service of its own that ends with it."""
+    with _needs("worker"):
+        from app.demo import run_demo
+    raise typer.Exit(run_demo(data, out))
+
+
+@app.command()
+def portal(
+    host: Annotated[str | None, typer.Option(help="[default: EXCHANGE_HOST or 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="[default: EXCHANGE_PORT or 8000]")] = None,
+    fd: Annotated[
+        int | None, typer.Option(help="Descriptor of a socket that listens already.")
+    ] = None,
+) -> None:
+    """Serve the REST API. Run `exchange migrate` before."""
+    with _needs("portal"):
+        import uvicorn
+
+        from app.core.logging import configure_logging
+        from app.main import create_app
+    settings = _settings(None)
+    configure_logging(settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        fd=fd,
+        log_config=None,
+        # Event streams would otherwise hold a portal that was told to stop until their job ends.
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+
+
+@app.command()
+def worker(
+    queues: Annotated[
+        str, typer.Option(help="gpu (teachers, distillation, evaluation), cpu (all else).")
+    ] = "cpu,gpu",
+    concurrency: Annotated[int, typer.Option(help="Tasks at once; 1 for each GPU.")] = 1,
+) -> None:
+    """Work on what is queued, until stopped."""
+    import os
+
+    with _needs("worker"):
+        import celery  # noqa: F401 (only to say what is missing)
+        import torch  # noqa: F401
+    # Replaces this process: the portal's code never imports the worker's.
+    arguments = ["-P", "-m", "worker", "--queues", queues, "--concurrency", str(concurrency)]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 (our own program)
+
+
+@app.command()
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database up to date; makes it where there is none."""
+    with _database(_settings(data_dir)) as database:
+        typer.echo(f"The database is up to date: {database.engine.url.render_as_string()}")
+
+
+@app.command()
+def verify(bundle: Path) -> None:
+    """Check a bundle, offline. Exit code 0: good, 1: damaged or forged, 2: cannot be read."""
+    from app.releases.seal import verify_bundle
+
+    code, lines = verify_bundle(bundle)
+    for line in lines:
+        typer.echo(line, err=code != 0)
+    raise typer.Exit(code)
+
+
+@admin.command("create-organisation")
+def create_organisation(name: str, data_dir: DataDir = None) -> None:
+    """Make an organisation."""
+    with _needs("portal"):
+        from app.core.errors import Problem
+        from app.organisations import service
+    name = name.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        _fail("A name has 1 to 200 printable characters on one line. Nothing was changed.")
+    try:
+        with _database(_settings(data_dir)) as database, database.transaction() as session:
+            organisation = service.create_organisation(session, name)
+    except Problem as problem:
+        _fail(problem.detail)
+    typer.echo(f"Made {name!r}. Next: exchange admin create-token --organisation {name!r}")
+    typer.echo(organisation.id)
+
+
+@admin.command("create-token")
+def create_token(
+    organisation: Annotated[str, typer.Option(help="Name of the organisation.")],
+    role: Annotated[str, typer.Option(help="steward, researcher or admin.")],
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=3660, help="Days until it expires [default: never]."),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a token. It is shown once, alone on the last line."""
+    with _needs("portal"):
+        from app.core.clock import utc_now
+        from app.core.errors import Problem
+        from app.core.security import Role
+        from app.organisations import service
+    roles = [known.value for known in Role]
+    if role not in roles:
+        _fail(f"There is no role {role!r}; there are {', '.join(roles)}. Nothing was changed.")
+    expires_at = None if days is None else utc_now() + timedelta(days=days)
+    try:
+        with _database(_settings(data_dir)) as database, database.transaction() as session:
+            owner = service.find_organisation(session, organisation)
+            _, secret = service.create_token(session, owner.id, Role(role), expires_at)
+    except Problem as problem:
+        _fail(problem.detail)
+    until = (
+        "does not expire" if expires_at is None else f"expires at {expires_at:%Y-%m-%d %H:%M} UTC"
+    )
+    typer.echo(f"Token of a {role} of {organisation!r}; it {until} and is not shown again:")
+    typer.echo(secret)
+
+
+def _settings(data_dir: Path | None) -> "Settings":
+    from pydantic import ValidationError
+
+    from app.core.settings import Settings
+
+    try:
+        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"EXCHANGE_{part}".upper() for part in first["loc"])
+        _fail(f"A setting cannot be used: {where} {first['msg']}")
+
+
+@contextmanager
+def _database(settings: "Settings") -> "Iterator[Database]":
+    """The database of these settings, migrated."""
+    with _needs("portal"):
+        from app.core.db import Database
+        from app.migrations import upgrade
+    database = Database(settings.database_url)
+    try:
+        upgrade(database.engine)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def _needs(extra: str) -> Iterator[None]:
+    """Say which extra is missing, instead of a traceback."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _fail(
+            f"This command needs {error.name}, which is not installed here. "
+            f"Install it with: pip install 'iadd-exchange[{extra}]'"
+        )
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Sending a stored object: whole or one range of it, with an ETag (RFC 9110)."""
+
+import re
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.core.errors import NotFound, Problem
+from app.core.storage import Storage
+
+RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+
+
+class ObjectGone(NotFound):
+    code = "object-gone"
+    title = "The stored result is gone"
+
+
+class RangeNotSatisfiable(Problem):
+    status = 416
+    code = "range-not-satisfiable"
+    title = "No such range"
+
+
+async def send_object(
+    request: Request, storage: Storage, key: str, *, media_type: str, headers: dict[str, str]
+) -> Response:
+    """Raises ObjectGone, RangeNotSatisfiable."""
+    try:
+        info = await run_in_threadpool(storage.info, key)
+    except FileNotFoundError as error:
+        raise ObjectGone(
+            "The row is there and its object is not; it may have been deleted a moment ago. "
+            "If it stays so, POST …/retry makes it again."
+        ) from error
+    etag = f'"{info.etag}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        **headers,
+    }
+    known = [item.strip() for item in request.headers.get("if-none-match", "").split(",")]
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    start, end, status = 0, info.size, 200
+    wanted = request.headers.get("range")
+    # If-Range of another version: the range would be of an object that is no longer there.
+    if wanted is not None and request.headers.get("if-range", etag) == etag:
+        span = _parse_range(wanted, info.size)
+        if span is not None:
+            start, end = span
+            status = 206
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{info.size}"
+    headers["Content-Length"] = str(end - start)
+    return StreamingResponse(
+        storage.read(key, start, end), status_code=status, headers=headers, media_type=media_type
+    )
+
+
+def _parse_range(text: str, size: int) -> tuple[int, int] | None:
+    """Start and end (exclusive); None for a header that may be ignored (several ranges)."""
+    match = RANGE.fullmatch(text.strip())
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if first == "":
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+    if start >= end:
+        raise RangeNotSatisfiable(
+            f"The object has {size} bytes.", headers={"Content-Range": f"bytes */{size}"}
+        )
+    return start, end

@@ -1,0 +1,121 @@
+"""Limits and headers that every request and reply share (plain ASGI: streams pass untouched)."""
+
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core.errors import TooLarge
+from app.core.metrics import Metrics
+from app.core.problem_handlers import ProblemResponse
+
+STREAMED = ("PUT", "/archive")
+"""The one request whose body may be large; its endpoint counts for itself."""
+
+
+class BodyLimit:
+    """Reads the whole body, which is JSON, before the endpoint does, up to a limit."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._is_streamed(scope):
+            return await self._app(scope, receive, send)
+        declared = Headers(scope=scope).get("content-length", "0")
+        if declared.isdecimal() and int(declared[:20]) > self._limit:
+            return await self._refuse(scope, receive, send)
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._limit:
+                return await self._refuse(scope, receive, send)
+
+        replayed = False
+
+        async def replay() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        await self._app(scope, replay, send)
+
+    def _is_streamed(self, scope: Scope) -> bool:
+        method, suffix = STREAMED
+        return bool(scope["method"] == method and scope["path"].endswith(suffix))
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = TooLarge(
+            f"A JSON body may have {self._limit} bytes at most. Nothing was changed.",
+            limit=self._limit,
+        )
+        response = ProblemResponse(
+            problem.as_dict(), status_code=problem.status, headers={"Connection": "close"}
+        )
+        await response(scope, receive, send)
+
+
+class SafeHeaders:
+    """Replies are private, and never anything that a browser could be made to run."""
+
+    DEFAULTS = (
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.DEFAULTS:
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class RequestMetrics:
+    """Counts requests and measures the time to the first byte, by route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        began = time.perf_counter()
+
+        async def observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.observe_request(
+                    method=scope["method"],
+                    route=_route(scope),
+                    status=message["status"],
+                    seconds=time.perf_counter() - began,
+                )
+            await send(message)
+
+        await self._app(scope, receive, observed)
+
+
+def _route(scope: Scope) -> str:
+    """The path with its parameters' names: one time series a route, not one an id."""
+    route = scope.get("route")
+    return getattr(route, "path", "unknown")

@@ -1,0 +1,31 @@
+"""What one portal process holds open, from its start to its end."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from app.core.db import Database
+from app.core.queue import CeleryQueue, celery_app
+from app.core.settings import Settings
+from app.core.storage import Storage
+
+
+@dataclass(frozen=True)
+class Portal:
+    settings: Settings
+    database: Database
+    storage: Storage
+    queue: CeleryQueue
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        queue = CeleryQueue(celery_app(settings))
+        return cls(
+            settings=settings,
+            database=Database(settings.database_url, queue),
+            storage=Storage(settings.storage_url),
+            queue=queue,
+        )
+
+    def close(self) -> None:
+        self.database.close()
+        self.queue.close()

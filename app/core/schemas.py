@@ -1,0 +1,89 @@
+"""Schemas that several nouns share."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from app.core.pagination import Page
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+
+def _printable(text: str) -> str:
+    # PostgreSQL stores no NUL, and a name with a line break or an escape deceives who reads logs.
+    if not all(character.isprintable() or character in "\n\t" for character in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_one_line),
+]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(_printable)
+]
+
+
+class RequestModel(BaseModel):
+    """An unknown field is refused: a mistyped one would otherwise be ignored in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReplyModel(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PageRead(ReplyModel, Generic[T]):
+    items: list[T]
+    next_cursor: str | None = Field(
+        description="Pass as `cursor` for the next page; null at the end."
+    )
+
+    @classmethod
+    def of(cls, page: Page[Row], read: Callable[[Row], T]) -> "PageRead[T]":
+        return cls(items=[read(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+class ProblemRead(BaseModel):
+    """RFC 9457. `type` is stable; further members depend on it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint that may answer with these problems."""
+    titles = {
+        400: "The request cannot be read",
+        401: "No valid token",
+        403: "The role does not allow this",
+        404: "No such thing in the caller's organisation",
+        409: "Not possible in the present state",
+        413: "The body is too large",
+        416: "No such range",
+        422: "The request is not valid",
+    }
+    return {
+        status: {
+            "description": titles[status],
+            "content": {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            },
+        }
+        for status in statuses
+    }

@@ -1,0 +1,146 @@
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.idempotency import RepeatableDep
+from app.core.portal import Portal
+from app.core.schemas import PageRead, problems
+from app.core.security import Caller
+from app.datasets import service
+from app.datasets.purge import purge_dataset
+from app.datasets.repository import DatasetRepository
+from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead
+from app.models.dataset import Dataset
+from app.organisations.callers import Deleter, Reader, Uploader
+
+router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
+
+
+@router.post("", status_code=201, responses=problems(400, 413))
+def create_dataset(
+    body: DatasetCreate,
+    session: WriteSession,
+    caller: Uploader,
+    repeatable: RepeatableDep,
+    response: Response,
+) -> DatasetRead:
+    """A row that awaits its archive."""
+    dataset = repeatable.once(
+        session, caller, DatasetRead, lambda: read(service.create(session, caller, body))
+    )
+    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
+    return dataset
+
+
+@router.get("")
+def list_datasets(
+    session: ReadSession, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+) -> PageRead[DatasetRead]:
+    """The datasets of the caller's organisation, newest first."""
+    page = DatasetRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
+    return PageRead[DatasetRead].of(page, read)
+
+
+@router.get("/{dataset_id}", responses=problems(404))
+def get_dataset(dataset_id: str, session: ReadSession, caller: Reader) -> DatasetRead:
+    return read(DatasetRepository(session).readable_by(caller).get(dataset_id))
+
+
+@router.put(
+    "/{dataset_id}/archive",
+    status_code=202,
+    responses=problems(404, 409, 413),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "A zip or tar(.gz) file: one folder of images per class.",
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    },
+)
+async def upload_archive(
+    dataset_id: str,
+    request: Request,
+    portal: PortalDep,
+    caller: Uploader,
+    content_length: Annotated[int | None, Header(ge=0)] = None,
+) -> DatasetRead:
+    """The archive, streamed; its check begins with the last byte.
+
+    A dataset that was rejected takes another archive. A connection that breaks changes nothing.
+    """
+    await run_in_threadpool(_expect_archive, portal, caller, dataset_id)
+    limit = portal.settings.max_archive_bytes
+    if content_length is not None and content_length > limit:
+        raise service.archive_too_large(limit)
+    archive = await service.store_archive(portal.storage, dataset_id, request.stream(), limit=limit)
+    return await run_in_threadpool(_accept_archive, portal, caller, dataset_id, archive)
+
+
+def _expect_archive(portal: Portal, caller: Caller, dataset_id: str) -> None:
+    with portal.database.reading() as session:
+        service.expect_archive(session, caller, dataset_id)
+
+
+def _accept_archive(
+    portal: Portal, caller: Caller, dataset_id: str, archive: service.StoredArchive
+) -> DatasetRead:
+    try:
+        with portal.database.transaction() as session:
+            dataset, replaced = service.accept_archive(session, caller, dataset_id, archive)
+    except BaseException:
+        # Deleted or filled by somebody else in the meantime: this archive belongs to no row.
+        portal.storage.delete(archive.key)
+        raise
+    if replaced is not None:
+        portal.storage.delete(replaced)
+    return read(dataset)
+
+
+@router.get("/{dataset_id}/quality", responses=problems(404, 409))
+def get_quality_report(
+    dataset_id: str, session: ReadSession, portal: PortalDep, caller: Reader
+) -> dict[str, Any]:
+    """What was found in the archive: images per class and split, every refused file and why."""
+    return service.quality(session, portal.storage, caller, dataset_id)
+
+
+@router.get("/{dataset_id}/thumbnails", responses=problems(404))
+def list_thumbnails(
+    dataset_id: str, session: ReadSession, portal: PortalDep, caller: Reader
+) -> ThumbnailsRead:
+    """Small pictures of some of the images, for the owner's eyes."""
+    return ThumbnailsRead(items=service.thumbnails(session, portal.storage, caller, dataset_id))
+
+
+@router.get(
+    "/{dataset_id}/thumbnails/{name}",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **problems(404)},
+)
+def get_thumbnail(
+    dataset_id: str, name: str, session: ReadSession, portal: PortalDep, caller: Reader
+) -> Response:
+    content = service.thumbnail(session, portal.storage, caller, dataset_id, name)
+    return Response(content, media_type="image/png")
+
+
+@router.delete("/{dataset_id}", status_code=204, responses=problems(404, 409))
+def delete_dataset(dataset_id: str, portal: PortalDep, caller: Deleter) -> Response:
+    """Delete the archive, the images, the trajectories and what distillations keep for themselves.
+
+    Finished bundles and reports stay; DELETE their distillations to remove them too.
+    """
+    with portal.database.transaction() as session:
+        service.delete(session, caller, dataset_id)
+    # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
+    purge_dataset(portal.database, portal.storage, dataset_id)
+    return Response(status_code=204)
+
+
+def read(dataset: Dataset) -> DatasetRead:
+    return DatasetRead.model_validate(dataset)

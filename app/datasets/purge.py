@@ -1,0 +1,45 @@
+"""Removing what a deleted dataset stored. Safe to repeat, so that a crash in it loses nothing.
+
+No transaction is open while objects are deleted: that may take long, and SQLite has one writer.
+"""
+
+import logging
+
+from app.core.db import Database
+from app.core.storage import Storage
+from app.datasets.repository import DatasetRepository
+from app.distillations.repository import DistillationRepository
+from app.models.distillation import FINAL, Distillation, DistillationStatus
+
+logger = logging.getLogger(__name__)
+
+
+def purge_dataset(database: Database, storage: Storage, dataset_id: str) -> None:
+    """Remove the objects of a dataset that is marked as deleted, and then their keys.
+
+    Gone are the archive, the images, the quality report, the thumbnails, the trajectories, and
+    of its distillations the checkpoints and scores, and whatever belongs to one that never got
+    ready. Finished bundles and reports stay until their distillation is deleted.
+    """
+    with database.reading() as session:
+        trajectory_sets = DatasetRepository(session).trajectory_sets(dataset_id)
+        distillations = DistillationRepository(session).of_dataset(dataset_id, FINAL)
+    storage.delete_folder(f"datasets/{dataset_id}")
+    for trajectory_set in trajectory_sets:
+        storage.delete_folder(f"trajectories/{trajectory_set}")
+    for distillation in distillations:
+        kept = _results(distillation)
+        stored = [info.key for info in storage.list(f"distillations/{distillation.id}")]
+        storage.delete(*[key for key in stored if key not in kept])
+    with database.transaction() as session:
+        for distillation in distillations:
+            DistillationRepository(session).forget_private_objects(distillation.id)
+        DatasetRepository(session).forget_trajectories(dataset_id)
+        DatasetRepository(session).mark_purged(dataset_id)
+    logger.info("dataset %s: objects deleted", dataset_id)
+
+
+def _results(distillation: Distillation) -> set[str | None]:
+    if distillation.status != DistillationStatus.READY:
+        return set()
+    return {distillation.report_json_key, distillation.report_html_key, distillation.bundle_key}

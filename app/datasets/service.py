@@ -1,0 +1,227 @@
+"""Datasets: rows, the archive's arrival, deletion."""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.core.errors import Conflict, Invalid, NotFound, TooLarge
+from app.core.queue import Task, enqueue_after_commit
+from app.core.security import Caller
+from app.core.storage import Storage
+from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository
+from app.datasets.schemas import DatasetCreate, ThumbnailRead
+from app.distillations.repository import DistillationRepository
+from app.models.dataset import Dataset, DatasetStatus
+from app.models.distillation import ACTIVE
+
+THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
+
+
+class NotAwaitingUpload(Conflict):
+    code = "dataset-not-awaiting-upload"
+    title = "This dataset takes no archive now"
+
+
+class EmptyArchive(Invalid):
+    code = "archive-empty"
+    title = "The archive is empty"
+
+
+class ArchiveTooLarge(TooLarge):
+    code = "archive-too-large"
+    title = "The archive is too large"
+
+
+class QualityNotReady(Conflict):
+    code = "quality-report-not-ready"
+    title = "There is no quality report yet"
+
+
+class DatasetInUse(Conflict):
+    code = "dataset-in-use"
+    title = "Somebody works with this dataset"
+
+
+class ThumbnailNotFound(NotFound):
+    code = "thumbnail-not-found"
+    title = "No such thumbnail"
+
+
+@dataclass(frozen=True)
+class StoredArchive:
+    key: str
+    size: int
+    sha256: str
+
+
+def create(session: Session, caller: Caller, body: DatasetCreate) -> Dataset:
+    return DatasetRepository(session).add(
+        Dataset(
+            organisation_id=caller.organisation_id, name=body.name, description=body.description
+        )
+    )
+
+
+def expect_archive(session: Session, caller: Caller, dataset_id: str) -> None:
+    """Raises DatasetNotFound, NotAwaitingUpload."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    if dataset.status not in ACCEPTS_UPLOAD:
+        raise _not_awaiting(dataset.status)
+
+
+async def store_archive(
+    storage: Storage, dataset_id: str, body: AsyncIterator[bytes], *, limit: int
+) -> StoredArchive:
+    """Store the body under a key of its own, which no row names yet.
+
+    When anything goes wrong on the way, nothing is left under the key.
+
+    Raises:
+        ArchiveTooLarge: More than `limit` bytes came.
+        EmptyArchive: None came.
+    """
+    digest = hashlib.sha256()
+    size = 0
+
+    async def counted() -> AsyncIterator[bytes]:
+        nonlocal size
+        async for chunk in body:
+            size += len(chunk)
+            if size > limit:
+                raise archive_too_large(limit)
+            digest.update(chunk)
+            if chunk:
+                yield chunk
+        if size == 0:
+            raise EmptyArchive(
+                "The body of the request held no byte. The dataset still awaits its archive: send "
+                "a zip or tar file as the body of this PUT."
+            )
+
+    key = f"datasets/{dataset_id}/archive-{secrets.token_hex(8)}"
+    await storage.put_stream(key, counted())
+    return StoredArchive(key=key, size=size, sha256=digest.hexdigest())
+
+
+def archive_too_large(limit: int) -> ArchiveTooLarge:
+    return ArchiveTooLarge(
+        f"The archive has more than {limit} bytes, the most that this portal takes. The dataset "
+        "still awaits its archive. Send a smaller one, or ask the operator to raise "
+        "EXCHANGE_MAX_ARCHIVE_BYTES.",
+        limit=limit,
+    )
+
+
+def accept_archive(
+    session: Session, caller: Caller, dataset_id: str, archive: StoredArchive
+) -> tuple[Dataset, str | None]:
+    """`awaiting_upload | rejected → checking`; the dataset, and the key it no longer names.
+
+    Raises DatasetNotFound, NotAwaitingUpload.
+    """
+    datasets = DatasetRepository(session)
+    dataset = datasets.readable_by(caller).get(dataset_id, lock=True)
+    replaced = dataset.archive_key
+    if not datasets.accept_archive(
+        dataset_id, key=archive.key, size=archive.size, sha256=archive.sha256
+    ):
+        raise _not_awaiting(dataset.status)
+    enqueue_after_commit(session, Task.CHECK_DATASET, dataset_id)
+    session.refresh(dataset)
+    return dataset, replaced
+
+
+def _not_awaiting(status: DatasetStatus) -> NotAwaitingUpload:
+    advice = {
+        DatasetStatus.CHECKING: "Its archive has arrived and is being checked; follow it with "
+        "GET /api/v1/datasets/{id}.",
+        DatasetStatus.READY: "Its archive was checked and is in use; make a new dataset for "
+        "another archive.",
+    }
+    return NotAwaitingUpload(
+        f"The dataset is {status.value}. {advice.get(status, '')} What is stored was kept.",
+        dataset_status=status.value,
+    )
+
+
+def quality(session: Session, storage: Storage, caller: Caller, dataset_id: str) -> dict[str, Any]:
+    """Raises DatasetNotFound, QualityNotReady."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    content = None if dataset.quality_key is None else storage.find(dataset.quality_key)
+    if content is None:
+        advice = {
+            DatasetStatus.AWAITING_UPLOAD: "PUT the archive first.",
+            DatasetStatus.CHECKING: "Ask again when the dataset is ready.",
+            DatasetStatus.REJECTED: "The archive could not be read far enough to tell of its "
+            "files; the dataset's `problem` says why.",
+        }
+        raise QualityNotReady(
+            f"The dataset is {dataset.status.value}. {advice.get(dataset.status, '')}",
+            dataset_status=dataset.status.value,
+        )
+    report: dict[str, Any] = json.loads(content)
+    return report
+
+
+def thumbnails(
+    session: Session, storage: Storage, caller: Caller, dataset_id: str
+) -> list[ThumbnailRead]:
+    """Raises DatasetNotFound."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    names = sorted(
+        info.key.rpartition("/")[2] for info in storage.list(f"datasets/{dataset.id}/thumbnails")
+    )
+    return [
+        ThumbnailRead(name=name, href=f"/api/v1/datasets/{dataset.id}/thumbnails/{name}")
+        for name in names
+        if THUMBNAIL_NAME.fullmatch(name)
+    ]
+
+
+def thumbnail(
+    session: Session, storage: Storage, caller: Caller, dataset_id: str, name: str
+) -> bytes:
+    """A PNG. Raises DatasetNotFound, ThumbnailNotFound."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    content = None
+    if THUMBNAIL_NAME.fullmatch(name):
+        content = storage.find(f"datasets/{dataset.id}/thumbnails/{name}")
+    if content is None:
+        raise ThumbnailNotFound(
+            "The dataset has no thumbnail of this name; "
+            f"GET /api/v1/datasets/{dataset.id}/thumbnails lists them."
+        )
+    return content
+
+
+def delete(session: Session, caller: Caller, dataset_id: str) -> None:
+    """From now on nobody sees it; `purge_dataset` then removes what is stored.
+
+    Refused while a distillation or the check of the archive runs: deleting somebody's running
+    work has to be a decision of its own.
+
+    Raises DatasetNotFound, DatasetInUse.
+    """
+    datasets = DatasetRepository(session)
+    dataset = datasets.readable_by(caller).get(dataset_id, lock=True)
+    running = [row.id for row in DistillationRepository(session).of_dataset(dataset_id, ACTIVE)]
+    if running:
+        raise DatasetInUse(
+            f"{len(running)} distillation(s) of it are running. Nothing was deleted. Cancel them "
+            "(POST /api/v1/distillations/{id}/cancel), wait until they are `cancelled`, and "
+            "delete again.",
+            distillations=running,
+        )
+    if dataset.status == DatasetStatus.CHECKING:
+        raise DatasetInUse(
+            "Its archive is being checked. Nothing was deleted. Delete it when it is `ready` or "
+            "`rejected`.",
+            distillations=[],
+        )
+    datasets.mark_deleted(dataset)

@@ -1,0 +1,224 @@
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from sse_starlette import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.downloads import send_object
+from app.core.idempotency import RepeatableDep
+from app.core.portal import Portal
+from app.core.schemas import PageRead, problems
+from app.core.security import Caller
+from app.distillations import service
+from app.distillations.presets import presets_document
+from app.distillations.purge import purge_distillation
+from app.distillations.repository import DistillationRepository
+from app.distillations.schemas import DistillationCreate, DistillationRead
+from app.distillations.stream import follow
+from app.models.distillation import Distillation
+from app.organisations.callers import Deleter, Distiller, Reader
+
+# The report is a page of its own with inline styles and pictures, and no script at all.
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+)
+LARGEST_EVENT_ID = 2**63 - 1
+
+router = APIRouter(tags=["distillations"], responses=problems(401, 403, 422))
+
+
+@router.get("/presets")
+def list_presets(_caller: Reader) -> dict[str, Any]:
+    """Every preset: what it is for, its settings, and the limits of each."""
+    return presets_document()
+
+
+@router.post(
+    "/datasets/{dataset_id}/distillations",
+    status_code=202,
+    responses=problems(400, 404, 409, 413),
+)
+def create_distillation(
+    dataset_id: str,
+    body: DistillationCreate,
+    session: WriteSession,
+    caller: Distiller,
+    repeatable: RepeatableDep,
+    response: Response,
+) -> DistillationRead:
+    """Ask for a distilled set; follow it at the address in `Location`."""
+    distillation = repeatable.once(
+        session,
+        caller,
+        DistillationRead,
+        lambda: read(service.start(session, caller, dataset_id, body)),
+    )
+    response.headers["Location"] = f"/api/v1/distillations/{distillation.id}"
+    return distillation
+
+
+@router.get("/distillations")
+def list_distillations(
+    session: ReadSession,
+    caller: Reader,
+    dataset_id: Annotated[str | None, Query(pattern=r"^[a-z0-9_]{1,40}$")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageRead[DistillationRead]:
+    """The distillations of the caller's organisation, newest first."""
+    page = (
+        DistillationRepository(session)
+        .readable_by(caller)
+        .page(dataset_id=dataset_id, cursor=cursor, limit=limit)
+    )
+    return PageRead[DistillationRead].of(page, read)
+
+
+@router.get("/distillations/{distillation_id}", responses=problems(404))
+def get_distillation(
+    distillation_id: str, session: ReadSession, caller: Reader
+) -> DistillationRead:
+    return read(DistillationRepository(session).readable_by(caller).get(distillation_id))
+
+
+@router.get(
+    "/distillations/{distillation_id}/events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "It has ended, and the caller has seen every event"},
+        **problems(404),
+    },
+)
+async def follow_distillation(
+    distillation_id: str,
+    portal: PortalDep,
+    caller: Reader,
+    last_event_id: Annotated[int, Header(ge=0, le=LARGEST_EVENT_ID)] = 0,
+) -> Response:
+    """Server-sent events `progress`, `metric`, `log`, `status`; ends when the distillation has.
+
+    `Last-Event-ID` goes on after that event, so whoever reconnects misses nothing.
+    """
+    if await run_in_threadpool(_is_all_told, portal, caller, distillation_id, last_event_id):
+        # To a browser 204 means: do not connect again.
+        return Response(status_code=204)
+    events = follow(
+        portal.database,
+        distillation_id,
+        last_event_id,
+        poll_seconds=portal.settings.event_poll_seconds,
+    )
+    return EventSourceResponse(events, ping=15)
+
+
+def _is_all_told(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
+    with portal.database.reading() as session:
+        distillations = DistillationRepository(session)
+        distillation = distillations.readable_by(caller).get(distillation_id)
+        ended = distillation.status.is_final
+        return ended and not distillations.events.after(distillation_id, last_id, limit=1)
+
+
+@router.post(
+    "/distillations/{distillation_id}/cancel", status_code=202, responses=problems(404, 409)
+)
+def cancel_distillation(
+    distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
+) -> DistillationRead:
+    """Stop at the next step. What was computed is kept, and `retry` goes on with it."""
+    return repeatable.once(
+        session,
+        caller,
+        DistillationRead,
+        lambda: read(service.cancel(session, caller, distillation_id)),
+    )
+
+
+@router.post(
+    "/distillations/{distillation_id}/retry", status_code=202, responses=problems(404, 409)
+)
+def retry_distillation(
+    distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
+) -> DistillationRead:
+    """Queue one that failed or was cancelled again; it goes on from its last checkpoint."""
+    return repeatable.once(
+        session,
+        caller,
+        DistillationRead,
+        lambda: read(service.retry(session, caller, distillation_id)),
+    )
+
+
+@router.delete("/distillations/{distillation_id}", status_code=204, responses=problems(404, 409))
+def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter) -> Response:
+    """Delete its results, checkpoints and events. The dataset and its teachers stay."""
+    with portal.database.transaction() as session:
+        service.delete(session, caller, distillation_id)
+    # A portal that dies here has hidden it already; the sweeper finishes the removal.
+    purge_distillation(portal.database, portal.storage, distillation_id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/distillations/{distillation_id}/report.json",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}}}, **problems(404, 409, 416)},
+)
+async def get_report_json(
+    distillation_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """What the distilled set is worth and what it leaks, as numbers."""
+    key = await run_in_threadpool(_key, portal, caller, distillation_id, "report_json_key")
+    return await send_object(
+        request, portal.storage, key, media_type="application/json", headers={}
+    )
+
+
+@router.get(
+    "/distillations/{distillation_id}/report.html",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {}}}, **problems(404, 409, 416)},
+)
+async def get_report_html(
+    distillation_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The report as one self-contained page."""
+    key = await run_in_threadpool(_key, portal, caller, distillation_id, "report_html_key")
+    return await send_object(
+        request,
+        portal.storage,
+        key,
+        media_type="text/html; charset=utf-8",
+        headers={"Content-Security-Policy": REPORT_POLICY},
+    )
+
+
+@router.get(
+    "/distillations/{distillation_id}/bundle",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}, **problems(404, 409, 416)},
+)
+async def get_bundle(
+    distillation_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The distilled set, ready to verify and to train on."""
+    key = await run_in_threadpool(_key, portal, caller, distillation_id, "bundle_key")
+    return await send_object(
+        request,
+        portal.storage,
+        key,
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{distillation_id}.zip"'},
+    )
+
+
+def _key(portal: Portal, caller: Caller, distillation_id: str, column: str) -> str:
+    with portal.database.reading() as session:
+        return service.result_key(session, caller, distillation_id, column)
+
+
+def read(distillation: Distillation) -> DistillationRead:
+    return DistillationRead.model_validate(distillation)

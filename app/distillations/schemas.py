@@ -1,0 +1,58 @@
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue, StrictInt, StrictStr, StringConstraints
+
+from app.core.schemas import ReplyModel, RequestModel
+from app.models.distillation import DistillationStatus, Verdict
+
+
+class DistillationCreate(RequestModel):
+    """Ranges and choices depend on the preset: GET /api/v1/presets has them."""
+
+    preset: Annotated[StrictStr, StringConstraints(max_length=100)]
+    images_per_class: StrictInt | None = Field(
+        default=None, description="IPC; the preset's if absent."
+    )
+    initialisation: Annotated[StrictStr, StringConstraints(max_length=100)] | None = Field(
+        default=None, description="k_mean, noise, or under paper_* presets real."
+    )
+    seed: StrictInt = 0
+    overrides: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Other settings of the preset to change, by flat name.",
+    )
+
+
+class Progress(ReplyModel):
+    done: float
+    total: float
+    unit: str
+
+
+class DistillationRead(ReplyModel):
+    id: str
+    dataset_id: str
+    created_at: datetime
+    updated_at: datetime
+    status: DistillationStatus
+    phase: DistillationStatus | None = Field(
+        description="The phase that it is in, or stopped in when it failed or was cancelled."
+    )
+    progress: Progress | None = Field(description="Of this phase.")
+    phases: dict[str, Progress] = Field(description="Of every phase begun so far.")
+    eta_seconds: float | None = Field(description="Until the end of the whole job, estimated.")
+    metrics: dict[str, Any]
+    timings: dict[str, float] = Field(description="Seconds of work per phase.")
+    verdict: Verdict | None
+    problem: dict[str, Any] | None = Field(description="Why it failed (RFC 9457).")
+    preset: str
+    images_per_class: int
+    initialisation: str
+    seed: int
+    overrides: dict[str, Any]
+    attempt: int
+    cancel_requested_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None

@@ -1,0 +1,195 @@
+"""Distillations: asking for one, following it, stopping it, trying again, its results."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.core.errors import Conflict, Invalid
+from app.core.queue import Task, enqueue_after_commit
+from app.core.security import Caller
+from app.datasets.repository import DatasetRepository
+from app.distillations.presets import get_preset
+from app.distillations.repository import DistillationRepository
+from app.distillations.schemas import DistillationCreate
+from app.models.dataset import Dataset, DatasetStatus
+from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+
+
+class DatasetNotReady(Conflict):
+    code = "dataset-not-ready"
+    title = "The dataset is not ready"
+
+
+class ClassTooSmall(Invalid):
+    code = "class-too-small"
+    title = "A class has too few images"
+
+
+class DistillationFinished(Conflict):
+    code = "distillation-finished"
+    title = "The distillation has ended"
+
+
+class NotRetryable(Conflict):
+    code = "distillation-not-retryable"
+    title = "There is nothing to try again"
+
+
+class DatasetDeleted(Conflict):
+    code = "dataset-deleted"
+    title = "The dataset was deleted"
+
+
+class ResultNotReady(Conflict):
+    code = "result-not-ready"
+    title = "The result is not there yet"
+
+
+class DistillationRunning(Conflict):
+    code = "distillation-running"
+    title = "The distillation is running"
+
+
+def start(
+    session: Session, caller: Caller, dataset_id: str, body: DistillationCreate
+) -> Distillation:
+    """A row that is `queued`, and one message.
+
+    Raises DatasetNotFound, UnknownPreset, InvalidSettings, DatasetNotReady, ClassTooSmall.
+    """
+    # The row is locked, so that no deletion of the dataset can come between.
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id, lock=True)
+    preset = get_preset(body.preset)
+    chosen: dict[str, Any] = {"seed": body.seed}
+    if body.images_per_class is not None:
+        chosen["images_per_class"] = body.images_per_class
+    if body.initialisation is not None:
+        chosen["initialisation"] = body.initialisation
+    settings = preset.settings(chosen, body.overrides)
+    if dataset.status != DatasetStatus.READY:
+        raise DatasetNotReady(
+            f"The dataset is {dataset.status.value}; it has to be `ready`. No distillation was "
+            "started. GET /api/v1/datasets/{id} tells when it is, or why it was rejected.",
+            dataset_status=dataset.status.value,
+        )
+    _check_class_sizes(dataset, settings)
+    distillation = DistillationRepository(session).add(
+        Distillation(
+            organisation_id=caller.organisation_id,
+            dataset_id=dataset.id,
+            preset=preset.name,
+            images_per_class=settings["images_per_class"],
+            initialisation=settings["initialisation"],
+            seed=settings["seed"],
+            overrides=body.overrides,
+        )
+    )
+    enqueue_after_commit(session, Task.START_DISTILLATION, distillation.id)
+    return distillation
+
+
+def _check_class_sizes(dataset: Dataset, settings: dict[str, Any]) -> None:
+    counts = {name: splits.get("train", 0) for name, splits in (dataset.classes or {}).items()}
+    smallest = min(counts, key=lambda name: counts[name])
+    most = counts[smallest]
+    if settings["images_per_class"] > most:
+        raise ClassTooSmall(
+            f"images_per_class is {settings['images_per_class']}, and the class {smallest!r} has "
+            f"{most} training images. No distillation was started. Ask for 1 to {most}.",
+            where="images_per_class",
+            allowed=[1, most],
+            training_images=counts,
+        )
+    if settings["initialisation"] == "k_mean" and settings["k_mean_images"] > most:
+        raise ClassTooSmall(
+            f"Under k_mean each start is the mean of {settings['k_mean_images']} different images, "
+            f"and the class {smallest!r} has {most} training images. No distillation was started. "
+            'Ask for "initialisation": "noise", or upload a dataset with more images.',
+            where="initialisation",
+            training_images=counts,
+        )
+
+
+def cancel(session: Session, caller: Caller, distillation_id: str) -> Distillation:
+    """Cancelled at once if no worker holds it; else its worker stops at the next step.
+
+    Raises DistillationNotFound, DistillationFinished.
+    """
+    distillations = DistillationRepository(session)
+    distillation = distillations.readable_by(caller).get(distillation_id, lock=True)
+    if distillation.status in (DistillationStatus.READY, DistillationStatus.FAILED):
+        raise DistillationFinished(
+            f"It is {distillation.status.value} already; there is nothing to cancel, and nothing "
+            "was changed.",
+            distillation_status=distillation.status.value,
+        )
+    distillations.request_cancel(distillation_id)
+    distillations.move(distillation_id, expected=ACTIVE, to=DistillationStatus.CANCELLED)
+    session.refresh(distillation)
+    return distillation
+
+
+def retry(session: Session, caller: Caller, distillation_id: str) -> Distillation:
+    """`failed | cancelled → queued`. What was computed is kept and used.
+
+    Raises DistillationNotFound, NotRetryable, DatasetDeleted.
+    """
+    distillations = DistillationRepository(session)
+    distillation = distillations.readable_by(caller).get(distillation_id, lock=True)
+    dataset = DatasetRepository(session).load(distillation.dataset_id)
+    if dataset is None or dataset.deleted_at is not None:
+        raise DatasetDeleted(
+            "Its dataset was deleted, so it cannot be computed again. Nothing was changed. "
+            "Upload the archive as a new dataset and distill that."
+        )
+    moved = distillations.move(
+        distillation_id,
+        expected=(DistillationStatus.FAILED, DistillationStatus.CANCELLED),
+        to=DistillationStatus.QUEUED,
+        attempt=Distillation.attempt + 1,
+        cancel_requested_at=None,
+        finished_at=None,
+        problem=None,
+    )
+    if not moved:
+        raise NotRetryable(
+            f"It is {distillation.status.value}; only one that failed or was cancelled can be "
+            "tried again. Nothing was changed.",
+            distillation_status=distillation.status.value,
+        )
+    enqueue_after_commit(session, Task.START_DISTILLATION, distillation_id)
+    session.refresh(distillation)
+    return distillation
+
+
+def delete(session: Session, caller: Caller, distillation_id: str) -> None:
+    """From now on nobody sees it; `purge_distillation` then removes what is stored.
+
+    Raises DistillationNotFound, DistillationRunning.
+    """
+    distillations = DistillationRepository(session)
+    distillation = distillations.readable_by(caller).get(distillation_id, lock=True)
+    if not distillation.status.is_final:
+        raise DistillationRunning(
+            f"It is {distillation.status.value}. Nothing was deleted. Cancel it "
+            "(POST …/cancel), wait until it is `cancelled`, and delete again.",
+            distillation_status=distillation.status.value,
+        )
+    distillations.mark_deleted(distillation)
+
+
+def result_key(session: Session, caller: Caller, distillation_id: str, column: str) -> str:
+    """Where a result is stored. Raises DistillationNotFound, ResultNotReady."""
+    distillation = DistillationRepository(session).readable_by(caller).get(distillation_id)
+    key: str | None = getattr(distillation, column)
+    if key is not None and distillation.status == DistillationStatus.READY:
+        return key
+    status = distillation.status
+    advice = (
+        "POST …/retry goes on from where it stopped."
+        if status.is_final
+        else "Ask again when it is `ready`; GET …/events tells when."
+    )
+    raise ResultNotReady(
+        f"The distillation is {status.value}. {advice}", distillation_status=status.value
+    )

@@ -1,0 +1,40 @@
+"""The events of a distillation as server-sent events."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import anyio
+from sse_starlette import JSONServerSentEvent, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from app.core.db import Database
+from app.distillations.repository import DistillationRepository
+from app.models.event import Event
+
+
+async def follow(
+    database: Database, distillation_id: str, after: int, *, poll_seconds: float
+) -> AsyncIterator[ServerSentEvent]:
+    """Every event after one, until the distillation has ended and all are told."""
+    while True:
+        events, ended = await run_in_threadpool(_look, database, distillation_id, after)
+        for event in events:
+            after = event.id
+            yield JSONServerSentEvent(
+                {**event.data, "at": event.created_at.isoformat()},
+                event=event.kind.value,
+                id=str(event.id),
+            )
+        if events:
+            continue
+        if ended:
+            return
+        await anyio.sleep(poll_seconds)
+
+
+def _look(database: Database, distillation_id: str, after: int) -> tuple[Sequence[Event], bool]:
+    """The next events, and whether no more will come, as of one moment."""
+    with database.reading() as session:
+        distillations = DistillationRepository(session)
+        distillation = distillations.load(distillation_id)
+        ended = distillation is None or distillation.status.is_final
+        return distillations.events.after(distillation_id, after), ended

@@ -1,0 +1,77 @@
+"""The portal: `create_app(settings)`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from app.api import router as api_router
+from app.core import problem_handlers
+from app.core.health import router as health_router
+from app.core.metrics import Metrics
+from app.core.middleware import BodyLimit, RequestMetrics, SafeHeaders
+from app.core.portal import Portal
+from app.core.schemas import ProblemRead
+from app.core.settings import Settings, get_settings
+from app.sweeper import Sweeper
+
+DESCRIPTION = """\
+A hospital's chest X-rays go in, a few distilled images per class come out, with a report of what
+they are worth and of what they leak. For research use; not a medical device.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application. What it opens it closes at its end."""
+    portal = Portal.open(settings or get_settings())
+    metrics = Metrics(portal.database)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with Sweeper(portal):
+            yield
+        portal.close()
+
+    app = FastAPI(
+        title="IADD Exchange",
+        version=version("iadd-exchange"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        # The interactive pages load their scripts from a CDN, which hospitals' networks lack.
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.portal = portal
+    app.state.metrics = metrics
+    app.include_router(health_router)
+    app.include_router(api_router)
+    problem_handlers.install(app)
+    # Added last is outermost.
+    app.add_middleware(problem_handlers.UnexpectedErrors)
+    app.add_middleware(BodyLimit, limit=portal.settings.max_json_bytes)
+    app.add_middleware(RequestMetrics, metrics=metrics)
+    app.add_middleware(SafeHeaders)
+    _document_problems(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """The function's name: stable, and what generated clients call their methods."""
+    return route.name
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Add the schema that `problems()` refers to."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document["components"]["schemas"]["Problem"] = ProblemRead.model_json_schema()
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

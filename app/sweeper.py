@@ -1,0 +1,193 @@
+"""Looks after rows that nobody works on. Every portal runs one; several do each thing once.
+
+A worker that was killed leaves a lease that runs out; a broker that lost a message leaves a row
+that waits for nothing. Both are sent again here, long before the broker's visibility timeout.
+Deletions that a dying portal left half done are finished, and old idempotency keys forgotten.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, delete, exists, or_, true
+
+from app.core import leases
+from app.core.clock import utc_now
+from app.core.portal import Portal
+from app.core.queue import Queue, Task, enqueue_after_commit
+from app.datasets.purge import purge_dataset
+from app.datasets.repository import DatasetRepository
+from app.distillations.purge import purge_distillation
+from app.distillations.repository import DistillationRepository
+from app.models.dataset import Dataset, DatasetStatus
+from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+from app.models.idempotency_key import IdempotencyKey
+from app.models.teacher import Teacher, TeacherStatus
+from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
+
+logger = logging.getLogger(__name__)
+
+
+EVERY_ROW = true()
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Rows of `model` in one of `statuses` are what `task` is there for."""
+
+    task: Task
+    model: type[Any]
+    statuses: tuple[StrEnum, ...]
+    where: ColumnElement[bool] = EVERY_ROW
+
+
+# While teachers are recorded their distillation waits for them, and for no message of its own.
+TEACHERS_HAVE_ENDED = or_(
+    Distillation.trajectory_set_id.is_(None),
+    exists().where(
+        TrajectorySet.id == Distillation.trajectory_set_id,
+        TrajectorySet.status != TrajectorySetStatus.RECORDING,
+    ),
+)
+TEACHER_IS_WANTED = exists().where(
+    Distillation.trajectory_set_id == Teacher.trajectory_set_id,
+    Distillation.status == DistillationStatus.TEACHING,
+    Distillation.cancel_requested_at.is_(None),
+)
+
+DUTIES = (
+    Duty(Task.CHECK_DATASET, Dataset, (DatasetStatus.CHECKING,)),
+    Duty(Task.START_DISTILLATION, Distillation, (DistillationStatus.QUEUED,)),
+    Duty(
+        Task.START_DISTILLATION, Distillation, (DistillationStatus.TEACHING,), TEACHERS_HAVE_ENDED
+    ),
+    Duty(
+        Task.RECORD_TRAJECTORY,
+        Teacher,
+        (TeacherStatus.PENDING, TeacherStatus.RUNNING),
+        TEACHER_IS_WANTED,
+    ),
+    Duty(Task.DISTILL, Distillation, (DistillationStatus.DISTILLING,)),
+    Duty(Task.EVALUATE, Distillation, (DistillationStatus.EVALUATING,)),
+    Duty(Task.AUDIT, Distillation, (DistillationStatus.AUDITING,)),
+    Duty(Task.PACKAGE, Distillation, (DistillationStatus.PACKAGING,)),
+)
+
+
+class Sweeper:
+    """A thread that sweeps every `sweep_seconds` for as long as the context is open."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._portal.settings.sweep_seconds):
+            sweep(self._portal)
+
+
+def sweep(portal: Portal) -> None:
+    """One round. A step that fails is tried again in the next round; the others still run."""
+    steps: Sequence[Callable[[Portal], None]] = (
+        finish_cancelling,
+        send_abandoned,
+        send_waiting,
+        finish_deletions,
+        forget_keys,
+    )
+    for step in steps:
+        try:
+            step(portal)
+        except Exception:
+            logger.exception("sweeper: %s failed, and is tried again", step.__name__)
+
+
+def finish_cancelling(portal: Portal) -> None:
+    """Asked to be cancelled, and nobody is there to honour it."""
+    with portal.database.reading() as session:
+        asked = leases.idle(
+            session, Distillation, ACTIVE, Distillation.cancel_requested_at.is_not(None)
+        )
+    for distillation_id in asked:
+        with portal.database.transaction() as session:
+            moved = DistillationRepository(session).move(
+                distillation_id, expected=ACTIVE, to=DistillationStatus.CANCELLED
+            )
+        if moved:
+            logger.info("distillation %s: cancelled", distillation_id)
+
+
+def send_abandoned(portal: Portal) -> None:
+    """A lease ran out: its worker is dead."""
+    for duty in DUTIES:
+        with portal.database.reading() as session:
+            abandoned = leases.abandoned(session, duty.model, duty.statuses, duty.where)
+        _send_again(portal, duty, abandoned)
+
+
+def send_waiting(portal: Portal) -> None:
+    """Untouched for a while, and there are fewer messages than rows that wait for one.
+
+    A long queue is no reason to send again: each of its rows has its message.
+    """
+    untouched_since = utc_now() - timedelta(seconds=portal.settings.stale_seconds)
+    for queue in Queue:
+        waiting = []
+        with portal.database.reading() as session:
+            for duty in DUTIES:
+                if duty.task.queue == queue:
+                    rows = leases.waiting(
+                        session, duty.model, duty.statuses, duty.where, untouched_since
+                    )
+                    waiting.append((duty, rows))
+        wanted = sum(len(rows) for _, rows in waiting)
+        if wanted == 0 or portal.queue.waiting(queue) >= wanted:
+            continue
+        for duty, rows in waiting:
+            _send_again(portal, duty, rows)
+
+
+def _send_again(portal: Portal, duty: Duty, row_ids: Sequence[str]) -> None:
+    untouched_since = utc_now() - timedelta(seconds=portal.settings.stale_seconds)
+    for row_id in row_ids:
+        with portal.database.transaction() as session:
+            freed = leases.free(
+                session,
+                duty.model,
+                row_id,
+                statuses=duty.statuses,
+                untouched_since=untouched_since,
+            )
+            if freed:
+                enqueue_after_commit(session, duty.task, row_id)
+        if freed:
+            logger.warning("sent again: %s %s", duty.task.value, row_id)
+
+
+def finish_deletions(portal: Portal) -> None:
+    with portal.database.reading() as session:
+        datasets = DatasetRepository(session).to_purge()
+        distillations = DistillationRepository(session).to_purge()
+    for dataset_id in datasets:
+        purge_dataset(portal.database, portal.storage, dataset_id)
+    for distillation_id in distillations:
+        purge_distillation(portal.database, portal.storage, distillation_id)
+
+
+def forget_keys(portal: Portal) -> None:
+    before = utc_now() - timedelta(hours=portal.settings.idempotency_hours)
+    with portal.database.transaction() as session:
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < before))
