@@ -42,7 +42,11 @@ def config() -> Config:
         image_size=16,
         network=NetworkConfig(depth=2, width=4),
         teacher=TeacherConfig(
-            teachers=2, teacher_epochs=4, teacher_batch_size=8, teacher_lr=0.05, teacher_momentum=0.5
+            teachers=2,
+            teacher_epochs=4,
+            teacher_batch_size=8,
+            teacher_lr=0.05,
+            teacher_momentum=0.5,
         ),
         distillation=DistillationConfig(
             images_per_class=2,

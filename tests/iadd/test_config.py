@@ -1,0 +1,72 @@
+import json
+from dataclasses import fields
+
+import pytest
+
+from iadd import config as module
+from iadd import presets
+from iadd.config import Config, ConfigError
+
+
+def test_names_are_unique_across_sections_so_that_a_flat_override_is_never_ambiguous() -> None:
+    names = [f.name for kind in module._SECTIONS.values() for f in fields(kind)]
+    assert len(names) == len(set(names))
+
+
+def test_every_number_has_limits_and_every_word_its_choices() -> None:
+    bounded = set(module.LIMITS) | set(module.CHOICES) | {"augmentation", "baseline_lrs"}
+    assert set(Config().flat()) == bounded
+
+
+def test_override_changes_what_it_names_and_nothing_else() -> None:
+    changed = Config().override({"iterations": 7, "width": 8, "augmentation": ["crop"]})
+    assert changed.distillation.iterations == 7
+    assert changed.network.width == 8
+    assert changed.augmentation.augmentation == ("crop",)
+    assert changed.override({"iterations": 5000, "width": 128}).teacher == Config().teacher
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"images_per_class": 0}, "images_per_class is 0"),
+        ({"images_per_class": 10**400}, "images_per_class is 1000"),
+        ({"images_per_class": True}, "whole number"),
+        ({"images_per_class": 2.5}, "whole number"),
+        ({"images_per_class": "many"}, "'many'"),
+        ({"lr_img": float("nan")}, "lr_img is nan"),
+        ({"syn_lr": 0}, "syn_lr is 0"),
+        ({"syn_lr": -1.0}, "syn_lr is -1.0"),
+        ({"initialisation": "copy"}, "real, k_mean, noise"),
+        ({"augmentation": ["swirl"]}, "augmentation may hold"),
+        ({"baseline_lrs": []}, "baseline_lrs"),
+        ({"baseline_lrs": [-1]}, "baseline_lrs is -1"),
+        ({"max_start_epoch": 50, "expert_epochs": 2}, "only 50 epochs"),
+        ({"depth": 8, "image_size": 32}, "halves 32 pixels to nothing"),
+        ({"ipc": 3}, "Unknown setting ipc"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(settings: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as refused:
+        Config().override(settings)
+    assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_a_config_survives_json(name: str) -> None:
+    config = presets.PRESETS[name]()
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert config.preset == name
+
+
+def test_a_document_that_is_no_config_is_refused() -> None:
+    for document in ({}, {"network": 3}, {**Config().to_dict(), "teacher": {"pupils": 1}}):
+        with pytest.raises(ConfigError, match="not the settings"):
+            Config.from_dict(document)
+
+
+def test_the_teacher_key_follows_what_shapes_teachers_alone() -> None:
+    key = Config().teacher_key()
+    assert Config().override({"iterations": 9, "lr_img": 1.0}).teacher_key() == key
+    for change in ({"seed": 1}, {"width": 64}, {"teacher_lr": 0.02}, {"rotate_degrees": 1.0}):
+        assert Config().override(change).teacher_key() != key

@@ -1,0 +1,184 @@
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from iadd.config import Config
+from iadd.distill import CheckpointMismatchError, DistillationDivergedError, distill
+from iadd.distilled import CURVES, DistilledDataset
+from iadd.imageset import ImageSet
+from iadd.progress import Progress
+from iadd.trajectory import TrajectoryBuffer, record_trajectories
+
+
+class StopHereError(Exception):
+    """Raised from a progress listener, as a killed or cancelled run would stop."""
+
+
+@pytest.fixture
+def buffer(images: ImageSet, config: Config, tmp_path: Path) -> TrajectoryBuffer:
+    return record_trajectories(images, config, out=tmp_path / "teachers")
+
+
+def test_the_result_has_the_contracted_form(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    distilled = distill(images, buffer, config)
+    assert distilled.images.shape == (4, 1, 16, 16)
+    assert distilled.images.dtype == torch.float32
+    assert distilled.labels.tolist() == [0, 0, 1, 1]
+    assert distilled.classes == ("plain", "square")
+    assert distilled.syn_lr > 0
+    assert distilled.importance_weights is not None
+    assert len(distilled.importance_weights) == buffer.parameter_count
+    assert distilled.initial_images is not None
+    assert all(len(distilled.history.curves[name]) == 6 for name in CURVES)
+    assert distilled.history.curves["iteration"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    first = distill(images, buffer, config)
+    assert distill(images, buffer, config).to_bytes() == first.to_bytes()
+    other = distill(images, buffer, config.override({"seed": 1}))
+    assert not torch.equal(other.images, first.images)
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 5])
+def test_a_run_stopped_anywhere_resumes_to_the_same_bytes(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config, tmp_path: Path, stop_at: int
+) -> None:
+    undisturbed = distill(images, buffer, config)
+
+    def stop(progress: Progress) -> None:
+        if progress.done == stop_at and progress.metrics:
+            raise StopHereError
+
+    checkpoint = tmp_path / "checkpoint"
+    with pytest.raises(StopHereError):
+        distill(
+            images,
+            buffer,
+            config,
+            on_progress=stop,
+            checkpoint=checkpoint,
+            checkpoint_seconds=0,
+        )
+    seen: list[int] = []
+    resumed = distill(
+        images, buffer, config, on_progress=lambda p: seen.append(p.done), checkpoint=checkpoint
+    )
+    assert min(seen) == stop_at + 1 or stop_at + 1 == 3  # an evaluation beats before it reports
+    assert resumed.to_bytes() == undisturbed.to_bytes()
+
+
+def test_a_checkpoint_of_other_settings_is_refused(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    distill(images, buffer, config, checkpoint=checkpoint, checkpoint_seconds=0)
+    with pytest.raises(CheckpointMismatchError, match="other settings"):
+        distill(images, buffer, config.override({"lr_img": 2.0}), checkpoint=checkpoint)
+
+
+def test_the_matching_loss_falls(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    settings = {"iterations": 60, "validate_every": 0, "lr_img": 3.0, "augmentation": []}
+    config = config.override(settings | {"syn_steps": 6, "syn_batch_size": 0, "lr_lr": 1e-3})
+    # Trajectories of other augmentation than the run's: only their snapshots matter here.
+    losses = distill(images, buffer, config).history.curves["unweighted_loss"]
+    assert sum(losses[-10:]) < 0.95 * sum(losses[:10])
+
+
+def test_frozen_weights_are_mtt(images: ImageSet, buffer: TrajectoryBuffer, config: Config) -> None:
+    distilled = distill(images, buffer, config.override({"lr_weights": 0.0}))
+    assert distilled.importance_weights is not None
+    assert torch.equal(distilled.importance_weights, torch.ones(buffer.parameter_count))
+    curves = distilled.history.curves
+    assert curves["loss"] == curves["unweighted_loss"]
+
+
+def test_weights_only_fall_and_the_weighted_loss_with_them(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    distilled = distill(images, buffer, config.override({"lr_weights": 0.01}))
+    assert distilled.importance_weights is not None
+    assert distilled.importance_weights.max() <= 1
+    assert distilled.importance_weights.std() > 0
+    curves = distilled.history.curves
+    assert curves["loss"][-1] < curves["unweighted_loss"][-1]
+
+
+def test_the_best_iteration_on_validation_is_kept(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    distilled = distill(images, buffer, config.override({"validate_every": 2}))
+    scores = {v["iteration"]: v["balanced_accuracy"] for v in distilled.history.validation}
+    assert list(scores) == [0, 2, 4, 6]
+    assert scores[distilled.best_iteration] == max(scores.values())
+    if distilled.best_iteration == 0:
+        assert distilled.initial_images is not None
+        assert torch.equal(distilled.images, distilled.initial_images)
+
+
+def test_without_validation_images_the_last_iteration_is_kept(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    unasked = distill(images, buffer, config.override({"validate_every": 0}))
+    train_alone = distill(images.part("train"), buffer, config)
+    assert (unasked.best_iteration, unasked.history.validation) == (6, [])
+    assert torch.equal(train_alone.images, unasked.images)
+
+
+def test_the_test_split_is_never_read(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    blanked = images.images.clone()
+    blanked[images.split == 2] = 0
+    without_test = ImageSet(blanked, images.labels, images.classes, images.split)
+    assert distill(without_test, buffer, config).to_bytes() == (
+        distill(images, buffer, config).to_bytes()
+    )
+
+
+def test_micro_batches_change_the_result_by_rounding_alone(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    whole = distill(images, buffer, config)
+    parts = distill(images, buffer, config.override({"micro_batch_size": 1}))
+    torch.testing.assert_close(parts.images, whole.images, atol=1e-4, rtol=1e-4)
+
+
+def test_a_run_that_diverges_names_the_settings_and_keeps_its_checkpoint(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    wild = config.override({"lr_img": 1e9, "validate_every": 0, "iterations": 50, "syn_lr": 10})
+    with pytest.raises(DistillationDivergedError, match="Lower syn_lr"):
+        distill(images, buffer, wild, checkpoint=checkpoint, checkpoint_seconds=0)
+    assert checkpoint.exists()
+
+
+def test_alpha_stays_positive(images: ImageSet, buffer: TrajectoryBuffer, config: Config) -> None:
+    curves = distill(images, buffer, config.override({"lr_lr": 1.0})).history.curves
+    assert all(lr > 0 and math.isfinite(lr) for lr in curves["syn_lr"])
+
+
+def test_a_distilled_set_survives_storage(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    distilled = distill(images, buffer, config)
+    copy = DistilledDataset.from_bytes(distilled.to_bytes())
+    equal: Callable[[Tensor, Tensor], bool] = torch.equal
+    assert equal(copy.images, distilled.images)
+    assert (copy.config, copy.syn_lr, copy.classes) == (
+        distilled.config,
+        distilled.syn_lr,
+        distilled.classes,
+    )
+    assert copy.history == distilled.history
