@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, delete, exists, or_, true
+from sqlalchemy import ColumnElement, delete, exists, true
 
 from app.core import leases
 from app.core.clock import utc_now
@@ -27,7 +27,6 @@ from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.idempotency_key import IdempotencyKey
 from app.models.teacher import Teacher, TeacherStatus
-from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
 
 logger = logging.getLogger(__name__)
 
@@ -45,26 +44,16 @@ class Duty:
     where: ColumnElement[bool] = EVERY_ROW
 
 
-# While teachers are recorded their distillation waits for them, and for no message of its own.
-TEACHERS_HAVE_ENDED = or_(
-    Distillation.trajectory_set_id.is_(None),
-    exists().where(
-        TrajectorySet.id == Distillation.trajectory_set_id,
-        TrajectorySet.status != TrajectorySetStatus.RECORDING,
-    ),
-)
 TEACHER_IS_WANTED = exists().where(
     Distillation.trajectory_set_id == Teacher.trajectory_set_id,
     Distillation.status == DistillationStatus.TEACHING,
     Distillation.cancel_requested_at.is_(None),
 )
 
+# `teaching` has no task of its own: its teachers have, and the last of them sends it on.
 DUTIES = (
     Duty(Task.CHECK_DATASET, Dataset, (DatasetStatus.CHECKING,)),
     Duty(Task.START_DISTILLATION, Distillation, (DistillationStatus.QUEUED,)),
-    Duty(
-        Task.START_DISTILLATION, Distillation, (DistillationStatus.TEACHING,), TEACHERS_HAVE_ENDED
-    ),
     Duty(
         Task.RECORD_TRAJECTORY,
         Teacher,

@@ -43,21 +43,21 @@ class Metrics:
         self._requests = Counter(
             "exchange_http_requests",
             "Requests answered.",
-            ["method", "route", "status"],
+            ["method", "operation", "status"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "exchange_http_request_seconds",
             "Seconds until the reply began.",
-            ["method", "route"],
+            ["method", "operation"],
             registry=self._registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600),
         )
 
-    def observe_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
+    def observe_request(self, *, method: str, operation: str, status: int, seconds: float) -> None:
         known = method if method in METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
-        self._seconds.labels(known, route).observe(seconds)
+        self._requests.labels(known, operation, str(status)).inc()
+        self._seconds.labels(known, operation).observe(seconds)
 
     def render(self) -> bytes:
         return generate_latest(self._registry)

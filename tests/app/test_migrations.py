@@ -1,7 +1,5 @@
 """The migrations lead to exactly the tables that the models describe."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 from alembic import command
