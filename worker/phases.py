@@ -7,7 +7,7 @@ lets one in, and of two that both believe to hold it the fence lets one write.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,10 +64,16 @@ Step = Callable[[Work], Outcome | Callable[[Session], Outcome]]
 transaction that writes it."""
 
 
-def run_phase(distillation_id: str, status: DistillationStatus, step: Step) -> None:
-    """Run `step` if the row is in `status` and nobody else works on it."""
+def run_phase(
+    distillation_id: str,
+    status: DistillationStatus,
+    step: Step,
+    *,
+    also: Sequence[DistillationStatus] = (),
+) -> None:
+    """Run `step` if the row is in `status`, or one of `also`, and nobody else works on it."""
     services = get_services()
-    hold = _claim(services, distillation_id, status)
+    hold = _claim(services, distillation_id, (status, *also))
     if hold is None:
         logger.info("%s: nothing to do for %s", distillation_id, status.value)
         return
@@ -89,12 +95,14 @@ def run_phase(distillation_id: str, status: DistillationStatus, step: Step) -> N
         _leave(services, hold, to=DistillationStatus.FAILED, problem=problem)
 
 
-def _claim(services: Services, distillation_id: str, status: DistillationStatus) -> Hold | None:
+def _claim(
+    services: Services, distillation_id: str, statuses: Sequence[DistillationStatus]
+) -> Hold | None:
     settings = services.settings
     with services.database.transaction() as session:
         fence = DistillationRepository(session).claim(
             distillation_id,
-            statuses=(status,),
+            statuses=statuses,
             owner=process_name(),
             seconds=settings.lease_seconds,
         )

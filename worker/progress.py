@@ -64,6 +64,8 @@ class PhaseProgress:
 
     def timings(self) -> JsonObject:
         """Seconds of work in each phase so far, this one's up to now."""
+        if self._phase == DistillationStatus.QUEUED:
+            return self._timings
         seconds = self._seconds_before + time.monotonic() - self._started_at
         return {**self._timings, self._phase: round(seconds, 3)}
 

@@ -18,8 +18,16 @@ def check_dataset(dataset_id: str) -> None:
 
 @task(Task.START_DISTILLATION)
 def start_distillation(distillation_id: str) -> None:
-    """Expects QUEUED; leaves TEACHING, or the first unfinished phase where teachers are there."""
-    run_phase(distillation_id, DistillationStatus.QUEUED, steps.start)
+    """Expects QUEUED; leaves TEACHING, or the first unfinished phase where teachers are there.
+
+    TEACHING too: a row that was overlooked when its last teacher ended goes on from here.
+    """
+    run_phase(
+        distillation_id,
+        DistillationStatus.QUEUED,
+        steps.start,
+        also=(DistillationStatus.TEACHING,),
+    )
 
 
 @task(Task.RECORD_TRAJECTORY)

@@ -1,0 +1,252 @@
+"""The whole service as people run it: `exchange up` in a process of its own, asked over REST."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+QUICK = {
+    "EXCHANGE_LEASE_SECONDS": "2",
+    "EXCHANGE_HEARTBEAT_SECONDS": "0.4",
+    "EXCHANGE_SWEEP_SECONDS": "0.5",
+    "EXCHANGE_STALE_SECONDS": "4",
+    "EXCHANGE_CHECKPOINT_SECONDS": "0",
+    "EXCHANGE_PROGRESS_SECONDS": "0",
+    "EXCHANGE_TORCH_THREADS": "1",
+    "EXCHANGE_DEVICE": "cpu",
+}
+"""Production's intervals, shortened."""
+
+TINY: dict[str, Any] = {
+    "width": 4,
+    "teachers": 2,
+    "teacher_epochs": 3,
+    "iterations": 5,
+    "syn_steps": 2,
+    "expert_epochs": 1,
+    "max_start_epoch": 2,
+    "validate_every": 0,
+    "evaluation_networks": 2,
+    "evaluation_epochs": 2,
+    "baseline_lrs": [0.01],
+    "full_epochs": 1,
+}
+"""Overrides of `cpu_demo` for a run of seconds."""
+
+
+@pytest.fixture(name="wait_until", scope="session")
+def _wait_until() -> Callable[..., Any]:
+    return wait_until
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain until {what}"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Service:
+    """`exchange up` on a data folder, and a client with a steward's token."""
+
+    data_dir: Path
+    process: "subprocess.Popen[str]"
+    url: str
+    said: list[str]
+    """Lines on its terminal so far."""
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        """Asks as a steward of a hospital that is made for it."""
+        kept = self.data_dir / "token"
+        if not kept.exists():
+            exchange("admin", "create-organisation", "Hospital", data_dir=self.data_dir)
+            whose = ("--organisation", "Hospital", "--role", "steward")
+            kept.write_text(exchange("admin", "create-token", *whose, data_dir=self.data_dir))
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {kept.read_text()}"},
+            timeout=30,
+        )
+
+    def pids(self) -> dict[int, str]:
+        """Every process of this service that lives, with its command line."""
+        return processes_of(self.data_dir)
+
+    def pid_of(self, words: str) -> int:
+        """The oldest process whose command line has these words: not one of its forks."""
+        return min(pid for pid, command in self.pids().items() if words in command)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(timeout=60)
+
+    def logs(self) -> str:
+        return "\n".join(
+            f"== {path.name}\n{path.read_text()[-6000:]}"
+            for path in sorted((self.data_dir / "logs").glob("*.log"))
+        )
+
+    def upload(self, archive: bytes, name: str = "ward") -> dict[str, Any]:
+        """The dataset once it is checked, `ready` or `rejected`."""
+        made = self.client.post("/datasets", json={"name": name}).raise_for_status().json()
+        sent = self.client.put(f"/datasets/{made['id']}/archive", content=archive)
+        assert sent.status_code == 202, sent.text
+
+        def checked() -> dict[str, Any] | None:
+            row: dict[str, Any] = self.client.get(f"/datasets/{made['id']}").json()
+            return row if row["status"] in ("ready", "rejected") else None
+
+        row: dict[str, Any] = wait_until(checked, "the archive is checked")
+        return row
+
+    def distill(self, dataset_id: str, **overrides: Any) -> str:
+        body = {
+            "preset": "cpu_demo",
+            "images_per_class": 2,
+            "seed": 3,
+            "overrides": {**TINY, **overrides},
+        }
+        reply = self.client.post(f"/datasets/{dataset_id}/distillations", json=body)
+        assert reply.status_code == 202, reply.text
+        distillation_id: str = reply.json()["id"]
+        return distillation_id
+
+    def row(self, distillation_id: str) -> dict[str, Any]:
+        reply = self.client.get(f"/distillations/{distillation_id}").raise_for_status()
+        row: dict[str, Any] = reply.json()
+        return row
+
+    def wait_for(
+        self, distillation_id: str, *statuses: str, seconds: float = 120
+    ) -> dict[str, Any]:
+        def reached() -> dict[str, Any] | None:
+            row = self.row(distillation_id)
+            if row["status"] == "failed" and "failed" not in statuses:
+                pytest.fail(f"{json.dumps(row['problem'], indent=1)}\n{self.logs()}")
+            return row if row["status"] in statuses else None
+
+        row: dict[str, Any] = wait_until(reached, f"{distillation_id} is {statuses}", seconds)
+        return row
+
+    def bundle(self, distillation_id: str) -> bytes:
+        return (
+            self.client.get(f"/distillations/{distillation_id}/bundle").raise_for_status().content
+        )
+
+
+def processes_of(data_dir: Path) -> dict[int, str]:
+    """Processes that live and hold the folder's lock: supervisor, children and their forks."""
+    lock = str(data_dir / "exchange.lock")
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            if lock in {str(file.readlink()) for file in (folder / "fd").iterdir()}:
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found[int(folder.name)] = command
+        except OSError:  # it ended while it was looked at
+            continue
+    return found
+
+
+def exchange(*arguments: str, data_dir: Path) -> str:
+    """The last line that an `exchange` command prints."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "app.cli", *arguments, "--data-dir", str(data_dir)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[-1]
+
+
+def start_service(data_dir: Path, **environment: str) -> Service:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-P", "-m", "app.cli", "up"),
+            *("--data-dir", str(data_dir), "--port", "0"),
+        ],
+        env={**os.environ, "EXCHANGE_DATA_DIR": str(data_dir), **QUICK, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said: list[str] = []
+
+    def read() -> None:
+        assert process.stdout is not None
+        said.extend(process.stdout)  # line by line, as they come
+
+    threading.Thread(target=read, daemon=True).start()
+
+    def url() -> str | None:
+        assert process.poll() is None, "".join(said)
+        found = re.search(r"listens at (http://\S+)", "".join(said))
+        return found and found[1]
+
+    address = wait_until(url, "the service says where it listens")
+    return Service(data_dir, process, address, said)
+
+
+@pytest.fixture
+def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Start a service of one's own, on the same folder each time if none is named."""
+    services: list[Service] = []
+
+    def make(data_dir: Path | None = None, **environment: str) -> Service:
+        services.append(start_service(data_dir or tmp_path / "data", **environment))
+        return services[-1]
+
+    yield make
+    for service in services:
+        service.stop()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that tests share, which leave its processes alone."""
+    service = start_service(tmp_path_factory.mktemp("service") / "data")
+    yield service
+    service.stop()
+
+
+def picture(label: int, seed: int) -> bytes:
+    """A PNG, bright on top or below."""
+    pixels = np.random.default_rng([label, seed]).integers(0, 120, (32, 32), dtype=np.uint8)
+    pixels[16 * label : 16 * label + 16] += 100
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def archive() -> bytes:
+    """Two classes of 30 pictures each."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zipped:
+        for label, name in enumerate(("COVID", "Normal")):
+            for number in range(30):
+                zipped.writestr(f"set/{name}/{number:03d}.png", picture(label, number))
+    return file.getvalue()
