@@ -67,6 +67,11 @@ def celery_app(settings: Settings) -> Celery:
             "visibility_timeout": settings.visibility_timeout_seconds,
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
+            # One more try at once. Kombu's own default makes a request wait for six seconds when
+            # the broker is away, and the sweeper sends the message again anyway.
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0,
         },
         enable_utc=True,
         timezone="UTC",

@@ -36,7 +36,7 @@ from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.main import create_app
 from app.migrations import upgrade
-from app.models import DatasetStatus, Distillation, DistillationStatus
+from app.models import Base, DatasetStatus, Distillation, DistillationStatus
 from app.organisations import service as organisations
 
 
@@ -175,32 +175,16 @@ def database(empty_database: Database) -> Database:
     return empty_database
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "exchange.db"
-    database = Database(f"sqlite:///{path}")
-    upgrade(database.engine)
-    database.close()
-    return path
-
-
-@pytest.fixture
-def settings(tmp_path: Path, broker: Broker, migrated_sqlite: Path) -> Settings:
-    shutil.copy(migrated_sqlite, tmp_path / "exchange.db")
+def make_settings(data_dir: Path, broker: Broker) -> Settings:
     return Settings(
         _env_file=None,
-        data_dir=tmp_path,
+        data_dir=data_dir,
         broker_url=broker.url,
         event_poll_seconds=0.02,
         # Tests sweep by hand: a sweep between two of their steps would be a race.
         sweep_seconds=3600,
         max_archive_bytes=1_000_000,
     )
-
-
-@pytest.fixture
-def app(settings: Settings) -> FastAPI:
-    return create_app(settings)
 
 
 @dataclass
@@ -360,8 +344,8 @@ class House:
         return sorted(info.key for info in self.storage.list(prefix))
 
 
-@pytest.fixture
-def live_url(app: FastAPI) -> Iterator[str]:
+@contextlib.contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
     """The portal behind its real server, on a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(
@@ -375,10 +359,52 @@ def live_url(app: FastAPI) -> Iterator[str]:
         thread.join(timeout=10)
 
 
+@pytest.fixture(scope="session")
+def shared_app(
+    tmp_path_factory: pytest.TempPathFactory, broker_process: Broker
+) -> Iterator[tuple[FastAPI, str]]:
+    """One portal for all tests; `app` empties it for each."""
+    app = create_app(make_settings(tmp_path_factory.mktemp("portal"), broker_process))
+    upgrade(app.state.portal.database.engine)
+    with serving(app) as url:
+        yield app, url
+
+
+@pytest.fixture
+def app(shared_app: tuple[FastAPI, str], broker: Broker) -> FastAPI:
+    app, _ = shared_app
+    portal = app.state.portal
+    with portal.database.transaction() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
+    shutil.rmtree(portal.settings.data_dir / "objects")
+    (portal.settings.data_dir / "objects").mkdir()
+    return app
+
+
+@pytest.fixture
+def live_url(shared_app: tuple[FastAPI, str]) -> str:
+    return shared_app[1]
+
+
 @pytest.fixture
 def house(app: FastAPI, live_url: str) -> Iterator[House]:
     with httpx.Client(base_url=live_url, timeout=20) as client:
         yield House(app, client)
+
+
+@pytest.fixture
+def house_with(tmp_path: Path, broker: Broker) -> Iterator[Callable[..., House]]:
+    """A house of one's own: `house_with(max_archive_bytes=5)` changes settings of its portal."""
+    with contextlib.ExitStack() as opened:
+
+        def build(**changes: Any) -> House:
+            app = create_app(make_settings(tmp_path, broker).model_copy(update=changes))
+            upgrade(app.state.portal.database.engine)
+            url = opened.enter_context(serving(app))
+            return House(app, opened.enter_context(httpx.Client(base_url=url, timeout=20)))
+
+        yield build
 
 
 @pytest.fixture

@@ -159,10 +159,9 @@ def test_an_upload_into_a_dataset_deleted_meanwhile_leaves_nothing(house, live_u
     assert house.stored(f"datasets/{dataset_id}") == []
 
 
-def test_memory_does_not_grow_with_the_archive(settings, house):
+def test_memory_does_not_grow_with_the_archive(house_with):
     """The parts in flight are held, and no more: an archive four times as large costs the same."""
-    raised = settings.model_copy(update={"max_archive_bytes": 10**9})
-    object.__setattr__(house.portal, "settings", raised)
+    house = house_with(max_archive_bytes=10**9)
     size = 4 * PART_BYTES * (PARTS_IN_FLIGHT + 1)
     dataset_id = house.new_dataset()
 

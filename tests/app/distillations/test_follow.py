@@ -1,0 +1,181 @@
+"""Following a distillation: by asking, and by its event stream over a real socket."""
+
+import json
+import threading
+
+import httpx
+import pytest
+
+from app.distillations.repository import DistillationRepository
+from app.models import DistillationStatus, EventKind
+
+
+def work(house, distillation_id, fence, **values):
+    """One report of progress, as a worker writes it."""
+    with house.database.transaction() as session:
+        distillations = DistillationRepository(session)
+        distillations.write(distillation_id, fence=fence, **values)
+        distillations.events.append(
+            distillation_id, EventKind.PROGRESS, values["phases"]["distilling"]
+        )
+
+
+@pytest.fixture
+def follow(house, live_url):
+    """Read the stream to its end; every event as (id, kind, data)."""
+
+    def read(distillation_id, last_event_id=None):
+        headers = {"Authorization": f"Bearer {house.researcher.token}"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = str(last_event_id)
+        url = f"{live_url}/api/v1/distillations/{distillation_id}/events"
+        events, fields = [], {}
+        with httpx.stream("GET", url, headers=headers, timeout=20) as reply:
+            if reply.status_code == 204:
+                return None
+            assert reply.status_code == 200, reply.read()
+            assert reply.headers["content-type"].startswith("text/event-stream")
+            for line in reply.iter_lines():
+                if line.startswith(":"):
+                    continue
+                if line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                elif fields:
+                    event = (int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                    events.append(event)
+                    fields = {}
+        return events
+
+    return read
+
+
+def test_progress_of_the_phase_and_of_all(house):
+    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    fence = house.claim(distillation_id)
+    phases = {
+        "teaching": {"done": 36, "total": 36, "unit": "epochs"},
+        "distilling": {"done": 12, "total": 60, "unit": "iterations"},
+    }
+    work(house, distillation_id, fence, phases=phases, eta_seconds=90, metrics={"loss": 0.8})
+
+    body = house.researcher.get(f"/distillations/{distillation_id}").json()
+
+    assert body["status"] == body["phase"] == "distilling"
+    assert body["progress"] == phases["distilling"]
+    assert body["phases"] == phases
+    assert body["eta_seconds"] == 90
+    assert body["metrics"] == {"loss": 0.8}
+    assert body["verdict"] is None
+
+
+def test_a_failed_one_says_where_and_why(house):
+    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    problem = {"type": "urn:iadd-exchange:problem:x", "title": "No", "status": 500, "detail": "…"}
+    phases = {"distilling": {"done": 3, "total": 60, "unit": "iterations"}}
+    house.hand_on(distillation_id, DistillationStatus.FAILED, problem=problem, phases=phases)
+
+    body = house.researcher.get(f"/distillations/{distillation_id}").json()
+
+    assert body["status"] == "failed"
+    assert body["phase"] == "distilling"
+    assert body["progress"]["done"] == 3
+    assert body["problem"] == problem
+    assert body["finished_at"] is not None
+
+
+def test_the_stream_tells_everything_in_order_and_ends(house, follow):
+    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    fence = house.claim(distillation_id)
+    told = []
+    reader = threading.Thread(target=lambda: told.extend(follow(distillation_id)))
+    reader.start()
+    for done in range(1, 4):
+        phases = {"distilling": {"done": done, "total": 3, "unit": "iterations"}}
+        work(house, distillation_id, fence, phases=phases)
+    with house.database.transaction() as session:
+        DistillationRepository(session).hand_on(
+            distillation_id, fence=fence, to=DistillationStatus.READY
+        )
+    reader.join(timeout=20)
+
+    assert not reader.is_alive()
+    assert [kind for _, kind, _ in told] == ["status"] * 2 + ["progress"] * 3 + ["status"]
+    assert [data["status"] for _, kind, data in told if kind == "status"] == [
+        "queued",
+        "distilling",
+        "ready",
+    ]
+    assert [data["done"] for _, kind, data in told if kind == "progress"] == [1, 2, 3]
+    ids = [event_id for event_id, _, _ in told]
+    assert ids == sorted(set(ids))
+
+
+def test_whoever_reconnects_misses_nothing_and_sees_nothing_twice(house, follow):
+    distillation_id = house.distillation(DistillationStatus.CANCELLED)
+    everything = follow(distillation_id)
+
+    for seen, (event_id, _, _) in enumerate(everything[:-1], start=1):
+        assert follow(distillation_id, last_event_id=event_id) == everything[seen:]
+
+
+def test_nothing_left_to_tell_answers_204(house, follow):
+    """A browser reads it as: do not connect again."""
+    distillation_id = house.distillation(DistillationStatus.CANCELLED)
+    last_id = follow(distillation_id)[-1][0]
+
+    assert follow(distillation_id, last_event_id=last_id) is None
+
+
+def test_more_events_than_one_look_fetches(house, follow):
+    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    with house.database.transaction() as session:
+        events = DistillationRepository(session).events
+        for step in range(1200):
+            events.append(distillation_id, EventKind.METRIC, {"step": step})
+    house.hand_on(distillation_id, DistillationStatus.READY)
+
+    told = follow(distillation_id)
+
+    assert [data["step"] for _, kind, data in told if kind == "metric"] == list(range(1200))
+    assert told[-1][2]["status"] == "ready"
+
+
+def test_a_stream_goes_on_through_a_retry(house, follow):
+    distillation_id = house.distillation(DistillationStatus.FAILED)
+    house.steward.post(f"/distillations/{distillation_id}/retry")
+    house.hand_on(distillation_id, DistillationStatus.READY)
+
+    statuses = [data["status"] for _, _, data in follow(distillation_id)]
+
+    assert statuses == ["queued", "failed", "queued", "ready"]
+
+
+@pytest.mark.parametrize("value", ["-1", "x", str(2**63), "1e3"])
+def test_a_last_event_id_that_is_none_of_ours(house, value):
+    distillation_id = house.distillation()
+
+    reply = house.steward.get(
+        f"/distillations/{distillation_id}/events", headers={"Last-Event-ID": value}
+    )
+
+    assert reply.status_code == 422
+
+
+def test_another_organisation_hears_nothing(house):
+    distillation_id = house.distillation()
+
+    assert house.stranger.get(f"/distillations/{distillation_id}").status_code == 404
+    assert house.stranger.get(f"/distillations/{distillation_id}/events").status_code == 404
+    assert house.stranger.get("/distillations").json()["items"] == []
+
+
+def test_the_list_may_be_of_one_dataset(house):
+    mine = house.distillation()
+    house.distillation()
+
+    listed = house.researcher.get(
+        "/distillations", params={"dataset_id": house.row(mine).dataset_id}
+    ).json()["items"]
+
+    assert [item["id"] for item in listed] == [mine]
