@@ -1,0 +1,269 @@
+"""The rules of the battery: retention (A), distance to the closest record (B), near-copies (D).
+
+Each reads rankings that were made once, and answers with one `Metric` per measure. Nothing here
+knows whether the images are the distilled ones or a control.
+
+Shapes: M queries, R records (training and held-out images together).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from iadd.privacy.neighbours import Neighbourhood, Ranking
+from iadd.privacy.report import Metric, Outcome
+from iadd.privacy.statistics import binomial_tail, clopper_pearson, holm
+
+LEVEL = 0.05
+"""Error rate of each family of tests."""
+
+FEWEST = 5
+"""Below so many images, comparing with the held-out set has no power (metric B)."""
+
+TAIL = 0.01
+"""Share of held-out images that lie nearer to a training image than the near-copy threshold."""
+
+IN_WORDS = {
+    "pixels": "pixel by pixel",
+    "ssim": "by structure (SSIM)",
+    "phash": "by perceptual hash",
+    "embedding": "by network features",
+}
+
+_RETENTION = ("pixels", "ssim", "embedding")
+_CLOSEST = ("pixels", "ssim", "embedding")
+_NEAR_COPIES = ("ssim", "phash", "embedding")
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Which records are training images and which held-out ones.
+
+    Attributes:
+        training: bool (R,).
+        held_out: bool (R,). A record may be neither: then it is left out.
+    """
+
+    training: Tensor
+    held_out: Tensor
+
+    @property
+    def chance(self) -> float:
+        """Probability that the nearest record is a training image if training left no trace."""
+        training, held_out = int(self.training.sum()), int(self.held_out.sum())
+        return training / (training + held_out)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Below which distance an image counts as a near-copy.
+
+    Attributes:
+        distance: The largest distance that counts; −∞ when none does.
+        chance: How often a held-out image lies within it.
+    """
+
+    distance: float
+    chance: float
+
+
+def retention(queries: Neighbourhood, starts: Tensor | None, sides: Sides) -> list[Metric]:
+    """Metric A: whose nearest training image is the very image that it started from.
+
+    Args:
+        queries: Rankings of M images.
+        starts: int64 (M,), the record that each started from, −1 where it was no record; None
+            when the starts are not known.
+        sides: The two sides.
+    """
+    return [_retention_by(measure, queries[measure], starts, sides) for measure in _RETENTION]
+
+
+def _retention_by(measure: str, ranking: Ranking, starts: Tensor | None, sides: Sides) -> Metric:
+    outcome: Outcome
+    value, interval = None, None
+    if starts is None:
+        outcome = "no_power"
+        explanation = "The images that the distillation started from were not kept."
+    else:
+        count, real = len(starts), int((starts >= 0).sum())
+        _, nearest = ranking.nearest(sides.training)
+        hits = int((nearest == starts).sum())
+        outcome = "refused" if hits else "passed"
+        value, interval = hits / count, clopper_pearson(hits, count)
+        explanation = (
+            f"{hits} of {count} distilled images are still nearest to the patient's image that "
+            "they started from."
+            if real
+            else "No distilled image started from a patient's image, so there is none to retain."
+        )
+    return Metric(
+        name=f"start_retention_{measure}",
+        title=f"Retention of the start, {IN_WORDS[measure]}",
+        value=value,
+        interval=interval,
+        rule="Refuses at the first distilled image whose nearest training image is its own start.",
+        outcome=outcome,
+        explanation=explanation,
+    )
+
+
+def distance_to_closest_record(queries: Neighbourhood, sides: Sides) -> list[Metric]:
+    """Metric B: whether the nearest record is a training image more often than chance has it.
+
+    Under the null hypothesis that training left no trace, training and held-out images are
+    exchangeable, and the nearest record is a training image with probability N/(N + n): one half
+    for sets of equal size. Taking the training set whole and moving the chance, instead of cutting
+    it to the size of the held-out set, keeps every possible source in the test. A record that is
+    nearest to several distilled images counts once: those are not independent evidence.
+    """
+    counts = [_closest_counts(queries[measure], sides) for measure in _CLOSEST]
+    if not (bool(sides.training.any()) and bool(sides.held_out.any())):
+        counts = [(0, 0) for _ in _CLOSEST]
+    adjusted = holm([binomial_tail(hits, n, sides.chance) for hits, n in counts])
+    return [
+        _closest_by(measure, hits, n, p, sides.chance)
+        for measure, (hits, n), p in zip(_CLOSEST, counts, adjusted, strict=True)
+    ]
+
+
+def _closest_counts(ranking: Ranking, sides: Sides) -> tuple[int, int]:
+    distance, nearest = ranking.nearest(sides.training | sides.held_out)
+    records = nearest[distance.isfinite()].unique()
+    return int(sides.training[records].sum()), len(records)
+
+
+def _closest_by(measure: str, hits: int, trials: int, p: float, chance: float) -> Metric:
+    outcome: Outcome = "refused" if p < LEVEL else "passed"
+    if trials < FEWEST:
+        outcome = "no_power"
+        explanation = (
+            f"The distilled images have {trials} different nearest records; below {FEWEST} the "
+            "comparison cannot tell a leak from luck, so it never passes."
+        )
+    else:
+        explanation = (
+            f"{hits} of {trials} nearest records are training images; {chance:.0%} would be "
+            f"expected if training had left no trace (p = {p:.2g}, Holm-corrected)."
+        )
+    return Metric(
+        name=f"closest_record_{measure}",
+        title=f"Distance to the closest record, {IN_WORDS[measure]}",
+        value=hits / trials if trials else None,
+        interval=clopper_pearson(hits, trials) if trials else None,
+        rule=(
+            "Refuses when the nearest record is a training image more often than chance has it "
+            f"(binomial test, p < {LEVEL}, Holm over the measures)."
+        ),
+        outcome=outcome,
+        explanation=explanation,
+    )
+
+
+def exact_copies(copied: Tensor) -> Metric:
+    """Metric D, first part.
+
+    Args:
+        copied: int64 (M,), the training image that each equals to one grey level, or −1.
+    """
+    hits, count = int((copied >= 0).sum()), len(copied)
+    return Metric(
+        name="exact_copies",
+        title="Exact copies",
+        value=hits / count,
+        interval=clopper_pearson(hits, count),
+        rule="Refuses at the first distilled image that equals a training image to one grey level.",
+        outcome="refused" if hits else "passed",
+        explanation=f"{hits} of {count} distilled images equal a training image.",
+    )
+
+
+def near_copy_thresholds(
+    reference: Neighbourhood, rows: Tensor, sides: Sides
+) -> dict[str, Threshold]:
+    """The first percentile of the distances from held-out images to the training images.
+
+    Where fewer than 99 held-out images cannot show a first percentile, the threshold is the
+    smallest distance seen, which a new image undercuts with chance 1/(n + 1).
+
+    Args:
+        reference: Rankings of held-out images, each left out of its own neighbours.
+        rows: int64, the reference images to use: those that have no duplicate in training.
+        sides: The two sides.
+    """
+    thresholds = {}
+    for measure in _NEAR_COPIES:
+        distance, _ = reference[measure].take(rows).nearest(sides.training)
+        ordered = distance.sort().values
+        within = max(1, int(TAIL * (len(ordered) + 1)))
+        chance = max(TAIL, within / (len(ordered) + 1))
+        # Ties (hash distances are whole numbers) belong together: all of them count, or none.
+        possible = [float(d) for d in ordered[:within] if int((ordered <= d).sum()) <= within]
+        thresholds[measure] = Threshold(possible[-1] if possible else -torch.inf, chance)
+    return thresholds
+
+
+def near_copies(
+    queries: Neighbourhood, thresholds: Mapping[str, Threshold], sides: Sides
+) -> list[Metric]:
+    """Metric D: more near-copies of training images than held-out images show by chance."""
+    hits = []
+    for measure, threshold in thresholds.items():
+        distance, _ = queries[measure].nearest(sides.training)
+        hits.append(int((distance <= threshold.distance).sum()))
+    count = len(queries["ssim"].index)
+    adjusted = holm(
+        [
+            binomial_tail(found, count, threshold.chance)
+            for found, threshold in zip(hits, thresholds.values(), strict=True)
+        ]
+    )
+    return [
+        _near_copies_by(measure, found, count, p, threshold)
+        for (measure, threshold), found, p in zip(thresholds.items(), hits, adjusted, strict=True)
+    ]
+
+
+def _near_copies_by(measure: str, hits: int, count: int, p: float, threshold: Threshold) -> Metric:
+    return Metric(
+        name=f"near_copies_{measure}",
+        title=f"Near-copies, {IN_WORDS[measure]}",
+        value=hits / count,
+        interval=clopper_pearson(hits, count),
+        rule=(
+            "Refuses when more distilled images lie within the threshold of a training image than "
+            f"chance allows (binomial test, p < {LEVEL}, Holm over the measures). The threshold is "
+            f"the distance that {threshold.chance:.1%} of the held-out images fall below."
+        ),
+        outcome="refused" if p < LEVEL else "passed",
+        explanation=(
+            f"{hits} of {count} distilled images lie within the threshold; chance alone gives "
+            f"{threshold.chance * count:.1f} (p = {p:.2g}, Holm-corrected)."
+        ),
+    )
+
+
+def no_held_out_images(count: int) -> list[Metric]:
+    """Metric D without anything to compare with."""
+    return [
+        Metric(
+            name=f"near_copies_{measure}",
+            title=f"Near-copies, {IN_WORDS[measure]}",
+            value=None,
+            interval=None,
+            rule="The threshold is a percentile of held-out images' distances to training images.",
+            outcome="no_power",
+            explanation=(
+                f"{count} held-out images without a duplicate in training are too few to set a "
+                "threshold."
+            ),
+        )
+        for measure in _NEAR_COPIES
+    ]
+
+
+def refusals(metrics: Sequence[Metric]) -> dict[str, bool]:
+    """Which metrics refused, by name."""
+    return {metric.name: metric.outcome == "refused" for metric in metrics}
