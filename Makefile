@@ -1,0 +1,45 @@
+# Every target sets up what it needs: a fresh clone and Python ≥ 3.11 are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: install demo test test-all up check format bench clean
+
+install: $(READY)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "IADD Exchange needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# The main job: upload → distill → evaluate → download, on a cohort of drawn X-rays.
+demo: $(READY)
+	$(BIN)/exchange demo --out demo-out
+
+test: $(READY)
+	$(BIN)/pytest -m "not slow and not gpu and not browser"
+
+# What CI runs: the slow tests too.
+test-all: $(READY)
+	$(BIN)/pytest
+
+up: $(READY)
+	$(BIN)/exchange up
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.allocator
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache demo-out
