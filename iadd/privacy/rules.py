@@ -9,7 +9,6 @@ Shapes: M queries, R records (training and held-out images together).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from iadd.privacy.neighbours import Neighbourhood, Ranking
@@ -61,7 +60,7 @@ class Threshold:
     """Below which distance an image counts as a near-copy.
 
     Attributes:
-        distance: The largest distance that counts; −∞ when none does.
+        distance: The largest distance that counts.
         chance: How often a held-out image lies within it.
     """
 
@@ -186,7 +185,8 @@ def near_copy_thresholds(
     """The first percentile of the distances from held-out images to the training images.
 
     Where fewer than 99 held-out images cannot show a first percentile, the threshold is the
-    smallest distance seen, which a new image undercuts with chance 1/(n + 1).
+    smallest distance seen, which a new image undercuts with chance 1/(n + 1); where several share
+    it, with a chance as much larger.
 
     Args:
         reference: Rankings of held-out images, each left out of its own neighbours.
@@ -195,13 +195,14 @@ def near_copy_thresholds(
     """
     thresholds = {}
     for measure in _NEAR_COPIES:
-        distance, _ = reference[measure].take(rows).nearest(sides.training)
-        ordered = distance.sort().values
+        to_training, _ = reference[measure].take(rows).nearest(sides.training)
+        ordered = to_training.sort().values
         within = max(1, int(TAIL * (len(ordered) + 1)))
-        chance = max(TAIL, within / (len(ordered) + 1))
-        # Ties (hash distances are whole numbers) belong together: all of them count, or none.
+        # Hash distances are whole numbers: images tied at a distance count together or not at all.
         possible = [float(d) for d in ordered[:within] if int((ordered <= d).sum()) <= within]
-        thresholds[measure] = Threshold(possible[-1] if possible else -torch.inf, chance)
+        distance = possible[-1] if possible else float(ordered[0])
+        below = int((ordered <= distance).sum())
+        thresholds[measure] = Threshold(distance, max(TAIL, below / (len(ordered) + 1)))
     return thresholds
 
 
