@@ -69,11 +69,11 @@ def run_phase(
     status: DistillationStatus,
     step: Step,
     *,
-    also: Sequence[DistillationStatus] = (),
+    also: Callable[[Session, str], Sequence[DistillationStatus]] = lambda session, row_id: (),
 ) -> None:
-    """Run `step` if the row is in `status`, or one of `also`, and nobody else works on it."""
+    """Run `step` if the row is in `status`, or one that `also` names, and nobody works on it."""
     services = get_services()
-    hold = _claim(services, distillation_id, (status, *also))
+    hold = _claim(services, distillation_id, status, also)
     if hold is None:
         logger.info("%s: nothing to do for %s", distillation_id, status.value)
         return
@@ -96,13 +96,16 @@ def run_phase(
 
 
 def _claim(
-    services: Services, distillation_id: str, statuses: Sequence[DistillationStatus]
+    services: Services,
+    distillation_id: str,
+    status: DistillationStatus,
+    also: Callable[[Session, str], Sequence[DistillationStatus]],
 ) -> Hold | None:
     settings = services.settings
     with services.database.transaction() as session:
         fence = DistillationRepository(session).claim(
             distillation_id,
-            statuses=statuses,
+            statuses=(status, *also(session, distillation_id)),
             owner=process_name(),
             seconds=settings.lease_seconds,
         )
@@ -124,7 +127,7 @@ def _take_step(services: Services, hold: Hold, step: Step) -> Callable[[], None]
         raise Cancelled
     if row.takeovers >= services.worker_settings.largest_attempts:
         raise WorkersLostError(row.takeovers)
-    progress = PhaseProgress(services, hold, row)
+    progress = PhaseProgress(services, hold, row, dataset)
     checkpoints = Checkpoints(
         services.storage,
         hold,

@@ -18,9 +18,11 @@ from iadd.distill import distill
 from iadd.distilled import DistilledDataset
 from iadd.evaluate import evaluate, evaluate_full, evaluate_random
 from iadd.imageset import ImageSet
+from iadd.privacy import PrivacyReport, audit
 from iadd.progress import Progress, ProgressListener
 from iadd.trajectory import TrajectoryBuffer, record_trajectory, trajectory_path
 from worker.device import choose_device
+from worker.forecast import evaluation_work
 from worker.settings import WorkerSettings
 
 
@@ -101,30 +103,40 @@ def evaluate_images(
     image_set = load_images(storage, images)
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     device = choose_device(settings)
-    small = len(distilled_set) * config.evaluation.evaluation_epochs
-    networks = config.evaluation.evaluation_networks
-    trials = len(config.evaluation.baseline_lrs) * config.distillation.validation_networks
-    parts = [
-        # Name, work in image passes, call.
-        ("distilled", networks * small, partial(evaluate, distilled_set, image_set, config)),
-        ("random", (trials + networks) * small, partial(evaluate_random, image_set, config)),
-        (
-            "full",
-            networks * len(image_set.part("train")) * config.evaluation.full_epochs,
-            partial(evaluate_full, image_set, config),
-        ),
-    ]
-    total = sum(work for _, work, _ in parts)
+    work = evaluation_work(config, small=len(distilled_set), train=len(image_set.part("train")))
+    calls = {
+        "distilled": partial(evaluate, distilled_set, image_set, config),
+        "random": partial(evaluate_random, image_set, config),
+        "full": partial(evaluate_full, image_set, config),
+    }
+    total, before = sum(work.values()), 0.0
     figures: JsonObject = json.loads(checkpoints.read() or "{}")
-    before = 0
-    for name, work, measure in parts:
+    for name, measure in calls.items():
         if name not in figures:
-            listener = _share(on_progress, before=before / total, share=work / total)
+            listener = _share(on_progress, before=before / total, share=work[name] / total)
             figures[name] = measure(on_progress=listener, device=device).to_dict()
             checkpoints.write(json.dumps(figures).encode())
-        before += work
+        before += work[name]
     storage.put(result, json.dumps(figures).encode())
     return figures
+
+
+def audit_images(
+    storage: Storage,
+    *,
+    images: str,
+    distilled: str,
+    result: str,
+    on_progress: ProgressListener,
+) -> PrivacyReport:
+    """Ask what the distilled images give away of the images they were made from."""
+    report = audit(
+        DistilledDataset.from_bytes(storage.get(distilled)),
+        load_images(storage, images),
+        on_progress=on_progress,
+    )
+    storage.put(result, json.dumps(report.to_dict()).encode())
+    return report
 
 
 def _share(listener: ProgressListener, *, before: float, share: float) -> ProgressListener:

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from app.core.types import JsonObject
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
-from app.models import Distillation, DistillationStatus, EventKind, Teacher, TeacherStatus
+from app.models import Dataset, Distillation, DistillationStatus, EventKind, Teacher, TeacherStatus
 from iadd.progress import Progress
+from worker.forecast import Forecast
 from worker.hold import Hold
 from worker.services import Services
 
@@ -48,8 +49,9 @@ class Throttle:
 class PhaseProgress:
     """Listener of a phase that one worker runs alone."""
 
-    def __init__(self, services: Services, hold: Hold, row: Distillation) -> None:
+    def __init__(self, services: Services, hold: Hold, row: Distillation, dataset: Dataset) -> None:
         self._services = services
+        self._forecast = Forecast(row.status, row.settings, dataset.classes)
         self._hold = hold
         self._phase = row.status.value
         self._phases = dict(row.phases)
@@ -77,8 +79,11 @@ class PhaseProgress:
         pace = self._pace.seconds_per_unit(progress.done)
         if not self._throttle.lets_through(last=progress.done >= progress.total):
             return
-        eta = None if pace is None else round(pace * (progress.total - progress.done), 1)
-        state = {"done": progress.done, "total": progress.total, "unit": progress.unit}
+        done, total = progress.done, progress.total
+        eta = (
+            None if pace is None else self._forecast.seconds_left(pace=pace, done=done, total=total)
+        )
+        state = {"done": done, "total": total, "unit": progress.unit}
         self._phases[self._phase] = state
         self._metrics.update(self._new_metrics)
         with self._services.database.transaction() as session:
@@ -95,7 +100,7 @@ class PhaseProgress:
             tell = {"phase": self._phase, **state, "eta_seconds": eta}
             events.append(self._hold.row_id, EventKind.PROGRESS, tell)
             if self._new_metrics:
-                values = {"phase": self._phase, "done": progress.done, "metrics": self._new_metrics}
+                values = {"phase": self._phase, "done": done, "metrics": self._new_metrics}
                 events.append(self._hold.row_id, EventKind.METRIC, dict(values))
             for message in self._new_messages:
                 data = {"phase": self._phase, "message": message}
@@ -107,11 +112,14 @@ class PhaseProgress:
 class TeacherProgress:
     """Listener of one teacher; tells every distillation that waits for its set."""
 
-    def __init__(self, services: Services, hold: Hold, teacher: Teacher, epochs: int) -> None:
+    def __init__(
+        self, services: Services, hold: Hold, teacher: Teacher, dataset: Dataset, epochs: int
+    ) -> None:
         self._services = services
         self._hold = hold
         self._set_id = teacher.trajectory_set_id
         self._teacher = teacher.index
+        self._classes = dataset.classes
         self._epochs = epochs
         self._told_at = time.monotonic()
         self._pace = Pace()
@@ -127,15 +135,15 @@ class TeacherProgress:
                 self._hold.row_id, fence=self._hold.fence, epochs_done=progress.done
             )
             teachers = TrajectorySetRepository(session).teachers(self._set_id)
-            running = sum(teacher.status == TeacherStatus.RUNNING for teacher in teachers)
             done = sum(teacher.epochs_done for teacher in teachers)
             total = len(teachers) * self._epochs
-            eta = None if pace is None else round(pace * (total - done) / max(running, 1), 1)
-            state: JsonObject = {"done": done, "total": total, "unit": "epochs"}
-            self._tell(session, state, eta, progress)
+            # Several workers teach at once: together they are faster than this one alone.
+            running = sum(teacher.status == TeacherStatus.RUNNING for teacher in teachers)
+            shared = None if pace is None else pace / max(running, 1)
+            self._tell(session, {"done": done, "total": total, "unit": "epochs"}, shared, progress)
 
     def _tell(
-        self, session: Session, state: JsonObject, eta: float | None, progress: Progress
+        self, session: Session, state: JsonObject, pace: float | None, progress: Progress
     ) -> None:
         now = time.monotonic()
         seconds, self._told_at = now - self._told_at, now
@@ -147,6 +155,12 @@ class TeacherProgress:
             phase = row.status.value
             row.phases = {**row.phases, phase: state}
             row.timings = {**row.timings, phase: round(row.timings.get(phase, 0.0) + seconds, 3)}
+            forecast = Forecast(row.status, row.settings, self._classes)
+            eta = (
+                None
+                if pace is None
+                else forecast.seconds_left(pace=pace, done=state["done"], total=state["total"])
+            )
             row.eta_seconds = eta
             tell = {"phase": phase, **state, "eta_seconds": eta}
             repository.events.append(row.id, EventKind.PROGRESS, tell)

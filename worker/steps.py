@@ -1,14 +1,22 @@
 """The steps of a distillation, between the row and the pipeline: keys in, keys and values out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
 
 from app.core.clock import utc_now
 from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
+from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TrajectorySetRepository
-from app.models import Dataset, Distillation, DistillationStatus, Teacher, TrajectorySetStatus
+from app.models import (
+    Dataset,
+    Distillation,
+    DistillationStatus,
+    Teacher,
+    TrajectorySetStatus,
+    Verdict,
+)
 from iadd.config import Config, ConfigError
 from iadd.presets import PRESETS
 from worker import pipeline
@@ -52,6 +60,17 @@ def first_missing_phase(row: Distillation) -> DistillationStatus:
     if row.privacy_key is None:
         return DistillationStatus.AUDITING
     return DistillationStatus.PACKAGING
+
+
+def overlooked(session: Session, distillation_id: str) -> Sequence[DistillationStatus]:
+    """`teaching` too is a status to start from, where no teacher is left to send the row on."""
+    row = DistillationRepository(session).load(distillation_id)
+    if row is None or row.trajectory_set_id is None:
+        return ()
+    trajectory_set = TrajectorySetRepository(session).load(row.trajectory_set_id)
+    if trajectory_set is None or trajectory_set.status == TrajectorySetStatus.RECORDING:
+        return ()
+    return (DistillationStatus.TEACHING,)
 
 
 def start(work: Work) -> Callable[[Session], Outcome]:
@@ -125,6 +144,21 @@ def evaluate(work: Work) -> Outcome:
     return Outcome(
         DistillationStatus.AUDITING,
         {"evaluation_key": key, "metrics": {**work.row.metrics, **metrics}},
+    )
+
+
+def audit(work: Work) -> Outcome:
+    """Measure what the distilled set gives away, and reach a verdict."""
+    key = f"distillations/{work.row.id}/privacy.json"
+    report = pipeline.audit_images(
+        work.services.storage,
+        images=images_key(work.dataset),
+        distilled=_stored_key(work.row, "distilled_key"),
+        result=key,
+        on_progress=work.progress,
+    )
+    return Outcome(
+        DistillationStatus.PACKAGING, {"privacy_key": key, "verdict": Verdict(report.verdict)}
     )
 
 

@@ -20,14 +20,9 @@ def check_dataset(dataset_id: str) -> None:
 def start_distillation(distillation_id: str) -> None:
     """Expects QUEUED; leaves TEACHING, or the first unfinished phase where teachers are there.
 
-    TEACHING too: a row that was overlooked when its last teacher ended goes on from here.
+    TEACHING too, where the teachers have ended: a row that they overlooked goes on from here.
     """
-    run_phase(
-        distillation_id,
-        DistillationStatus.QUEUED,
-        steps.start,
-        also=(DistillationStatus.TEACHING,),
-    )
+    run_phase(distillation_id, DistillationStatus.QUEUED, steps.start, also=steps.overlooked)
 
 
 @task(Task.RECORD_TRAJECTORY)
@@ -46,3 +41,9 @@ def distill(distillation_id: str) -> None:
 def evaluate(distillation_id: str) -> None:
     """Expects EVALUATING; leaves AUDITING."""
     run_phase(distillation_id, DistillationStatus.EVALUATING, steps.evaluate)
+
+
+@task(Task.AUDIT)
+def audit(distillation_id: str) -> None:
+    """Expects AUDITING; leaves PACKAGING, with a verdict."""
+    run_phase(distillation_id, DistillationStatus.AUDITING, steps.audit)

@@ -90,6 +90,7 @@ def _teach(services: Services, hold: Hold) -> Callable[[], None]:
         column="partial_key",
     )
     key = f"trajectories/{trajectory_set.id}/teacher-{teacher.index:04d}.safetensors"
+    epochs = config.teacher.teacher_epochs
     with services.scratch() as scratch:
         pipeline.teach(
             services.storage,
@@ -100,7 +101,7 @@ def _teach(services: Services, hold: Hold) -> Callable[[], None]:
             result=key,
             scratch=scratch,
             partials=partials,
-            on_progress=TeacherProgress(services, hold, teacher, config.teacher.teacher_epochs),
+            on_progress=TeacherProgress(services, hold, teacher, dataset, epochs),
         )
 
     def finish() -> None:
@@ -111,7 +112,7 @@ def _teach(services: Services, hold: Hold) -> Callable[[], None]:
                 status=TeacherStatus.DONE,
                 object_key=key,
                 partial_key=None,
-                epochs_done=config.teacher.teacher_epochs,
+                epochs_done=epochs,
             )
             if TrajectorySetRepository(session).count_one_done(trajectory_set.id):
                 _send_on(session, trajectory_set.id)
