@@ -52,6 +52,7 @@ class EmbeddedService:
         port: Port of the portal; 0 takes a free one, see `url`.
         host: Address to listen at. The default is reachable from this machine only.
         say: Takes one short line for the terminal at a time.
+        settings: Environment variables to set for the children.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class EmbeddedService:
         *,
         host: str = "127.0.0.1",
         say: Callable[[str], None] = lambda line: None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir.resolve()
         self._port = port
         self._host = host
         self._say = say
+        self._settings = settings or {}
         self._open = contextlib.ExitStack()
         self._supervisor: Supervisor | None = None
         self.url = ""
@@ -98,6 +101,7 @@ class EmbeddedService:
         broker_socket = self._open.enter_context(_broker_socket(self.data_dir))
         environment = {
             **os.environ,
+            **self._settings,
             "EXCHANGE_DATA_DIR": str(self.data_dir),
             "EXCHANGE_BROKER_URL": f"redis+socket://{broker_socket}",
             "PYTHONUNBUFFERED": "1",
