@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -132,25 +132,28 @@ def send_waiting(portal: Portal) -> None:
 
     A long queue is no reason to send again: each of its rows has its message.
     """
-    untouched_since = utc_now() - timedelta(seconds=portal.settings.stale_seconds)
+    untouched_since = _untouched_since(portal)
     for queue in Queue:
-        waiting = []
+        duties = [duty for duty in DUTIES if duty.task.queue == queue]
         with portal.database.reading() as session:
-            for duty in DUTIES:
-                if duty.task.queue == queue:
-                    rows = leases.waiting(
-                        session, duty.model, duty.statuses, duty.where, untouched_since
-                    )
-                    waiting.append((duty, rows))
-        wanted = sum(len(rows) for _, rows in waiting)
-        if wanted == 0 or portal.queue.waiting(queue) >= wanted:
+            waiting = [
+                leases.waiting(session, duty.model, duty.statuses, duty.where) for duty in duties
+            ]
+        stale = [
+            [row_id for row_id, touched in rows.items() if touched < untouched_since]
+            for rows in waiting
+        ]
+        if not any(stale) or portal.queue.waiting(queue) >= sum(map(len, waiting)):
             continue
-        for duty, rows in waiting:
-            _send_again(portal, duty, rows)
+        for duty, row_ids in zip(duties, stale, strict=True):
+            _send_again(portal, duty, row_ids)
+
+
+def _untouched_since(portal: Portal) -> datetime:
+    return utc_now() - timedelta(seconds=portal.settings.stale_seconds)
 
 
 def _send_again(portal: Portal, duty: Duty, row_ids: Sequence[str]) -> None:
-    untouched_since = utc_now() - timedelta(seconds=portal.settings.stale_seconds)
     for row_id in row_ids:
         with portal.database.transaction() as session:
             freed = leases.free(
@@ -158,7 +161,7 @@ def _send_again(portal: Portal, duty: Duty, row_ids: Sequence[str]) -> None:
                 duty.model,
                 row_id,
                 statuses=duty.statuses,
-                untouched_since=untouched_since,
+                untouched_since=_untouched_since(portal),
             )
             if freed:
                 enqueue_after_commit(session, duty.task, row_id)

@@ -24,11 +24,15 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=40)
+        return create_engine(
+            parsed, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=40
+        )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         parsed,
+        # An error's text ends in a log, and the parameters are names that people chose.
+        hide_parameters=True,
         pool_size=10,
         max_overflow=40,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},

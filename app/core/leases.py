@@ -120,21 +120,15 @@ def abandoned(
 
 
 def waiting(
-    session: Session,
-    model: type[Any],
-    statuses: Collection[StrEnum],
-    where: ColumnElement[bool],
-    untouched_since: datetime,
-) -> Sequence[str]:
-    """Rows that nobody holds and nobody touched since a time."""
-    return session.scalars(
-        select(model.id).where(
-            model.status.in_(list(statuses)),
-            model.lease_expires_at.is_(None),
-            model.updated_at < untouched_since,
-            where,
+    session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
+) -> dict[str, datetime]:
+    """Rows that nobody holds, each with the time when it was last touched."""
+    rows = session.execute(
+        select(model.id, model.updated_at).where(
+            model.status.in_(list(statuses)), model.lease_expires_at.is_(None), where
         )
-    ).all()
+    )
+    return {row.id: row.updated_at for row in rows}
 
 
 def idle(

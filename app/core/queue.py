@@ -6,13 +6,14 @@ at that moment the row still says what is to be done, and the sweeper sends the 
 """
 
 import logging
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 from sqlalchemy import event
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from app.core.settings import Settings
 
@@ -101,28 +102,54 @@ class CeleryQueue:
         self._celery.close()
 
 
+@dataclass(frozen=True)
+class _Message:
+    task: Task
+    ids: tuple[str, ...]
+    transaction: SessionTransaction
+    """In which it was enqueued: a savepoint's messages fall with it, and no others."""
+
+
 def enqueue_after_commit(session: Session, task: Task, *ids: str) -> None:
     """Send `task` for `ids` when this session's transaction is committed; never before."""
-    session.info.setdefault("messages", []).append((task, ids))
+    transaction = session.get_nested_transaction() or session.get_transaction()
+    assert transaction is not None, "enqueue inside `database.transaction()`"
+    session.info.setdefault("messages", []).append(_Message(task, ids, transaction))
 
 
 def send_after_commit(sessions: sessionmaker[Session]) -> None:
     event.listen(sessions, "after_commit", _send)
-    event.listen(sessions, "after_rollback", _forget)
+    event.listen(sessions, "after_soft_rollback", _forget)
 
 
 def _send(session: Session) -> None:
-    messages = session.info.pop("messages", [])
+    # The end of a savepoint is told as a commit too.
+    if session.in_nested_transaction():
+        return
+    messages: list[_Message] = session.info.pop("messages", [])
     queue: MessageQueue | None = session.info.get("queue")
-    for task, ids in messages:
+    for message in messages:
         if queue is None:
-            logger.warning("no queue here: %s %s waits for the sweeper", task, ids)
+            logger.warning("no queue here: %s waits for the sweeper", message.task.value)
             continue
         try:
-            queue.send(task, *ids)
+            queue.send(message.task, *message.ids)
         except (OperationalError, OSError) as error:
-            logger.warning("broker unreachable, %s %s waits for the sweeper: %s", task, ids, error)
+            logger.warning(
+                "broker unreachable, %s %s waits for the sweeper: %s",
+                message.task.value,
+                " ".join(message.ids),
+                error,
+            )
 
 
-def _forget(session: Session) -> None:
-    session.info.pop("messages", None)
+def _forget(session: Session, rolled_back: SessionTransaction) -> None:
+    messages: list[_Message] = session.info.pop("messages", [])
+    kept = [message for message in messages if not _is_within(message.transaction, rolled_back)]
+    session.info["messages"] = kept
+
+
+def _is_within(transaction: SessionTransaction | None, outer: SessionTransaction) -> bool:
+    while transaction is not None and transaction is not outer:
+        transaction = transaction.parent
+    return transaction is outer
