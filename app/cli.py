@@ -51,6 +51,7 @@ def up(
     ] = "127.0.0.1",
 ) -> None:
     """Run the whole service on this machine: broker, portal, workers. Ctrl-C stops it."""
+    _check_installed("worker", "torch")
     with _needs("worker"):
         from app.embedded import EmbeddedError, run_embedded
     try:
@@ -70,6 +71,7 @@ def demo(
     ),
 ) -> None:
     """Upload, distill, download and verify, on a service of its own that ends with it."""
+    _check_installed("worker", "torch")
     with _needs("worker"):
         from app.demo import run_demo
     raise typer.Exit(run_demo(data, out))
@@ -113,9 +115,7 @@ def worker(
     """Work on what is queued, until stopped."""
     import os
 
-    with _needs("worker"):
-        import celery  # noqa: F401 (only to say what is missing)
-        import torch  # noqa: F401
+    _check_installed("worker", "celery", "torch")
     # Replaces this process: the portal's code never imports the worker's.
     arguments = ["-P", "-m", "worker", "--queues", queues, "--concurrency", str(concurrency)]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 (our own program)
@@ -129,14 +129,19 @@ def migrate(data_dir: DataDir = None) -> None:
 
 
 @app.command()
-def verify(bundle: Path) -> None:
+def verify(
+    bundle: Path,
+    trusted_key: Annotated[
+        str | None, typer.Option(help="Public key of the signer, as you got it from them.")
+    ] = None,
+) -> None:
     """Check a bundle, offline. Exit code 0: good, 1: damaged or forged, 2: cannot be read."""
     from app.releases.seal import verify_bundle
 
-    code, lines = verify_bundle(bundle)
-    for line in lines:
-        typer.echo(line, err=code != 0)
-    raise typer.Exit(code)
+    found = verify_bundle(bundle, trusted_key)
+    for line in found.lines:
+        typer.echo(line, err=found.exit_code != 0)
+    raise typer.Exit(found.exit_code)
 
 
 @admin.command("create-organisation")
@@ -215,6 +220,16 @@ def _database(settings: "Settings") -> "Iterator[Database]":
         yield database
     finally:
         database.close()
+
+
+def _check_installed(extra: str, *modules: str) -> None:
+    """Like `_needs`, for what child processes will import: looks, and loads nothing."""
+    from importlib.util import find_spec
+
+    with _needs(extra):
+        for name in modules:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(name=name)
 
 
 @contextmanager
