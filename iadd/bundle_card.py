@@ -1,0 +1,86 @@
+"""The bundle's README.md: what it is, what it is for, and how to use it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~])")
+
+RESEARCH_ONLY = "For research use. Not a medical device."
+
+
+def render_card(metadata: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Write the dataset card.
+
+    Args:
+        metadata: As ``metadata.json`` holds it.
+        report: As ``report.json`` holds it.
+    """
+    recipe, network = metadata["recipe"], metadata["network"]
+    count = metadata["images_per_class"] * len(metadata["classes"])
+    classes = ", ".join(plain(name) for name in metadata["classes"])
+    return f"""\
+# {plain(report["dataset"]["name"])}, distilled
+
+{count} synthetic images, {metadata["images_per_class"]} for each of
+{len(metadata["classes"])} classes ({classes}), {metadata["image_size"]}×{metadata["image_size"]}
+pixels, made by importance-aware adaptive dataset distillation: computed so that a network trained
+on them learns much of what it would learn from the hospital's own images.
+
+**{RESEARCH_ONLY}**
+
+## What it is worth
+
+{_utility_table(report["utility"])}
+
+Networks of the same kind ({network["name"]}, depth {network["depth"]}, width {network["width"]})
+trained from scratch, and asked about test images that took no part in the distillation.
+`report.html` has the whole story.
+
+## What it gives away
+
+{plain(report["privacy"]["statement"])}
+
+## How to use it
+
+    exchange verify bundle.zip
+
+    import iadd
+    distilled = iadd.load_bundle("bundle.zip")
+    distilled.images   # float32, normalised as metadata.json says
+    distilled.labels   # int64
+    distilled.syn_lr   # the learning rate to train with
+
+Train with {recipe["optimizer"]}, learning rate {recipe["lr"]:.6g} ({recipe["schedule"]}), momentum
+{recipe["momentum"]}, {recipe["epochs"]} epochs, batches of {recipe["batch_size"]}, and the
+augmentation that `metadata.json` describes: the images were made for just that.
+
+## What is in it
+
+| file | |
+|---|---|
+| `images/<class>/<nnn>.png` | the images for the eye, clipped to 256 grey levels |
+| `distilled.safetensors` | the images to train with, labels, learning rate |
+| `metadata.json` | classes, normalisation, network, augmentation, recipe, versions |
+| `report.html`, `report.json` | utility and privacy |
+| `SHA256SUMS` | what `exchange verify` compares |
+"""
+
+
+def plain(text: str) -> str:
+    """A name as Markdown shows it and nothing more: one line, no markup of its own."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _utility_table(utility: Mapping[str, Any]) -> str:
+    rows = (("the distilled set", "distilled"), ("as many random real images", "random"))
+    lines = ["| trained on | balanced accuracy | accuracy |", "|---|---|---|"]
+    for title, key in (*rows, ("all training images", "full")):
+        figures = utility[key]
+        cells = " | ".join(_spread(figures[name]) for name in ("balanced_accuracy", "accuracy"))
+        lines.append(f"| {title} | {cells} |")
+    return "\n".join(lines)
+
+
+def _spread(figure: Mapping[str, float]) -> str:
+    return f"{figure['mean']:.3f} ± {figure['std']:.3f} (n = {figure['n']})"
