@@ -289,13 +289,16 @@ class Config:
         return cls(**plain, **sections)
 
     def teacher_key(self) -> str:
-        """Name of the teachers that these settings lead to, 16 hexadecimal digits.
+        """Name of the settings that shape a teacher, 16 hexadecimal digits.
 
-        Two runs with the same key on the same images can share their trajectories.
+        Two runs with the same key on the same images can share their trajectories. How many
+        teachers there are is left out: a run with more of them adds to those recorded.
         """
-        shaping = self.to_dict()
+        document = self.to_dict()
         shaped_by = ("seed", "image_size", "network", "augmentation", "teacher")
-        text = json.dumps({name: shaping[name] for name in shaped_by}, sort_keys=True)
+        shaping = {name: document[name] for name in shaped_by}
+        del shaping["teacher"]["teachers"]
+        text = json.dumps(shaping, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

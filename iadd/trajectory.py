@@ -270,7 +270,7 @@ class TrajectoryBuffer:
         Args:
             folder: Where :func:`record_trajectories` wrote.
             config: When given, the settings that the teachers must have been trained with, and
-                how many of them to expect.
+                how many of them to take.
 
         Raises:
             TrajectoryError: When trajectories are missing, damaged, or of other settings.
@@ -296,6 +296,7 @@ class TrajectoryBuffer:
                     f"{folder} holds {len(paths)} of {config.teacher.teachers} teachers: run "
                     "`iadd teach` again, it goes on where it stopped."
                 )
+            paths = paths[: config.teacher.teachers]
         first = documents[0]
         return cls(
             paths=tuple(paths),

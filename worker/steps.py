@@ -84,7 +84,7 @@ def start(work: Work) -> Callable[[Session], Outcome]:
         # Locked until the commit: the last teacher either finds this row waiting, or is seen here.
         trajectory_set = trajectory_sets.find_or_add(
             row.dataset_id,
-            config.teacher_key(),
+            f"{config.teacher_key()}-{config.teacher.teachers}",
             config=config.to_dict(),
             teachers=config.teacher.teachers,
         )

@@ -68,5 +68,6 @@ def test_a_document_that_is_no_config_is_refused() -> None:
 def test_the_teacher_key_follows_what_shapes_teachers_alone() -> None:
     key = Config().teacher_key()
     assert Config().override({"iterations": 9, "lr_img": 1.0}).teacher_key() == key
+    assert Config().override({"teachers": 3}).teacher_key() == key
     for change in ({"seed": 1}, {"width": 64}, {"teacher_lr": 0.02}, {"rotate_degrees": 1.0}):
         assert Config().override(change).teacher_key() != key

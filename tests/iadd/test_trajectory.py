@@ -104,6 +104,10 @@ def test_a_recorded_teacher_is_not_trained_again(
     trained: list[Progress] = []
     record_trajectories(images, config, out=tmp_path, on_progress=trained.append)
     assert trained == []
+    more = config.override({"teachers": 3})
+    assert len(record_trajectories(images, more, out=tmp_path, on_progress=trained.append)) == 3
+    assert [p.done for p in trained] == [9, 10, 11, 12]
+    assert len(TrajectoryBuffer.open(tmp_path, config)) == 2
 
 
 def test_balanced_epochs_show_each_class_as_often_as_the_smallest(
