@@ -1,13 +1,14 @@
 """Importance-Aware Adaptive Dataset Distillation (Li, Togo, Ogawa and Haseyama).
 
-    images = iadd.load_images("xrays.zip")
-    config = iadd.presets.cpu_small()
-    teachers = iadd.record_trajectories(images, config, out=Path("teachers"))
-    distilled = iadd.distill(images, teachers, config)
-    print(iadd.evaluate(distilled, images, config).to_dict())
+images = iadd.load_images("xrays.zip")
+config = iadd.presets.cpu_small()
+teachers = iadd.record_trajectories(images, config, out=Path("teachers"))
+distilled = iadd.distill(images, teachers, config)
+print(iadd.evaluate(distilled, images, config).to_dict())
 """
 
-from iadd import matching, presets
+from iadd import matching, presets, privacy
+from iadd.bundle import BundleError, load_bundle, write_bundle
 from iadd.config import Config, ConfigError
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset, History
@@ -19,6 +20,7 @@ from iadd.scores import Evaluation
 from iadd.trajectory import TrajectoryBuffer, record_trajectories, record_trajectory
 
 __all__ = [
+    "BundleError",
     "Config",
     "ConfigError",
     "DistilledDataset",
@@ -32,9 +34,12 @@ __all__ = [
     "evaluate_full",
     "evaluate_random",
     "load_images",
+    "load_bundle",
     "matching",
     "presets",
+    "privacy",
     "read_images",
     "record_trajectories",
     "record_trajectory",
+    "write_bundle",
 ]
