@@ -10,7 +10,8 @@ from app.core.pagination import MAX_PAGE
 from app.core.portal import Portal
 
 
-def get_portal(request: Request) -> Portal:
+# async, because a plain function would cost a trip through the thread pool.
+async def get_portal(request: Request) -> Portal:
     portal: Portal = request.app.state.portal
     return portal
 

@@ -35,7 +35,7 @@ def get_caller(
 def require(permission: Permission) -> Callable[[Caller], Caller]:
     roles = [role.value for role in Role if permission in PERMISSIONS[role]]
 
-    def allowed(caller: Annotated[Caller, Depends(get_caller)]) -> Caller:
+    async def allowed(caller: Annotated[Caller, Depends(get_caller)]) -> Caller:
         if not caller.may(permission):
             raise Forbidden(
                 f"Your token has the role {caller.role.value}; this needs {' or '.join(roles)}. "

@@ -135,7 +135,7 @@ def postgres(socket_folder: Path) -> Iterator[str]:
             wait_until(answers, "PostgreSQL answers")
             yield str(socket_folder)
         finally:
-            server.send_signal(signal.SIGINT)  # "fast" shutdown: does not wait for clients
+            server.send_signal(signal.SIGQUIT)  # at once; nothing of it is kept
 
 
 def _postgres_database(folder: str, name: str) -> str:
@@ -168,11 +168,48 @@ def empty_database(both_urls: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "exchange.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: str) -> str:
+    url = _postgres_database(postgres, "migrated")
+    _migrate(url)
+    return url
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    upgrade(database.engine)
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of each kind, without rows."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "exchange.db")
+        return f"sqlite:///{tmp_path / 'exchange.db'}"
+    url: str = request.getfixturevalue("migrated_postgres")
+    return url
+
+
 @pytest.fixture
-def database(empty_database: Database) -> Database:
-    """A migrated database, once of each kind."""
-    upgrade(empty_database.engine)
-    return empty_database
+def database(migrated_url: str) -> Iterator[Database]:
+    database = Database(migrated_url)
+    remove_rows(database)
+    yield database
+    database.close()
+
+
+def remove_rows(database: Database) -> None:
+    with database.transaction() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
 
 
 def make_settings(data_dir: Path, broker: Broker) -> Settings:
@@ -374,9 +411,7 @@ def shared_app(
 def app(shared_app: tuple[FastAPI, str], broker: Broker) -> FastAPI:
     app, _ = shared_app
     portal = app.state.portal
-    with portal.database.transaction() as session:
-        for table in reversed(Base.metadata.sorted_tables):
-            session.execute(table.delete())
+    remove_rows(portal.database)
     shutil.rmtree(portal.settings.data_dir / "objects")
     (portal.settings.data_dir / "objects").mkdir()
     return app

@@ -9,7 +9,6 @@ from sqlalchemy import func, select, text, update
 
 from app.core.db import Database
 from app.core.queue import Queue, Task, enqueue_after_commit
-from app.migrations import upgrade
 from app.models import Organisation
 
 
@@ -30,9 +29,8 @@ def recorder():
 
 
 @pytest.fixture
-def recorded(both_urls, recorder):
-    database = Database(both_urls, recorder)
-    upgrade(database.engine)
+def recorded(database, migrated_url, recorder):
+    database = Database(migrated_url, recorder)
     yield database
     database.close()
 
