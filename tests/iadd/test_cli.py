@@ -1,0 +1,87 @@
+"""The command line, from a folder of images to a table, as a person would use it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from iadd.cli import app
+
+TINY = [
+    *("--set", "image_size=16", "--set", "depth=2", "--set", "width=4"),
+    *("--set", "teachers=1", "--set", "teacher_epochs=3", "--set", "teacher_batch_size=16"),
+    *("--set", "max_start_epoch=2", "--set", "iterations=2", "--set", "syn_steps=2"),
+    *("--set", "images_per_class=2", "--set", "validation_networks=1"),
+    *("--set", "evaluation_networks=2", "--set", "evaluation_epochs=2"),
+    *("--set", "full_epochs=1", "--set", "baseline_lrs=0.01,0.03"),
+    *("--set", "augmentation=crop,rotate"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Forty noisy pictures in two classes."""
+    generator = torch.Generator().manual_seed(0)
+    for name, brightness in (("dark", 60), ("bright", 160)):
+        (tmp_path / "xrays" / name).mkdir(parents=True)
+        for number in range(30):
+            noise = torch.randint(0, 60, (20, 20), generator=generator)
+            picture = Image.fromarray((noise + brightness).to(torch.uint8).numpy())
+            picture.save(tmp_path / "xrays" / name / f"{number}.png")
+    return tmp_path / "xrays"
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
+    teachers, distilled = tmp_path / "teachers", tmp_path / "distilled.safetensors"
+    sheet, figures = tmp_path / "sheet.png", tmp_path / "figures.json"
+    assert "1 teachers of 3 epochs" in run("teach", folder, "--out", teachers, *TINY)
+    said = run("distill", folder, "--teachers", teachers, "--out", distilled, *TINY)
+    assert "4 images of 2 classes" in said
+    assert not distilled.with_suffix(".checkpoint").exists()
+    table = run("evaluate", folder, "--distilled", distilled, "--json", figures)
+    assert "distilled" in table
+    assert set(json.loads(figures.read_text())) == {"distilled", "random", "full"}
+    assert "bright, dark" in run("show", distilled, "--out", sheet)
+    with Image.open(sheet) as picture:
+        assert picture.size == (2 * 20 + 4, 2 * 20 + 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--preset", "huge"], "no preset 'huge'"),
+        (["--set", "iterations"], "no NAME=VALUE"),
+        (["--set", "iterations=lots"], "iterations is 'lots'"),
+        (["--set", "pupils=3"], "Unknown setting pupils"),
+        (["--device", "abacus"], "no device of this machine"),
+    ],
+)
+def test_a_mistake_is_said_in_a_line(
+    folder: Path, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    output = run("teach", folder, "--out", tmp_path / "t", *TINY, *arguments, code=1)
+    assert said in " ".join(output.split())
+    assert "Traceback" not in output
+
+
+def test_an_empty_folder_is_refused_with_advice(tmp_path: Path) -> None:
+    output = run("teach", tmp_path, "--out", tmp_path / "t", code=1)
+    assert "iadd: No file in it could be an image" in output
+
+
+def test_images_of_other_classes_are_refused(folder: Path, tmp_path: Path) -> None:
+    teachers, distilled = tmp_path / "teachers", tmp_path / "distilled.safetensors"
+    run("teach", folder, "--out", teachers, *TINY)
+    run("distill", folder, "--teachers", teachers, "--out", distilled, *TINY)
+    (folder / "dark").rename(folder / "dim")
+    output = run("evaluate", folder, "--distilled", distilled, code=1)
+    assert "name the folders as the distilled set does" in " ".join(output.split())
