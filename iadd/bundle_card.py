@@ -82,5 +82,7 @@ def _utility_table(utility: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _spread(figure: Mapping[str, float]) -> str:
+def _spread(figure: Mapping[str, float | None]) -> str:
+    if None in (figure["mean"], figure["std"]):
+        return "–"
     return f"{figure['mean']:.3f} ± {figure['std']:.3f} (n = {figure['n']})"

@@ -1,0 +1,126 @@
+"""The report's conclusions in words. Each follows from figures of the document alone."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RESEARCH_ONLY = "For research use. Not a medical device."
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """One answer of the first screen.
+
+    Attributes:
+        question: What is asked.
+        tone: ``good``, ``neutral`` or ``bad``.
+        headline: The answer.
+        detail: What it rests on.
+    """
+
+    question: str
+    tone: str
+    headline: str
+    detail: str
+
+
+def spread(figure: Mapping[str, Any], digits: int = 3) -> str:
+    """Mean ± standard deviation; a dash where nothing could be measured."""
+    if None in (figure["mean"], figure["std"]):
+        return "–"
+    return f"{figure['mean']:.{digits}f} ± {figure['std']:.{digits}f}"
+
+
+def worth(document: Mapping[str, Any]) -> Conclusion:
+    """Whether the distilled set does better than as many random real images."""
+    utility = document["utility"]
+    distilled, random, full = (
+        utility[name]["balanced_accuracy"] for name in ("distilled", "random", "full")
+    )
+    count = utility["distilled"]["training_images"]
+    if None in (*distilled.values(), *random.values()):
+        return Conclusion(
+            question="What it is worth",
+            tone="bad",
+            headline="It could not be measured",
+            detail="A figure is no number: most likely a class has no test image.",
+        )
+    gain = distilled["mean"] - random["mean"]
+    noise = math.hypot(distilled["std"], random["std"])
+    if gain > noise:
+        tone, headline = "good", f"Better than {count} random real images, by {gain:.3f}"
+    elif gain < -noise:
+        tone, headline = "bad", f"Worse than {count} random real images, by {-gain:.3f}"
+    else:
+        tone, headline = "neutral", f"No better than {count} random real images"
+    within = "" if abs(gain) > noise else " The difference lies within the spread."
+    return Conclusion(
+        question="What it is worth",
+        tone=tone,
+        headline=headline,
+        detail=(
+            f"Networks trained on these {count} images reach a balanced accuracy of "
+            f"{spread(distilled)}; on as many random real images {spread(random)}, on all "
+            f"{utility['full']['training_images']:,} training images {spread(full)} "
+            f"({distilled['n']} networks each).{within}"
+        ),
+    )
+
+
+def leak(document: Mapping[str, Any]) -> Conclusion:
+    """The verdict of the audit."""
+    privacy = document["privacy"]
+    headlines = {
+        "refuted": ("bad", "Refuted: it gives away training images"),
+        "not_refuted": ("neutral", "Not refuted, at unknown power"),
+    }
+    tone, headline = headlines[privacy["verdict"]]
+    return Conclusion(
+        question="What it leaks",
+        tone=tone,
+        headline=headline,
+        detail=privacy["statement"],
+    )
+
+
+def permission(document: Mapping[str, Any]) -> Conclusion:
+    """What may be done with it."""
+    if document["privacy"]["verdict"] == "refuted":
+        return Conclusion(
+            question="What may be done with it",
+            tone="bad",
+            headline="It stays in this organisation",
+            detail=(
+                "A refuted set is never released. Distill again from another start "
+                "(k_mean instead of real), with fewer iterations, or with more images per class, "
+                "and read the next report."
+            ),
+        )
+    start = (
+        "The images started from patients' images. " if document["initialisation"] == "real" else ""
+    )
+    return Conclusion(
+        question="What may be done with it",
+        tone="neutral",
+        headline="Use it inside the organisation for now",
+        detail=(
+            f"{start}Nothing here refutes the set, but distances can never clear a release: that "
+            "takes membership attacks of known power, which were not run. A data steward decides, "
+            "and recipients accept terms."
+        ),
+    )
+
+
+def weights_story(document: Mapping[str, Any]) -> str:
+    """What W did to the loss."""
+    weights, curves = document["importance_weights"], document["curves"]
+    if weights is None or not curves["loss"]:
+        return "No weights were kept."
+    with_w, without = curves["loss"][-1], curves["unweighted_loss"][-1]
+    return (
+        f"{weights['parameters']:,} weights, one for each parameter of the network: "
+        f"{weights['min']:.4g} to {weights['max']:.4g}, mean {weights['mean']:.4g}, standard "
+        f"deviation {weights['std']:.2g}. At the last iteration the loss is {with_w:.4g} with W "
+        f"and {without:.4g} without, a difference of {without - with_w:.2g}."
+    )
