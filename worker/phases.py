@@ -140,15 +140,15 @@ def _take_step(services: Services, hold: Hold, step: Step) -> Callable[[], None]
     def finish() -> None:
         with services.database.transaction() as session:
             outcome = concluded(session) if callable(concluded) else concluded
-            values = dict(outcome.values)
+            values = {"timings": timings, **outcome.values}
+            if not outcome.status.is_final:  # the last status has none by itself
+                values["eta_seconds"] = None
             if not outcome.keep_checkpoint:
                 values["checkpoint_key"] = None
             DistillationRepository(session).hand_on(
                 hold.row_id,
                 fence=hold.fence,
                 to=outcome.status,
-                timings=timings,
-                eta_seconds=None,
                 **values,
             )
             if outcome.status in TASK_OF:

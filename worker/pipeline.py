@@ -5,13 +5,14 @@ it. So a step that runs twice replaces its own result.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from app.core.storage import Storage
 from app.core.types import JsonObject
+from iadd.bundle import write_bundle
 from iadd.checkpoint import CheckpointStore
 from iadd.config import Config
 from iadd.distill import distill
@@ -23,6 +24,7 @@ from iadd.progress import Progress, ProgressListener
 from iadd.trajectory import TrajectoryBuffer, record_trajectory, trajectory_path
 from worker.device import choose_device
 from worker.forecast import evaluation_work
+from worker.reports import ReportSource, render_report, report_json, software_versions
 from worker.settings import WorkerSettings
 
 
@@ -137,6 +139,62 @@ def audit_images(
     )
     storage.put(result, json.dumps(report.to_dict()).encode())
     return report
+
+
+def pack_results(
+    storage: Storage,
+    *,
+    dataset: str,
+    counts: Mapping[str, Mapping[str, int]],
+    timings: Mapping[str, float],
+    distilled: str,
+    evaluation: str,
+    privacy: str,
+    folder: str,
+    scratch: Path,
+    on_progress: ProgressListener,
+) -> dict[str, str]:
+    """Write the report and the bundle. The same stored results give the same bytes.
+
+    Args:
+        storage: Where everything lies.
+        dataset: The dataset's name.
+        counts: Its images per class and split.
+        timings: Seconds of work per phase.
+        distilled: Key of the distilled set.
+        evaluation: Key of the figures.
+        privacy: Key of the audit.
+        folder: Key prefix for the results.
+        scratch: A folder on the local disk.
+        on_progress: Called after each file.
+
+    Returns:
+        Name of the row's column and key of each file.
+    """
+    source = ReportSource(
+        dataset=dataset,
+        counts=counts,
+        distilled=DistilledDataset.from_bytes(storage.get(distilled)),
+        utility=json.loads(storage.get(evaluation)),
+        privacy=PrivacyReport.from_dict(json.loads(storage.get(privacy))),
+        timings=timings,
+        versions=software_versions(),
+    )
+    keys: dict[str, str] = {}
+
+    def store(column: str, name: str, content: bytes | Path) -> None:
+        keys[column] = f"{folder}/{name}"
+        storage.put(keys[column], content)
+        on_progress(Progress(phase="packaging", done=len(keys), total=3, unit="files"))
+
+    document = report_json(source)
+    store("report_json_key", "report.json", json.dumps(document, ensure_ascii=False).encode())
+    page = render_report(source, document)
+    store("report_html_key", "report.html", page)
+    bundle = scratch / "bundle.zip"
+    write_bundle(bundle, source.distilled, report_html=page, report_json=document)
+    store("bundle_key", "bundle.zip", bundle)
+    return keys
 
 
 def _share(listener: ProgressListener, *, before: float, share: float) -> ProgressListener:

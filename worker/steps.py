@@ -162,6 +162,26 @@ def audit(work: Work) -> Outcome:
     )
 
 
+def package(work: Work) -> Outcome:
+    """Write the report and the bundle."""
+    row = work.row
+    with work.services.scratch() as scratch:
+        keys = pipeline.pack_results(
+            work.services.storage,
+            dataset=work.dataset.name,
+            counts=work.dataset.classes or {},
+            # Not its own: a second try would make another bundle of the same results.
+            timings={name: s for name, s in row.timings.items() if name != row.status},
+            distilled=_stored_key(row, "distilled_key"),
+            evaluation=_stored_key(row, "evaluation_key"),
+            privacy=_stored_key(row, "privacy_key"),
+            folder=f"distillations/{row.id}",
+            scratch=scratch,
+            on_progress=work.progress,
+        )
+    return Outcome(DistillationStatus.READY, dict(keys))
+
+
 def _stored(teacher: Teacher) -> str:
     if teacher.object_key is None:
         raise FileNotFoundError(f"the trajectory of {teacher.id} is not stored any more")

