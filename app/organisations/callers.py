@@ -5,7 +5,7 @@ On SQLite a writing transaction takes the database's only write lock with its fi
 that lock is taken while the endpoint's thread runs, never while the request waits for a thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends
@@ -32,7 +32,7 @@ def get_caller(
     return service.authenticate(portal.database, credentials.credentials)
 
 
-def require(permission: Permission) -> Callable[[Caller], Caller]:
+def require(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
     roles = [role.value for role in Role if permission in PERMISSIONS[role]]
 
     async def allowed(caller: Annotated[Caller, Depends(get_caller)]) -> Caller:
