@@ -87,6 +87,18 @@ class Ranking:
         smallest, column = distance.min(dim=1)
         return smallest, self.index.gather(1, column[:, None])[:, 0]
 
+    def standing_out(self, allowed: Tensor) -> Tensor:
+        """Distance of the nearest allowed record relative to the mean of the others kept, (M,).
+
+        Near 1, a query is as near to many; near 0, to one in particular. It is 0 where only one
+        is allowed.
+        """
+        distance = torch.where(allowed[self.index], self.distance, torch.inf).sort(dim=1).values
+        nearest, others = distance[:, :1], distance[:, 1:]
+        there = others.isfinite()
+        mean = torch.where(there, others, 0.0).sum(dim=1) / there.sum(dim=1).clamp(min=1)
+        return torch.where(mean > 0, nearest[:, 0] / mean, 0.0)
+
     def take(self, rows: Tensor) -> "Ranking":
         """The rankings of some of the queries."""
         return Ranking(self.index[rows], self.distance[rows])
@@ -177,9 +189,10 @@ def _search(
 
 
 def _structural(queries: Described, records: Described, candidates: Tensor) -> Ranking:
-    distance = torch.full(candidates.shape, torch.inf)
+    index, distance = candidates.clone(), torch.full(candidates.shape, torch.inf)
     for row, (query, wanted) in enumerate(zip(queries.images, candidates, strict=True)):
-        distinct, column = wanted.unique(return_inverse=True)
+        distinct = wanted.unique()
         found = structural_distance(query.float() / 255.0, records.images[distinct].float() / 255.0)
-        distance[row] = found[column]
-    return Ranking(candidates, distance)
+        index[row, : len(distinct)] = distinct
+        distance[row, : len(distinct)] = found
+    return Ranking(index, distance)

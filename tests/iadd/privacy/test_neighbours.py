@@ -48,9 +48,23 @@ def test_structure_is_compared_with_the_nearest_and_with_what_is_included() -> N
     ranking = find_neighbours(queries, records, included=last)["ssim"]
     assert (ranking.index == 299).any(dim=1).all()
     for row in range(2):
-        candidates = records.images[ranking.index[row]].float() / 255
+        compared = ranking.distance[row].isfinite()
+        index = ranking.index[row][compared]
+        assert len(index.unique()) == len(index)
+        candidates = records.images[index].float() / 255
         expected = structural_distance(queries.images[row].float() / 255, candidates)
-        assert torch.allclose(ranking.distance[row], expected, atol=1e-6)
+        assert torch.allclose(ranking.distance[row][compared], expected, atol=1e-6)
+
+
+def test_standing_out_compares_with_the_other_neighbours() -> None:
+    ranking = Ranking(
+        torch.tensor([[0, 1, 2, 3], [0, 1, 2, 3]]),
+        torch.tensor([[0.4, 0.1, 0.6, torch.inf], [0.2, 0.2, 0.2, 0.2]]),
+    )
+    everything = torch.ones(4, dtype=torch.bool)
+    assert torch.allclose(ranking.standing_out(everything), torch.tensor([0.2, 1.0]))
+    first_alone = torch.tensor([True, False, False, False])
+    assert torch.equal(ranking.standing_out(first_alone), torch.zeros(2))
 
 
 def test_an_image_is_not_its_own_neighbour_when_left_out() -> None:

@@ -115,15 +115,24 @@ def test_tied_distances_count_together_or_not_at_all() -> None:
         return rules.near_copy_thresholds(reference, torch.arange(199), sides(1, 5))["phash"]
 
     # The first percentile of 199 is their second: alone within it, or one of fifty.
-    assert threshold([2.0] + [4.0] * 198) == Threshold(2.0, 0.01)
-    assert threshold([4.0] * 50 + [6.0] * 149) == Threshold(4.0, 50 / 200)
+    assert threshold([2.0] + [4.0] * 198) == Threshold(2.0, 0.0, 0.01)
+    assert threshold([4.0] * 50 + [6.0] * 149) == Threshold(4.0, 0.0, 50 / 200)
+
+
+def test_what_is_near_to_everybody_is_a_copy_of_nobody() -> None:
+    index = torch.tensor([[0, 1, 2]])
+    copy = Ranking(index, torch.tensor([[0.02, 0.30, 0.34]]))
+    average = Ranking(index, torch.tensor([[0.05, 0.06, 0.06]]))
+    threshold = Threshold(distance=0.1, standing_out=0.5, chance=0.01)
+    assert threshold.count(copy, sides(3, 1)) == 1
+    assert threshold.count(average, sides(3, 1)) == 0
 
 
 @pytest.mark.parametrize(("hits", "refused"), [(0, False), (2, False), (3, True)])
 def test_near_copies_refuse_beyond_chance(hits: int, refused: bool) -> None:
     # Of 40 with chance 0.01: P(X ≥ 2) = 0.061, P(X ≥ 3) = 0.0075, which Holm triples.
     queries = neighbourhood([0] * 40, [0.01] * hits + [0.9] * (40 - hits))
-    thresholds = {name: Threshold(0.1, 0.01) for name in ("ssim", "phash", "embedding")}
+    thresholds = {name: Threshold(0.1, 1.0, 0.01) for name in ("ssim", "phash", "embedding")}
     metrics = rules.near_copies(queries, thresholds, sides(5, 5))
     assert [m.outcome for m in metrics] == ["refused" if refused else "passed"] * 3
     assert metrics[0].value == hits / 40
@@ -132,7 +141,7 @@ def test_near_copies_refuse_beyond_chance(hits: int, refused: bool) -> None:
 def test_one_measure_alone_can_refuse() -> None:
     queries = neighbourhood([0] * 40, 0.9)
     queries["phash"].distance[:3] = 0.01
-    thresholds = {name: Threshold(0.1, 0.01) for name in ("ssim", "phash", "embedding")}
+    thresholds = {name: Threshold(0.1, 1.0, 0.01) for name in ("ssim", "phash", "embedding")}
     outcomes = {m.name: m.outcome for m in rules.near_copies(queries, thresholds, sides(5, 5))}
     assert outcomes == {
         "near_copies_ssim": "passed",
