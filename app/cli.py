@@ -69,12 +69,20 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the bundle and the reports.")] = Path(
         "demo-out"
     ),
+    preset: Annotated[str, typer.Option(help="Name of the settings.")] = "cpu_demo",
+    seed: Annotated[int, typer.Option(help="Of the cohort drawn and of the distillation.")] = 0,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir", help="Folder of the service, kept [default: one removed at the end]."
+        ),
+    ] = None,
 ) -> None:
     """Upload, distill, download and verify, on a service of its own that ends with it."""
     _check_installed("worker", "torch")
     with _needs("worker"):
         from app.demo import run_demo
-    raise typer.Exit(run_demo(data, out))
+    raise typer.Exit(run_demo(data, out, preset, seed, data_dir=data_dir))
 
 
 @app.command()

@@ -7,38 +7,39 @@ keeping lies in the folder that was named: `bundle.zip`, `report.html`, `report.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
-import httpx
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
+from app.client import FINAL, DatasetRead, DistillationRead, PortalClient, PortalError, ProblemRead
 from app.core.db import Database
 from app.core.security import Role
 from app.core.settings import Settings
 from app.embedded import EmbeddedError, EmbeddedService
+from app.models.distillation import PHASES
 from app.organisations import service as organisations
-from app.releases.seal import verify_bundle
+from app.releases.seal import GOOD, verify_bundle
+from app.terminal import StepDisplay, duration, size, step_display
 
-PRESET = "cpu_demo"
-IMAGES_PER_CLASS_DRAWN = 100
+ORGANISATION = "Demonstration"
+IMAGES_PER_CLASS_DRAWN = 150
 RESULTS = {"bundle.zip": "bundle", "report.html": "report.html", "report.json": "report.json"}
 """File in the folder, and the name under which the portal has it."""
-PHASES = ("teaching", "distilling", "evaluating", "auditing", "packaging")
-UPLOAD_PART = 256 * 1024
+SECONDS_BETWEEN_LOOKS = 0.3
+
+INTERRUPTED = 130  # what shells report of a command that Ctrl-C ended
 
 # Whatever the shell or a `.env` says of another service: this one keeps to its own folder.
 OWN_FOLDER: dict[str, Any] = {"database_url": "", "storage_url": ""}
@@ -48,73 +49,134 @@ class DemoError(RuntimeError):
     """The demonstration cannot go on. The message is for the person at the terminal."""
 
 
-def run_demo(data: Path | None, out: Path, console: Console | None = None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """How to distill."""
+
+    preset: str
+    seed: int
+    overrides: Mapping[str, Any] | None
+
+
+def run_demo(
+    data: Path | None,
+    out: Path,
+    preset: str = "cpu_demo",
+    seed: int = 0,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    data_dir: Path | None = None,
+    console: Console | None = None,
+) -> int:
     """Upload, distill, download and verify; returns the exit code.
 
     Args:
         data: The archive; without one a synthetic cohort is drawn.
         out: Folder for the results. Those of an earlier run are replaced.
+        preset: Name of the settings.
+        seed: Of the cohort that is drawn and of the distillation.
+        overrides: Settings of the preset to change, by flat name.
+        data_dir: Folder of the service, kept; without one a temporary one, removed at the end.
         console: Where to print.
     """
     console = console or Console(highlight=False)
     began = time.monotonic()
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="exchange-demo-") as folder:
-            archive = _archive(data, Path(folder), console)
-            _run(archive, out, Path(folder) / "data", console)
-    except (DemoError, EmbeddedError) as error:
-        console.print(f"[red]The demonstration stopped.[/red] {error}", soft_wrap=True)
+        with _terminated_like_interrupted(), _folder(data_dir) as folder:
+            out.mkdir(parents=True, exist_ok=True)
+            kept = "stays" if data_dir else "is removed at the end"
+            console.print(
+                f"Everything happens on this machine. What is uploaded lies in {folder}, which "
+                f"{kept}.",
+                soft_wrap=True,
+            )
+            archive = _archive(data, folder, seed, console)
+            wish = Wish(preset=preset, seed=seed, overrides=overrides)
+            _run(archive, out, folder, wish, console)
+    except (DemoError, EmbeddedError, PortalError) as error:
+        console.print(f"The demonstration stopped. {error}", style="red", soft_wrap=True)
         return 1
-    except httpx.HTTPError as error:
-        console.print(f"[red]The demonstration stopped.[/red] The portal: {error}", soft_wrap=True)
+    except OSError as error:
+        console.print(f"The demonstration stopped: {error}", style="red", soft_wrap=True)
         return 1
-    console.print(f"Done in {time.monotonic() - began:.0f} s.")
+    except KeyboardInterrupt:
+        console.print("Stopped, and the service with it.", style="red")
+        return INTERRUPTED
+    console.print(f"Done in {duration(time.monotonic() - began)}.")
     return 0
 
 
-def _archive(data: Path | None, folder: Path, console: Console) -> Path:
+@contextmanager
+def _folder(data_dir: Path | None) -> Iterator[Path]:
+    if data_dir is not None:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield data_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="exchange-demo-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM end the service and remove its folder, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _archive(data: Path | None, folder: Path, seed: int, console: Console) -> Path:
     """The archive that was named, or a cohort drawn into the folder."""
     if data is not None:
         if not data.is_file():
             raise DemoError(f"{data} is no file. Name a zip or tar archive, or leave --data out.")
         return data
     path = folder / "cohort.zip"
+    path.unlink(missing_ok=True)
     with console.status("Drawing a synthetic cohort of chest X-rays"):
-        subprocess.run(
+        # In a process of its own: the portal's code never imports the library's.
+        drawn = subprocess.run(
             [
-                *(sys.executable, "-P", "-m", "iadd.cohort"),
-                *("--out", str(path), "--images-per-class", str(IMAGES_PER_CLASS_DRAWN)),
+                *(sys.executable, "-P", "-m", "iadd.cohort", "--out", str(path)),
+                *("--images-per-class", str(IMAGES_PER_CLASS_DRAWN), "--seed", str(seed)),
             ],
-            check=True,
-            stdout=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-    console.print("Drew a synthetic cohort: no pixel comes from a person, nothing learned holds.")
+    if drawn.returncode != 0:
+        raise DemoError(f"The synthetic cohort could not be drawn: {drawn.stderr[-500:]}")
+    console.print("Drew a synthetic cohort: no pixel of it comes from a person.")
     return path
 
 
-def _run(archive: Path, out: Path, data_dir: Path, console: Console) -> None:
+def _run(archive: Path, out: Path, folder: Path, wish: Wish, console: Console) -> None:
+    data_dir = folder / "data"
     environment = {f"EXCHANGE_{name.upper()}": value for name, value in OWN_FOLDER.items()}
     with EmbeddedService(data_dir, settings=environment) as service:
         console.print(f"A service of its own listens at {service.url}")
         try:
-            with httpx.Client(
-                base_url=f"{service.url}/api/v1",
-                headers={"Authorization": f"Bearer {_make_token(data_dir)}"},
-                timeout=60,
-            ) as client:
-                dataset = _upload(client, archive, console)
-                row = _distill(client, dataset["id"], console)
+            with PortalClient(service.url, _make_token(data_dir)) as portal:
+                dataset = _upload(portal, service, archive, console)
+                row = _distill(portal, service, dataset, wish, console)
                 for name, resource in RESULTS.items():
-                    reply = _ok(client.get(f"/distillations/{row['id']}/{resource}"))
-                    (out / name).write_bytes(reply.content)
-        except DemoError as error:
+                    portal.download(row.id, resource, out / name)
+        except (DemoError, EmbeddedError, PortalError) as error:
             logs = out / "logs"
             shutil.copytree(data_dir / "logs", logs, dirs_exist_ok=True)
             raise DemoError(f"{error} The service's logs are in {logs}.") from error
     code, lines = verify_bundle(out / "bundle.zip")
-    if code != 0:
+    if code != GOOD:
         raise DemoError(f"The bundle does not verify: {' '.join(lines)}")
+    console.print("exchange verify: " + " ".join(lines), soft_wrap=True)
     _print_results(archive, out, dataset, row, console)
 
 
@@ -122,111 +184,113 @@ def _make_token(data_dir: Path) -> str:
     database = Database(Settings(data_dir=data_dir, **OWN_FOLDER).database_url)
     try:
         with database.transaction() as session:
-            organisation = organisations.create_organisation(session, "Demonstration")
+            try:
+                organisation = organisations.find_organisation(session, ORGANISATION)
+            except organisations.OrganisationNotFound:
+                organisation = organisations.create_organisation(session, ORGANISATION)
             _, secret = organisations.create_token(session, organisation.id, Role.STEWARD, None)
     finally:
         database.close()
     return secret
 
 
-def _upload(client: httpx.Client, archive: Path, console: Console) -> dict[str, Any]:
+def _upload(
+    portal: PortalClient, service: EmbeddedService, archive: Path, console: Console
+) -> DatasetRead:
     """The dataset once it is `ready`."""
-    made = _ok(client.post("/datasets", json={"name": archive.stem[:200]})).json()
-    with _bars(console) as bars:
-        task = bars.add_task("uploading", total=archive.stat().st_size, unit="bytes")
+    dataset = portal.create_dataset(_printable(archive.stem) or "archive")
+    total, sent = archive.stat().st_size, 0
+    with step_display(console) as display:
 
-        def parts() -> Iterator[bytes]:
-            with archive.open("rb") as file:
-                while part := file.read(UPLOAD_PART):
-                    yield part
-                    bars.advance(task, len(part))
+        def count(more: int) -> None:
+            nonlocal sent
+            sent += more
+            display.show("uploading", sent, total, "bytes")
 
-        size = {"Content-Length": str(archive.stat().st_size)}
-        _ok(client.put(f"/datasets/{made['id']}/archive", content=parts(), headers=size))
-        task = bars.add_task("checking", total=None, unit="")
-        while (row := _ok(client.get(f"/datasets/{made['id']}")).json())["status"] == "checking":
-            time.sleep(0.2)
-        bars.update(task, total=1, completed=1)
-    if row["status"] == "rejected":
-        raise DemoError(f"The archive was rejected. {row['problem']['detail']}")
-    quality = _ok(client.get(f"/datasets/{made['id']}/quality")).json()
-    for name, splits in row["classes"].items():
+        dataset = portal.upload_archive(dataset.id, archive, on_bytes=count)
+        display.finish("uploading")
+        while dataset.status == "checking":
+            display.show("checking", 0, 1, "")
+            _pause(service)
+            dataset = portal.dataset(dataset.id)
+        display.finish("checking")
+    if dataset.status != "ready":
+        raise DemoError(f"The archive was rejected. {_told(dataset.problem)}")
+    _print_quality(dataset, portal.quality(dataset.id), console)
+    return dataset
+
+
+def _print_quality(dataset: DatasetRead, quality: Mapping[str, Any], console: Console) -> None:
+    for name, splits in (dataset.classes or {}).items():
         console.print(
-            f"  {name}: {splits['train']} for training, {splits['validation']} for validation, "
-            f"{splits['test']} for tests"
+            f"  {name}: {splits['train']} images to train with, {splits['validation']} to choose "
+            f"by, {splits['test']} to test with",
+            markup=False,
         )
     for left_out in quality["ignored"]:
-        console.print(f"  left out: {left_out['count']} × {left_out['reason']}")
-    if quality["refused_count"]:
-        console.print(f"  refused: {quality['refused_count']} files; the quality report names each")
-    return dict(row)
+        console.print(f"  left out: {left_out['count']} {left_out['reason']}", markup=False)
+    for code, count in quality["refused_by_code"].items():
+        console.print(f"  refused: {count} ({code.replace('_', ' ')})", markup=False)
 
 
-def _distill(client: httpx.Client, dataset_id: str, console: Console) -> dict[str, Any]:
+def _distill(
+    portal: PortalClient,
+    service: EmbeddedService,
+    dataset: DatasetRead,
+    wish: Wish,
+    console: Console,
+) -> DistillationRead:
     """The distillation once it is `ready`."""
-    reply = _ok(client.post(f"/datasets/{dataset_id}/distillations", json={"preset": PRESET}))
-    path = reply.headers["Location"].removeprefix("/api/v1")
-    with _bars(console) as bars:
-        tasks = {phase: bars.add_task(phase, total=None, start=False, unit="") for phase in PHASES}
-        while True:
-            row = _ok(client.get(path)).json()
-            _show(bars, tasks, row)
-            if row["status"] in ("ready", "failed", "cancelled"):
-                break
-            time.sleep(0.3)
-    if row["status"] != "ready":
-        why = (row["problem"] or {}).get("detail", "")
-        raise DemoError(f"The distillation is {row['status']}. {why}")
-    return dict(row)
-
-
-def _show(bars: Progress, tasks: Mapping[str, Any], row: Mapping[str, Any]) -> None:
-    reached = (
-        len(PHASES)
-        if row["status"] == "ready"
-        else PHASES.index(row["status"])
-        if row["status"] in PHASES
-        else -1
+    row = portal.start_distillation(
+        dataset.id, preset=wish.preset, seed=wish.seed, overrides=wish.overrides
     )
-    for number, phase in enumerate(PHASES):
-        state = row["phases"].get(phase, {"done": 0, "total": None, "unit": ""})
-        if number <= reached:
-            bars.start_task(tasks[phase])
-        if number < reached:
-            # A phase that had nothing to count, or that the next one overtook between two looks.
-            total = state["total"] or 1
-            bars.update(tasks[phase], total=total, completed=total, unit=state["unit"])
-            bars.stop_task(tasks[phase])
-        elif number == reached:
-            bars.update(
-                tasks[phase], total=state["total"], completed=state["done"], unit=state["unit"]
-            )
+    with step_display(console) as display:
+        while row.status not in FINAL:
+            _show(display, row)
+            _pause(service)
+            row = portal.distillation(row.id)
+        _show(display, row)
+    if row.status != "ready":
+        raise DemoError(f"The distillation is {row.status}. {_told(row.problem)}")
+    return row
 
 
-def _bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<11}"),
-        BarColumn(bar_width=32),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
-        TimeElapsedColumn(),
-        console=console,
-    )
+def _show(display: StepDisplay, row: DistillationRead) -> None:
+    """Finish the phases that are over, and show the one that runs."""
+    for phase in PHASES:
+        if row.status == phase:
+            state = row.phases.get(phase)
+            if state is not None:
+                display.show(phase, state.done, state.total, state.unit, left=row.eta_seconds)
+            return
+        if row.status == "ready" or phase in row.phases:
+            display.finish(phase)
+
+
+def _pause(service: EmbeddedService) -> None:
+    """Wait a moment. Raises EmbeddedError when the service cannot be kept running."""
+    if service.wait(SECONDS_BETWEEN_LOOKS):
+        raise DemoError("The service ended by itself.")
+
+
+def _told(problem: ProblemRead | None) -> str:
+    return f"{problem.title}. {problem.detail}" if problem else ""
+
+
+def _printable(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable())[:200].strip()
 
 
 def _print_results(
-    archive: Path,
-    out: Path,
-    dataset: Mapping[str, Any],
-    row: Mapping[str, Any],
-    console: Console,
+    archive: Path, out: Path, dataset: DatasetRead, row: DistillationRead, console: Console
 ) -> None:
     utility = json.loads((out / "report.json").read_text())["utility"]
-    distilled = row["images_per_class"] * len(dataset["classes"])
-    training = sum(splits["train"] for splits in dataset["classes"].values())
+    classes = dataset.classes or {}
+    distilled = row.images_per_class * len(classes)
+    training = sum(splits["train"] for splits in classes.values())
     table = Table(title="Networks trained on", title_justify="left")
     for column in ("", "images", "balanced accuracy"):
-        table.add_column(column, justify="left" if not column else "right")
+        table.add_column(column, justify="right" if column else "left")
     for name, title, images in (
         ("distilled", "the distilled set", distilled),
         ("random", "as many random real images", distilled),
@@ -237,20 +301,11 @@ def _print_results(
     console.print(table)
     before, after = archive.stat().st_size, (out / "bundle.zip").stat().st_size
     console.print(
-        f"{_size(before)} in, {_size(after)} out: {before / after:.0f} times smaller; "
-        f"{training / distilled:.0f} training images for each distilled one."
+        f"{training} training images became {distilled}: {training / distilled:.0f} times fewer. "
+        f"Archive {size(before)}, bundle {size(after)}: {before / after:.1f} times smaller.",
+        soft_wrap=True,
     )
-    console.print(f"Privacy verdict: {row['verdict'].replace('_', ' ')} (the report says more).")
+    if row.verdict:
+        console.print(f"Privacy verdict: {row.verdict.replace('_', ' ')}; the report says why.")
     for name in RESULTS:
-        console.print(os.fspath(out / name), soft_wrap=True)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
-
-
-def _ok(reply: httpx.Response) -> httpx.Response:
-    if reply.is_error:
-        problem = reply.json() if "json" in reply.headers.get("Content-Type", "") else {}
-        raise DemoError(f"The portal refused: {problem.get('detail', reply.status_code)}")
-    return reply
+        console.print(os.fspath(out / name), soft_wrap=True, markup=False)

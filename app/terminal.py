@@ -1,0 +1,133 @@
+"""Progress of several steps on a terminal: a bar each; where there is none, a line now and then."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class StepDisplay(Protocol):
+    def show(
+        self, step: str, done: float, total: float, unit: str, *, left: float | None = None
+    ) -> None:
+        """How far a step is; `left` is how many seconds all steps together will take yet."""
+
+    def finish(self, step: str) -> None:
+        """The step is over, whatever was shown of it so far."""
+
+
+@contextmanager
+def step_display(console: Console) -> Iterator[StepDisplay]:
+    """Bars on a terminal, else lines that a log can hold."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    with Progress(
+        TextColumn("{task.description:<11}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[count]:<24}"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[left]}", style="dim"),
+        console=console,
+    ) as progress:
+        yield _Bars(progress)
+
+
+class _Bars:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def show(
+        self, step: str, done: float, total: float, unit: str, *, left: float | None = None
+    ) -> None:
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total, count="", left="")
+        self._progress.update(
+            self._tasks[step],
+            completed=done,
+            total=total,
+            count=_count(done, total, unit),
+            left=_whole_job(left),
+        )
+
+    def finish(self, step: str) -> None:
+        if step not in self._tasks:
+            self.show(step, 1, 1, "")
+        task = self._tasks[step]
+        total = self._progress.tasks[self._progress.task_ids.index(task)].total
+        self._progress.update(task, completed=total, left="")
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began: dict[str, float] = {}
+        self._finished: set[str] = set()
+        self._said_at = 0.0
+        self._said_last = ""
+
+    def show(
+        self, step: str, done: float, total: float, unit: str, *, left: float | None = None
+    ) -> None:
+        now = time.monotonic()
+        first = step not in self._began
+        self._began.setdefault(step, now)
+        count = _count(done, total, unit)
+        news = first or (count != self._said_last and now > self._said_at + SECONDS_BETWEEN_LINES)
+        if news and step not in self._finished:
+            self._said_at, self._said_last = now, count
+            self._say(step, ", ".join(words for words in (count, _whole_job(left)) if words))
+
+    def finish(self, step: str) -> None:
+        if step not in self._finished:
+            self._finished.add(step)
+            now = time.monotonic()
+            self._say(step, f"done in {duration(now - self._began.get(step, now))}")
+
+    def _say(self, step: str, words: str) -> None:
+        self._console.print(f"{step}: {words}" if words else step, soft_wrap=True, markup=False)
+
+
+def _count(done: float, total: float, unit: str) -> str:
+    if not unit:
+        return ""
+    if unit == "bytes":
+        return f"{size(done)} of {size(total)}"
+    return f"{done:.0f} of {total:.0f} {unit}"
+
+
+def _whole_job(seconds: float | None) -> str:
+    return "" if seconds is None else f"whole job: about {duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """As people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Bytes as people say them."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return (
+                f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+            )
+        count /= 1000
+    return f"{count:.1f} GB"
