@@ -17,9 +17,9 @@ from pathlib import Path
 
 TETHER = Path(__file__).with_name("tether.py")
 POLL_SECONDS = 0.1
-BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0)
+BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 """The pause before each new start of a child that keeps dying young; after the last it gives up."""
-YOUNG_SECONDS = 10.0
+YOUNG_SECONDS = 5.0
 """A child that lived longer than this has started well: its next death counts as a first one."""
 LARGEST_OLD_LOG = 8 * 1024 * 1024
 

@@ -5,12 +5,14 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,8 +94,15 @@ class Service:
         return processes_of(self.data_dir)
 
     def pid_of(self, words: str) -> int:
-        """The oldest process whose command line has these words: not one of its forks."""
-        return min(pid for pid, command in self.pids().items() if words in command)
+        """The child whose command line has these words; not one of its forks, which are younger.
+
+        Waits for it, should it just be started again.
+        """
+
+        def found() -> list[int]:
+            return sorted(pid for pid, command in self.pids().items() if words in command)
+
+        return int(wait_until(found, f"{words} runs")[0])
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -148,10 +157,63 @@ class Service:
         row: dict[str, Any] = wait_until(reached, f"{distillation_id} is {statuses}", seconds)
         return row
 
-    def bundle(self, distillation_id: str) -> bytes:
+    def result(self, distillation_id: str, name: str) -> bytes:
+        """`bundle`, `report.json` or `report.html`."""
         return (
-            self.client.get(f"/distillations/{distillation_id}/bundle").raise_for_status().content
+            self.client.get(f"/distillations/{distillation_id}/{name}").raise_for_status().content
         )
+
+    def images(self, distillation_id: str) -> bytes:
+        """The distilled images as the bundle has them, every bit."""
+        with zipfile.ZipFile(io.BytesIO(self.result(distillation_id, "bundle"))) as bundle:
+            return bundle.read("distilled.safetensors")
+
+    def figures(self, distillation_id: str) -> Any:
+        """What was measured: utility and privacy."""
+        report = json.loads(self.result(distillation_id, "report.json"))
+        return report["utility"], report["privacy"]
+
+    def events(self, distillation_id: str) -> list[tuple[str, dict[str, Any]]]:
+        """Kind and data of every event until the job has ended."""
+        found, kind, last_id = [], "", 0
+        with self.client.stream("GET", f"/distillations/{distillation_id}/events") as stream:
+            for line in stream.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "event":
+                    kind = value
+                elif name == "id":
+                    assert int(value) > last_id
+                    last_id = int(value)
+                elif name == "data":
+                    found.append((kind, json.loads(value)))
+        return found
+
+    def kill_workers_in(self, distillation_id: str, phase: str) -> None:
+        """SIGKILL to both workers and their forks while one works on this phase of the row.
+
+        They are frozen first, so that the phase cannot end between the look and the kill.
+        """
+        groups = [self.pid_of(f"worker --queues {queue}") for queue in ("gpu", "cpu")]
+        wait_until(lambda: self._works_on(distillation_id, phase), f"{phase} is under way", 120)
+        for group in groups:
+            os.killpg(group, signal.SIGSTOP)
+        caught = self._works_on(distillation_id, phase)
+        for group in groups:
+            os.killpg(group, signal.SIGKILL if caught else signal.SIGCONT)
+        assert caught, f"{phase} was over too soon to be caught"
+
+    def _works_on(self, distillation_id: str, phase: str) -> bool:
+        """Whether a worker holds the row (read past the portal: some phases are short)."""
+        question = (
+            "SELECT 1 FROM teacher JOIN distillation USING (trajectory_set_id) "
+            "WHERE distillation.id = ? AND distillation.status = ? AND epochs_done > 0 "
+            "AND teacher.lease_expires_at IS NOT NULL"
+            if phase == "teaching"
+            else "SELECT 1 FROM distillation WHERE id = ? AND status = ? "
+            "AND lease_expires_at IS NOT NULL"
+        )
+        with closing(sqlite3.connect(self.data_dir / "exchange.db", timeout=30)) as database:
+            return database.execute(question, (distillation_id, phase)).fetchone() is not None
 
 
 def processes_of(data_dir: Path) -> dict[int, str]:
