@@ -189,6 +189,9 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 """Smallest and largest value of every numeric setting, both allowed."""
 
+BASELINE_LRS = (1e-8, 10.0)
+"""Smallest and largest of ``baseline_lrs``."""
+
 CHOICES: dict[str, tuple[str, ...]] = {
     "network": get_args(NetworkName),
     "initialisation": get_args(Initialisation),
@@ -317,7 +320,7 @@ def _check(name: str, value: Any) -> None:
         if not isinstance(value, tuple) or not value:
             raise ConfigError("baseline_lrs is a list of at least one learning rate.")
         for lr in value:
-            _check_number(name, lr, 1e-8, 10, whole=False)
+            _check_number(name, lr, *BASELINE_LRS, whole=False)
     else:
         _check_number(name, value, *LIMITS[name], whole=name in _WHOLE)
 

@@ -131,7 +131,8 @@ def evaluate_full(
 ) -> Evaluation:
     """The large yardstick: networks trained on the whole training split.
 
-    They are trained at the teachers' learning rate and batch size for ``full_epochs``.
+    They are trained as the teachers are (learning rate, momentum, batch size) for
+    ``full_epochs``, the rate falling at half time.
 
     Args:
         images: Images of all splits.
@@ -147,7 +148,7 @@ def evaluate_full(
         lr=config.teacher.teacher_lr,
         epochs=config.evaluation.full_epochs,
         batch_size=config.teacher.teacher_batch_size,
-        momentum=config.evaluation.evaluation_momentum,
+        momentum=config.teacher.teacher_momentum,
     )
     scores = []
     for number in range(total):

@@ -7,6 +7,7 @@ from typing import Any
 
 from iadd.config import (
     AUGMENTATIONS,
+    BASELINE_LRS,
     CHOICES,
     LIMITS,
     AugmentationConfig,
@@ -23,22 +24,28 @@ def cpu_demo() -> Config:
     return Config(
         preset="cpu_demo",
         network=NetworkConfig(depth=5, width=16),
+        augmentation=AugmentationConfig(augmentation=("crop", "cutout", "scale", "rotate")),
         teacher=TeacherConfig(
-            teachers=3, teacher_epochs=12, teacher_batch_size=32, teacher_lr=0.05
+            teachers=2,
+            teacher_epochs=12,
+            teacher_batch_size=16,
+            teacher_lr=0.05,
+            teacher_momentum=0.5,
+            teacher_sampling="balanced",
         ),
         distillation=DistillationConfig(
-            images_per_class=4,
-            iterations=60,
+            images_per_class=2,
+            iterations=40,
             syn_steps=10,
-            expert_epochs=2,
-            max_start_epoch=6,
-            lr_img=1000.0,
-            lr_lr=1e-5,
-            syn_lr=0.03,
+            expert_epochs=1,
+            max_start_epoch=4,
+            lr_img=4000.0,
+            lr_lr=1e-6,
+            syn_lr=0.02,
             validate_every=20,
             validation_networks=1,
         ),
-        evaluation=EvaluationConfig(evaluation_epochs=100, full_epochs=10),
+        evaluation=EvaluationConfig(evaluation_epochs=100, full_epochs=14),
     )
 
 
@@ -82,6 +89,7 @@ def gpu_evening() -> Config:
         distillation=DistillationConfig(
             images_per_class=20, iterations=3000, syn_steps=20, syn_lr=0.01, lr_lr=1e-6
         ),
+        evaluation=EvaluationConfig(full_epochs=50),
     )
 
 
@@ -107,6 +115,7 @@ def paper_covid_cxr() -> Config:
             lr_lr=1e-6,
             lr_weights=1e-4,
         ),
+        evaluation=EvaluationConfig(full_epochs=50),
     )
 
 
@@ -131,13 +140,15 @@ def describe() -> dict[str, Any]:
 
     Returns:
         For each preset its title, description, device, the default of every setting by flat name,
-        the limits of numbers ([smallest, largest]) and the choices of words.
+        the limits of numbers ([smallest, largest]) and the choices of words. Where the default is
+        a list, limits and choices are those of its members.
     """
     description: dict[str, Any] = {}
     for name, make in PRESETS.items():
         title, device = _TITLES[name]
         limits: dict[str, list[Any]] = {key: list(bounds) for key, bounds in LIMITS.items()}
         limits |= {key: list(words) for key, words in CHOICES.items()}
+        limits |= {"augmentation": list(AUGMENTATIONS), "baseline_lrs": list(BASELINE_LRS)}
         if not name.startswith("paper_"):
             limits["initialisation"] = [w for w in CHOICES["initialisation"] if w != "real"]
         description[name] = {

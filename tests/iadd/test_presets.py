@@ -20,6 +20,6 @@ def test_only_paper_presets_start_from_real_images_or_may_be_told_to() -> None:
         assert ("real" in described["limits"]["initialisation"]) == name.startswith("paper_")
 
 
-def test_the_description_names_every_setting_of_every_preset() -> None:
+def test_the_description_names_and_bounds_every_setting_of_every_preset() -> None:
     for described in presets.describe().values():
-        assert set(described["defaults"]) == set(Config().flat())
+        assert set(described["defaults"]) == set(described["limits"]) == set(Config().flat())
