@@ -121,6 +121,8 @@ def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iter
         axes = figure.subplots()
         draw(axes)
         axes.xaxis.set_major_locator(MaxNLocator(6))
+        if axes.get_yscale() == "linear":
+            axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.margins(x=0.02)
         if xlabel:
             axes.set_xlabel(xlabel)

@@ -92,9 +92,8 @@ def permission(document: Mapping[str, Any]) -> Conclusion:
             tone="bad",
             headline="It stays in this organisation",
             detail=(
-                "A refuted set is never released. Distill again from another start "
-                "(k_mean instead of real), with fewer iterations, or with more images per class, "
-                "and read the next report."
+                "A refuted set is never released. Distill again from another start (k_mean rather "
+                "than real), or with more training images, and read the next report."
             ),
         )
     start = (
