@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -141,3 +143,15 @@ def test_workers_killed_in_every_phase_change_nothing_in_the_end(
     assert row["attempt"] == 1
     assert service.images(job) == service.images(expected["id"])
     assert service.figures(job) == service.figures(expected["id"])
+
+
+@pytest.mark.slow
+def test_a_killed_broker_costs_no_job(
+    make_service: "Callable[..., Service]", archive: bytes
+) -> None:
+    service = make_service()
+    dataset = service.upload(archive)
+    job = service.distill(dataset["id"], iterations=30)
+    service.wait_for(job, "distilling")
+    os.kill(service.pid_of("valkey-server"), signal.SIGKILL)
+    assert service.wait_for(job, "ready")["attempt"] == 1

@@ -1,0 +1,48 @@
+"""The forecast counts work in image passes; the pace is measured."""
+
+import pytest
+
+from app.models import DistillationStatus
+from iadd.presets import cpu_small
+from worker.forecast import Forecast, job_work
+
+CONFIG = cpu_small().override(
+    {
+        "teachers": 2,
+        "teacher_epochs": 10,
+        "images_per_class": 5,
+        "iterations": 100,
+        "syn_steps": 10,
+        "expert_epochs": 1,
+        "max_start_epoch": 2,
+        "syn_batch_size": 0,
+        "validate_every": 0,
+        "evaluation_networks": 5,
+        "evaluation_epochs": 20,
+        "baseline_lrs": [0.01],
+        "validation_networks": 1,
+        "full_epochs": 2,
+    }
+)
+CLASSES = {name: {"train": 100, "validation": 10, "test": 20} for name in ("a", "b")}
+
+
+def test_work_is_counted_in_image_passes() -> None:
+    assert job_work(CONFIG, classes=2, train=200) == {
+        DistillationStatus.TEACHING: 2 * 10 * 200,
+        DistillationStatus.DISTILLING: 100 * 10 * 10 * 4,
+        DistillationStatus.EVALUATING: 5 * 10 * 20 + (1 + 5) * 10 * 20 + 5 * 200 * 2,
+    }
+
+
+def test_what_comes_later_is_part_of_the_forecast() -> None:
+    forecast = Forecast(DistillationStatus.TEACHING, CONFIG.to_dict(), CLASSES)
+    # An epoch is 200 passes; 5 of 20 are left, then 40,000 and 4,200 passes.
+    assert forecast.seconds_left(pace=2.0, done=15, total=20) == pytest.approx(
+        2.0 * 5 + 2.0 / 200 * (40_000 + 4_200), abs=0.1
+    )
+
+
+def test_a_phase_of_its_own_is_forecast_alone() -> None:
+    forecast = Forecast(DistillationStatus.AUDITING, CONFIG.to_dict(), CLASSES)
+    assert forecast.seconds_left(pace=3.0, done=1, total=5) == 12.0
