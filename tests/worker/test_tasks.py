@@ -206,6 +206,7 @@ def test_killed_workers_cost_a_checkpoint_interval_and_change_no_bit(
     assert bench.statuses(row_id) == WHOLE_WAY
     assert bench.stored(row.distilled_key) == bench.stored(expected.distilled_key)
     assert bench.leftovers(row_id) == []
+    assert list((bench.folder / "scratch").glob("*/*")) == []
     with bench.database.reading() as session:
         done = session.scalars(
             select(Event.data)
