@@ -31,7 +31,7 @@ def covid(rng: np.random.Generator, chest: Chest) -> Field:
             radii = (rng.uniform(0.12, 0.22), rng.uniform(0.12, 0.26))
             haze += blob(chest.x, chest.y, (x, y), radii, rng.uniform(0, 3))
     texture = 1 + np.float32(0.35) * smooth_field(rng, size, 22)
-    strength = rng.uniform(0.24, 0.54)
+    strength = rng.uniform(0.26, 0.56)
     return chest.lung * np.clip(haze, 0, 1.3) * texture * np.float32(strength)
 
 
@@ -47,7 +47,7 @@ def lung_opacity(rng: np.random.Generator, chest: Chest) -> Field:
         dense = np.maximum(dense, hill)
     ragged = dense * (1 + np.float32(0.3) * smooth_field(rng, size, 12))
     dense = soft_step(ragged - np.float32(0.35), 0.7)
-    strength = rng.uniform(0.34, 0.7)
+    strength = rng.uniform(0.38, 0.74)
     return chest.lung * dense * np.float32(strength)
 
 
@@ -60,7 +60,7 @@ def viral_pneumonia(rng: np.random.Generator, chest: Chest) -> Field:
     central = np.exp(from_hilum * np.float32(-2.2))
     net += np.float32(0.6) * central
     net *= np.float32(0.35) + np.float32(1.1) * central
-    net *= chest.lung * np.float32(rng.uniform(0.18, 0.44))
+    net *= chest.lung * np.float32(rng.uniform(0.19, 0.46))
     return net
 
 
