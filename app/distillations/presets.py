@@ -104,8 +104,16 @@ class Preset:
         return errors
 
     def _contradictions(self, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Settings that are allowed one by one and not together."""
+        """What no limit of a single value tells."""
         errors = []
+        if not settings["baseline_lrs"]:
+            errors.append(
+                {
+                    "where": "overrides.baseline_lrs",
+                    "message": "baseline_lrs is empty: the random baseline needs at least one "
+                    "learning rate to try.",
+                }
+            )
         last = settings["max_start_epoch"] - 1 + settings["expert_epochs"]
         if last > settings["teacher_epochs"]:
             errors.append(

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from app.distillations.presets import presets_document
 from app.models import DistillationStatus
 
 
@@ -47,7 +48,9 @@ def test_it_is_queued_with_one_message(house, broker):
 def test_what_is_absent_is_the_presets(ask):
     body = ask({"preset": "cpu_demo"}).json()
 
-    assert (body["images_per_class"], body["initialisation"], body["seed"]) == (4, "k_mean", 0)
+    preset = presets_document()["cpu_demo"]["defaults"]
+    assert body["images_per_class"] == preset["images_per_class"]
+    assert (body["initialisation"], body["seed"]) == ("k_mean", 0)
 
 
 def test_the_paper_starts_from_real_images(ask):
@@ -78,6 +81,7 @@ def test_the_paper_starts_from_real_images(ask):
         ({"overrides": {"network": "resnet"}}, "overrides.network", "may be convnet"),
         ({"overrides": {"augmentation": "crop"}}, "overrides.augmentation", "a list"),
         ({"overrides": {"baseline_lrs": ["a"]}}, "overrides.baseline_lrs", "a number"),
+        ({"overrides": {"baseline_lrs": []}}, "overrides.baseline_lrs", "at least one"),
         ({"overrides": {"seed": 3}}, "overrides.seed", "a field of its own"),
         ({"overrides": {"image_size": 64}}, "overrides.image_size", "when the dataset was read"),
         ({"overrides": {"max_start_epoch": 900}}, "overrides.max_start_epoch", "12 epochs"),
