@@ -5,7 +5,7 @@ was paused, lost its lease and woke up again changes nothing: its write hits no 
 `LeaseLost`. Clocks decide only how soon a row may be taken over, never who may write.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -59,16 +59,32 @@ def renew(session: Session, model: type[Any], row_id: str, *, fence: int, second
 
 
 def release(session: Session, model: type[Any], row_id: str, *, fence: int, **values: Any) -> None:
-    """Give the row back, with a last change of it. Raises LeaseLost."""
-    write(session, model, row_id, fence=fence, lease_owner=None, lease_expires_at=None, **values)
+    """Give the row back, with a last change of it. Raises LeaseLost.
+
+    The fence moves on: a commit that succeeded although its reply was lost can be tried again
+    without harm, because the second time the row is not held any more.
+    """
+    _write(
+        session,
+        model,
+        row_id,
+        fence,
+        {"lease_owner": None, "lease_expires_at": None, "fence": fence + 1, **values},
+    )
 
 
 def write(session: Session, model: type[Any], row_id: str, *, fence: int, **values: Any) -> None:
     """Change the row under the lease. Raises LeaseLost when the fence has moved on."""
+    _write(session, model, row_id, fence, values)
+
+
+def _write(
+    session: Session, model: type[Any], row_id: str, fence: int, values: Mapping[str, Any]
+) -> None:
     statement = (
         update(model)
         .where(model.id == row_id, model.fence == fence)
-        .values(**values)
+        .values(values)
         .execution_options(synchronize_session="fetch")
     )
     result = session.execute(statement)
