@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, delete, exists, true
+from sqlalchemy import ColumnElement, delete, true
 
 from app.core import leases
 from app.core.clock import utc_now
@@ -23,13 +23,13 @@ from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
+from app.distillations.trajectory_sets import UNFINISHED, waits_for
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.idempotency_key import IdempotencyKey
-from app.models.teacher import Teacher, TeacherStatus
+from app.models.teacher import Teacher
 
 logger = logging.getLogger(__name__)
-
 
 EVERY_ROW = true()
 
@@ -44,22 +44,11 @@ class Duty:
     where: ColumnElement[bool] = EVERY_ROW
 
 
-TEACHER_IS_WANTED = exists().where(
-    Distillation.trajectory_set_id == Teacher.trajectory_set_id,
-    Distillation.status == DistillationStatus.TEACHING,
-    Distillation.cancel_requested_at.is_(None),
-)
-
 # `teaching` has no task of its own: its teachers have, and the last of them sends it on.
 DUTIES = (
     Duty(Task.CHECK_DATASET, Dataset, (DatasetStatus.CHECKING,)),
     Duty(Task.START_DISTILLATION, Distillation, (DistillationStatus.QUEUED,)),
-    Duty(
-        Task.RECORD_TRAJECTORY,
-        Teacher,
-        (TeacherStatus.PENDING, TeacherStatus.RUNNING),
-        TEACHER_IS_WANTED,
-    ),
+    Duty(Task.RECORD_TRAJECTORY, Teacher, UNFINISHED, waits_for(Teacher.trajectory_set_id)),
     Duty(Task.DISTILL, Distillation, (DistillationStatus.DISTILLING,)),
     Duty(Task.EVALUATE, Distillation, (DistillationStatus.EVALUATING,)),
     Duty(Task.AUDIT, Distillation, (DistillationStatus.AUDITING,)),

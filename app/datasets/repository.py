@@ -1,7 +1,6 @@
 """Every query about datasets. The portal asks as somebody; a task knows an id."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -101,14 +100,6 @@ class DatasetRepository:
             owner=owner,
             seconds=seconds,
         )
-
-    def renew(self, dataset_id: str, *, fence: int, seconds: float) -> None:
-        """Raises LeaseLost."""
-        leases.renew(self._session, Dataset, dataset_id, fence=fence, seconds=seconds)
-
-    def write(self, dataset_id: str, *, fence: int, **values: Any) -> None:
-        """Raises LeaseLost."""
-        leases.write(self._session, Dataset, dataset_id, fence=fence, **values)
 
     def mark_ready(
         self,

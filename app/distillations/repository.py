@@ -111,10 +111,6 @@ class DistillationRepository:
             seconds=seconds,
         )
 
-    def renew(self, distillation_id: str, *, fence: int, seconds: float) -> None:
-        """Raises LeaseLost."""
-        leases.renew(self._session, Distillation, distillation_id, fence=fence, seconds=seconds)
-
     def write(self, distillation_id: str, *, fence: int, **values: Any) -> None:
         """Change the row under the lease, status apart. Raises LeaseLost."""
         leases.write(self._session, Distillation, distillation_id, fence=fence, **values)

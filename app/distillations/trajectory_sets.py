@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,15 @@ from app.models.teacher import Teacher, TeacherStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
 
 UNFINISHED = (TeacherStatus.PENDING, TeacherStatus.RUNNING)
+
+
+def waits_for(trajectory_set_id: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
+    """Whether some distillation still waits for the teachers of a set: it is `teaching`."""
+    return exists().where(
+        Distillation.trajectory_set_id == trajectory_set_id,
+        Distillation.status == DistillationStatus.TEACHING,
+        Distillation.cancel_requested_at.is_(None),
+    )
 
 
 class TrajectorySetRepository:
@@ -76,12 +85,7 @@ class TrajectorySetRepository:
 
     def is_wanted(self, trajectory_set_id: str) -> bool:
         """Whether some distillation still waits for these teachers."""
-        waits = exists().where(
-            Distillation.trajectory_set_id == trajectory_set_id,
-            Distillation.status == DistillationStatus.TEACHING,
-            Distillation.cancel_requested_at.is_(None),
-        )
-        return bool(self._session.scalar(select(waits)))
+        return bool(self._session.scalar(select(waits_for(trajectory_set_id))))
 
     def reset_failed(self, trajectory_set_id: str) -> Sequence[str]:
         """Failed teachers wait again, and the set with them; the ids of those teachers."""
@@ -151,10 +155,6 @@ class TeacherRepository:
                 attempt=Teacher.attempt + 1,
             )
         return fence
-
-    def renew(self, teacher_id: str, *, fence: int, seconds: float) -> None:
-        """Raises LeaseLost."""
-        leases.renew(self._session, Teacher, teacher_id, fence=fence, seconds=seconds)
 
     def write(self, teacher_id: str, *, fence: int, **values: Any) -> None:
         """Raises LeaseLost."""

@@ -2,10 +2,11 @@
 
 import pytest
 
+from app.core import leases
 from app.core.leases import LeaseLost
 from app.datasets.repository import DatasetRepository
 from app.distillations.trajectory_sets import TrajectorySetRepository
-from app.models import ACTIVE, DistillationStatus
+from app.models import ACTIVE, Dataset, DistillationStatus
 from app.sweeper import sweep
 
 
@@ -81,7 +82,7 @@ def test_a_worker_that_wakes_up_later_cannot_write(house):
     house.steward.delete(f"/datasets/{dataset_id}")
 
     with pytest.raises(LeaseLost), house.database.transaction() as session:
-        DatasetRepository(session).write(dataset_id, fence=fence, size=1)
+        leases.write(session, Dataset, dataset_id, fence=fence, size=1)
 
 
 def test_the_sweeper_finishes_what_a_dying_portal_began(house):
