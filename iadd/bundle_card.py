@@ -1,10 +1,12 @@
 """The bundle's README.md: what it is, what it is for, and how to use it."""
 
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()|<>~&])")
+_WIDTH = 96
 
 RESEARCH_ONLY = "For research use. Not a medical device."
 
@@ -19,13 +21,31 @@ def render_card(metadata: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     recipe, network = metadata["recipe"], metadata["network"]
     count = metadata["images_per_class"] * len(metadata["classes"])
     classes = ", ".join(plain(name) for name in metadata["classes"])
+    made_of = textwrap.fill(
+        f"{count} synthetic images, {metadata['images_per_class']} for each of "
+        f"{len(metadata['classes'])} classes ({classes}), {metadata['image_size']}×"
+        f"{metadata['image_size']} pixels, made by importance-aware adaptive dataset distillation: "
+        "computed so that a network trained on them learns much of what it would learn from the "
+        "hospital's own images.",
+        _WIDTH,
+    )
+    measured_by = textwrap.fill(
+        f"Networks of the same kind ({network['name']}, depth {network['depth']}, width "
+        f"{network['width']}) trained from scratch, and asked about test images that took no part "
+        "in the distillation. `report.html` has the whole story.",
+        _WIDTH,
+    )
+    train_with = textwrap.fill(
+        f"Train with {recipe['optimizer']}, learning rate {recipe['lr']:.6g} "
+        f"({recipe['schedule']}), momentum {recipe['momentum']}, {recipe['epochs']} epochs, "
+        f"batches of {recipe['batch_size']}, and the augmentation that `metadata.json` describes: "
+        "the images were made for just that.",
+        _WIDTH,
+    )
     return f"""\
 # {plain(report["dataset"]["name"])}, distilled
 
-{count} synthetic images, {metadata["images_per_class"]} for each of
-{len(metadata["classes"])} classes ({classes}), {metadata["image_size"]}×{metadata["image_size"]}
-pixels, made by importance-aware adaptive dataset distillation: computed so that a network trained
-on them learns much of what it would learn from the hospital's own images.
+{made_of}
 
 **{RESEARCH_ONLY}**
 
@@ -33,13 +53,11 @@ on them learns much of what it would learn from the hospital's own images.
 
 {_utility_table(report["utility"])}
 
-Networks of the same kind ({network["name"]}, depth {network["depth"]}, width {network["width"]})
-trained from scratch, and asked about test images that took no part in the distillation.
-`report.html` has the whole story.
+{measured_by}
 
 ## What it gives away
 
-{plain(report["privacy"]["statement"])}
+{textwrap.fill(report["privacy"]["statement"], _WIDTH)}
 
 ## How to use it
 
@@ -51,9 +69,7 @@ trained from scratch, and asked about test images that took no part in the disti
     distilled.labels   # int64
     distilled.syn_lr   # the learning rate to train with
 
-Train with {recipe["optimizer"]}, learning rate {recipe["lr"]:.6g} ({recipe["schedule"]}), momentum
-{recipe["momentum"]}, {recipe["epochs"]} epochs, batches of {recipe["batch_size"]}, and the
-augmentation that `metadata.json` describes: the images were made for just that.
+{train_with}
 
 ## What is in it
 

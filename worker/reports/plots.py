@@ -120,7 +120,7 @@ def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iter
         FigureCanvasSVG(figure)
         axes = figure.subplots()
         draw(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=xlabel is not None))
         if axes.get_yscale() == "linear":
             axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.margins(x=0.02)
