@@ -1,7 +1,7 @@
 """The `exchange` command.
 
-Each command imports what it needs when it runs: `exchange --help` is fast, and works on the base
-install, where only the commands of a remote portal's client do.
+Each command imports what it needs when it runs: `exchange --help` is fast. On the base install
+`upload`, `distill`, `download` and `verify` work; the others say which extra they need.
 """
 
 import sys
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from app.client import PortalClient
     from app.core.db import Database
     from app.core.settings import Settings
 
@@ -36,6 +37,11 @@ DataDir = Annotated[
         "--data-dir", help="Folder of the service [default: EXCHANGE_DATA_DIR or exchange-data]."
     ),
 ]
+PortalUrl = Annotated[
+    str, typer.Option("--portal", envvar="EXCHANGE_PORTAL_URL", help="Address of the portal.")
+]
+LOCAL_PORTAL = "http://127.0.0.1:8000"
+Wait = Annotated[bool, typer.Option(help="Wait for the end, or leave it to the portal.")]
 
 
 def main() -> None:
@@ -137,6 +143,78 @@ def migrate(data_dir: DataDir = None) -> None:
 
 
 @app.command()
+def upload(
+    archive: Path,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the dataset [default: the archive's].")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Id of a dataset that awaits an archive, not a new one.")
+    ] = None,
+    wait: Wait = True,
+    portal: PortalUrl = LOCAL_PORTAL,
+) -> None:
+    """Upload an archive to a portal. The last line is the dataset's id."""
+    from rich.console import Console
+
+    from app import remote
+
+    with _portal_client(portal) as client:
+        row = remote.upload(
+            client, archive, Console(stderr=True), name=name, dataset_id=dataset, wait=wait
+        )
+    for class_name, splits in (row.classes or {}).items():
+        typer.echo(f"{class_name}: {sum(splits.values())} images")
+    typer.echo(row.id)
+
+
+@app.command()
+def distill(
+    dataset: str,
+    preset: Annotated[str, typer.Option(help="Name of the settings.")],
+    images_per_class: Annotated[
+        int | None, typer.Option(help="Distilled images per class [default: the preset's].")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the distillation.")] = 0,
+    wait: Wait = True,
+    portal: PortalUrl = LOCAL_PORTAL,
+) -> None:
+    """Distill a dataset of a portal, by its id. The last line is the distillation's id."""
+    from rich.console import Console
+
+    from app import remote
+
+    with _portal_client(portal) as client:
+        row = remote.distill(
+            client,
+            dataset,
+            Console(stderr=True),
+            preset=preset,
+            images_per_class=images_per_class,
+            seed=seed,
+            wait=wait,
+        )
+    if row.verdict:
+        typer.echo(f"Privacy verdict: {row.verdict.replace('_', ' ')}; the report says why.")
+    typer.echo(row.id)
+
+
+@app.command()
+def download(
+    distillation: str,
+    out: Annotated[Path, typer.Option(help="Folder for the bundle and the reports.")] = Path(),
+    portal: PortalUrl = LOCAL_PORTAL,
+) -> None:
+    """Download the bundle and the reports of a distillation, by its id."""
+    from app import remote
+
+    with _portal_client(portal) as client:
+        paths = remote.download(client, distillation, out)
+    for path in paths:
+        typer.echo(path)
+
+
+@app.command()
 def verify(
     bundle: Path,
     trusted_key: Annotated[
@@ -201,6 +279,24 @@ def create_token(
     )
     typer.echo(f"Token of a {role} of {organisation!r}; it {until} and is not shown again:")
     typer.echo(secret)
+
+
+@contextmanager
+def _portal_client(url: str) -> "Iterator[PortalClient]":
+    """A client with the token of the environment: an option would show in lists of processes."""
+    import os
+
+    from app.client import PortalClient, PortalError
+    from app.remote import RemoteError
+
+    token = os.environ.get("EXCHANGE_TOKEN", "").strip()
+    if not token:
+        _fail("Set EXCHANGE_TOKEN to your token. The operator of the portal makes one for you.")
+    try:
+        with PortalClient(url, token) as client:
+            yield client
+    except (PortalError, RemoteError, OSError) as error:
+        _fail(str(error))
 
 
 def _settings(data_dir: Path | None) -> "Settings":

@@ -126,10 +126,17 @@ class PortalClient:
         dataset_id: str,
         *,
         preset: str,
+        images_per_class: int | None = None,
         seed: int = 0,
         overrides: Mapping[str, Any] | None = None,
     ) -> DistillationRead:
-        body = {"preset": preset, "seed": seed, "overrides": dict(overrides or {})}
+        """Raises PortalError. `images_per_class` is the preset's where it is None."""
+        body = {
+            "preset": preset,
+            "images_per_class": images_per_class,
+            "seed": seed,
+            "overrides": dict(overrides or {}),
+        }
         reply = self._ask("POST", f"/datasets/{dataset_id}/distillations", json=body)
         return DistillationRead.model_validate_json(reply.content)
 

@@ -154,7 +154,7 @@ def test_help_needs_nothing_but_the_base_install():
             [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
         )
 
-    for command in ((), ("up",), ("admin",), ("verify",)):
+    for command in ((), ("up",), ("admin",), ("verify",), ("upload",), ("distill",)):
         shown = run(*command, "--help")
         assert shown.returncode == 0, shown.stderr
         assert "Usage" in shown.stdout
