@@ -176,7 +176,8 @@ def _run(archive: Path, out: Path, folder: Path, wish: Wish, console: Console) -
     code, lines = verify_bundle(out / "bundle.zip")
     if code != GOOD:
         raise DemoError(f"The bundle does not verify: {' '.join(lines)}")
-    console.print("exchange verify: " + " ".join(lines), soft_wrap=True)
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
     _print_results(archive, out, dataset, row, console)
 
 
@@ -228,9 +229,9 @@ def _print_quality(dataset: DatasetRead, quality: Mapping[str, Any], console: Co
             markup=False,
         )
     for left_out in quality["ignored"]:
-        console.print(f"  left out: {left_out['count']} {left_out['reason']}", markup=False)
+        console.print(f"  left out: {left_out['reason']} ({left_out['count']})", markup=False)
     for code, count in quality["refused_by_code"].items():
-        console.print(f"  refused: {count} ({code.replace('_', ' ')})", markup=False)
+        console.print(f"  refused: {code.replace('_', ' ')} ({count})", markup=False)
 
 
 def _distill(
