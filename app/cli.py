@@ -130,6 +130,7 @@ def worker(
     import os
 
     _check_installed("worker", "celery", "torch")
+    _settings(None)  # to refuse what cannot be used before anything starts
     # Replaces this process: the portal's code never imports the worker's.
     arguments = ["-P", "-m", "worker", "--queues", queues, "--concurrency", str(concurrency)]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 (our own program)
@@ -308,8 +309,8 @@ def _settings(data_dir: Path | None) -> "Settings":
         return Settings() if data_dir is None else Settings(data_dir=data_dir)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "".join(f"EXCHANGE_{part}".upper() for part in first["loc"])
-        _fail(f"A setting cannot be used: {where} {first['msg']}")
+        where = "".join(f"EXCHANGE_{part}: ".upper() for part in first["loc"])
+        _fail(f"A setting cannot be used. {where}{first['msg'].removeprefix('Value error, ')}")
 
 
 @contextmanager

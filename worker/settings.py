@@ -10,7 +10,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="EXCHANGE_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="EXCHANGE_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        # Some are secrets, and the message ends in a log.
+        hide_input_in_errors=True,
     )
 
     device: Literal["auto", "cpu", "cuda"] = Field(

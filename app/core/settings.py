@@ -18,7 +18,12 @@ GIBIBYTE = 1024 * MEBIBYTE
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="EXCHANGE_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="EXCHANGE_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        # Some are secrets, and the message ends in a log.
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(
@@ -41,7 +46,11 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the portal listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: str = Field(
+        default="INFO",
+        pattern="(?i)^(debug|info|warning|error)$",
+        description="DEBUG, INFO, WARNING or ERROR.",
+    )
 
     max_archive_bytes: int = Field(
         default=50 * GIBIBYTE, gt=0, description="Largest archive that an upload may bring."

@@ -122,6 +122,16 @@ def test_a_setting_that_cannot_be_used_is_named(exchange, monkeypatch):
     assert "Traceback" not in refused.stderr
 
 
+def test_settings_that_do_not_go_together_stop_a_worker_before_it_starts(exchange, monkeypatch):
+    monkeypatch.setenv("EXCHANGE_HEARTBEAT_SECONDS", "15")
+
+    refused = exchange("worker")
+
+    assert refused.exit_code == 1
+    assert "EXCHANGE_HEARTBEAT_SECONDS must be at most half" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_a_password_in_the_database_url_is_not_printed(exchange, both_urls, monkeypatch):
     monkeypatch.setenv("EXCHANGE_DATABASE_URL", both_urls.replace("exchange@", "exchange:hush@"))
 

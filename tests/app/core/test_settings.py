@@ -39,8 +39,21 @@ def test_a_file_beside_the_process_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"port": 70000}, {"lease_seconds": 0}, {"heartbeat_seconds": 15}, {"max_archive_bytes": 0}],
+    [
+        {"port": 70000},
+        {"lease_seconds": 0},
+        {"heartbeat_seconds": 15},
+        {"max_archive_bytes": 0},
+        {"log_level": "loud"},
+    ],
 )
 def test_what_cannot_work_is_refused(wrong):
     with pytest.raises(ValidationError):
         Settings(_env_file=None, **wrong)
+
+
+def test_the_refusal_repeats_no_password():
+    with pytest.raises(ValidationError) as refused:
+        Settings(_env_file=None, database_url="postgresql://me:hush@db/x", heartbeat_seconds=15)
+
+    assert "hush" not in str(refused.value)
