@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import Conflict, Invalid
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
-from app.datasets.repository import DatasetRepository
+from app.datasets.repository import DatasetNotFound, DatasetRepository
 from app.distillations.presets import get_preset
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate
@@ -136,12 +136,14 @@ def retry(session: Session, caller: Caller, distillation_id: str) -> Distillatio
     """
     distillations = DistillationRepository(session)
     distillation = distillations.readable_by(caller).get(distillation_id, lock=True)
-    dataset = DatasetRepository(session).load(distillation.dataset_id)
-    if dataset is None or dataset.deleted_at is not None:
+    try:
+        # The row is locked, so that no deletion of the dataset can come between.
+        DatasetRepository(session).readable_by(caller).get(distillation.dataset_id, lock=True)
+    except DatasetNotFound as error:
         raise DatasetDeleted(
             "Its dataset was deleted, so it cannot be computed again. Nothing was changed. "
             "Upload the archive as a new dataset and distill that."
-        )
+        ) from error
     moved = distillations.move(
         distillation_id,
         expected=(DistillationStatus.FAILED, DistillationStatus.CANCELLED),
