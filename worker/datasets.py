@@ -78,6 +78,8 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
 
     images_key = f"datasets/{dataset.id}/images.safetensors"
     services.storage.put(images_key, found.images)
+    # A check that broke off may have left those of an archive that was replaced since.
+    services.storage.delete_folder(f"datasets/{dataset.id}/thumbnails")
     for number, picture in enumerate(found.thumbnails):
         services.storage.put(f"datasets/{dataset.id}/thumbnails/{number:04d}.png", picture)
     classes = found.classes

@@ -93,13 +93,42 @@ def test_the_same_archive_twice_gives_the_same(tmp_path: Path) -> None:
 def test_what_is_no_archive_is_rejected_with_a_problem(
     content: bytes, problem_type: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "upload").write_bytes(content)
-    result = examine(tmp_path / "upload")
+    (tmp_path / "archive").write_bytes(content)
+    result = examine(tmp_path / "archive")
     assert isinstance(result, Rejected)
     assert result.problem["type"] == f"urn:iadd-exchange:problem:{problem_type}"
     assert result.problem["status"] == 422
     assert "upload" in result.problem["detail"]
     assert result.quality["images"] == 0
+
+
+NINE = {f"A/{i}.png": picture(i) for i in range(9)}
+
+
+@pytest.mark.parametrize(
+    ("files", "problem_type", "said"),
+    [
+        ({}, "no-images", "one folder per class"),
+        ({"A/notes.txt": b"x", "B/list.csv": b"y"}, "no-images", "No file in it"),
+        (NINE, "one-class", "two classes at least"),
+        ({Path(name).name: content for name, content in NINE.items()}, "no-classes", "folders"),
+        ({**NINE, "B/0.png": picture(100)}, "too-few-images", "“B” has 1 that can be used"),
+        (
+            {f"{c}/{i}.png": picture(i + 9 * ord(c))[:200] for c in "AB" for i in range(9)},
+            "no-images",
+            "damaged or cut short",
+        ),
+    ],
+    ids=["nothing", "no image", "one class", "no folders", "a small class", "truncated images"],
+)
+def test_what_no_network_can_be_trained_on_is_rejected_with_a_problem(
+    files: dict[str, bytes], problem_type: str, said: str, tmp_path: Path
+) -> None:
+    result = examine(archive_of(tmp_path / "archive", files), image_size=16)
+    assert isinstance(result, Rejected)
+    assert result.problem["type"] == f"urn:iadd-exchange:problem:{problem_type}"
+    assert said in result.problem["detail"]
+    assert "upload" in result.problem["detail"]
 
 
 def test_a_rejected_dataset_keeps_the_list_of_refused_files(tmp_path: Path) -> None:
