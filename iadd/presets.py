@@ -24,28 +24,35 @@ def cpu_demo() -> Config:
     return Config(
         preset="cpu_demo",
         network=NetworkConfig(depth=5, width=16),
-        augmentation=AugmentationConfig(augmentation=("crop", "cutout", "scale", "rotate")),
+        augmentation=AugmentationConfig(
+            augmentation=("crop", "scale", "rotate"),
+            crop_padding=0.06,
+            scale_ratio=1.1,
+            rotate_degrees=5.0,
+        ),
         teacher=TeacherConfig(
             teachers=2,
-            teacher_epochs=12,
+            teacher_epochs=8,
             teacher_batch_size=16,
-            teacher_lr=0.05,
-            teacher_momentum=0.5,
+            teacher_lr=0.02,
+            teacher_momentum=0.9,
             teacher_sampling="balanced",
         ),
         distillation=DistillationConfig(
             images_per_class=2,
-            iterations=40,
+            iterations=30,
             syn_steps=10,
             expert_epochs=1,
             max_start_epoch=4,
-            lr_img=4000.0,
+            lr_img=1000.0,
             lr_lr=1e-6,
-            syn_lr=0.02,
-            validate_every=20,
+            syn_lr=0.03,
+            validate_every=15,
             validation_networks=1,
         ),
-        evaluation=EvaluationConfig(evaluation_epochs=100, full_epochs=14),
+        evaluation=EvaluationConfig(
+            evaluation_epochs=100, baseline_lrs=(0.003, 0.01, 0.03), full_epochs=12
+        ),
     )
 
 
