@@ -6,6 +6,7 @@ Legend: N images, S their side, both after everything unusable was left out.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def _sort_out(gathered: Gathered, seed: int) -> ImageSet:
         raise _no_images(gathered)
     placements = place(gathered.parts)
     members = _members_by_class(gathered, placements)
-    _check_classes(members)
+    _check_classes(members, gathered.refusals)
     classes = tuple(sorted(members))
     order: list[int] = []
     labels: list[int] = []
@@ -184,7 +185,7 @@ def _no_images(gathered: Gathered) -> DatasetError:
         else "No file in it could be an image"
     )
     reasons = dict.fromkeys(refusal.reason for refusal in gathered.refusals)
-    most_common = f" ({next(iter(reasons))})" if len(reasons) == 1 else ""
+    most_common = f" ({next(iter(reasons)).rstrip('.')})" if len(reasons) == 1 else ""
     return DatasetError(
         "no_images",
         "The archive holds no image",
@@ -193,7 +194,14 @@ def _no_images(gathered: Gathered) -> DatasetError:
     )
 
 
-def _check_classes(members: dict[str, list[int]]) -> None:
+def _check_classes(members: dict[str, list[int]], refusals: Sequence[Refusal]) -> None:
+    if not members and any(refusal.code == "conflicting_label" for refusal in refusals):
+        raise DatasetError(
+            "conflicting_labels",
+            "Every image contradicts another",
+            "The same pictures lie in several class folders, so none of them teaches a class. "
+            "Leave each picture in its one class, and upload the archive again.",
+        )
     if not members:
         raise DatasetError(
             "no_classes",

@@ -395,6 +395,15 @@ def test_the_same_picture_in_two_classes_is_refused_in_both(tmp_path: Path) -> N
     assert refused(tmp_path, {"A/y.png": pixels, "B/z.png": pixels}) == expected
 
 
+def test_an_archive_of_contradictions_alone_is_told_so(tmp_path: Path) -> None:
+    for folder in ("A", "B"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.png").write_bytes(encoded(noise(77)))
+    with pytest.raises(DatasetError, match="each picture in its one class") as rejected:
+        read_images(tmp_path)
+    assert rejected.value.code == "conflicting_labels"
+
+
 def test_names_are_made_printable_and_short(tmp_path: Path) -> None:
     names = refused(tmp_path, {"A/\x1b[31mred.png": b"text", f"A/{'x' * 500}.png": b"text"})
     assert all(name.isprintable() and len(name) <= 200 for name in names)

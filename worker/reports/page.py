@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from iadd.bundle import encode_png
+from iadd.bundle_card import RESEARCH_ONLY
 from iadd.distilled import DistilledDataset
 from worker.reports import plots, sentences
 from worker.reports.document import ReportSource
@@ -89,7 +90,7 @@ def render_report(source: ReportSource, document: Mapping[str, Any]) -> bytes:
                 sentences.leak(document),
                 sentences.permission(document),
             ],
-            research_only=sentences.RESEARCH_ONLY,
+            research_only=RESEARCH_ONLY,
             trained_on=_TRAINED_ON,
             figures=_FIGURES,
             classes=source.distilled.classes,

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-RESEARCH_ONLY = "For research use. Not a medical device."
-
 
 @dataclass(frozen=True)
 class Conclusion:
