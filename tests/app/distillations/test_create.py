@@ -84,7 +84,7 @@ def test_the_paper_starts_from_real_images(ask):
         ({"overrides": {"baseline_lrs": []}}, "overrides.baseline_lrs", "at least one"),
         ({"overrides": {"seed": 3}}, "overrides.seed", "a field of its own"),
         ({"overrides": {"image_size": 64}}, "overrides.image_size", "when the dataset was read"),
-        ({"overrides": {"max_start_epoch": 900}}, "overrides.max_start_epoch", "12 epochs"),
+        ({"overrides": {"max_start_epoch": 900}}, "overrides.max_start_epoch", "lower one of them"),
         ({"overrides": {"depth": 7}}, "overrides.depth", "6 at most"),
     ],
 )
