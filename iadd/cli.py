@@ -229,7 +229,9 @@ class _BarListener:
             self._tasks[key] = self._bars.add_task(progress.phase, total=progress.total, numbers="")
         changes: dict[str, Any] = {"completed": progress.done}
         if progress.metrics:
-            changes["numbers"] = "  ".join(f"{k} {v:.4g}" for k, v in progress.metrics.items())
+            # Two fit beside the bar on a terminal of 80 columns; the history keeps them all.
+            first = list(progress.metrics.items())[:2]
+            changes["numbers"] = "  ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in first)
         self._bars.update(self._tasks[key], **changes)
 
 
