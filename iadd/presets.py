@@ -79,7 +79,7 @@ def cpu_small() -> Config:
             syn_steps=20,
             expert_epochs=2,
             max_start_epoch=6,
-            lr_img=4000.0,
+            lr_img=1500.0,
             lr_lr=1e-6,
             syn_lr=0.015,
             validate_every=50,

@@ -26,8 +26,8 @@ class DistillationCreate(RequestModel):
 
 
 class Progress(ReplyModel):
-    done: float
-    total: float
+    done: int
+    total: int
     unit: str
 
 
