@@ -14,7 +14,7 @@ from worker.celery_app import process_name
 from worker.hold import Cancelled, Hold, Interrupted
 from worker.intake.examine import Rejected, examine
 from worker.problems import WorkersLostError
-from worker.retries import patiently
+from worker.retries import carry_out
 from worker.services import Services, get_services
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,7 @@ def check(dataset_id: str) -> None:
         return
     hold = Hold(services, Dataset, dataset_id, fence)
     try:
-        # The heartbeat ends before the row is given back: it would renew a lease nobody holds.
-        with hold.beating():
-            finish = patiently(lambda: _examine(services, hold), hold)
-        patiently(finish, hold)
+        carry_out(lambda: _examine(services, hold), hold)
     except LeaseLost as lost:
         logger.warning("%s", lost)
     except (Cancelled, Interrupted):

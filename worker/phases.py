@@ -24,7 +24,7 @@ from worker.checkpoints import Checkpoints
 from worker.hold import Cancelled, Hold, Interrupted
 from worker.problems import WorkersLostError, problem_of
 from worker.progress import PhaseProgress
-from worker.retries import patiently
+from worker.retries import carry_out
 from worker.services import Services, get_services
 
 logger = logging.getLogger(__name__)
@@ -79,10 +79,7 @@ def run_phase(
         return
     logger.info("%s: %s begins (fence %d)", distillation_id, status.value, hold.fence)
     try:
-        # The heartbeat ends before the row is given back: it would renew a lease nobody holds.
-        with hold.beating():
-            finish = patiently(lambda: _take_step(services, hold, step), hold)
-        patiently(finish, hold)
+        carry_out(lambda: _take_step(services, hold, step), hold)
     except LeaseLost as lost:
         logger.warning("%s", lost)
     except Cancelled:

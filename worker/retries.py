@@ -30,3 +30,19 @@ def patiently(action: Callable[[], T], hold: Hold) -> T:
         time.sleep(pause)
         hold.check()
     return action()
+
+
+def carry_out(step: Callable[[], Callable[[], None]], hold: Hold) -> None:
+    """Compute under a heartbeat, then write down what came of it; each patiently.
+
+    Args:
+        step: Computes and stores, and returns what writes the end into the row.
+        hold: The row.
+
+    Raises:
+        LeaseLost, Cancelled, Interrupted: As the row or this process asks.
+    """
+    # The heartbeat ends before the row is given back: it would renew a lease nobody holds.
+    with hold.beating():
+        finish = patiently(step, hold)
+    patiently(finish, hold)

@@ -23,7 +23,7 @@ from worker.hold import Cancelled, Hold, Interrupted
 from worker.phases import TASK_OF
 from worker.problems import WorkersLostError, problem_of
 from worker.progress import TeacherProgress
-from worker.retries import patiently
+from worker.retries import carry_out
 from worker.services import Services, get_services
 from worker.steps import first_missing_phase, images_key
 
@@ -39,10 +39,7 @@ def record(teacher_id: str) -> None:
         return
     logger.info("%s: begins (fence %d)", teacher_id, hold.fence)
     try:
-        # The heartbeat ends before the row is given back: it would renew a lease nobody holds.
-        with hold.beating():
-            finish = patiently(lambda: _teach(services, hold), hold)
-        patiently(finish, hold)
+        carry_out(lambda: _teach(services, hold), hold)
     except LeaseLost as lost:
         logger.warning("%s", lost)
     except (Cancelled, Interrupted):

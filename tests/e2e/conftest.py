@@ -65,6 +65,15 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
     return found
 
 
+def _is_alive(group: int) -> bool:
+    """Whether a process group has a member left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @dataclass
 class Service:
     """`exchange up` on a data folder, and a client with a steward's token."""
@@ -201,6 +210,8 @@ class Service:
         for group in groups:
             os.killpg(group, signal.SIGKILL if caught else signal.SIGCONT)
         assert caught, f"{phase} was over too soon to be caught"
+        # A fork outlives its parent by a moment, and would be taken for the worker that follows.
+        wait_until(lambda: not any(map(_is_alive, groups)), "the killed workers are gone")
 
     def _works_on(self, distillation_id: str, phase: str) -> bool:
         """Whether a worker holds the row (read past the portal: some phases are short)."""
