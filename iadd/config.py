@@ -12,9 +12,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self, get_args
 
 Initialisation = Literal["real", "k_mean", "noise"]
-WeightsGradient = Literal["mean", "literal"]
-NetworkName = Literal["convnet"]
+StartFrom = Literal["all", "correct"]
+Method = Literal["iadd", "mtt", "ddpp"]
+WeightsGradient = Literal["mean", "layer", "literal"]
+NetworkName = Literal["convnet", "alexnet", "vgg11", "resnet18"]
 TeacherSampling = Literal["all", "balanced"]
+Precision = Literal["float32", "tf32", "bfloat16"]
+Compilation = Literal["auto", "always", "never"]
 
 AUGMENTATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
 
@@ -28,11 +32,12 @@ class NetworkConfig:
     """The network that teachers, students and evaluation networks share (paper, section 4.1)."""
 
     network: NetworkName = "convnet"
-    """``convnet``: blocks of 3×3 convolution, instance norm, ReLU, 2×2 average pooling."""
+    """``convnet``: blocks of 3×3 convolution, instance norm, ReLU, 2×2 average pooling.
+    ``alexnet``, ``vgg11``, ``resnet18``: the paper's others (section 4.4), with instance norm."""
     depth: int = 5
-    """Number of blocks, 1 to 8. Five for 112×112 images."""
+    """Blocks of a ``convnet``, 1 to 8. Five for 112×112 images."""
     width: int = 128
-    """Filters per convolution, 1 to 1024. The paper's is 128."""
+    """Filters per convolution of a ``convnet``, 1 to 1024. The paper's is 128."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +81,10 @@ class TeacherConfig:
     """``all``: an epoch is every training image once, as in the paper. ``balanced``: as many of
     each class as the smallest has, drawn anew for each epoch, so that a rare disease weighs as
     much as a common one and an epoch of an unbalanced set is short."""
+    teacher_flatness: float = 0.0
+    """ρ: each step follows the gradient at the point that is uphill by ρ (sharpness-aware
+    minimisation, Foret et al. 2021), so that teachers settle in flat minima and their
+    trajectories are easier to follow (Du et al. 2023, FTD). 0 is plain SGD. 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +98,15 @@ class DistillationConfig:
     mean of ``k_mean_images`` different training images of its class. ``noise``: no data at all."""
     k_mean_images: int = 16
     """Images averaged into one start under ``k_mean``. 16 to 1,000; a class must hold as many."""
+    start_from: StartFrom = "all"
+    """Training images that starts are made of: ``all``, or ``correct``, those that most teachers
+    classify correctly at their last epoch (Guo et al. 2024, DATM)."""
+    method: Method = "iadd"
+    """``iadd``: W is learned. ``mtt``: W stays at ones (Cazenavette et al. 2022). ``ddpp``: W is 0
+    in each iteration where student and teacher are less alike than ``pruning_threshold`` and 1
+    elsewhere (Li et al. 2023)."""
+    pruning_threshold: float = 0.5
+    """ε of ``ddpp``: the smallest similarity of a parameter that counts, 0 to 1; 0 prunes none."""
     iterations: int = 5000
     """T: iterations of Algorithm 1. 1 to 1,000,000."""
     syn_steps: int = 20
@@ -98,6 +116,12 @@ class DistillationConfig:
     max_start_epoch: int = 10
     """I⁺, exclusive: students start at a teacher's epoch below it. At least 1, and
     I⁺ − 1 + K may not pass ``teacher_epochs``."""
+    first_max_start_epoch: int = 0
+    """I⁺ at the first iteration, from where it grows evenly to ``max_start_epoch``: early, easy
+    epochs are matched first (Guo et al. 2024, DATM). 0 starts with ``max_start_epoch`` itself."""
+    start_growth: float = 0.5
+    """Share of the iterations over which I⁺ grows, 0 to 1; without effect where
+    ``first_max_start_epoch`` is 0."""
     syn_batch_size: int = 0
     """Distilled images per student update; 0 takes all of them. 0 to 65,536."""
     lr_img: float = 1000.0
@@ -105,14 +129,18 @@ class DistillationConfig:
     lr_lr: float = 1e-6
     """μ: learning rate of α (eq. 10). At least 0."""
     lr_weights: float = 1e-4
-    """η: learning rate of W (eq. 11). 0 freezes W at ones, which is MTT. At least 0."""
+    """η: learning rate of W (eq. 11). At least 0."""
     weights_gradient: WeightsGradient = "mean"
     """``mean``: η acts on P·∂L/∂W, the gradient of a loss averaged over the P parameters.
+    ``layer``: on 2·∂L/∂W over its mean in the layer, so that W falls at one pace in each layer.
     ``literal``: on ∂L/∂W itself, too small for float32 to see (docs/adr/002)."""
     syn_lr: float = 0.01
     """α₀: start of the learnable student learning rate. Above 0, at most 10."""
     momentum: float = 0.5
     """Momentum of SGD on the images and on α, 0 to below 1."""
+    image_average: float = 0.0
+    """β: the images kept are an exponential moving average over the iterations, β·average +
+    (1 − β)·images (Du et al. 2023, FTD). 0 keeps the images themselves. 0 to below 1."""
     micro_batch_size: int = 0
     """Distilled images in memory at once; 0 takes the whole mini-batch. Changes memory, and the
     result by rounding alone. 0 to 65,536."""
@@ -141,12 +169,27 @@ class EvaluationConfig:
     """Passes over the whole training set for the figure of the full data. 1 to 1,000."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComputeConfig:
+    """How the same mathematics is computed: speed and memory, and the result by rounding alone."""
+
+    precision: Precision = "float32"
+    """``float32`` is exact. ``tf32`` rounds the inputs of convolutions and matrix products to 10
+    bits of mantissa, on GPUs that can; ``bfloat16`` to 7 bits. Sums, norms and θ stay float32."""
+    compilation: Compilation = "auto"
+    """``auto`` compiles the matching step where the run is long enough to win the time back."""
+    networks_at_once: int = 0
+    """Networks of the same form (teachers, evaluation networks) trained in one go; 0 takes as many
+    as pay on the device. 0 to 100."""
+
+
 _SECTIONS: dict[str, type] = {
     "network": NetworkConfig,
     "augmentation": AugmentationConfig,
     "teacher": TeacherConfig,
     "distillation": DistillationConfig,
     "evaluation": EvaluationConfig,
+    "compute": ComputeConfig,
 }
 
 LIMITS: dict[str, tuple[float, float]] = {
@@ -164,18 +207,23 @@ LIMITS: dict[str, tuple[float, float]] = {
     "teacher_batch_size": (1, 65_536),
     "teacher_lr": (1e-8, 10),
     "teacher_momentum": (0, 0.999),
+    "teacher_flatness": (0, 1),
     "images_per_class": (1, 1_000),
     "k_mean_images": (16, 1_000),
+    "pruning_threshold": (0, 1),
     "iterations": (1, 1_000_000),
     "syn_steps": (1, 1_000),
     "expert_epochs": (1, 1_000),
     "max_start_epoch": (1, 1_000),
+    "first_max_start_epoch": (0, 1_000),
+    "start_growth": (0, 1),
     "syn_batch_size": (0, 65_536),
     "lr_img": (0, 1e9),
     "lr_lr": (0, 1),
     "lr_weights": (0, 1e6),
     "syn_lr": (1e-8, 10),
     "momentum": (0, 0.999),
+    "image_average": (0, 0.9999),
     "micro_batch_size": (0, 65_536),
     "validate_every": (0, 1_000_000),
     "validation_networks": (1, 100),
@@ -184,6 +232,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "evaluation_batch_size": (1, 65_536),
     "evaluation_momentum": (0, 0.999),
     "full_epochs": (1, 1_000),
+    "networks_at_once": (0, 100),
     "seed": (0, 2**31 - 1),
     "image_size": (8, 1024),
 }
@@ -195,8 +244,12 @@ BASELINE_LRS = (1e-8, 10.0)
 CHOICES: dict[str, tuple[str, ...]] = {
     "network": get_args(NetworkName),
     "initialisation": get_args(Initialisation),
+    "start_from": get_args(StartFrom),
+    "method": get_args(Method),
     "teacher_sampling": get_args(TeacherSampling),
     "weights_gradient": get_args(WeightsGradient),
+    "precision": get_args(Precision),
+    "compilation": get_args(Compilation),
 }
 """The words that a setting may take."""
 
@@ -221,6 +274,7 @@ class Config:
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
         for name, value in self.flat().items():
@@ -230,6 +284,11 @@ class Config:
             raise ConfigError(
                 f"max_start_epoch − 1 + expert_epochs is {last}, and the teachers have only "
                 f"{self.teacher.teacher_epochs} epochs: lower one of them or raise teacher_epochs."
+            )
+        if self.distillation.first_max_start_epoch > self.distillation.max_start_epoch:
+            raise ConfigError(
+                f"first_max_start_epoch is {self.distillation.first_max_start_epoch}, and I⁺ grows "
+                f"to max_start_epoch, {self.distillation.max_start_epoch}: lower the first or raise the second."
             )
         if self.image_size >> self.network.depth < 1:
             raise ConfigError(
@@ -283,7 +342,8 @@ class Config:
         """
         try:
             sections = {
-                name: kind(**{k: _from_json(v) for k, v in document[name].items()})
+                # A document may be older than a section: what it does not name is as by default.
+                name: kind(**{k: _from_json(v) for k, v in document.get(name, {}).items()})
                 for name, kind in _SECTIONS.items()
             }
             plain = {name: document[name] for name in ("preset", "seed", "image_size")}
@@ -300,6 +360,7 @@ class Config:
         document = self.to_dict()
         shaped_by = ("seed", "image_size", "network", "augmentation", "teacher")
         shaping = {name: document[name] for name in shaped_by}
+        shaping["precision"] = self.compute.precision
         del shaping["teacher"]["teachers"]
         text = json.dumps(shaping, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -124,6 +124,15 @@ class Preset:
                     "teacher_epochs.",
                 }
             )
+        if settings["first_max_start_epoch"] > settings["max_start_epoch"]:
+            errors.append(
+                {
+                    "where": "overrides.first_max_start_epoch",
+                    "message": f"first_max_start_epoch is {settings['first_max_start_epoch']}, and "
+                    f"I⁺ grows to max_start_epoch, {settings['max_start_epoch']}: lower the first "
+                    "or raise the second.",
+                }
+            )
         if settings["image_size"] >> settings["depth"] < 1:
             most = settings["image_size"].bit_length() - 1
             errors.append(

@@ -42,6 +42,7 @@ def test_override_changes_what_it_names_and_nothing_else() -> None:
         ({"baseline_lrs": []}, "baseline_lrs"),
         ({"baseline_lrs": [-1]}, "baseline_lrs is -1"),
         ({"max_start_epoch": 50, "expert_epochs": 2}, "only 50 epochs"),
+        ({"first_max_start_epoch": 9, "max_start_epoch": 8}, "lower the first"),
         ({"depth": 8, "image_size": 32}, "halves 32 pixels to nothing"),
         ({"ipc": 3}, "Unknown setting ipc"),
     ],
@@ -57,6 +58,12 @@ def test_a_config_survives_json(name: str) -> None:
     config = presets.PRESETS[name]()
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert config.preset == name
+
+
+def test_a_document_that_is_older_than_a_setting_gets_its_default() -> None:
+    document = Config().to_dict()
+    del document["compute"], document["distillation"]["method"]
+    assert Config.from_dict(document) == Config()
 
 
 def test_a_document_that_is_no_config_is_refused() -> None:
