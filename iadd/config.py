@@ -175,7 +175,8 @@ class ComputeConfig:
 
     precision: Precision = "float32"
     """``float32`` is exact. ``tf32`` rounds the inputs of convolutions and matrix products to 10
-    bits of mantissa, on GPUs that can; ``bfloat16`` to 7 bits. Sums, norms and θ stay float32."""
+    bits of mantissa, on GPUs that can; ``bfloat16`` those of convolutions to 7 bits. Sums, norms
+    and θ stay float32."""
     compilation: Compilation = "auto"
     """``auto`` compiles the matching step where the run is long enough to win the time back."""
     networks_at_once: int = 0
@@ -288,7 +289,8 @@ class Config:
         if self.distillation.first_max_start_epoch > self.distillation.max_start_epoch:
             raise ConfigError(
                 f"first_max_start_epoch is {self.distillation.first_max_start_epoch}, and I⁺ grows "
-                f"to max_start_epoch, {self.distillation.max_start_epoch}: lower the first or raise the second."
+                f"to max_start_epoch, {self.distillation.max_start_epoch}: lower the first or "
+                "raise the second."
             )
         if self.image_size >> self.network.depth < 1:
             raise ConfigError(

@@ -9,15 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iadd.layers import Convolution, InstanceNorm
+
 
 class ConvBlock(nn.Module):
     """3×3 convolution, instance norm with affine parameters, ReLU, 2×2 average pooling."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, width, kernel_size=3, padding=1)
-        # One group per channel: the "instance norm" of the trajectory-matching literature.
-        self.norm = nn.GroupNorm(width, width, affine=True)
+        self.conv = Convolution(channels, width, kernel_size=3, padding=1)
+        self.norm = InstanceNorm(width)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, D, H//2, W//2)."""

@@ -6,12 +6,19 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from iadd.config import NetworkConfig
+from iadd.config import NetworkConfig, Precision
 from iadd.convnet import ConvNet
+from iadd.layers import set_precision
 
 
 def build_network(
-    config: NetworkConfig, *, channels: int, classes: int, image_size: int, seed: int
+    config: NetworkConfig,
+    *,
+    channels: int,
+    classes: int,
+    image_size: int,
+    seed: int,
+    precision: Precision = "float32",
 ) -> nn.Module:
     """Build a freshly initialised network.
 
@@ -21,6 +28,7 @@ def build_network(
         classes: Number of logits.
         image_size: Side of the images, in pixels.
         seed: The initial parameters follow from it alone; the global generator is left as it was.
+        precision: What its convolutions round their inputs to.
     """
     builders: dict[str, Callable[[], nn.Module]] = {
         "convnet": lambda: ConvNet(
@@ -33,7 +41,9 @@ def build_network(
     }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return builders[config.network]()
+        network = builders[config.network]()
+    set_precision(network, precision)
+    return network
 
 
 def flatten_parameters(network: nn.Module) -> Tensor:
