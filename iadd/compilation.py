@@ -1,0 +1,82 @@
+"""When compiling a training step pays, and what is compiled.
+
+A compiled step fuses norms, activations and pooling and saves the passes over memory between
+them; compiling it costs tens of seconds, less when the cache of an earlier job holds it. The
+choice follows from a count of operations and never from a clock: a run that resumes has to choose
+alike, since the two ways round differently.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from iadd.config import Config
+
+SECONDS_TO_COMPILE = 75.0
+"""What compiling costs at most on two cores, nothing cached (``python -m benchmarks.matching``)."""
+
+_SAVED_PER_OPERATION = {"cpu": 2.0e-12, "cuda": 2.0e-14}
+"""Seconds that a compiled step saves for each floating point operation of the eager one."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class CompilationChoice:
+    """Whether a run compiles, and why: a sentence for people."""
+
+    compiled: bool
+    reason: str
+
+
+def choose_compilation(
+    config: Config, operations: float, device: torch.device | str
+) -> CompilationChoice:
+    """Decide whether a run compiles its steps.
+
+    Args:
+        config: ``config.compute.compilation`` decides, or leaves it to the count.
+        operations: Floating point operations of the whole run, counted (:mod:`iadd.work`).
+        device: Where it computes.
+    """
+    kind = torch.device(device).type
+    setting = config.compute.compilation
+    if setting == "never":
+        return CompilationChoice(False, "steps are computed eagerly, as set")
+    if not can_compile(kind):
+        return CompilationChoice(
+            False, "steps are computed eagerly: this machine has no C++ compiler"
+        )
+    if setting == "always":
+        return CompilationChoice(True, "steps are compiled, as set")
+    saved = operations * _SAVED_PER_OPERATION.get(kind, 0.0)
+    if saved < 2 * SECONDS_TO_COMPILE:
+        return CompilationChoice(
+            False, f"steps are computed eagerly: compiling would save about {saved:.0f} s"
+        )
+    return CompilationChoice(
+        True, f"steps are compiled, which saves about {saved / 60:.0f} min; the first takes longer"
+    )
+
+
+def can_compile(device_type: str) -> bool:
+    """Whether this machine has what compiling for the device needs."""
+    if device_type == "cuda":
+        return sys.platform == "linux"
+    return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+
+
+def compile_step(function: F) -> F:
+    """Compile a function of tensors, one program for each shape that it meets.
+
+    On a GPU its kernels are recorded once and replayed as a whole (CUDA graphs), so that the
+    Python between them costs nothing.
+    """
+    # Without a recompile limit of its own a short last mini-batch would throw the program away.
+    mode = "reduce-overhead" if torch.cuda.is_available() else None
+    compiled: F = torch.compile(function, dynamic=False, mode=mode)
+    return compiled
