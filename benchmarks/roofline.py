@@ -13,30 +13,19 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from iadd.config import Precision
+from iadd.operations import count_operations
+from iadd.precision import computing_at
 
 _SECONDS = 0.4
 """How long each kernel is repeated; the best repeat counts."""
-
-
-def count_operations(function: Callable[[], Any]) -> float:
-    """Floating point operations of one call, forwards, backwards and differentiated twice.
-
-    Compiled code is invisible to the counter: what is compiled runs uncompiled while it counts.
-    """
-    counter = FlopCounterMode(display=False)
-    with torch.compiler.set_stance("force_eager"), counter:
-        function()
-    return float(counter.get_total_flops())
 
 
 def measure_peak(precision: Precision = "float32", device: torch.device | str = "cpu") -> float:
@@ -65,7 +54,7 @@ def measure_peaks(
         "matmul": lambda: left @ left,
         "convolution": lambda: F.conv2d(images, weight, padding=1),
     }
-    with torch.no_grad(), float32_rounding(precision):
+    with torch.no_grad(), computing_at(precision):
         return {
             name: count_operations(kernel) / best_seconds(kernel, device)
             for name, kernel in kernels.items()
@@ -105,21 +94,6 @@ def synchronise(device: torch.device) -> None:
     """Wait for a GPU to finish."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-@contextmanager
-def float32_rounding(precision: Precision) -> Iterator[None]:
-    """Let a GPU round float32 inputs to TF32, or keep it from that; restored afterwards."""
-    chosen = "tf32" if precision == "tf32" else "ieee"
-    places = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
-    before = [place.fp32_precision for place in places]
-    for place in places:
-        place.fp32_precision = chosen
-    try:
-        yield
-    finally:
-        for place, value in zip(places, before, strict=True):
-            place.fp32_precision = value
 
 
 def describe_machine(device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""Counting the floating point operations of a computation while it runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+
+def count_operations(function: Callable[[], Any]) -> float:
+    """Floating point operations of one call, forwards, backwards and differentiated twice.
+
+    They are the multiplications and additions of convolutions and matrix products, as the direct
+    algorithm does them. Compiled code is invisible to the counter: what is compiled runs
+    uncompiled while it counts. Tensors on the ``meta`` device are counted without computing.
+    """
+    counter = _Counter()
+    with torch.compiler.set_stance("force_eager"), counter:
+        function()
+    return float(counter.operations)
+
+
+class _Counter(TorchDispatchMode):
+    """Sees every operation below autograd.
+
+    PyTorch's own ``FlopCounterMode`` has the same formulas, and besides them hooks on modules,
+    which refuse a gradient for what a module reads directly (θ and the images of the matching
+    loss).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is None:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **kwargs)
+        if formula is not None:
+            self.operations += formula(*args, **kwargs, out_val=result)
+        return result
