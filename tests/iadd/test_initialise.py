@@ -1,13 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from iadd.checkpoint import pack, unpack
 from iadd.config import Config
+from iadd.correct import correctly_classified
 from iadd.imageset import ImageSet
 from iadd.initialise import initialise
 from iadd.normalisation import Normalisation
 from iadd.selection import TooFewImagesError, random_images
+from iadd.trajectory import TrajectoryBuffer, record_trajectory
 
 
 @pytest.fixture
@@ -15,8 +19,15 @@ def train(images: ImageSet) -> ImageSet:
     return images.part("train")
 
 
-def start(train: ImageSet, config: Config, **settings: object) -> tuple[torch.Tensor, torch.Tensor]:
-    return initialise(train, Normalisation.of(train.images), config.override(settings))
+def start(
+    train: ImageSet,
+    config: Config,
+    correct: torch.Tensor | None = None,
+    **settings: object,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    settings_of_run = config.override(settings)
+    normalisation = Normalisation.of(train.images)
+    return initialise(train, normalisation, settings_of_run, correct=correct)
 
 
 def test_real_starts_are_different_training_images_of_their_class(
@@ -72,3 +83,61 @@ def test_random_images_are_different_and_balanced(train: ImageSet) -> None:
     assert len(set(chosen.tolist())) == 10
     assert train.labels[chosen].tolist() == [0] * 5 + [1] * 5
     assert not torch.equal(chosen, random_images(train, 5, seed=0, purpose="b"))
+
+
+def test_correct_starts_are_drawn_from_the_images_that_teachers_classify_correctly(
+    train: ImageSet, config: Config
+) -> None:
+    correct = torch.zeros(len(train), dtype=torch.bool)
+    for label in (0, 1):
+        correct[(train.labels == label).nonzero().squeeze(1)[-4:]] = True
+    settings = {"initialisation": "real", "images_per_class": 4, "start_from": "correct"}
+    images, labels = start(train, config, correct, **settings)
+    allowed = Normalisation.of(train.images).apply(train.images[correct])
+    sources = [(allowed == image).flatten(1).all(dim=1).nonzero().item() for image in images]
+    assert sorted(sources) == list(range(8))
+    assert train.labels[correct][sources].tolist() == labels.tolist()
+
+
+def test_correct_means_keep_their_rule_of_k_different_images(
+    images: ImageSet, config: Config
+) -> None:
+    correct = torch.rand(len(images), generator=torch.Generator().manual_seed(0)) < 0.8
+    (fewest, *_) = sorted(torch.bincount(images.labels[correct]).tolist())
+    settings = {"images_per_class": 1, "k_mean_images": fewest, "start_from": "correct"}
+    means, _ = start(images, config, correct, **settings)
+    normalised = Normalisation.of(images.images).apply(images.images)
+    members = [normalised[correct & (images.labels == label)] for label in (0, 1)]
+    smaller = min((0, 1), key=lambda label: len(members[label]))
+    torch.testing.assert_close(means[smaller], members[smaller].mean(dim=0))
+    with pytest.raises(TooFewImagesError, match=f"has {fewest} training images that most"):
+        start(images, config, correct, **{**settings, "k_mean_images": fewest + 1})
+
+
+def test_noise_needs_no_teacher_and_the_others_say_that_they_do(
+    train: ImageSet, config: Config
+) -> None:
+    noise = start(train, config, initialisation="noise", start_from="correct")[0]
+    assert torch.equal(noise, start(train, config, initialisation="noise")[0])
+    with pytest.raises(ValueError, match="correctly_classified"):
+        start(train, config, initialisation="real", start_from="correct")
+
+
+def test_most_teachers_decide_which_images_are_correct(
+    images: ImageSet, config: Config, tmp_path: Path
+) -> None:
+    """Three teachers whose last layer answers one class whatever it sees: two of them class 1."""
+    three = config.override({"teachers": 3})
+    for teacher, answer in enumerate([0, 1, 1]):
+        path = record_trajectory(images, three, teacher, out=tmp_path)
+        tensors, document = unpack(path.read_bytes())
+        # The classifier's bias is the end of the parameters.
+        tensors["snapshots"][-1] = 0
+        tensors["snapshots"][-1, -2 + answer] = 1
+        path.write_bytes(pack(tensors, document))
+    buffer = TrajectoryBuffer.open(tmp_path, three)
+    correct = correctly_classified(images, buffer, three)
+    assert torch.equal(correct, images.labels == 1)
+    two = config.override({"teachers": 2})
+    tied = correctly_classified(images, TrajectoryBuffer.open(tmp_path, two), two)
+    assert not tied.any()
