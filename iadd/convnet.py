@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iadd.classifier import Classifier
 from iadd.layers import Convolution, InstanceNorm
 
 
@@ -25,7 +26,7 @@ class ConvBlock(nn.Module):
         return F.avg_pool2d(F.relu(self.norm(self.conv(images))), kernel_size=2)
 
 
-class ConvNet(nn.Module):
+class ConvNet(Classifier):
     """ConvNet of any depth and width: ConvNetD5 is ``depth=5``.
 
     Args:
@@ -52,8 +53,3 @@ class ConvNet(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Map (N, C, H, W) to what the classifier reads, (N, D·(H >> depth)²)."""
         return torch.flatten(self.blocks(images), start_dim=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map normalised images (N, C, H, W) to logits (N, classes)."""
-        logits: Tensor = self.classifier(self.features(images))
-        return logits

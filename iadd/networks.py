@@ -6,9 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from iadd.alexnet import AlexNet
+from iadd.classifier import Classifier
 from iadd.config import NetworkConfig, Precision
 from iadd.convnet import ConvNet
 from iadd.layers import set_precision
+from iadd.resnet import ResNet18
+from iadd.vgg import VGG11
 
 
 def build_network(
@@ -19,7 +23,7 @@ def build_network(
     image_size: int,
     seed: int,
     precision: Precision = "float32",
-) -> nn.Module:
+) -> Classifier:
     """Build a freshly initialised network.
 
     Args:
@@ -30,14 +34,17 @@ def build_network(
         seed: The initial parameters follow from it alone; the global generator is left as it was.
         precision: What its convolutions round their inputs to.
     """
-    builders: dict[str, Callable[[], nn.Module]] = {
+    builders: dict[str, Callable[[], Classifier]] = {
         "convnet": lambda: ConvNet(
             channels=channels,
             classes=classes,
             depth=config.depth,
             width=config.width,
             image_size=image_size,
-        )
+        ),
+        "alexnet": lambda: AlexNet(channels=channels, classes=classes, image_size=image_size),
+        "vgg11": lambda: VGG11(channels=channels, classes=classes, image_size=image_size),
+        "resnet18": lambda: ResNet18(channels=channels, classes=classes, image_size=image_size),
     }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -60,22 +67,45 @@ def load_parameters(network: nn.Module, theta: Tensor) -> None:
             parameter.copy_(part)
 
 
-def call_with(network: nn.Module, theta: Tensor, images: Tensor) -> Tensor:
+def layers_of(network: nn.Module) -> list[tuple[str, slice]]:
+    """The name of every parameter tensor, and which part of θ it is, in the order of θ."""
+    layers, first = [], 0
+    for name, parameter in network.named_parameters():
+        layers.append((name, slice(first, first + parameter.numel())))
+        first += parameter.numel()
+    return layers
+
+
+def call_with(
+    network: nn.Module,
+    theta: Tensor,
+    images: Tensor,
+    *,
+    memory_format: torch.memory_format | None = None,
+) -> Tensor:
     """Logits of a network whose parameters are θ, differentiable in θ and in the images.
 
     Args:
         network: Gives the form; its own parameters are not read.
         theta: (P,), in the order of ``network.parameters()``.
         images: (N, C, H, W), normalised.
+        memory_format: Of the images and of the convolutions' weights; as they are unless given.
 
     Returns:
         (N, classes).
     """
-    names = (name for name, _ in network.named_parameters())
-    logits: Tensor = functional_call(
-        network, dict(zip(names, _split(network, theta), strict=True)), (images,)
-    )
+    parameters = {
+        name: _in_format(part, memory_format)
+        for (name, _), part in zip(network.named_parameters(), _split(network, theta), strict=True)
+    }
+    logits: Tensor = functional_call(network, parameters, (_in_format(images, memory_format),))
     return logits
+
+
+def _in_format(tensor: Tensor, memory_format: torch.memory_format | None) -> Tensor:
+    if memory_format is None or tensor.ndim != 4:
+        return tensor
+    return tensor.contiguous(memory_format=memory_format)
 
 
 def _split(network: nn.Module, theta: Tensor) -> Iterator[Tensor]:

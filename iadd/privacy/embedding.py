@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iadd.classifier import Classifier
 from iadd.convnet import ConvNet
 from iadd.normalisation import Normalisation
 from iadd.privacy.neighbours import Embed
@@ -14,7 +15,7 @@ _SMALLEST_MAP = 3
 _SEED = 0
 
 
-def penultimate_features(network: ConvNet, normalisation: Normalisation) -> Embed:
+def penultimate_features(network: Classifier, normalisation: Normalisation) -> Embed:
     """Use a trained network, such as a teacher's last snapshot, as the embedding.
 
     Args:
