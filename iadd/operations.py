@@ -29,9 +29,7 @@ class _Counter(TorchDispatchMode):
     loss).
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations = 0
+    operations = 0
 
     def __torch_dispatch__(
         self,

@@ -7,10 +7,7 @@ The pace is measured; only the proportions of the phases are assumed.
 from app.core.types import JsonObject
 from app.models import DistillationStatus
 from iadd.config import Config
-
-MATCHING_PASSES = 4.0
-"""A student step costs its forward and backward pass, and the adjoint recursion, with its
-directional derivative, about three more."""
+from iadd.work import images_per_epoch, job_work
 
 ORDER = (
     DistillationStatus.TEACHING,
@@ -18,48 +15,6 @@ ORDER = (
     DistillationStatus.EVALUATING,
 )
 """The phases that take long; audit and packaging are left out of the forecast."""
-
-
-def evaluation_work(config: Config, *, small: int, train: int) -> dict[str, float]:
-    """Image passes of the three parts of an evaluation.
-
-    Args:
-        config: Settings of the run.
-        small: Distilled images in all.
-        train: Training images in all.
-    """
-    evaluation = config.evaluation
-    trials = len(evaluation.baseline_lrs) * config.distillation.validation_networks
-    each = small * evaluation.evaluation_epochs
-    return {
-        "distilled": evaluation.evaluation_networks * each,
-        "random": (trials + evaluation.evaluation_networks) * each,
-        "full": evaluation.evaluation_networks * train * evaluation.full_epochs,
-    }
-
-
-def job_work(config: Config, *, classes: int, train: int) -> dict[DistillationStatus, float]:
-    """Image passes of each phase in `ORDER`."""
-    distillation, teacher = config.distillation, config.teacher
-    small = distillation.images_per_class * classes
-    batch = min(distillation.syn_batch_size or small, small)
-    validations = (
-        1 + distillation.iterations // distillation.validate_every
-        if distillation.validate_every
-        else 0
-    )
-    validation = distillation.validation_networks * config.evaluation.evaluation_epochs * small
-    return {
-        DistillationStatus.TEACHING: teacher.teachers * teacher.teacher_epochs * train,
-        DistillationStatus.DISTILLING: distillation.iterations
-        * distillation.syn_steps
-        * batch
-        * MATCHING_PASSES
-        + validations * validation,
-        DistillationStatus.EVALUATING: sum(
-            evaluation_work(config, small=small, train=train).values()
-        ),
-    }
 
 
 class Forecast:
@@ -76,13 +31,17 @@ class Forecast:
     ) -> None:
         self._later_per_now = 0.0
         if settings is not None and classes and phase in ORDER:
+            config = Config.from_dict(settings)
+            train = {name: splits["train"] for name, splits in classes.items()}
             work = job_work(
-                Config.from_dict(settings),
+                config,
                 classes=len(classes),
-                train=sum(splits["train"] for splits in classes.values()),
+                train=sum(train.values()),
+                per_epoch=images_per_epoch(config, train),
             )
             later = ORDER[ORDER.index(phase) + 1 :]
-            self._later_per_now = sum(work[other] for other in later) / work[phase]
+            if work[phase] > 0:
+                self._later_per_now = sum(work[other] for other in later) / work[phase]
 
     def seconds_left(self, *, pace: float, done: int, total: int) -> float:
         """Seconds until the end of the job.

@@ -22,8 +22,8 @@ from iadd.imageset import ImageSet
 from iadd.privacy import PrivacyReport, audit
 from iadd.progress import Progress, ProgressListener
 from iadd.trajectory import TrajectoryBuffer, record_trajectory, trajectory_path
+from iadd.work import evaluation_work
 from worker.device import choose_device
-from worker.forecast import evaluation_work
 from worker.reports import ReportSource, render_report, report_json, software_versions
 from worker.settings import WorkerSettings
 

@@ -4,7 +4,8 @@ import pytest
 
 from app.models import DistillationStatus
 from iadd.presets import cpu_small
-from worker.forecast import Forecast, job_work
+from iadd.work import job_work
+from worker.forecast import Forecast
 
 CONFIG = cpu_small().override(
     {
