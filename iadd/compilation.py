@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -76,7 +76,5 @@ def compile_step(function: F) -> F:
     On a GPU its kernels are recorded once and replayed as a whole (CUDA graphs), so that the
     Python between them costs nothing.
     """
-    # Without a recompile limit of its own a short last mini-batch would throw the program away.
     mode = "reduce-overhead" if torch.cuda.is_available() else None
-    compiled: F = torch.compile(function, dynamic=False, mode=mode)
-    return compiled
+    return cast(F, torch.compile(function, dynamic=False, mode=mode))

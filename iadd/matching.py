@@ -8,18 +8,22 @@ differentiated on its own. With d = W⊙(θ_J − θ*) and den = ‖θ_0 − θ*
     φ_j(θ, b) = ⟨∇_θ ℓ(𝒜_j(b); θ), λ_{j+1}⟩
     λ_j = λ_{j+1} − α ∂φ_j/∂θ        ∂L/∂b_j = −α ∂φ_j/∂b        ∂L/∂α = −Σ_j φ_j
 
-(docs/adr/001). Shapes: P parameters, M distilled images, n of them in a mini-batch.
+(docs/adr/001). How a step is differentiated is in :mod:`iadd.steps`. Shapes: P parameters,
+M distilled images, n of them in a mini-batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iadd.networks import call_with
+from iadd.steps import StudentSteps
+
+ImportanceRule = Callable[[Tensor, Tensor], Tensor]
+"""W as a function of the student's end θ_J and the target θ*, each (P,): a rule that looks at both
+and is not itself differentiated."""
 
 
 class StepAugmentation(Protocol):
@@ -46,6 +50,7 @@ class MatchingGradients:
         syn_lr: ∂L/∂α, a scalar.
         importance_weights: ∂L/∂W, (P,), never negative where W is not.
         difference: θ_J − θ*, (P,).
+        weights: W, (P,), as it was given, or as its rule had it.
     """
 
     loss: Tensor
@@ -54,6 +59,7 @@ class MatchingGradients:
     syn_lr: Tensor
     importance_weights: Tensor
     difference: Tensor
+    weights: Tensor
 
 
 def matching_gradients(
@@ -64,10 +70,11 @@ def matching_gradients(
     labels: Tensor,
     indices: Sequence[Tensor],
     syn_lr: Tensor | float,
-    importance_weights: Tensor,
+    importance_weights: Tensor | ImportanceRule,
     augment: StepAugmentation | None = None,
     *,
     micro_batch_size: int = 0,
+    steps: StudentSteps | None = None,
 ) -> MatchingGradients:
     """Train a student for J steps and differentiate its distance to the teacher.
 
@@ -79,10 +86,12 @@ def matching_gradients(
         labels: (M,) int64.
         indices: J mini-batches, each (n,) int64 into the distilled images.
         syn_lr: α.
-        importance_weights: W, (P,).
+        importance_weights: W, (P,), or the rule that gives it once θ_J is known.
         augment: 𝒜, or None for none.
         micro_batch_size: Images in memory at once; 0 takes each mini-batch whole. Since ℓ is a
             mean, parts are weighted m/n, and the result changes by rounding alone.
+        steps: How this network's steps are differentiated, made once for many calls; eagerly
+            unless given.
 
     Returns:
         The loss and its gradients, all without a graph.
@@ -97,30 +106,41 @@ def matching_gradients(
             "The teacher did not move between the start and the target epoch: its trajectory "
             "cannot be matched. Raise teacher_lr or expert_epochs, or lower max_start_epoch."
         )
+    steps = steps or StudentSteps(network)
     parts = _Parts(images, labels, indices, augment, micro_batch_size)
 
     thetas = [start]
     for step in range(len(indices)):
-        gradient = _student_gradient(network, thetas[-1], parts, step)
+        gradient = torch.zeros_like(start)
+        for batch, share, part in parts.of_step(step):
+            seen = parts.augmented(batch, step, part)
+            gradient.add_(
+                steps.gradient(thetas[-1], seen, parts.labels_of(step, part)), alpha=share
+            )
         thetas.append(thetas[-1] - syn_lr * gradient)
 
-    difference = thetas.pop() - target
-    weighted = importance_weights * difference
-    adjoint = 2 * importance_weights * weighted / denominator
+    end = thetas.pop()
+    weights = (
+        importance_weights(end, target) if callable(importance_weights) else importance_weights
+    )
+    difference = end - target
+    weighted = weights * difference
+    adjoint = 2 * weights * weighted / denominator
     image_gradients = torch.zeros_like(images)
     lr_gradient = torch.zeros((), dtype=images.dtype, device=images.device)
     for step in reversed(range(len(indices))):
-        theta = thetas.pop().requires_grad_()
+        theta = thetas.pop()
         pulled_back = torch.zeros_like(adjoint)
-        for batch, share, rows in parts.of_step(step):
+        for batch, share, part in parts.of_step(step):
             batch.requires_grad_()
-            loss = share * parts.loss(network, theta, batch, step, rows)
-            (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
-            phi = gradient @ adjoint
-            by_theta, by_batch = torch.autograd.grad(phi, (theta, batch))
-            pulled_back += by_theta
-            lr_gradient -= phi.detach()
-            image_gradients.index_add_(0, indices[step][rows], -syn_lr * by_batch)
+            seen = parts.augmented(batch, step, part)
+            phi, by_theta, by_seen = steps.pull_back(
+                theta, seen.detach(), parts.labels_of(step, part), adjoint
+            )
+            pulled_back.add_(by_theta, alpha=share)
+            lr_gradient.sub_(phi, alpha=share)
+            (by_batch,) = torch.autograd.grad(seen, batch, by_seen)
+            image_gradients.index_add_(0, indices[step][part], -share * syn_lr * by_batch)
         adjoint = adjoint - syn_lr * pulled_back
 
     return MatchingGradients(
@@ -130,6 +150,7 @@ def matching_gradients(
         syn_lr=lr_gradient,
         importance_weights=2 * weighted * difference / denominator,
         difference=difference,
+        weights=weights,
     )
 
 
@@ -151,21 +172,12 @@ class _Parts:
             part = slice(first, min(first + size, rows))
             yield self.images[self.indices[step][part]], (part.stop - first) / rows, part
 
-    def loss(
-        self, network: nn.Module, theta: Tensor, batch: Tensor, step: int, part: slice
-    ) -> Tensor:
-        """ℓ(𝒜_j(b); θ): mean cross-entropy over the part."""
-        if self.augment is not None:
-            batch = self.augment(batch, step, part)
-        labels = self.labels[self.indices[step][part]]
-        return F.cross_entropy(call_with(network, theta, batch), labels)
+    def labels_of(self, step: int, part: slice) -> Tensor:
+        """Labels of the part, (m,)."""
+        return self.labels[self.indices[step][part]]
 
-
-def _student_gradient(network: nn.Module, theta: Tensor, parts: _Parts, step: int) -> Tensor:
-    """∇_θ ℓ(𝒜_j(b_j); θ_j), eq. 2."""
-    theta = theta.detach().requires_grad_()
-    total = torch.zeros_like(theta)
-    for batch, share, rows in parts.of_step(step):
-        loss = share * parts.loss(network, theta, batch, step, rows)
-        total += torch.autograd.grad(loss, theta)[0]
-    return total.detach()
+    def augmented(self, batch: Tensor, step: int, part: slice) -> Tensor:
+        """𝒜_j(b), (m, C, H, W), with a graph where ``batch`` asks for one."""
+        if self.augment is None:
+            return batch.view_as(batch)
+        return self.augment(batch, step, part)

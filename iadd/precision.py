@@ -19,7 +19,8 @@ def computing_at(precision: Precision) -> Iterator[None]:
     Args:
         precision: ``config.compute.precision``.
     """
-    matmul, convolution = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    matmul = torch.backends.cuda.matmul
+    convolution = torch.backends.cudnn.conv  # type: ignore[attr-defined] # missing in the stubs
     before = matmul.fp32_precision, convolution.fp32_precision
     chosen = "tf32" if precision == "tf32" else "ieee"
     matmul.fp32_precision = convolution.fp32_precision = chosen
