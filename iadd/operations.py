@@ -29,7 +29,9 @@ class _Counter(TorchDispatchMode):
     loss).
     """
 
-    operations = 0
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = 0
 
     def __torch_dispatch__(
         self,
