@@ -7,6 +7,7 @@ import typer
 
 from iadd.commands.distill import distill
 from iadd.commands.evaluate import evaluate
+from iadd.commands.reproduce import reproduce
 from iadd.commands.show import show
 from iadd.commands.teach import teach
 
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 for command in (teach, distill, evaluate, show):
     app.command()(command)
+app.add_typer(reproduce, name="reproduce")
 
 
 def main() -> None:

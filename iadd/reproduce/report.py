@@ -1,0 +1,116 @@
+"""A finished study as a page and as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from iadd.checkpoint import write_atomically
+from iadd.config import Config
+from iadd.imageset import ImageSet
+from iadd.reproduce.study import Study
+from iadd.reproduce.summary import Line
+from iadd.reproduce.table import (
+    architecture_cells,
+    explain,
+    figure_cells,
+    to_markdown,
+    weight_cells,
+)
+
+
+def write_report(
+    study: Study,
+    lines: Sequence[Line],
+    images: ImageSet,
+    config: Config,
+    environment: Mapping[str, Any],
+    out: Path,
+) -> None:
+    """Write ``table.md`` and ``results.json``: the figures and all that they depend on.
+
+    Args:
+        study: The study.
+        lines: Its rows with their figures.
+        images: What it was measured on.
+        config: Settings that every row started from.
+        environment: As :func:`describe_environment` gives it.
+        out: Folder of the study.
+    """
+    write_atomically(out / "table.md", to_page(study, lines, images, config, environment).encode())
+    document = {
+        "study": study.name,
+        "environment": dict(environment),
+        "data": _describe_data(images),
+        "config": config.to_dict(),
+        "published": {name: asdict(figure) for name, figure in study.published.items()},
+        "rows": [_line_to_dict(line) for line in lines],
+        "runs": [record.to_dict() for line in lines for record in line.records],
+    }
+    write_atomically(out / "results.json", json.dumps(document, indent=2).encode())
+
+
+def to_page(
+    study: Study,
+    lines: Sequence[Line],
+    images: ImageSet,
+    config: Config,
+    environment: Mapping[str, Any],
+) -> str:
+    """The study as Markdown."""
+    data = _describe_data(images)
+    versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
+    cores, threads = environment["cores"], environment["threads"]
+    parts = [
+        f"# {study.title}",
+        f"```sh\n{environment['command']}\n```",
+        f"{environment['cpu']}, {cores} cores, {threads} threads, device {environment['device']}; "
+        f"{versions}. Images of {config.image_size}×{config.image_size}: "
+        + "; ".join(
+            f"{part} " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+            for part, counts in data["images"].items()
+        )
+        + f". Preset {config.preset}, seeds from {config.seed}.",
+        to_markdown(figure_cells(study, lines)),
+        *explain(study, lines, images.classes),
+    ]
+    for figure in ("accuracy", "balanced_accuracy"):
+        if cells := architecture_cells(lines, figure):
+            named = figure.replace("_", " ")
+            parts += [f"## Networks, {named} (paper, section 4.4)", to_markdown(cells)]
+    if cells := weight_cells(lines):
+        parts += ["## What became of α and W (paper, section 4.3)", to_markdown(cells)]
+        parts.append(
+            "Loss without W: means over the first and the last tenth of the iterations. Kept: the "
+            "iteration chosen on validation, by seed. "
+            "Plots of every run lie in `<row>/seed-<n>/plots`. The rank correlation (Spearman's) "
+            "is that of W and |θ_J − θ*| over the parameters: below 0, large differences get "
+            "small weights."
+        )
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _describe_data(images: ImageSet) -> dict[str, Any]:
+    splits = ("train", "validation", "test")
+    return {
+        "classes": images.classes,
+        "images": {part: images.part(part).count_by_class() for part in splits},
+    }
+
+
+def _line_to_dict(line: Line) -> dict[str, Any]:
+    return {
+        "row": line.row.name,
+        "note": line.row.note,
+        "network": line.network,
+        "training_images": line.training_images,
+        "networks": {
+            name: {figure: asdict(value) for figure, value in figures.items()}
+            for name, figures in line.networks.items()
+        },
+        "against_reference": {
+            figure: asdict(value) for figure, value in line.against_reference.items()
+        },
+        "seconds": line.seconds,
+    }

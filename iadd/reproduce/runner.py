@@ -1,0 +1,222 @@
+"""Running a study: every row with every seed, each skipped where it is done already."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from iadd.checkpoint import write_atomically
+from iadd.config import Config
+from iadd.distill import distill
+from iadd.distilled import DistilledDataset
+from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.imageset import ImageSet
+from iadd.networks import build_network
+from iadd.progress import Progress, ProgressListener
+from iadd.reproduce.analysis import draw_run, measure_run
+from iadd.reproduce.records import RunRecord, StudyError, keep_to_one_data_set
+from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
+from iadd.sheet import draw_sheet
+from iadd.trajectory import TrajectoryBuffer, record_trajectories
+
+__all__ = ["RunRecord", "StudyError", "StudyProgress", "run_study"]
+
+
+@dataclass(frozen=True)
+class StudyProgress:
+    """One report of a study at work.
+
+    Attributes:
+        run: Which run, in words.
+        done: Runs finished.
+        runs: Runs in all.
+        progress: What the run itself reports, or None when it has just ended.
+        record: The figures of the run that has just ended, or None.
+    """
+
+    run: str
+    done: int
+    runs: int
+    progress: Progress | None = None
+    record: RunRecord | None = None
+
+
+StudyListener = Callable[[StudyProgress], None]
+
+
+def run_study(
+    study: Study,
+    images: ImageSet,
+    config: Config,
+    *,
+    out: Path,
+    seeds: int = 1,
+    architectures: Sequence[str] | None = None,
+    teachers: Path | None = None,
+    on_progress: StudyListener | None = None,
+    device: torch.device | str = "cpu",
+) -> list[RunRecord]:
+    """Run every row of a study, and keep each run in ``out/<row>/seed-<n>``.
+
+    A run that is there is not repeated; one that was interrupted goes on. Choices (iteration,
+    learning rate) are made on the validation split; the test split is asked when they are made.
+
+    Args:
+        study: The rows.
+        images: Images of all three splits.
+        config: Settings that every row starts from; ``evaluation_networks`` per seed.
+        out: Folder of the study.
+        seeds: Distillations per row: seeds ``config.seed`` and on. Teachers are those of
+            ``config.seed`` for all; training on everything is done with that seed alone.
+        architectures: Names in ``ARCHITECTURES`` to try distilled sets on; the study's unless
+            given.
+        teachers: Folder of the teachers; ``out/teachers`` unless given. Rows that need teachers
+            of their own record them beside it.
+        on_progress: Called while a run works and when it ends.
+        device: Where to compute.
+
+    Returns:
+        One record per row and seed, in the order of the rows.
+
+    Raises:
+        StudyError: When ``out`` holds runs of other settings or images.
+        ConfigError: When a row does not fit the settings.
+    """
+    names = study.architectures if architectures is None else tuple(architectures)
+    listener = on_progress or (lambda _: None)
+    tried = {name: _architecture(name) for name in names}
+    # Every setting of every row is checked before the first hour is spent.
+    runs = [
+        RunRecord.open(row, row.config(config, seed), out / row.folder / f"seed-{seed}")
+        for row in study.rows
+        for seed in _seeds_of(row, config, seeds)
+    ]
+    for network in tried.values():
+        _check_fit(config.override(network), images)
+    keep_to_one_data_set(out, images)
+    school = _School(images, config, teachers or out / "teachers", device)
+    for done, record in enumerate(runs):
+        run = f"{record.row.name}, seed {record.seed}"
+
+        def listen(progress: Progress, run: str = run, done: int = done) -> None:
+            listener(StudyProgress(run, done, len(runs), progress))
+
+        _run(record, images, tried, school, listen, device)
+        listener(StudyProgress(run, done + 1, len(runs), record=record))
+    return runs
+
+
+def _seeds_of(row: Row, config: Config, seeds: int) -> range:
+    return range(config.seed, config.seed + (1 if row.kind == "full" else seeds))
+
+
+def _architecture(name: str) -> Mapping[str, object]:
+    if name not in ARCHITECTURES:
+        raise StudyError(f"There is no network {name!r}: there are {', '.join(ARCHITECTURES)}.")
+    return ARCHITECTURES[name]
+
+
+def _check_fit(config: Config, images: ImageSet) -> None:
+    """Refuse a network that the images are too small for, before anything is trained."""
+    build_network(
+        config.network,
+        channels=images.images.shape[1],
+        classes=len(images.classes),
+        image_size=config.image_size,
+        seed=0,
+    )
+
+
+@dataclass
+class _School:
+    """Where a run's teachers come from: those of the study's first seed, whatever the run's."""
+
+    images: ImageSet
+    config: Config
+    folder: Path
+    device: torch.device | str
+
+    def teachers_of(self, config: Config, on_progress: ProgressListener) -> TrajectoryBuffer:
+        """The teachers that a run's settings ask for, trained where they are not there yet."""
+        own = replace(config, seed=self.config.seed)
+        key = own.teacher_key()
+        shared = key == self.config.teacher_key()
+        folder = self.folder if shared else self.folder.with_name(f"{self.folder.name}-{key}")
+        return record_trajectories(
+            self.images, own, out=folder, on_progress=on_progress, device=self.device
+        )
+
+
+def _run(
+    record: RunRecord,
+    images: ImageSet,
+    architectures: Mapping[str, Mapping[str, object]],
+    school: _School,
+    listen: ProgressListener,
+    device: torch.device | str,
+) -> None:
+    """Do what is left of one run."""
+    config, kind = record.config, record.row.kind
+    own = network_label(config.network)
+    if kind in ("random", "full"):
+        if own not in record.networks:
+            judge = evaluate_random if kind == "random" else evaluate_full
+            with record.timed("evaluating"):
+                record.add(own, judge(images, config, on_progress=listen, device=device))
+        return
+    networks = {own: config} | {
+        label: config.override(settings)
+        for label, settings in architectures.items()
+        if kind == "distilled" and label != own
+    }
+    missing = [label for label in networks if label not in record.networks]
+    if not missing and record.facts:
+        return
+    small_set = _make_set(record, images, school, listen, device)
+    for label in missing:
+        named = partial(_say_network, listen, label)
+        with record.timed(f"evaluating {label}"):
+            record.add(
+                label,
+                evaluate(small_set, images, networks[label], on_progress=named, device=device),
+            )
+    draw_sheet(small_set).save(record.folder / "images.png")
+    if kind == "distilled":
+        draw_run(small_set, record.folder / "plots")
+    record.facts = measure_run(small_set)
+    record.save()
+
+
+def _say_network(listen: ProgressListener, label: str, progress: Progress) -> None:
+    listen(replace(progress, phase=f"{progress.phase} {label}"))
+
+
+def _make_set(
+    record: RunRecord,
+    images: ImageSet,
+    school: _School,
+    listen: ProgressListener,
+    device: torch.device | str,
+) -> DistilledDataset:
+    """The small set of a run: read where it is there, learned or selected where it is not."""
+    path = record.folder / "distilled.safetensors"
+    if path.exists():
+        return DistilledDataset.from_bytes(path.read_bytes())
+    checkpoint = path.with_suffix(".checkpoint")
+    buffer = school.teachers_of(record.config, listen)
+    with record.timed("distilling"):
+        small_set = distill(
+            images,
+            buffer,
+            record.config,
+            on_progress=listen,
+            checkpoint=checkpoint,
+            device=device,
+        )
+    write_atomically(path, small_set.to_bytes())
+    checkpoint.unlink(missing_ok=True)
+    shutil.rmtree(record.folder / "plots", ignore_errors=True)
+    return small_set

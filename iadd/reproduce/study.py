@@ -1,0 +1,125 @@
+"""What a study consists of. Another experiment is another :class:`Study`, and no other code."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from iadd.config import Config, NetworkConfig
+from iadd.reproduce.paper import TABLE_4_CLASSES, TABLE_4_FIGURES, Published
+
+Kind = Literal["distilled", "random", "herding", "forgetting", "full"]
+
+ARCHITECTURES: dict[str, Mapping[str, Any]] = {
+    "ConvNetD3": {"network": "convnet", "depth": 3},
+    "ConvNetD4": {"network": "convnet", "depth": 4},
+    "ConvNetD5": {"network": "convnet", "depth": 5},
+    "AlexNet": {"network": "alexnet"},
+    "VGG11": {"network": "vgg11"},
+    "ResNet18": {"network": "resnet18"},
+}
+"""The networks that distilled sets are tried on (paper, section 4.4), with instance norm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a table: what networks are trained on, and how it comes about.
+
+    Attributes:
+        name: Names the row, and its folder.
+        kind: ``distilled``: by the engine; ``random``, ``herding``, ``forgetting``: as many real
+            images; ``full``: all of them.
+        settings: What the row changes of the study's settings.
+        factors: Settings that it multiplies instead, by name.
+        note: What the row is, in a few words.
+    """
+
+    name: str
+    kind: Kind = "distilled"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def config(self, base: Config, seed: int) -> Config:
+        """The settings of one run.
+
+        Raises:
+            ConfigError: When what the row changes does not fit the study's settings.
+        """
+        changes = {name: base.flat()[name] * factor for name, factor in self.factors.items()}
+        return base.override({**changes, **self.settings, "seed": seed})
+
+    @property
+    def folder(self) -> str:
+        """The name as a file system takes it."""
+        return re.sub(r"[^\w.+-]+", "-", self.name).strip("-.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """An experiment.
+
+    Attributes:
+        name: What the command calls it.
+        title: Heading of its table.
+        rows: Its lines, in order.
+        reference: Name of the row that the others are compared with, seed by seed.
+        architectures: Names in ``ARCHITECTURES`` that every distilled set is tried on, beside the
+            network that it was made with.
+        published: The paper's figures, by name of the row.
+        published_classes: How many classes these were measured on; 0 where there are none.
+    """
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    reference: str
+    architectures: tuple[str, ...] = ()
+    published: Mapping[str, Published] = field(default_factory=dict)
+    published_classes: int = 0
+
+
+TABLE_4 = Study(
+    name="table4",
+    title="COVID-19 detection (paper, section 4.5, Table 4)",
+    rows=(
+        Row(name="iadd", settings={"method": "iadd"}, note="W learned"),
+        Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
+        Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned"),
+        Row(name="random", kind="random", note="real images, drawn"),
+        Row(name="full", kind="full", note="all training images"),
+    ),
+    reference="mtt",
+    architectures=tuple(ARCHITECTURES),
+    published=TABLE_4_FIGURES,
+    published_classes=TABLE_4_CLASSES,
+)
+
+IMPROVEMENTS = Study(
+    name="improvements",
+    title="What each setting brings, everything else equal",
+    rows=(
+        Row(name="iadd", settings={"method": "iadd"}, note="the settings as they are"),
+        Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
+        Row(name="w-tenth", factors={"lr_weights": 0.1}, note="rate of W ×0.1"),
+        Row(name="w-tenfold", factors={"lr_weights": 10}, note="rate of W ×10"),
+        Row(name="w-by-layer", settings={"weights_gradient": "layer"}, note="rate of W by layer"),
+        Row(name="average-0.9", settings={"image_average": 0.9}, note="average of the images"),
+        Row(name="average-0.99", settings={"image_average": 0.99}, note="average of the images"),
+        Row(name="growing-start", settings={"first_max_start_epoch": 1}, note="I⁺ grows from 1"),
+        Row(name="flat-teachers", settings={"teacher_flatness": 0.05}, note="flat minima"),
+        Row(name="correct-starts", settings={"start_from": "correct"}, note="understood starts"),
+    ),
+    reference="iadd",
+)
+
+STUDIES = {study.name: study for study in (TABLE_4, IMPROVEMENTS)}
+"""Every study by name."""
+
+
+def network_label(network: NetworkConfig) -> str:
+    """How tables call a network: ``ConvNetD5``, ``ResNet18``."""
+    if network.network == "convnet":
+        return f"ConvNetD{network.depth}"
+    named = {settings["network"]: label for label, settings in ARCHITECTURES.items()}
+    return named[network.network]

@@ -1,0 +1,143 @@
+"""A study's runs brought together: means, three spreads, differences.
+
+Three spreads are told apart. Over networks: the mean of the runs' standard deviations, each over
+the networks trained from scratch on one small set. Over seeds: the standard deviation of the runs'
+means, each from a distillation of its own. Against the reference row: mean and standard deviation
+of the differences, seed by seed, so that what a seed brings falls out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from iadd.reproduce.records import RunRecord
+from iadd.reproduce.study import Row, Study, network_label
+
+FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measure of one row.
+
+    Attributes:
+        mean: Mean over seeds of the means over networks, 0 to 1.
+        over_networks: Mean over seeds of the standard deviation over networks.
+        over_seeds: Standard deviation over seeds of the means, or None with one seed.
+        seeds: Number of seeds.
+        networks: Networks per seed.
+    """
+
+    mean: float
+    over_networks: float
+    over_seeds: float | None
+    seeds: int
+    networks: int
+
+    def __str__(self) -> str:
+        text = f"{self.mean:.3f} ± {self.over_networks:.3f}"
+        return text if self.over_seeds is None else f"{text} / {self.over_seeds:.3f}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row less the reference row in one measure, over the seeds that both have."""
+
+    mean: float
+    over_seeds: float | None
+    seeds: int
+
+    def __str__(self) -> str:
+        text = f"{self.mean:+.3f}"
+        return text if self.over_seeds is None else f"{text} ± {self.over_seeds:.3f}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a study with everything that was measured.
+
+    Attributes:
+        row: What was trained on.
+        network: The network that the row's set was made with, by label.
+        training_images: Images that each network was trained on.
+        networks: Figures by network and measure.
+        against_reference: Balanced accuracy and accuracy less the reference row's, by measure;
+            empty for the reference itself.
+        seconds: Time of all runs.
+        records: The runs.
+    """
+
+    row: Row
+    network: str
+    training_images: int
+    networks: Mapping[str, Mapping[str, Figure]]
+    against_reference: Mapping[str, Difference]
+    seconds: float
+    records: Sequence[RunRecord]
+
+
+def summarise(study: Study, records: Sequence[RunRecord]) -> list[Line]:
+    """Bring the runs of every row together, in the order of the study."""
+    by_row: dict[str, list[RunRecord]] = {row.name: [] for row in study.rows}
+    for record in records:
+        if record.networks:
+            by_row[record.row.name].append(record)
+    reference = by_row.get(study.reference, [])
+    return [
+        _line(row, by_row[row.name], [] if row.name == study.reference else reference)
+        for row in study.rows
+        if by_row[row.name]
+    ]
+
+
+def _line(row: Row, records: Sequence[RunRecord], reference: Sequence[RunRecord]) -> Line:
+    label = network_label(records[0].config.network)
+    networks = {
+        name: {figure: _figure([r.networks[name][figure] for r in records]) for figure in FIGURES}
+        for name in records[0].networks
+        if all(name in record.networks for record in records)
+    }
+    differences = {
+        figure: found
+        for figure in ("balanced_accuracy", "accuracy")
+        if (found := _difference(figure, label, records, reference)) is not None
+    }
+    return Line(
+        row=row,
+        network=label,
+        training_images=records[0].networks[label]["training_images"],
+        networks=networks,
+        against_reference=differences,
+        seconds=sum(sum(record.seconds.values()) for record in records),
+        records=records,
+    )
+
+
+def _figure(spreads: Sequence[Mapping[str, Any]]) -> Figure:
+    means = [spread["mean"] for spread in spreads]
+    return Figure(
+        mean=mean(means),
+        over_networks=mean(spread["std"] for spread in spreads),
+        over_seeds=stdev(means) if len(means) > 1 else None,
+        seeds=len(means),
+        networks=spreads[0]["n"],
+    )
+
+
+def _difference(
+    figure: str, label: str, records: Sequence[RunRecord], reference: Sequence[RunRecord]
+) -> Difference | None:
+    theirs = {
+        record.seed: record.networks[label][figure]["mean"]
+        for record in reference
+        if label in record.networks
+    }
+    found = [
+        record.networks[label][figure]["mean"] - theirs[record.seed]
+        for record in records
+        if record.seed in theirs
+    ]
+    if not found:
+        return None
+    return Difference(mean(found), stdev(found) if len(found) > 1 else None, len(found))
