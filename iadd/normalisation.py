@@ -1,6 +1,7 @@
 """From bytes to what the networks see, and back."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import torch
@@ -35,17 +36,22 @@ class Normalisation:
 
     def apply(self, images: Tensor) -> Tensor:
         """Turn uint8 (N, C, H, W) into normalised float32."""
-        mean, std = self._as_tensors(images)
+        mean, std = _as_tensors(self, images.device)
         return (images.float() / 255 - mean) / std
 
     def invert(self, images: Tensor) -> Tensor:
         """Turn normalised (N, C, H, W) into uint8 for the eye; what lies outside is clipped."""
-        mean, std = self._as_tensors(images)
+        mean, std = _as_tensors(self, images.device)
         return ((images * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
 
-    def _as_tensors(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        shape = (1, -1, 1, 1)
+
+@lru_cache(maxsize=64)
+def _as_tensors(normalisation: Normalisation, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation, (1, C, 1, 1): sent to a device once, since sending waits for it."""
+    shape = (1, -1, 1, 1)
+    # What is made in inference mode could not be differentiated through later.
+    with torch.inference_mode(False):
         return (
-            torch.tensor(self.mean, dtype=torch.float32, device=like.device).view(shape),
-            torch.tensor(self.std, dtype=torch.float32, device=like.device).view(shape),
+            torch.tensor(normalisation.mean, dtype=torch.float32, device=device).view(shape),
+            torch.tensor(normalisation.std, dtype=torch.float32, device=device).view(shape),
         )

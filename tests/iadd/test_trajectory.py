@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,13 +8,13 @@ import torch.nn.functional as F
 
 from iadd.config import Config
 from iadd.imageset import ImageSet
-from iadd.networks import build_network, flatten_parameters
-from iadd.progress import Progress
+from iadd.lesson import draw_order
+from iadd.networks import build_network, call_with, flatten_parameters
+from iadd.progress import Progress, ProgressListener
 from iadd.seeding import derive_seed
 from iadd.trajectory import (
     TrajectoryBuffer,
     TrajectoryError,
-    _TeacherRun,
     record_trajectories,
     record_trajectory,
     trajectory_path,
@@ -24,7 +25,7 @@ class StopHereError(Exception):
     """Raised from a progress listener, as a killed or cancelled run would stop."""
 
 
-def stop_after(epoch: int):
+def stop_after(epoch: int) -> ProgressListener:
     def listen(progress: Progress) -> None:
         if progress.done == epoch:
             raise StopHereError
@@ -118,8 +119,11 @@ def test_balanced_epochs_show_each_class_as_often_as_the_smallest(
     uneven = ImageSet(
         images.images[keep], images.labels[keep], images.classes, images.split[keep]
     ).part("train")
-    run = _TeacherRun(uneven, config.override({"teacher_sampling": "balanced"}), 0, "cpu")
-    orders = [run._draw_order(torch.Generator().manual_seed(seed)) for seed in range(20)]
+    balanced = replace(config.teacher, teacher_sampling="balanced")
+    orders = [
+        draw_order(uneven.labels, 2, balanced, torch.Generator().manual_seed(seed))
+        for seed in range(20)
+    ]
     fewest = min(uneven.count_by_class().values())
     for order in orders:
         assert torch.bincount(uneven.labels[order]).tolist() == [fewest, fewest]
@@ -151,3 +155,54 @@ def test_the_wrong_trajectories_are_refused_with_a_reason(
     trajectory_path(tmp_path, 1).write_bytes(b"no safetensors")
     with pytest.raises(TrajectoryError, match="is no trajectory file"):
         TrajectoryBuffer.open(tmp_path, config)
+
+
+def test_a_flat_step_follows_the_gradient_from_uphill(
+    images: ImageSet, config: Config, tmp_path: Path
+) -> None:
+    """As Foret et al. write it (2021, Algorithm 1), by hand, on one batch without augmentation."""
+    rho = 0.1
+    config = config.override(
+        {
+            "teachers": 1,
+            "teacher_batch_size": 64,
+            "teacher_momentum": 0.0,
+            "teacher_flatness": rho,
+            "augmentation": [],
+        }
+    )
+    buffer = record_trajectories(images, config, out=tmp_path)
+    network = build_network(
+        config.network,
+        channels=1,
+        classes=2,
+        image_size=16,
+        seed=derive_seed(0, "teacher", 0, "initialisation"),
+    )
+    train = images.part("train")
+    shown = buffer.normalisation.apply(train.images)
+
+    def gradient_at(theta: torch.Tensor) -> torch.Tensor:
+        theta = theta.requires_grad_()
+        loss = F.cross_entropy(call_with(network, theta, shown), train.labels)
+        return torch.autograd.grad(loss, theta)[0]
+
+    start = buffer.snapshot(0, 0)
+    gradient = gradient_at(start)
+    uphill = (start + rho * gradient / gradient.norm()).detach()
+    expected = start - config.teacher.teacher_lr * gradient_at(uphill)
+    torch.testing.assert_close(buffer.snapshot(0, 1), expected.detach())
+    assert not torch.allclose(expected, start - config.teacher.teacher_lr * gradient, atol=1e-6)
+
+
+def test_flat_teachers_resume_to_the_same_bits(
+    images: ImageSet, config: Config, tmp_path: Path
+) -> None:
+    config = config.override({"teacher_flatness": 0.05})
+    undisturbed = record_trajectory(images, config, 0, out=tmp_path / "a")
+    with pytest.raises(StopHereError):
+        record_trajectory(
+            images, config, 0, out=tmp_path / "b", on_progress=stop_after(2), checkpoint_seconds=0
+        )
+    resumed = record_trajectory(images, config, 0, out=tmp_path / "b")
+    assert resumed.read_bytes() == undisturbed.read_bytes()
