@@ -1,12 +1,14 @@
 """`python -m worker [--queues cpu,gpu] [--concurrency N]`: run a worker until it is stopped."""
 
 import argparse
+import sys
 import warnings
 
 from celery.platforms import SecurityWarning
 
 from app.core.queue import Queue
-from worker.celery_app import app
+from worker.celery_app import app, is_broken, settings, worker_settings
+from worker.compiled import keep_compiled
 
 
 def main() -> None:
@@ -29,6 +31,8 @@ def main() -> None:
         parser.error(f"no such queue: {', '.join(sorted(unknown))}; there are {', '.join(Queue)}")
     # Celery warns root of unpickling; nothing here accepts anything but JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    # Before the tasks are imported, and torch with them.
+    keep_compiled(worker_settings.compile_cache_dir or settings.data_dir / "compiled")
     app.worker_main(
         [
             *("--quiet", "worker"),
@@ -40,6 +44,10 @@ def main() -> None:
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
     )
+    if is_broken():
+        sys.exit(
+            "The GPU does not answer. What this worker worked on was handed on. Start it anew."
+        )
 
 
 if __name__ == "__main__":

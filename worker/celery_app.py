@@ -8,6 +8,7 @@ import logging
 import mmap
 import os
 import random
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -34,13 +35,29 @@ app.conf.update(
 )
 
 _parent_pid = os.getpid()
-# Shared with the forked children: set once by the parent when it is told to stop.
-_stopping = mmap.mmap(-1, 1)
+# Shared with the forked children. The first is set when the worker is told to stop, the second by
+# a child that cannot go on.
+_flags = mmap.mmap(-1, 2)
+_STOPPING, _BROKEN = 0, 1
 
 
 def is_stopping() -> bool:
     """Whether this worker was told to stop; a long task then leaves at its next step."""
-    return _stopping[0] != 0
+    return _flags[_STOPPING] != 0
+
+
+def end_worker() -> None:
+    """End this worker from within a task: its process is of no use for any other.
+
+    The task itself is finished in peace. Whatever keeps the worker running starts a new one.
+    """
+    _flags[_STOPPING] = _flags[_BROKEN] = 1
+    os.kill(_parent_pid, signal.SIGTERM)
+
+
+def is_broken() -> bool:
+    """Whether this worker ends because a task could not go on in it."""
+    return _flags[_BROKEN] != 0
 
 
 def process_name() -> str:
@@ -66,7 +83,7 @@ def _configure_logging(**_: Any) -> None:
 
 
 def _stop_soon(**_: Any) -> None:
-    _stopping[0] = 1
+    _flags[_STOPPING] = 1
 
 
 def _prepare_parent(**_: Any) -> None:
@@ -76,10 +93,12 @@ def _prepare_parent(**_: Any) -> None:
 
 
 def _prepare_child(**_: Any) -> None:
-    from worker.device import prepare_torch  # torch is for the child alone
+    from worker.device import is_there, prepare_torch  # torch is for the child alone
 
     die_with_parent(_parent_pid)
     prepare_torch(worker_settings)
+    if not is_there(worker_settings):
+        end_worker()
 
 
 signals.setup_logging.connect(_configure_logging, weak=False)

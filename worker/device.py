@@ -17,6 +17,11 @@ def choose_device(settings: WorkerSettings) -> torch.device:
     return torch.device("cuda")
 
 
+def is_there(settings: WorkerSettings) -> bool:
+    """Whether the device that the settings insist on answers: a worker without it has no use."""
+    return settings.device != "cuda" or torch.cuda.is_available()
+
+
 def prepare_torch(settings: WorkerSettings) -> None:
     """Fix the thread count: sums are rounded differently at another one."""
     threads = settings.torch_threads or _cores()

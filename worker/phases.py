@@ -19,10 +19,11 @@ from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
 from app.distillations.repository import DistillationRepository
 from app.models import Dataset, Distillation, DistillationStatus
-from worker.celery_app import process_name
+from iadd.devices import DeviceLostError
+from worker.celery_app import end_worker, process_name
 from worker.checkpoints import Checkpoints
 from worker.hold import Cancelled, Hold, Interrupted
-from worker.problems import WorkersLostError, problem_of
+from worker.problems import DEVICE_LOST, WorkersLostError, problem_of
 from worker.progress import PhaseProgress
 from worker.retries import carry_out
 from worker.services import Services, get_services
@@ -88,6 +89,10 @@ def run_phase(
         _pause(services, hold, TASK_OF[status])
     except Exception as error:
         logger.exception("%s: %s failed", distillation_id, status.value)
+        if isinstance(error, DeviceLostError):
+            end_worker()
+            if _hand_over(services, hold, status):
+                return
         problem = problem_of(error, doing=_DOING[status], kept=_KEPT[status])
         _leave(services, hold, to=DistillationStatus.FAILED, problem=problem)
 
@@ -178,6 +183,24 @@ def _pause(services: Services, hold: Hold, task: Task) -> None:
         logger.warning("%s", lost)
     else:
         logger.info("%s: %s paused, this worker stops", hold.row_id, task.value)
+
+
+def _hand_over(services: Services, hold: Hold, status: DistillationStatus) -> bool:
+    """Leave the row to a worker whose GPU answers; False when too many have tried."""
+    with services.database.transaction() as session:
+        repository = DistillationRepository(session)
+        row = repository.load(hold.row_id)
+        most = services.worker_settings.largest_attempts
+        if row is None or row.takeovers + 1 >= most:
+            return False
+        try:
+            leases.give_up(session, Distillation, hold.row_id, fence=hold.fence)
+        except LeaseLost as lost:
+            logger.warning("%s", lost)
+        else:
+            repository.tell(hold.row_id, status, DEVICE_LOST)
+            enqueue_after_commit(session, TASK_OF[status], hold.row_id)
+    return True
 
 
 _DOING = {

@@ -5,7 +5,6 @@ text may hold anything, such as the name of a file in a hospital's archive. The 
 worker's log.
 """
 
-import torch
 from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -13,6 +12,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.core.errors import problem_dict
 from app.core.types import JsonObject
 from iadd.config import ConfigError
+from iadd.devices import DeviceLostError
+from iadd.distill import DistillationDivergedError
+from iadd.outofmemory import OutOfMemoryError, is_out_of_memory
 from iadd.selection import TooFewImagesError
 
 TRANSIENT = (
@@ -24,6 +26,12 @@ TRANSIENT = (
     TimeoutError,
 )
 """Worth another try: the database is locked or restarting, the object store does not answer."""
+
+DEVICE_LOST = (
+    "The worker's GPU stopped answering. Nothing up to the last checkpoint is lost: another worker "
+    "goes on from there."
+)
+"""The line in the log of a distillation that is handed to another worker."""
 
 
 class WorkersLostError(RuntimeError):
@@ -49,7 +57,23 @@ def problem_of(error: BaseException, *, doing: str, kept: str) -> JsonObject:
             status=422,
             detail=f"{error} {kept} Start a new distillation with other settings.",
         )
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if isinstance(error, DistillationDivergedError):
+        return problem_dict(
+            code="diverged",
+            title="The distillation ran away",
+            status=422,
+            detail=f"{error} {kept} Start a new distillation with other settings: a retry of this "
+            "one would end alike.",
+        )
+    if isinstance(error, OutOfMemoryError):
+        return problem_dict(
+            code="out-of-memory",
+            title="The worker ran out of memory",
+            status=507,
+            detail=f"{error} {kept} Start a new distillation with other settings, or retry on a "
+            "worker with more memory.",
+        )
+    if is_out_of_memory(error):
         return problem_dict(
             code="out-of-memory",
             title="The worker ran out of memory",
@@ -57,6 +81,15 @@ def problem_of(error: BaseException, *, doing: str, kept: str) -> JsonObject:
             detail=f"There was too little memory while {doing}. {kept} Start a new distillation "
             "with a smaller micro_batch_size, fewer images per class or a narrower network, or "
             "retry on a worker with more memory.",
+        )
+    if isinstance(error, DeviceLostError):
+        return problem_dict(
+            code="device-lost",
+            title="The GPU was lost",
+            status=500,
+            detail=f"The GPU stopped answering again and again while {doing}, on each worker that "
+            f"tried. {kept} Retry when the operator has seen to the GPUs, or on a worker without "
+            "one: the work goes on from there.",
         )
     if isinstance(error, WorkersLostError):
         return problem_dict(

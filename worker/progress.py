@@ -37,13 +37,18 @@ class Throttle:
         self._seconds = seconds
         self._last: float | None = None
 
-    def lets_through(self, *, last: bool) -> bool:
-        """Whether enough time has passed; the last report of a run always goes through."""
+    def lets_through(self, *, at_once: bool) -> bool:
+        """Whether enough time has passed since the last one that went through."""
         now = time.monotonic()
-        if not last and self._last is not None and now - self._last < self._seconds:
+        if not at_once and self._last is not None and now - self._last < self._seconds:
             return False
         self._last = now
         return True
+
+
+def _is_last_word(progress: Progress) -> bool:
+    """Of a run that ends, or, with a message, of one that may be about to fail."""
+    return progress.message is not None or progress.done >= progress.total
 
 
 class PhaseProgress:
@@ -53,6 +58,7 @@ class PhaseProgress:
         self._services = services
         self._forecast = Forecast(row.status, row.settings, dataset.classes)
         self._hold = hold
+        self._status = row.status
         self._phase = row.status.value
         self._phases = dict(row.phases)
         self._metrics = dict(row.metrics)
@@ -62,7 +68,6 @@ class PhaseProgress:
         self._pace = Pace()
         self._throttle = Throttle(services.worker_settings.progress_seconds)
         self._new_metrics: dict[str, float] = {}
-        self._new_messages: list[str] = []
 
     def timings(self) -> JsonObject:
         """Seconds of work in each phase so far, this one's up to now."""
@@ -74,10 +79,8 @@ class PhaseProgress:
     def __call__(self, progress: Progress) -> None:
         self._hold.check()
         self._new_metrics.update(progress.metrics)
-        if progress.message is not None:
-            self._new_messages.append(progress.message)
         pace = self._pace.seconds_per_unit(progress.done)
-        if not self._throttle.lets_through(last=progress.done >= progress.total):
+        if not self._throttle.lets_through(at_once=_is_last_word(progress)):
             return
         done, total = progress.done, progress.total
         eta = (
@@ -102,11 +105,9 @@ class PhaseProgress:
             if self._new_metrics:
                 values = {"phase": self._phase, "done": done, "metrics": self._new_metrics}
                 events.append(self._hold.row_id, EventKind.METRIC, dict(values))
-            for message in self._new_messages:
-                data = {"phase": self._phase, "message": message}
-                events.append(self._hold.row_id, EventKind.LOG, data)
+            if progress.message is not None:
+                repository.tell(self._hold.row_id, self._status, progress.message)
         self._new_metrics = {}
-        self._new_messages = []
 
 
 class TeacherProgress:
@@ -128,7 +129,7 @@ class TeacherProgress:
     def __call__(self, progress: Progress) -> None:
         self._hold.check()
         pace = self._pace.seconds_per_unit(progress.done)
-        if not self._throttle.lets_through(last=progress.done >= progress.total):
+        if not self._throttle.lets_through(at_once=_is_last_word(progress)):
             return
         with self._services.database.transaction() as session:
             TeacherRepository(session).write(
@@ -164,6 +165,8 @@ class TeacherProgress:
             row.eta_seconds = eta
             tell = {"phase": phase, **state, "eta_seconds": eta}
             repository.events.append(row.id, EventKind.PROGRESS, tell)
+            if progress.message is not None:
+                repository.tell(row.id, row.status, progress.message, teacher=self._teacher)
             if progress.metrics:
                 data = {
                     "phase": phase,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from iadd.devices import watching_device
 from worker.hold import Hold
 from worker.problems import TRANSIENT
 
@@ -41,8 +42,10 @@ def carry_out(step: Callable[[], Callable[[], None]], hold: Hold) -> None:
 
     Raises:
         LeaseLost, Cancelled, Interrupted: As the row or this process asks.
+        DeviceLostError: When the GPU went away; nothing can be computed in this process any more.
     """
+    hold.check()
     # The heartbeat ends before the row is given back: it would renew a lease nobody holds.
-    with hold.beating():
+    with hold.beating(), watching_device():
         finish = patiently(step, hold)
     patiently(finish, hold)

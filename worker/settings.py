@@ -50,6 +50,11 @@ class WorkerSettings(BaseSettings):
         default=None,
         description="Folder for what a running task unpacks. Empty: in the data folder.",
     )
+    compile_cache_dir: Path | None = Field(
+        default=None,
+        description="Folder of compiled steps, kept between jobs. Code is run from it: no other "
+        "user may write there. Empty: in the data folder.",
+    )
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
+from app.core import leases
 from app.core.leases import LeaseLost
 from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
@@ -16,12 +17,13 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
 from app.models import Dataset, DistillationStatus, Teacher, TeacherStatus, TrajectorySet
 from iadd.config import Config
+from iadd.devices import DeviceLostError
 from worker import pipeline
-from worker.celery_app import process_name
+from worker.celery_app import end_worker, process_name
 from worker.checkpoints import Checkpoints
 from worker.hold import Cancelled, Hold, Interrupted
 from worker.phases import TASK_OF
-from worker.problems import WorkersLostError, problem_of
+from worker.problems import DEVICE_LOST, WorkersLostError, problem_of
 from worker.progress import TeacherProgress
 from worker.retries import carry_out
 from worker.services import Services, get_services
@@ -46,6 +48,10 @@ def record(teacher_id: str) -> None:
         _put_back(services, hold)
     except Exception as error:
         logger.exception("%s: failed", teacher_id)
+        if isinstance(error, DeviceLostError):
+            end_worker()
+            if _hand_over(services, hold):
+                return
         kept = "The teachers that are finished are kept."
         _fail(services, hold, problem_of(error, doing="recording a teacher", kept=kept))
 
@@ -144,6 +150,25 @@ def _put_back(services: Services, hold: Hold) -> None:
         logger.warning("%s", lost)
     else:
         logger.info("%s: put back", hold.row_id)
+
+
+def _hand_over(services: Services, hold: Hold) -> bool:
+    """Leave the teacher to a worker whose GPU answers; False when too many have tried."""
+    with services.database.transaction() as session:
+        teacher = TeacherRepository(session).load(hold.row_id)
+        most = services.worker_settings.largest_attempts
+        if teacher is None or teacher.takeovers + 1 >= most:
+            return False
+        try:
+            leases.give_up(session, Teacher, hold.row_id, fence=hold.fence)
+        except LeaseLost as lost:
+            logger.warning("%s", lost)
+        else:
+            distillations = DistillationRepository(session)
+            for row in distillations.taught_by(teacher.trajectory_set_id):
+                distillations.tell(row.id, row.status, DEVICE_LOST, teacher=teacher.index)
+            enqueue_after_commit(session, Task.RECORD_TRAJECTORY, hold.row_id)
+    return True
 
 
 def _fail(services: Services, hold: Hold, problem: JsonObject) -> None:

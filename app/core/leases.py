@@ -73,6 +73,14 @@ def release(session: Session, model: type[Any], row_id: str, *, fence: int, **va
     )
 
 
+def give_up(session: Session, model: type[Any], row_id: str, *, fence: int) -> None:
+    """Give the row back as one that its worker could not go on with. Raises LeaseLost.
+
+    The owner stays in it: the next claim counts a takeover, as of a worker that died.
+    """
+    release(session, model, row_id, fence=fence, lease_owner=model.lease_owner)
+
+
 def write(session: Session, model: type[Any], row_id: str, *, fence: int, **values: Any) -> None:
     """Change the row under the lease. Raises LeaseLost when the fence has moved on."""
     _write(session, model, row_id, fence, values)

@@ -167,6 +167,13 @@ class DistillationRepository:
             self._tell_status(distillation_id, to, values.get("problem"))
         return moved
 
+    def tell(
+        self, distillation_id: str, phase: DistillationStatus, message: str, **more: Any
+    ) -> None:
+        """A line in the log that people follow."""
+        data = {"phase": phase.value, "message": message, **more}
+        self.events.append(distillation_id, EventKind.LOG, data)
+
     def request_cancel(self, distillation_id: str) -> bool:
         """Write the wish into the row; whoever works on it honours it at the next step."""
         statement = (

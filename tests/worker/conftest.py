@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,10 +97,14 @@ class Bench:
     def storage(self) -> Storage:
         return self.portal.storage
 
-    def start_worker(self, queues: str = "cpu,gpu") -> "subprocess.Popen[bytes]":
+    def start_worker(
+        self,
+        queues: str = "cpu,gpu",
+        command: Sequence[str] = (sys.executable, "-P", "-m", "worker"),
+    ) -> "subprocess.Popen[bytes]":
         with (self.folder / f"worker-{len(self._workers)}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "worker", "--queues", queues],
+                [*command, "--queues", queues],
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,116 @@
+"""A GPU that goes away: the row waits for another worker, and this one ends."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from app.distillations.repository import DistillationRepository
+from app.models import DistillationStatus, EventKind
+from iadd.imageset import ImageSet
+from worker import phases
+from worker.phases import Work, run_phase
+from worker.services import Services
+from worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from conftest import Bench
+
+LOSING_GPU = (sys.executable, "-P", str(Path(__file__).with_name("losing_gpu.py")))
+QUEUED = DistillationStatus.QUEUED
+
+
+@pytest.fixture
+def ended(own_bench: "Bench", monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Phases run in this process, which notes that it should end."""
+    ended: list[str] = []
+    services = Services(
+        settings=own_bench.portal.settings,
+        worker_settings=WorkerSettings(largest_attempts=2),
+        database=own_bench.database,
+        storage=own_bench.storage,
+    )
+    monkeypatch.setattr(phases, "get_services", lambda: services)
+    monkeypatch.setattr(phases, "end_worker", lambda: ended.append("ended"))
+    return ended
+
+
+def lose_the_gpu(work: Work) -> phases.Outcome:
+    raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+
+def log_of(bench: "Bench", row_id: str) -> list[str]:
+    with bench.database.reading() as session:
+        events = DistillationRepository(session).events.after(row_id, 0)
+        return [event.data["message"] for event in events if event.kind == EventKind.LOG]
+
+
+def test_the_row_goes_to_another_worker_and_says_why_and_this_one_ends(
+    own_bench: "Bench", squares: ImageSet, ended: list[str]
+) -> None:
+    row_id = own_bench.add_distillation(own_bench.add_dataset(squares))
+    run_phase(row_id, QUEUED, lose_the_gpu)
+    row = own_bench.row(row_id)
+    assert (row.status, row.lease_expires_at, row.problem) == (QUEUED, None, None)
+    assert ended == ["ended"]
+    assert log_of(own_bench, row_id) == [
+        "The worker's GPU stopped answering. Nothing up to the last checkpoint is lost: another "
+        "worker goes on from there."
+    ]
+    own_bench.start_worker()
+    assert own_bench.wait_for(row_id, DistillationStatus.READY).problem is None
+
+
+def test_a_gpu_that_is_lost_again_and_again_fails_the_row(
+    own_bench: "Bench", squares: ImageSet, ended: list[str]
+) -> None:
+    row_id = own_bench.add_distillation(own_bench.add_dataset(squares))
+    for _ in range(2):
+        run_phase(row_id, QUEUED, lose_the_gpu)
+    row = own_bench.row(row_id)
+    assert row.status == DistillationStatus.FAILED
+    assert row.problem is not None
+    assert row.problem["title"] == "The GPU was lost"
+    assert row.problem["type"].endswith("device-lost")
+    assert "unspecified launch failure" not in row.problem["detail"]
+    assert len(ended) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("function", "phase"), [("record_trajectory", "teaching"), ("distill", "distilling")]
+)
+def test_a_worker_that_loses_its_gpu_ends_and_the_next_goes_on_from_the_checkpoint(
+    own_bench: "Bench", squares: ImageSet, function: str, phase: str
+) -> None:
+    bench = own_bench
+    row_id = bench.add_distillation(bench.add_dataset(squares), teacher_epochs=6, iterations=20)
+    bench.environment |= {"LOSE_GPU_IN": function, "LOSE_GPU_AFTER": "3"}
+    losing = bench.start_worker(command=LOSING_GPU)
+    assert losing.wait(timeout=60) == 1
+    assert "The GPU does not answer" in bench.logs()
+    row = bench.row(row_id)
+    assert (row.status, row.lease_expires_at) == (phase, None)
+    assert row.phases[phase]["done"] >= 3
+    bench.start_worker()
+    row = bench.wait_for(row_id, DistillationStatus.READY)
+    assert len(log_of(bench, row_id)) >= 1
+    assert bench.leftovers(row_id) == []
+    undisturbed = bench.add_distillation(
+        bench.add_dataset(squares), teacher_epochs=6, iterations=20
+    )
+    assert bench.stored(row.distilled_key) == bench.stored(
+        bench.wait_for(undisturbed, DistillationStatus.READY).distilled_key
+    )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, and it would be found")
+def test_a_worker_that_needs_a_gpu_and_finds_none_ends_before_it_takes_a_task(
+    own_bench: "Bench", squares: ImageSet
+) -> None:
+    row_id = own_bench.add_distillation(own_bench.add_dataset(squares))
+    own_bench.environment["EXCHANGE_DEVICE"] = "cuda"
+    assert own_bench.start_worker().wait(timeout=60) != 0
+    assert own_bench.row(row_id).status == QUEUED
