@@ -5,7 +5,8 @@ the whole training set, with the same augmentation and the same network, and ask
 images that no choice was made by.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import mean
 
 import torch
@@ -15,10 +16,11 @@ from iadd.config import Config
 from iadd.distilled import DistilledDataset
 from iadd.imageset import ImageSet
 from iadd.normalisation import Normalisation
+from iadd.precision import computing_at
 from iadd.progress import Progress, ProgressListener, ignore_progress
 from iadd.scores import Evaluation, Scores
 from iadd.selection import random_images
-from iadd.training import Recipe, predict, train_network
+from iadd.training import Pupil, Purpose, Recipe, predict_each, train_networks
 
 
 def evaluate(
@@ -26,36 +28,85 @@ def evaluate(
     test: ImageSet,
     config: Config,
     *,
+    lr: float | None = None,
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
-    """Train networks on a distilled set at its learned rate α, and test them.
+    """Train networks on a distilled set, at its learned rate α, and test them.
+
+    α is learned for the network that the set was distilled with. Across architectures (section
+    4.4), with ``config.override({"network": "resnet18"})``, another rate may suit better: see
+    :func:`choose_lr`.
 
     Args:
         distilled: The set.
         test: Images; those of the ``test`` split are asked about.
-        config: How many networks, and how to train them.
-        on_progress: Called after each network.
+        config: Which network, how many of them, and how to train them.
+        lr: Learning rate; α unless given.
+        on_progress: Called after each network's pass over the set.
         device: Where to compute.
+
+    Raises:
+        OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    listener, total = on_progress or ignore_progress, config.evaluation.evaluation_networks
+    total = config.evaluation.evaluation_networks
+    recipe = small_set_recipe(config, distilled.syn_lr if lr is None else lr)
     images, labels = distilled.images.to(device), distilled.labels.to(device)
-    recipe = small_set_recipe(config, distilled.syn_lr)
-    asked = test.part("test")
-    scores = [
-        _score(
-            images,
-            labels,
-            asked,
-            distilled.normalisation,
-            config,
-            recipe,
-            ("evaluation", number),
-            _Beat(listener, number, total, recipe.epochs),
-        )
-        for number in range(total)
-    ]
+    scores = _score(
+        [_pupil(images, labels, ("evaluation", number)) for number in range(total)],
+        test.part("test"),
+        distilled.normalisation,
+        config,
+        recipe,
+        on_epoch=_Beat(on_progress, total * recipe.epochs),
+    )
     return Evaluation(scores, test.classes, recipe.lr, recipe.epochs, len(labels))
+
+
+def choose_lr(
+    distilled: DistilledDataset,
+    images: ImageSet,
+    config: Config,
+    *,
+    on_progress: ProgressListener | None = None,
+    device: torch.device | str = "cpu",
+) -> float:
+    """The learning rate at which a network learns best from a distilled set.
+
+    For networks other than the one that α was learned for, and for sets of selected real images,
+    which have no α of their own. α and each of ``baseline_lrs`` are tried with
+    ``validation_networks`` networks; the test split is not looked at.
+
+    Args:
+        distilled: The set.
+        images: Images; those of the ``validation`` split are asked about.
+        config: Which network, and how to train it.
+        on_progress: Called after each network's pass over the set.
+        device: Where to compute.
+
+    Returns:
+        The rate of the highest mean balanced accuracy; of equals, the first, α before the others.
+
+    Raises:
+        ValueError: When there are no validation images.
+        OutOfMemoryError: When not even one image at a time fits into memory.
+    """
+    validation = images.part("validation")
+    if len(validation) == 0:
+        raise ValueError("A learning rate is chosen on the validation split, and it is empty.")
+    rates = tuple(dict.fromkeys((distilled.syn_lr, *config.evaluation.baseline_lrs)))
+    trials = config.distillation.validation_networks
+    small, labels = distilled.images.to(device), distilled.labels.to(device)
+    beat = _Beat(on_progress, len(rates) * trials * config.evaluation.evaluation_epochs)
+    return _best_rate(
+        rates,
+        # The same initialisations for each rate: rates are compared, not luck.
+        lambda trial: _pupil(small, labels, ("rate", trial)),
+        validation,
+        distilled.normalisation,
+        config,
+        on_epoch=beat,
+    )
 
 
 def evaluate_random(
@@ -73,51 +124,46 @@ def evaluate_random(
     Args:
         images: Images of all three splits.
         config: Settings of the run.
-        on_progress: Called after each network.
+        on_progress: Called after each network's pass over its subset.
         device: Where to compute.
 
     Raises:
         TooFewImagesError: When a class holds fewer training images than the distilled set.
+        OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    listener = on_progress or ignore_progress
     train, validation, test = (images.part(name) for name in ("train", "validation", "test"))
     normalisation = Normalisation.of(train.images)
     evaluation = config.evaluation
-    trials = [
-        (lr, trial)
-        for lr in evaluation.baseline_lrs
-        for trial in range(config.distillation.validation_networks)
-    ]
-    total = len(trials) + evaluation.evaluation_networks
+    trials = len(evaluation.baseline_lrs) * config.distillation.validation_networks
+    total = trials + evaluation.evaluation_networks
+    beat = _Beat(on_progress, total * evaluation.evaluation_epochs)
 
-    def score(lr: float, purpose: tuple[str | int, ...], asked: ImageSet, done: int) -> Scores:
+    def pupil(*purpose: str | int) -> Pupil:
         chosen = random_images(
             train,
             config.distillation.images_per_class,
             seed=config.seed,
             purpose="/".join(str(p) for p in purpose),
         )
-        recipe = small_set_recipe(config, lr)
-        return _score(
-            normalisation.apply(train.images[chosen].to(device)),
-            train.labels[chosen].to(device),
-            asked,
-            normalisation,
-            config,
-            recipe,
-            purpose,
-            _Beat(listener, done, total, recipe.epochs),
-        )
+        small = normalisation.apply(train.images[chosen].to(device))
+        return _pupil(small, train.labels[chosen].to(device), purpose)
 
-    on_validation: dict[float, list[float]] = {lr: [] for lr in evaluation.baseline_lrs}
-    for done, (lr, trial) in enumerate(trials):
-        scores = score(lr, ("random", "validation", trial), validation, done)
-        on_validation[lr].append(scores.balanced_accuracy)
-    best = max(on_validation, key=lambda lr: mean(on_validation[lr]))
-    tested = [
-        score(best, ("random", number), test, len(trials) + number)
-        for number in range(evaluation.evaluation_networks)
-    ]
+    best = _best_rate(
+        evaluation.baseline_lrs,
+        lambda trial: pupil("random", "validation", trial),
+        validation,
+        normalisation,
+        config,
+        on_epoch=beat,
+    )
+    tested = _score(
+        [pupil("random", number) for number in range(evaluation.evaluation_networks)],
+        test,
+        normalisation,
+        config,
+        small_set_recipe(config, best),
+        on_epoch=beat,
+    )
     size = config.distillation.images_per_class * len(images.classes)
     return Evaluation(tested, images.classes, best, evaluation.evaluation_epochs, size)
 
@@ -132,15 +178,19 @@ def evaluate_full(
     """The large yardstick: networks trained on the whole training split.
 
     They are trained as the teachers are (learning rate, momentum, batch size) for
-    ``full_epochs``, the rate falling at half time.
+    ``full_epochs``, the rate falling at half time; one at a time, as their batches are large,
+    unless ``networks_at_once`` says otherwise.
 
     Args:
         images: Images of all splits.
         config: Settings of the run.
-        on_progress: Called after each network.
+        on_progress: Called after each network's pass over the images.
         device: Where to compute.
+
+    Raises:
+        OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    listener, total = on_progress or ignore_progress, config.evaluation.evaluation_networks
+    total = config.evaluation.evaluation_networks
     train, test = images.part("train"), images.part("test")
     normalisation = Normalisation.of(train.images)
     data, labels = train.images.to(device), train.labels.to(device)
@@ -150,20 +200,18 @@ def evaluate_full(
         batch_size=config.teacher.teacher_batch_size,
         momentum=config.teacher.teacher_momentum,
     )
-    scores = []
-    for number in range(total):
-        beat = _Beat(listener, number, total, recipe.epochs)
-        network = train_network(
-            lambda batch: normalisation.apply(data[batch]),
-            labels,
-            classes=len(train.classes),
-            channels=data.shape[1],
-            config=config,
-            recipe=recipe,
-            purpose=("full", number),
-            on_epoch=beat,
-        )
-        scores.append(Scores.of(predict(network, test, normalisation), test.labels))
+    scores = _score(
+        [
+            Pupil(lambda batch: normalisation.apply(data[batch]), labels, ("full", number))
+            for number in range(total)
+        ],
+        test,
+        normalisation,
+        config,
+        recipe,
+        at_once=config.compute.networks_at_once or 1,
+        on_epoch=_Beat(on_progress, total * recipe.epochs),
+    )
     return Evaluation(scores, images.classes, recipe.lr, recipe.epochs, len(labels))
 
 
@@ -186,23 +234,21 @@ def validate(
         validation: Images of the validation split.
         normalisation: Of the training images.
         config: Settings of the run.
-        on_epoch: Called after each pass; may raise to stop.
+        on_epoch: Called after each network's pass; may raise to stop.
     """
-    recipe = small_set_recipe(config, syn_lr)
-    return mean(
-        _score(
-            images_syn,
-            labels,
-            validation,
-            normalisation,
-            config,
-            recipe,
+    scores = _score(
+        [
             # The same initialisations each time: iterations are compared, not luck.
-            ("validation", number),
-            on_epoch,
-        ).balanced_accuracy
-        for number in range(config.distillation.validation_networks)
+            _pupil(images_syn, labels, ("validation", number))
+            for number in range(config.distillation.validation_networks)
+        ],
+        validation,
+        normalisation,
+        config,
+        small_set_recipe(config, syn_lr),
+        on_epoch=on_epoch,
     )
+    return mean(score.balanced_accuracy for score in scores)
 
 
 def small_set_recipe(config: Config, lr: float) -> Recipe:
@@ -217,11 +263,11 @@ def small_set_recipe(config: Config, lr: float) -> Recipe:
 
 
 class _Beat:
-    """Turns the epochs of one network into progress of all."""
+    """Turns the epochs of single networks into progress of all."""
 
-    def __init__(self, listener: ProgressListener, number: int, total: int, epochs: int) -> None:
-        self._listener = listener
-        self._done, self._total = number * epochs, total * epochs
+    def __init__(self, listener: ProgressListener | None, total: int) -> None:
+        self._listener = listener or ignore_progress
+        self._done, self._total = 0, total
 
     def __call__(self) -> None:
         self._done += 1
@@ -230,25 +276,57 @@ class _Beat:
         )
 
 
+def _pupil(images: Tensor, labels: Tensor, purpose: Purpose) -> Pupil:
+    """A network that is trained on a small set of normalised images."""
+    return Pupil(lambda batch: images[batch], labels, purpose)
+
+
+def _best_rate(
+    rates: Sequence[float],
+    pupil: Callable[[int], Pupil],
+    validation: ImageSet,
+    normalisation: Normalisation,
+    config: Config,
+    *,
+    on_epoch: Callable[[], None],
+) -> float:
+    """Try each rate with the same ``validation_networks`` pupils; the first of the best."""
+    trials = config.distillation.validation_networks
+    scores = _score(
+        [replace(pupil(trial), lr=lr) for lr in rates for trial in range(trials)],
+        validation,
+        normalisation,
+        config,
+        small_set_recipe(config, max(rates)),
+        on_epoch=on_epoch,
+    )
+    reached = [
+        mean(score.balanced_accuracy for score in scores[number * trials : (number + 1) * trials])
+        for number in range(len(rates))
+    ]
+    return rates[reached.index(max(reached))]
+
+
 def _score(
-    images: Tensor,
-    labels: Tensor,
+    pupils: Sequence[Pupil],
     asked: ImageSet,
     normalisation: Normalisation,
     config: Config,
     recipe: Recipe,
-    purpose: tuple[str | int, ...],
-    on_epoch: Callable[[], None] | None,
-) -> Scores:
-    """Train one network on a small set of normalised images and ask it about real ones."""
-    network = train_network(
-        lambda batch: images[batch],
-        labels,
+    *,
+    at_once: int | None = None,
+    on_epoch: Callable[[], None] | None = None,
+) -> list[Scores]:
+    """Train networks and ask each about real images."""
+    networks = train_networks(
+        pupils,
         classes=len(asked.classes),
-        channels=images.shape[1],
+        channels=asked.images.shape[1],
         config=config,
         recipe=recipe,
-        purpose=purpose,
+        at_once=at_once,
         on_epoch=on_epoch,
     )
-    return Scores.of(predict(network, asked, normalisation), asked.labels)
+    with computing_at(config.compute.precision):
+        answers = predict_each(networks, asked, normalisation)
+    return [Scores.of(answer, asked.labels) for answer in answers]

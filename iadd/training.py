@@ -1,20 +1,28 @@
-"""Training one network from scratch, and asking it what it sees."""
+"""Training networks from scratch, one or several at once, and asking them what they see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iadd.augment import augment, draw_augmentation
+from iadd.augment import AugmentationDraw, augment, draw_augmentation
 from iadd.config import Config
 from iadd.imageset import ImageSet
 from iadd.networks import build_network
 from iadd.normalisation import Normalisation
+from iadd.outofmemory import Halving, OutOfMemoryError
+from iadd.precision import computing_at
 from iadd.seeding import derive_seed, make_generator
+from iadd.stacked import StackedNetworks
+from iadd.together import networks_at_once
 
 _CHUNK = 256
+_ADVICE = "Choose a narrower network, smaller images, or a device with more memory."
+
+Purpose = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,23 @@ class Recipe:
     momentum: float
 
 
+@dataclass(frozen=True)
+class Pupil:
+    """One network to train.
+
+    Attributes:
+        fetch: Maps indices (n,) to normalised images (n, C, H, W) on the device of the labels.
+        labels: (M,) int64; their device is where to compute.
+        purpose: Names the draw of initialisation and batches.
+        lr: Learning rate of the first half; the recipe's unless given.
+    """
+
+    fetch: Callable[[Tensor], Tensor]
+    labels: Tensor
+    purpose: Purpose
+    lr: float | None = None
+
+
 def train_network(
     fetch: Callable[[Tensor], Tensor],
     labels: Tensor,
@@ -42,7 +67,7 @@ def train_network(
     channels: int,
     config: Config,
     recipe: Recipe,
-    purpose: tuple[str | int, ...],
+    purpose: Purpose,
     on_epoch: Callable[[], None] | None = None,
 ) -> nn.Module:
     """Train a network from a fresh initialisation, with the augmentation of the run.
@@ -52,43 +77,211 @@ def train_network(
         labels: (M,) int64; their device is where to compute.
         classes: Number of logits.
         channels: C of the images.
-        config: Network, augmentation and seed.
+        config: Network, augmentation, precision and seed.
         recipe: How to train.
         purpose: Names the draw of initialisation and batches.
         on_epoch: Called after each pass; may raise to stop.
+
+    Raises:
+        OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    device = labels.device
-    network = build_network(
-        config.network,
-        channels=channels,
+    (network,) = train_networks(
+        [Pupil(fetch, labels, purpose)],
         classes=classes,
-        image_size=config.image_size,
-        seed=derive_seed(config.seed, *purpose, "initialisation"),
-    ).to(device)
-    optimizer = torch.optim.SGD(network.parameters(), lr=recipe.lr, momentum=recipe.momentum)
-    generator = make_generator(config.seed, *purpose, "batches")
-    for epoch in range(recipe.epochs):
-        if epoch == (recipe.epochs + 1) // 2:
-            optimizer.param_groups[0]["lr"] = recipe.lr / 10
-        order = torch.randperm(len(labels), generator=generator).to(device)
-        for batch in order.split(recipe.batch_size):
-            draw = draw_augmentation(config.augmentation, len(batch), generator)
-            images = augment(fetch(batch), draw, config.augmentation)
-            loss = F.cross_entropy(network(images), labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        if on_epoch:
-            on_epoch()
+        channels=channels,
+        config=config,
+        recipe=recipe,
+        on_epoch=on_epoch,
+    )
     return network
 
 
-@torch.no_grad()
+def train_networks(
+    pupils: Sequence[Pupil],
+    *,
+    classes: int,
+    channels: int,
+    config: Config,
+    recipe: Recipe,
+    at_once: int | None = None,
+    on_epoch: Callable[[], None] | None = None,
+) -> list[nn.Module]:
+    """Train networks of one form, several in one go where that pays.
+
+    Each has its own initialisation, batches and augmentation, the same as when it is trained
+    alone, so that the result is the same to rounding however many go together. Where memory runs
+    out, the failed step begins anew from its unchanged parameters with half as many networks at
+    once, and then with half as many images, weighted m/n.
+
+    Args:
+        pupils: The networks to train; each has as many images as the others.
+        classes: Number of logits.
+        channels: C of the images.
+        config: Network, augmentation, precision and seed.
+        recipe: How to train.
+        at_once: Networks trained in one go; 0 chooses. ``networks_at_once`` unless given.
+        on_epoch: Called after each network's pass over its images; may raise to stop.
+
+    Raises:
+        ValueError: When the pupils have unequal numbers of images.
+        OutOfMemoryError: When not even one image at a time fits into memory.
+    """
+    if len({len(pupil.labels) for pupil in pupils}) > 1:
+        raise ValueError("Networks trained together have as many images each.")
+    networks = [
+        build_network(
+            config.network,
+            channels=channels,
+            classes=classes,
+            image_size=config.image_size,
+            seed=derive_seed(config.seed, *pupil.purpose, "initialisation"),
+            precision=config.compute.precision,
+        ).to(pupil.labels.device)
+        for pupil in pupils
+    ]
+    step = networks_at_once(
+        config.compute.networks_at_once if at_once is None else at_once,
+        networks=networks,
+        images=min(recipe.batch_size, len(pupils[0].labels)),
+        shape=(channels, config.image_size, config.image_size),
+    )
+    trained: list[nn.Module] = []
+    with computing_at(config.compute.precision):
+        for first in range(0, len(pupils), step):
+            part = slice(first, first + step)
+            group = _Group(networks[part], pupils[part], config, recipe)
+            for epoch in range(recipe.epochs):
+                group.train_epoch(epoch)
+                for _ in range(len(group.pupils)):
+                    if on_epoch:
+                        on_epoch()
+            trained += group.networks.unstack()
+    return trained
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one network sees in one step."""
+
+    pupil: Pupil
+    indices: Tensor
+    draw: AugmentationDraw
+
+
+class _Group:
+    """Networks in training that take each step together."""
+
+    def __init__(
+        self, networks: Sequence[nn.Module], pupils: Sequence[Pupil], config: Config, recipe: Recipe
+    ) -> None:
+        self.networks, self.pupils = StackedNetworks(networks), pupils
+        self._config, self._recipe = config, recipe
+        self._optimizer = torch.optim.SGD(
+            self.networks.parameters.values(), lr=recipe.lr, momentum=recipe.momentum
+        )
+        # SGD has one rate: a network's own is a factor on its gradients, now and in the momentum.
+        rates = [recipe.lr if pupil.lr is None else pupil.lr for pupil in pupils]
+        self._paces = None
+        if set(rates) != {recipe.lr}:
+            self._paces = torch.tensor(rates, device=pupils[0].labels.device) / recipe.lr
+        self._generators = [
+            make_generator(config.seed, *pupil.purpose, "batches") for pupil in pupils
+        ]
+        self._at_once = Halving(len(pupils), advice=_ADVICE)
+        self._images = Halving(min(recipe.batch_size, len(pupils[0].labels)), advice=_ADVICE)
+
+    def train_epoch(self, epoch: int) -> None:
+        """One pass of every network over its images."""
+        if epoch == (self._recipe.epochs + 1) // 2:
+            self._optimizer.param_groups[0]["lr"] = self._recipe.lr / 10
+        orders = [
+            torch.randperm(len(pupil.labels), generator=generator)
+            .to(pupil.labels.device)
+            .split(self._recipe.batch_size)
+            for pupil, generator in zip(self.pupils, self._generators, strict=True)
+        ]
+        for indices in zip(*orders, strict=True):
+            self._step(
+                [
+                    _Batch(
+                        pupil,
+                        part,
+                        draw_augmentation(self._config.augmentation, len(part), generator),
+                    )
+                    for pupil, part, generator in zip(
+                        self.pupils, indices, self._generators, strict=True
+                    )
+                ]
+            )
+
+    def _step(self, batches: Sequence[_Batch]) -> None:
+        gradients = self._gradients(batches)
+        for parameter, gradient in zip(self.networks.parameters.values(), gradients, strict=True):
+            if self._paces is not None:
+                gradient = gradient * self._paces.view(-1, *[1] * (gradient.ndim - 1))
+            parameter.grad = gradient
+        self._optimizer.step()
+
+    def _gradients(self, batches: Sequence[_Batch]) -> list[Tensor]:
+        """Gradients of a step, by as much at once as memory holds."""
+        self._optimizer.zero_grad()
+        if self._at_once.size > 1:
+            with suppress(OutOfMemoryError):
+                return self._at_once.run(
+                    lambda networks: self._in_parts(batches, networks, self._images.size)
+                )
+        return self._images.run(lambda images: self._in_parts(batches, 1, images))
+
+    def _in_parts(self, batches: Sequence[_Batch], networks: int, images: int) -> list[Tensor]:
+        parts = []
+        for first in range(0, len(batches), networks):
+            part = slice(first, first + networks)
+            parts.append(self._of_networks(batches[part], part, images))
+        return parts[0] if len(parts) == 1 else [torch.cat(p) for p in zip(*parts, strict=True)]
+
+    def _of_networks(self, batches: Sequence[_Batch], part: slice, at_once: int) -> list[Tensor]:
+        size = len(batches[0].indices)
+        total: list[Tensor] = []
+        for first in range(0, size, at_once):
+            shown = slice(first, min(first + at_once, size))
+            images = torch.stack([self._show(batch, shown) for batch in batches])
+            labels = torch.stack([batch.pupil.labels[batch.indices[shown]] for batch in batches])
+            found = self.networks.gradients(images, labels, part)
+            if at_once < size:
+                # ℓ is a mean over the mini-batch.
+                found = [gradient * (labels.shape[1] / size) for gradient in found]
+            total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+        return total
+
+    def _show(self, batch: _Batch, part: slice) -> Tensor:
+        images = batch.pupil.fetch(batch.indices[part])
+        return augment(images, batch.draw.part(part), self._config.augmentation)
+
+
 def predict(network: nn.Module, images: ImageSet, normalisation: Normalisation) -> Tensor:
     """Class probabilities of real images, (N, classes), on the CPU. No augmentation."""
-    device = next(network.parameters()).device
-    logits = [
-        network(normalisation.apply(chunk.to(device))).cpu()
-        for chunk in images.images.split(_CHUNK)
-    ]
-    return torch.cat(logits).softmax(dim=1)
+    (probabilities,) = predict_each([network], images, normalisation)
+    return probabilities
+
+
+@torch.no_grad()
+def predict_each(
+    networks: Sequence[nn.Module], images: ImageSet, normalisation: Normalisation
+) -> list[Tensor]:
+    """Ask several networks about real images, which are read once for all of them.
+
+    Returns:
+        Class probabilities (N, classes) of each network, on the CPU. No augmentation.
+
+    Raises:
+        OutOfMemoryError: When not even one image at a time fits into memory.
+    """
+    device = next(networks[0].parameters()).device
+    at_once = Halving(_CHUNK, advice=_ADVICE)
+
+    def ask(chunk: Tensor, size: int) -> list[Tensor]:
+        parts = [normalisation.apply(part.to(device)) for part in chunk.split(size)]
+        return [torch.cat([network(part) for part in parts]).cpu() for network in networks]
+
+    answers = [at_once.run(partial(ask, chunk)) for chunk in images.images.split(_CHUNK)]
+    return [torch.cat(logits).softmax(dim=1) for logits in zip(*answers, strict=True)]

@@ -1,0 +1,61 @@
+"""How many networks of one form to train in one go."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, UntypedStorage, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+_SHARE_OF_MEMORY = 0.5
+
+
+def networks_at_once(
+    asked: int, *, networks: Sequence[nn.Module], images: int, shape: tuple[int, int, int]
+) -> int:
+    """How many of some networks to train in one go.
+
+    On a CPU one at a time: networks stacked for one grouped convolution were measured to take as
+    long as one after the other, or longer (``benchmarks/evaluation.py``), since one alone keeps
+    the cores busy. A GPU that one small network leaves idle takes as many as fill at most half of
+    its free memory, going by what one image leaves for the reverse pass.
+
+    Args:
+        asked: ``networks_at_once`` of the settings; 0 chooses.
+        networks: All that are to be trained, on the device.
+        images: Images per network and step.
+        shape: C, H, W of an image.
+
+    Returns:
+        1 to ``len(networks)``.
+    """
+    if asked:
+        return min(asked, len(networks))
+    device = next(networks[0].parameters()).device
+    if device.type != "cuda":
+        return 1
+    free, _ = torch.cuda.mem_get_info(device)
+    each = images * bytes_for_reverse_pass(networks[0], shape)
+    return max(1, min(len(networks), int(free * _SHARE_OF_MEMORY / each)))
+
+
+def bytes_for_reverse_pass(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """Bytes that one image leaves in memory between the forward and the reverse pass.
+
+    Args:
+        network: Gives the form; nothing is computed.
+        shape: C, H, W of the image.
+    """
+    kept: dict[int, UntypedStorage] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            kept[storage._cdata] = storage  # one that two operations read counts once
+        return tensor
+
+    form = copy.deepcopy(network).to("meta")
+    own = {parameter.untyped_storage()._cdata for parameter in form.parameters()}
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        form(torch.empty(1, *shape, device="meta"))
+    return sum(storage.nbytes() for storage in kept.values())
