@@ -60,6 +60,15 @@ def restore_teachers(teachers: Teachers, path: Path, store: CheckpointStore | No
             _restore(teachers, document, rows, momenta)
 
 
+def group_of(path: Path) -> list[int]:
+    """Which teachers a checkpoint file holds.
+
+    Raises:
+        TrajectoryError: When it is damaged.
+    """
+    return [of_one["teacher"] for of_one in _documents(read_document(path))]
+
+
 def _restore(
     teachers: Teachers,
     document: dict[str, Any],

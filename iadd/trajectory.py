@@ -14,7 +14,7 @@ from iadd.lesson import Lesson
 from iadd.progress import Progress, ProgressListener, ignore_progress
 from iadd.snapshots import write_tensors
 from iadd.teaching import Teachers
-from iadd.teaching_state import restore_teachers, save_teachers
+from iadd.teaching_state import group_of, restore_teachers, save_teachers
 
 __all__ = [
     "TrajectoryBuffer",
@@ -69,14 +69,8 @@ def record_trajectories(
     for first in range(0, count, at_once):
         numbers = range(first, min(first + at_once, count))
         partial = Path(out) / f"teachers-{numbers[0]:04d}-{numbers[-1]:04d}.partial"
-        missing = [n for n in numbers if not trajectory_path(out, n).exists()]
-        # What was begun alone ends alone, and what was begun together ends together.
-        alone = [n for n in missing if len(numbers) == 1 or _partial(out, n).exists()]
-        together = list(numbers) if partial.exists() else [n for n in missing if n not in alone]
-        groups = [([n], _partial(out, n)) for n in alone]
-        if missing and together:
-            groups.append((together, partial if len(together) > 1 else _partial(out, together[0])))
-        done = first * epochs + (len(numbers) - len(missing)) * epochs
+        groups = _groups(out, list(numbers), partial)
+        done = (numbers[-1] + 1 - sum(len(members) for members, _ in groups)) * epochs
         for members, path in groups:
 
             def listen(progress: Progress, before: int = done) -> None:
@@ -170,6 +164,25 @@ def _partial(out: Path, teacher: int) -> Path:
     return trajectory_path(out, teacher).with_suffix(".partial")
 
 
+def _groups(out: Path, numbers: list[int], partial: Path) -> list[tuple[list[int], Path]]:
+    """Which of the teachers that belong together are to be trained, and in which file they stand.
+
+    What was begun alone ends alone, and what was begun together ends together, whether or not
+    some of it has been finished since: another group rounds otherwise.
+    """
+    missing = [n for n in numbers if not trajectory_path(out, n).exists()]
+    if not missing:
+        return []
+    if partial.exists():
+        return [(group_of(partial), partial)]
+    alone = [n for n in missing if _partial(out, n).exists()]
+    fresh = [n for n in missing if n not in alone]
+    groups = [([n], _partial(out, n)) for n in alone]
+    if fresh:
+        groups.append((fresh, _partial(out, fresh[0]) if len(fresh) == 1 else partial))
+    return groups
+
+
 def _record(
     lesson: Callable[[], Lesson],
     numbers: list[int],
@@ -201,9 +214,12 @@ def _record(
                     )
                 )
         for position, number in enumerate(numbers):
-            with replacing(trajectory_path(out, number)) as file:
-                snapshots = {"snapshots": teachers.snapshots[position]}
-                write_tensors(file, snapshots, teachers.document(position))
+            path = trajectory_path(out, number)
+            if not path.exists():
+                with replacing(path) as file:
+                    kept = {"snapshots": teachers.snapshots[position]}
+                    write_tensors(file, kept, teachers.document(position))
+            _partial(out, number).unlink(missing_ok=True)
     finally:
         teachers.close()
     partial.unlink(missing_ok=True)
