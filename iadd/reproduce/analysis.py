@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from iadd.distilled import DistilledDataset
@@ -26,6 +27,8 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.formatter.limits": (-3, 4),
+    "axes.formatter.useoffset": False,
     "svg.hashsalt": "iadd",  # equal runs draw equal files
 }
 
@@ -43,17 +46,10 @@ def draw_run(distilled: DistilledDataset, folder: Path) -> list[Path]:
     Returns:
         The files.
     """
-    figures = {"history": history_figure(distilled)}
-    weights, difference = distilled.importance_weights, distilled.difference
-    if weights is not None and difference is not None:
-        layers = _layers(distilled)
-        figures["by-dimension"] = dimension_figure(difference, weights, layers)
-        figures["by-layer"] = layer_figure(difference, weights, layers)
-        figures["weight-against-difference"] = relation_figure(difference, weights)
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     with matplotlib.rc_context(_STYLE):
-        for name, figure in figures.items():
+        for name, figure in _figures(distilled).items():
             for suffix in (".svg", ".png"):
                 path = folder / f"{name}{suffix}"
                 # A date would make equal runs draw different files.
@@ -61,6 +57,17 @@ def draw_run(distilled: DistilledDataset, folder: Path) -> list[Path]:
                 figure.savefig(path, dpi=150, metadata=metadata)
                 files.append(path)
     return files
+
+
+def _figures(distilled: DistilledDataset) -> dict[str, Figure]:
+    figures = {"history": history_figure(distilled)}
+    weights, difference = distilled.importance_weights, distilled.difference
+    if weights is not None and difference is not None:
+        layers = _layers(distilled)
+        figures["by-dimension"] = dimension_figure(difference, weights, layers)
+        figures["by-layer"] = layer_figure(difference, weights, layers)
+        figures["weight-against-difference"] = relation_figure(difference, weights)
+    return figures
 
 
 def measure_run(distilled: DistilledDataset) -> dict[str, Any]:
@@ -169,6 +176,7 @@ def layer_figure(difference: Tensor, weights: Tensor, layers: Layers) -> Figure:
     left.set_xlabel("mean of |θ$_J$ − θ*|")
     left.set_yticks(places, [name for name, _ in layers])
     left.invert_yaxis()
+    left.xaxis.set_major_locator(MaxNLocator(5))
     middle = np.array([weights[part].mean().item() for part in parts])
     ends = np.array([np.quantile(_to_numpy(weights[part]), (0.05, 0.95)) for part in parts])
     right.hlines(places, ends[:, 0], ends[:, 1], color=SECOND, linewidth=1.5)
@@ -185,7 +193,10 @@ def relation_figure(difference: Tensor, weights: Tensor) -> Figure:
     axes = figure.subplots()
     x, y = _to_numpy(difference), _to_numpy(weights)
     if np.ptp(y) > 0:
-        cells = axes.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="Greys", rasterized=True)
+        # Counts start above the palest grey: a single parameter has to be seen too.
+        cells = axes.hexbin(
+            x, y, gridsize=60, bins="log", mincnt=1, vmin=0.3, cmap="Greys", rasterized=True
+        )
         figure.colorbar(cells, ax=axes, label="parameters per cell")
     else:
         axes.set_ylim(0, 1.1 * max(float(y[0]), 1e-6))
@@ -203,7 +214,7 @@ def relation_figure(difference: Tensor, weights: Tensor) -> Figure:
     axes.set_title(said, fontsize=9)
     axes.set_xlabel("|θ$_J$ − θ*|, mean over iterations")
     axes.set_ylabel("weight W")
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside lower right", frameon=False, fontsize=8)
     return figure
 
 
