@@ -20,7 +20,14 @@ from iadd.precision import computing_at
 from iadd.progress import Progress, ProgressListener, ignore_progress
 from iadd.scores import Evaluation, Scores
 from iadd.selection import random_images
-from iadd.training import Pupil, Purpose, Recipe, predict_each, train_networks
+from iadd.training import (
+    Pupil,
+    Purpose,
+    Recipe,
+    full_set_recipe,
+    predict_each,
+    train_networks,
+)
 
 
 def evaluate(
@@ -194,12 +201,7 @@ def evaluate_full(
     train, test = images.part("train"), images.part("test")
     normalisation = Normalisation.of(train.images)
     data, labels = train.images.to(device), train.labels.to(device)
-    recipe = Recipe(
-        lr=config.teacher.teacher_lr,
-        epochs=config.evaluation.full_epochs,
-        batch_size=config.teacher.teacher_batch_size,
-        momentum=config.teacher.teacher_momentum,
-    )
+    recipe = full_set_recipe(config)
     scores = _score(
         [
             Pupil(lambda batch: normalisation.apply(data[batch]), labels, ("full", number))

@@ -4,6 +4,7 @@ Shapes: K networks, N images each, C channels, H × W pixels.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,18 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from iadd.networks import load_parameters
+
+
+class Step(NamedTuple):
+    """What a step of k networks finds out.
+
+    Attributes:
+        gradients: One tensor (k, …) per parameter.
+        right: (k, N) bool: which images each network named right, before the step.
+    """
+
+    gradients: list[Tensor]
+    right: Tensor
 
 
 class StackedNetworks:
@@ -31,9 +44,7 @@ class StackedNetworks:
     def __len__(self) -> int:
         return len(self._networks)
 
-    def gradients(
-        self, images: Tensor, labels: Tensor, networks: slice = slice(None)
-    ) -> list[Tensor]:
+    def look(self, images: Tensor, labels: Tensor, networks: slice = slice(None)) -> Step:
         """Gradient of each network's mean cross-entropy on its own images.
 
         Args:
@@ -42,24 +53,28 @@ class StackedNetworks:
             networks: Which of the K; all of them unless given.
 
         Returns:
-            One tensor (k, …) per parameter, in the order of ``parameters``.
+            The gradients in the order of ``parameters``.
         """
         names = list(self.parameters)
         # Leaves of their own, so that the gradient is no larger than the slice.
         chosen = [p.detach()[networks].requires_grad_() for p in self.parameters.values()]
         form = self._networks[0]
 
-        def loss(parameters: Sequence[Tensor], seen: Tensor, named: Tensor) -> Tensor:
+        def loss(
+            parameters: Sequence[Tensor], seen: Tensor, named: Tensor
+        ) -> tuple[Tensor, Tensor]:
             logits = functional_call(form, dict(zip(names, parameters, strict=True)), (seen,))
-            return F.cross_entropy(logits, named)
+            return F.cross_entropy(logits, named), logits.detach().argmax(dim=1) == named
 
         if len(images) == 1:
             # Without vmap, a network alone is computed as networks always are, to the bit.
-            total = loss([parameter[0] for parameter in chosen], images[0], labels[0])
+            total, right = loss([parameter[0] for parameter in chosen], images[0], labels[0])
+            right = right[None]
         else:
+            losses, right = vmap(loss)(chosen, images, labels)
             # The networks share no term: the gradient of the sum is each one's own.
-            total = vmap(loss)(chosen, images, labels).sum()
-        return list(torch.autograd.grad(total, chosen))
+            total = losses.sum()
+        return Step(list(torch.autograd.grad(total, chosen)), right)
 
     def theta(self) -> Tensor:
         """Parameters of every network as a vector, (K, P), in the order of the networks' own."""

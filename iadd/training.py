@@ -16,7 +16,7 @@ from iadd.normalisation import Normalisation
 from iadd.outofmemory import Halving, OutOfMemoryError
 from iadd.precision import computing_at
 from iadd.seeding import derive_seed, make_generator
-from iadd.stacked import StackedNetworks
+from iadd.stacked import StackedNetworks, Step
 from iadd.together import networks_at_once
 
 _CHUNK = 256
@@ -40,6 +40,16 @@ class Recipe:
     epochs: int
     batch_size: int
     momentum: float
+
+
+def full_set_recipe(config: Config) -> Recipe:
+    """How networks are trained on the whole training split: as the teachers, the rate falling."""
+    return Recipe(
+        lr=config.teacher.teacher_lr,
+        epochs=config.evaluation.full_epochs,
+        batch_size=config.teacher.teacher_batch_size,
+        momentum=config.teacher.teacher_momentum,
+    )
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,7 @@ def train_networks(
     recipe: Recipe,
     at_once: int | None = None,
     on_epoch: Callable[[], None] | None = None,
+    on_answers: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> list[nn.Module]:
     """Train networks of one form, several in one go where that pays.
 
@@ -121,6 +132,9 @@ def train_networks(
         recipe: How to train.
         at_once: Networks trained in one go; 0 chooses. ``networks_at_once`` unless given.
         on_epoch: Called after each network's pass over its images; may raise to stop.
+        on_answers: Called after each step of each network with its number among the pupils, the
+            indices (n,) of the images that it saw, and which of them (n,) it named right before
+            the step.
 
     Raises:
         ValueError: When the pupils have unequal numbers of images.
@@ -149,7 +163,8 @@ def train_networks(
     with computing_at(config.compute.precision):
         for first in range(0, len(pupils), step):
             part = slice(first, first + step)
-            group = _Group(networks[part], pupils[part], config, recipe)
+            told = partial(_tell, on_answers, first) if on_answers else None
+            group = _Group(networks[part], pupils[part], config, recipe, told)
             for epoch in range(recipe.epochs):
                 group.train_epoch(epoch)
                 for _ in range(len(group.pupils)):
@@ -168,14 +183,29 @@ class _Batch:
     draw: AugmentationDraw
 
 
+def _tell(
+    on_answers: Callable[[int, Tensor, Tensor], None],
+    first: int,
+    batches: Sequence[_Batch],
+    right: Tensor,
+) -> None:
+    for number, (batch, answers) in enumerate(zip(batches, right, strict=True), start=first):
+        on_answers(number, batch.indices, answers)
+
+
 class _Group:
     """Networks in training that take each step together."""
 
     def __init__(
-        self, networks: Sequence[nn.Module], pupils: Sequence[Pupil], config: Config, recipe: Recipe
+        self,
+        networks: Sequence[nn.Module],
+        pupils: Sequence[Pupil],
+        config: Config,
+        recipe: Recipe,
+        on_answers: Callable[[Sequence[_Batch], Tensor], None] | None,
     ) -> None:
         self.networks, self.pupils = StackedNetworks(networks), pupils
-        self._config, self._recipe = config, recipe
+        self._config, self._recipe, self._on_answers = config, recipe, on_answers
         self._optimizer = torch.optim.SGD(
             self.networks.parameters.values(), lr=recipe.lr, momentum=recipe.momentum
         )
@@ -215,15 +245,19 @@ class _Group:
             )
 
     def _step(self, batches: Sequence[_Batch]) -> None:
-        gradients = self._gradients(batches)
-        for parameter, gradient in zip(self.networks.parameters.values(), gradients, strict=True):
+        step = self._look(batches)
+        for parameter, gradient in zip(
+            self.networks.parameters.values(), step.gradients, strict=True
+        ):
             if self._paces is not None:
                 gradient = gradient * self._paces.view(-1, *[1] * (gradient.ndim - 1))
             parameter.grad = gradient
         self._optimizer.step()
+        if self._on_answers:
+            self._on_answers(batches, step.right)
 
-    def _gradients(self, batches: Sequence[_Batch]) -> list[Tensor]:
-        """Gradients of a step, by as much at once as memory holds."""
+    def _look(self, batches: Sequence[_Batch]) -> Step:
+        """Find the gradients of a step, by as much at once as memory holds."""
         self._optimizer.zero_grad()
         if self._at_once.size > 1:
             with suppress(OutOfMemoryError):
@@ -232,26 +266,31 @@ class _Group:
                 )
         return self._images.run(lambda images: self._in_parts(batches, 1, images))
 
-    def _in_parts(self, batches: Sequence[_Batch], networks: int, images: int) -> list[Tensor]:
-        parts = []
+    def _in_parts(self, batches: Sequence[_Batch], networks: int, images: int) -> Step:
+        steps = []
         for first in range(0, len(batches), networks):
             part = slice(first, first + networks)
-            parts.append(self._of_networks(batches[part], part, images))
-        return parts[0] if len(parts) == 1 else [torch.cat(p) for p in zip(*parts, strict=True)]
+            steps.append(self._of_networks(batches[part], part, images))
+        if len(steps) == 1:
+            return steps[0]
+        gradients = zip(*(step.gradients for step in steps), strict=True)
+        return Step([torch.cat(g) for g in gradients], torch.cat([step.right for step in steps]))
 
-    def _of_networks(self, batches: Sequence[_Batch], part: slice, at_once: int) -> list[Tensor]:
+    def _of_networks(self, batches: Sequence[_Batch], part: slice, at_once: int) -> Step:
         size = len(batches[0].indices)
         total: list[Tensor] = []
+        right = []
         for first in range(0, size, at_once):
             shown = slice(first, min(first + at_once, size))
             images = torch.stack([self._show(batch, shown) for batch in batches])
             labels = torch.stack([batch.pupil.labels[batch.indices[shown]] for batch in batches])
-            found = self.networks.gradients(images, labels, part)
-            if at_once < size:
-                # ℓ is a mean over the mini-batch.
-                found = [gradient * (labels.shape[1] / size) for gradient in found]
-            total = [a + b for a, b in zip(total, found, strict=True)] if total else found
-        return total
+            found = self.networks.look(images, labels, part)
+            # ℓ is a mean over the mini-batch: a part counts for its share.
+            share = labels.shape[1] / size
+            gradients = [g if share == 1 else g * share for g in found.gradients]
+            total = [a + b for a, b in zip(total, gradients, strict=True)] if total else gradients
+            right.append(found.right)
+        return Step(total, torch.cat(right, dim=1))
 
     def _show(self, batch: _Batch, part: slice) -> Tensor:
         images = batch.pupil.fetch(batch.indices[part])

@@ -14,7 +14,7 @@ from iadd.networks import build_network, flatten_parameters
 from iadd.normalisation import Normalisation
 from iadd.outofmemory import OutOfMemoryError
 from iadd.seeding import derive_seed, make_generator
-from iadd.stacked import StackedNetworks
+from iadd.stacked import StackedNetworks, Step
 from iadd.together import bytes_for_reverse_pass, networks_at_once
 from iadd.training import Pupil, Recipe, predict, predict_each, train_network, train_networks
 
@@ -128,18 +128,16 @@ def run_out(
 ) -> list[tuple[int, int]]:
     """Let memory run out where networks × images do not fit; return what was tried."""
     tried: list[tuple[int, int]] = []
-    original = StackedNetworks.gradients
+    original = StackedNetworks.look
 
-    def gradients(
-        self: StackedNetworks, images: Tensor, labels: Tensor, networks: slice
-    ) -> list[Tensor]:
+    def look(self: StackedNetworks, images: Tensor, labels: Tensor, networks: slice) -> Step:
         tried.append((len(images), images.shape[1]))
         found = original(self, images, labels, networks)
         if not fits(*tried[-1]):
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
         return found
 
-    monkeypatch.setattr(StackedNetworks, "gradients", gradients)
+    monkeypatch.setattr(StackedNetworks, "look", look)
     return tried
 
 
@@ -166,10 +164,10 @@ def test_where_not_one_image_fits_the_error_names_what_to_change(
 def test_other_errors_are_not_taken_for_a_want_of_memory(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> list[Tensor]:
+    def fail(*_: object) -> Step:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(StackedNetworks, "gradients", fail)
+    monkeypatch.setattr(StackedNetworks, "look", fail)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         train(make_pupils(2), config, 2)
 
