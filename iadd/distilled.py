@@ -21,6 +21,9 @@ CURVES = (
 )
 """What the history holds for every iteration."""
 
+_PRIVATE = ("importance_weights", "difference", "initial_images")
+"""Tensors that stay with the organisation: a set that was read from a bundle has none of them."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -46,6 +49,7 @@ class DistilledDataset:
         classes: Names, in the order of the labels.
         syn_lr: α*, the learned learning rate.
         importance_weights: W*, (P,), or None: it is no part of a bundle.
+        difference: |θ_J − θ*|, the mean over the iterations, (P,), or None: no part of a bundle.
         history: How the distillation went.
         config: The settings it was made with.
         normalisation: Mean and standard deviation of the training images.
@@ -58,6 +62,7 @@ class DistilledDataset:
     classes: tuple[str, ...]
     syn_lr: float
     importance_weights: Tensor | None
+    difference: Tensor | None = None
     history: History
     config: Config
     normalisation: Normalisation
@@ -70,10 +75,10 @@ class DistilledDataset:
     def to_bytes(self) -> bytes:
         """All of it as one safetensors file; equal content gives equal bytes."""
         tensors = {"images": self.images, "labels": self.labels}
-        if self.importance_weights is not None:
-            tensors["importance_weights"] = self.importance_weights
-        if self.initial_images is not None:
-            tensors["initial_images"] = self.initial_images
+        for name in _PRIVATE:
+            tensor = getattr(self, name)
+            if tensor is not None:
+                tensors[name] = tensor
         document = {
             "classes": self.classes,
             "syn_lr": self.syn_lr,
@@ -98,10 +103,9 @@ class DistilledDataset:
             labels=tensors["labels"],
             classes=tuple(document["classes"]),
             syn_lr=document["syn_lr"],
-            importance_weights=tensors.get("importance_weights"),
             history=History(history["curves"], history["validation"]),
             config=Config.from_dict(document["config"]),
             normalisation=Normalisation(tuple(document["mean"]), tuple(document["std"])),
-            initial_images=tensors.get("initial_images"),
+            **{name: tensors.get(name) for name in _PRIVATE},
             best_iteration=document["best_iteration"],
         )
