@@ -20,7 +20,7 @@ from iadd.imageset import ImageSet
 from iadd.networks import build_network
 from iadd.normalisation import Normalisation
 from iadd.seeding import make_generator
-from iadd.work import PASSES_OF_TRAINING, forward_operations
+from iadd.work import PASSES_OF_TRAINING, forward_operations, images_per_epoch
 
 Gradient = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor, Tensor]]
 """Maps parameters, each (T, …), images (T, n, C, H, W) and labels (T, n) to the gradients of the
@@ -65,7 +65,13 @@ class Lesson:
         )
         self._eager = _gradient(*form, compiled=False)
         # Counted for one teacher, so that it is trained alike alone and among others.
-        choice = choose_compilation(config, self._operations(), self.device)
+        operations = teaching_operations(
+            config,
+            channels=self.channels,
+            classes=len(train.classes),
+            images=images_per_epoch(config, train.count_by_class()),
+        )
+        choice = choose_compilation(config, operations, self.device)
         self._fast = _gradient(*form, compiled=True) if choice.compiled else self._eager
 
     def draw_epoch(self, teacher: int, epoch: int) -> list[Batch]:
@@ -125,17 +131,22 @@ class Lesson:
         images = self.normalisation.apply(self.images[batch.indices[part]])
         return augment(images, batch.draw.part(part), self.config.augmentation)
 
-    def _operations(self) -> float:
-        settings = self.config.teacher
-        forward = forward_operations(
-            self.config.network,
-            channels=self.channels,
-            classes=len(self.classes),
-            image_size=self.config.image_size,
-        )
-        images = settings.teacher_epochs * len(self._cpu_labels)
-        gradients = 2 if settings.teacher_flatness > 0 else 1
-        return float(PASSES_OF_TRAINING * forward * images * gradients)
+
+def teaching_operations(config: Config, *, channels: int, classes: int, images: int) -> float:
+    """Floating point operations of one teacher's training.
+
+    Args:
+        config: Settings of the run.
+        channels: C of the images.
+        classes: How many there are.
+        images: Images of an epoch.
+    """
+    forward = forward_operations(
+        config.network, channels=channels, classes=classes, image_size=config.image_size
+    )
+    gradients = 2 if config.teacher.teacher_flatness > 0 else 1
+    steps = config.teacher.teacher_epochs * images
+    return float(PASSES_OF_TRAINING * forward * steps * gradients)
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:

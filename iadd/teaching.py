@@ -68,7 +68,7 @@ class Teachers:
         hits = torch.zeros(len(self.numbers), device=lesson.device)
         with computing_at(lesson.config.compute.precision):
             for batches in zip(*epochs, strict=True):
-                loss, hit = self._step(batches)
+                loss, hit = self.step(batches)
                 losses += loss
                 hits += hit
         self._take_snapshots()
@@ -80,6 +80,24 @@ class Teachers:
             for name, value in row.items():
                 curves[name].append(value)
         return metrics
+
+    def step(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
+        """Take one step; nothing in it waits for the device.
+
+        Args:
+            batches: One for each teacher, all of one size.
+
+        Returns:
+            The losses before the step, summed over each batch, (T,), and the hits (T,).
+        """
+        gradients, losses, hits = self._at_once.run(
+            lambda at_once: self._gradients(batches, at_once)
+        )
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return losses, hits
 
     def document(self, position: int) -> dict[str, Any]:
         """What the file of one teacher says of it."""
@@ -155,16 +173,6 @@ class Teachers:
         rows = torch.cat([p.detach().flatten(1) for p in self.parameters], dim=1).cpu()
         for snapshots, theta in zip(self.snapshots, rows, strict=True):
             snapshots.append(theta)
-
-    def _step(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
-        gradients, losses, hits = self._at_once.run(
-            lambda at_once: self._gradients(batches, at_once)
-        )
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return losses, hits
 
     def _gradients(
         self, batches: Sequence[Batch], at_once: int

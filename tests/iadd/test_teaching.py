@@ -213,7 +213,7 @@ def test_a_step_on_a_gpu_waits_for_nothing(
     torch.cuda.set_sync_debug_mode("error")
     try:
         for batch in batches:
-            teachers._step([batch])
+            teachers.step([batch])
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
