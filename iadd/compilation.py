@@ -16,11 +16,13 @@ import torch
 
 from iadd.config import Config
 
-SECONDS_TO_COMPILE = 75.0
-"""What compiling costs at most on two cores, nothing cached (``python -m benchmarks.matching``)."""
+SECONDS_TO_COMPILE = 80.0
+"""What compiling both functions of a step costs on two cores with nothing cached."""
 
-_SAVED_PER_OPERATION = {"cpu": 2.0e-12, "cuda": 2.0e-14}
-"""Seconds that a compiled step saves for each floating point operation of the eager one."""
+_SAVED_PER_STEP = {"cpu": 8e-3, "cuda": 2e-3}
+_SAVED_PER_OPERATION = {"cpu": 2.5e-12, "cuda": 2e-14}
+"""Seconds that compiling saves: for each step, which is what lies between the convolutions, and for
+each floating point operation (``python -m benchmarks.matching``; a GPU's are assumed)."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +36,7 @@ class CompilationChoice:
 
 
 def choose_compilation(
-    config: Config, operations: float, device: torch.device | str
+    config: Config, operations: float, device: torch.device | str, *, steps: int = 0
 ) -> CompilationChoice:
     """Decide whether a run compiles its steps.
 
@@ -42,6 +44,7 @@ def choose_compilation(
         config: ``config.compute.compilation`` decides, or leaves it to the count.
         operations: Floating point operations of the whole run, counted (:mod:`iadd.work`).
         device: Where it computes.
+        steps: In which it does them.
     """
     kind = torch.device(device).type
     setting = config.compute.compilation
@@ -53,14 +56,20 @@ def choose_compilation(
         )
     if setting == "always":
         return CompilationChoice(True, "steps are compiled, as set")
-    saved = operations * _SAVED_PER_OPERATION.get(kind, 0.0)
-    if saved < 2 * SECONDS_TO_COMPILE:
+    saved = seconds_saved(operations, kind, steps=steps)
+    if saved < 1.25 * SECONDS_TO_COMPILE:
         return CompilationChoice(
             False, f"steps are computed eagerly: compiling would save about {saved:.0f} s"
         )
     return CompilationChoice(
         True, f"steps are compiled, which saves about {saved / 60:.0f} min; the first takes longer"
     )
+
+
+def seconds_saved(operations: float, device: torch.device | str, *, steps: int = 0) -> float:
+    """Seconds that compiled steps of so many operations save beside eager ones."""
+    kind = torch.device(device).type
+    return steps * _SAVED_PER_STEP.get(kind, 0.0) + operations * _SAVED_PER_OPERATION.get(kind, 0.0)
 
 
 def can_compile(device_type: str) -> bool:

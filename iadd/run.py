@@ -108,7 +108,8 @@ class DistillationRun:
         operations = matching_operations(
             config, channels=images.shape[1], classes=int(labels.max()) + 1
         )
-        choice = choose_compilation(config, operations, device)
+        steps = config.distillation.iterations * config.distillation.syn_steps
+        choice = choose_compilation(config, operations, device, steps=steps)
         self.messages.append(f"Matching: {choice.reason}.")
         self._steps = StudentSteps(network, compiled=choice.compiled)
         batch = config.distillation.syn_batch_size or len(labels)
