@@ -7,6 +7,7 @@ import typer
 
 from iadd.commands.distill import distill
 from iadd.commands.evaluate import evaluate
+from iadd.commands.forecast import forecast
 from iadd.commands.reproduce import reproduce
 from iadd.commands.show import show
 from iadd.commands.teach import teach
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     help="Importance-aware adaptive dataset distillation of chest X-rays.",
 )
-for command in (teach, distill, evaluate, show):
+for command in (forecast, teach, distill, evaluate, show):
     app.command()(command)
 app.add_typer(reproduce, name="reproduce")
 

@@ -23,8 +23,14 @@ def unrolled_gradients(
     syn_lr: Tensor,
     importance_weights: Tensor,
     augment: StepAugmentation | None = None,
+    *,
+    memory_format: torch.memory_format = torch.contiguous_format,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The loss and its gradients for images, α and W."""
+    """The loss and its gradients for images, α and W.
+
+    ``memory_format`` is how the images and the weights of convolutions lie in memory; what the
+    layers make of them follows.
+    """
     images = images.clone().requires_grad_()
     syn_lr = syn_lr.clone().requires_grad_()
     weights = importance_weights.clone().requires_grad_()
@@ -33,16 +39,27 @@ def unrolled_gradients(
         seen = images[batch]
         if augment is not None:
             seen = augment(seen, step, slice(0, len(batch)))
-        loss = F.cross_entropy(_logits(network, theta, seen), labels[batch])
+        loss = F.cross_entropy(_logits(network, theta, seen, memory_format), labels[batch])
         (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
         theta = theta - syn_lr * gradient
     matching = (weights * theta - weights * target).square().sum() / (start - target).square().sum()
     return (matching.detach(), *torch.autograd.grad(matching, (images, syn_lr, weights)))
 
 
-def _logits(network: nn.Module, theta: Tensor, images: Tensor) -> Tensor:
+def _logits(
+    network: nn.Module, theta: Tensor, images: Tensor, memory_format: torch.memory_format
+) -> Tensor:
     parameters, first = {}, 0
     for name, parameter in network.named_parameters():
-        parameters[name] = theta[first : first + parameter.numel()].reshape(parameter.shape)
+        part = theta[first : first + parameter.numel()].reshape(parameter.shape)
+        parameters[name] = _laid_out(part, memory_format)
         first += parameter.numel()
-    return functional_call(network, parameters, (images,))
+    return functional_call(network, parameters, (_laid_out(images, memory_format),))
+
+
+def _laid_out(tensor: Tensor, memory_format: torch.memory_format) -> Tensor:
+    if tensor.ndim != 4 or memory_format == torch.contiguous_format:
+        return tensor
+    # With one channel both layouts have the same order of numbers: only a copy takes the strides
+    # that tell a convolution which one is meant.
+    return tensor.clone(memory_format=memory_format)

@@ -1,0 +1,337 @@
+"""What a job will take on this device: time, memory and disk, from a few measured steps.
+
+A few epochs, iterations and networks are run through the very calls that the job will make, on
+drawn images, and their pace is multiplied by how many there will be (:mod:`iadd.work`). Nothing
+is compiled for it: where the job will compile, what that costs and saves is taken from the counts
+that the choice is made by (:mod:`iadd.compilation`).
+
+Shapes: P parameters, E teacher epochs, J student steps.
+"""
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from iadd.compilation import SECONDS_TO_COMPILE, choose_compilation, seconds_saved
+from iadd.config import Config
+from iadd.distill import distill
+from iadd.distilled import DistilledDataset
+from iadd.evaluate import evaluate, evaluate_full
+from iadd.imageset import ImageSet
+from iadd.lesson import teaching_operations
+from iadd.pace import Pace, measure_pace
+from iadd.resident import MemoryWatch
+from iadd.seeding import make_generator
+from iadd.splitting import TEST_SHARE, VALIDATION_SHARE
+from iadd.trajectory import TrajectoryBuffer, record_trajectories, teachers_at_once
+from iadd.work import (
+    PASSES_OF_TRAINING,
+    matching_operations,
+    validations,
+)
+
+_OPERATIONS = {"cpu": 2e10, "cuda": 2e13}
+"""Of the student steps that one measured iteration may have: about a second."""
+
+_SHOWN = {"cpu": 64, "cuda": 2048}
+"""Images that a measured epoch has at least, unless the job's epoch has fewer; a batch if more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What a job will take.
+
+    Attributes:
+        teaching: Seconds of all teachers, one after the other or in groups on this device.
+        distilling: Seconds of the iterations, without validations.
+        validating: Seconds of the evaluations on the validation split.
+        evaluating: Seconds of the figures of the distilled set and of the random sets.
+        full_evaluating: Seconds of the figure of the full data.
+        compiling: Seconds that compilation takes at most, nothing cached; 0 without.
+        compilation: Whether the matching step will be compiled, in a sentence.
+        peak_bytes: The most memory: of the process on a CPU, of the tensors on a GPU.
+        disk_bytes: Trajectories, checkpoint and distilled set.
+        device: Where it was measured.
+    """
+
+    teaching: float
+    distilling: float
+    validating: float
+    evaluating: float
+    full_evaluating: float
+    compiling: float
+    compilation: str
+    peak_bytes: int
+    disk_bytes: int
+    device: str
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Seconds by phase, in the order of a job."""
+        return {
+            "teaching": self.teaching,
+            "compiling": self.compiling,
+            "distilling": self.distilling,
+            "validating": self.validating,
+            "evaluating": self.evaluating,
+            "full_evaluating": self.full_evaluating,
+        }
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole job."""
+        return sum(self.phases.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON knows it, with the sum."""
+        return asdict(self) | {"seconds": self.seconds}
+
+
+def forecast(
+    train_images: int,
+    classes: int,
+    config: Config,
+    *,
+    channels: int = 1,
+    images_per_epoch: int | None = None,
+    validation_images: int | None = None,
+    test_images: int | None = None,
+    device: torch.device | str = "cpu",
+) -> Forecast:
+    """Measure a few steps on this device and tell what the whole job will take.
+
+    Args:
+        train_images: Images of the training split.
+        classes: How many there are.
+        config: Settings of the job.
+        channels: C of the images.
+        images_per_epoch: Images that a teacher sees in an epoch; all of them unless given.
+        validation_images: Images of the validation split; as the intake splits unless given.
+        test_images: Images of the test split; as the intake splits unless given.
+        device: Where the job will compute, and where the steps are measured.
+    """
+    if train_images < classes or classes < 1:
+        raise ValueError("A forecast needs at least one class and an image of each.")
+    with MemoryWatch(device) as memory:
+        sample = _Sample.draw(images_per_epoch or train_images, classes, channels, config, device)
+        paces = sample.measure()
+    teacher, evaluation = config.teacher, config.evaluation
+    per_epoch = images_per_epoch or train_images
+    held_out = round(train_images * TEST_SHARE / (1 - TEST_SHARE) / (1 - VALIDATION_SHARE))
+    asked = held_out if test_images is None else test_images
+    tuned = (
+        round(train_images * VALIDATION_SHARE / (1 - VALIDATION_SHARE))
+        if validation_images is None
+        else validation_images
+    )
+    # Naming an image is the first of the three passes that learning from it takes.
+    naming = paces.full.each / paces.shown / PASSES_OF_TRAINING
+    trials = len(evaluation.baseline_lrs) * config.distillation.validation_networks
+    networks = evaluation.evaluation_networks
+    checks = validations(config) * config.distillation.validation_networks
+    teaching = paces.teaching.seconds(
+        teacher.teacher_epochs * teacher.teachers * per_epoch / paces.shown,
+        calls=teacher.teachers / paces.teachers,
+    )
+    steps = config.distillation.iterations * config.distillation.syn_steps
+    distilling = paces.step.each * steps
+    matching = matching_operations(config, channels=channels, classes=classes)
+    choice = choose_compilation(config, matching, device, steps=steps)
+    compiling = 0.0
+    if choice.compiled:
+        distilling = _compiled(distilling, seconds_saved(matching, device, steps=steps))
+        compiling += SECONDS_TO_COMPILE
+    lesson = teaching_operations(config, channels=channels, classes=classes, images=per_epoch)
+    if choose_compilation(config, lesson, device).compiled:
+        teaching = _compiled(teaching, seconds_saved(lesson * teacher.teachers, device))
+        compiling += SECONDS_TO_COMPILE
+    return Forecast(
+        teaching=teaching,
+        distilling=distilling,
+        validating=checks * (paces.small.seconds(evaluation.evaluation_epochs) + tuned * naming),
+        evaluating=(networks * 2 + trials) * paces.small.seconds(evaluation.evaluation_epochs)
+        + (2 * networks * asked + trials * tuned) * naming,
+        full_evaluating=networks
+        * (paces.full.each * evaluation.full_epochs * train_images / paces.shown + asked * naming),
+        compiling=compiling,
+        compilation=choice.reason,
+        peak_bytes=memory.peak + _bytes_beyond(train_images + asked + tuned, config, paces),
+        disk_bytes=_disk_bytes(config, paces.distilled, paces.parameters),
+        device=str(device),
+    )
+
+
+def _compiled(eager: float, saved: float) -> float:
+    """Seconds of compiled steps, and at least half of the eager ones, whatever the count says."""
+    return max(eager - saved, eager / 2)
+
+
+@dataclass(frozen=True)
+class _Paces:
+    """What was measured.
+
+    Attributes:
+        teaching: Of a teacher's epoch over ``shown`` images.
+        step: Of a student step.
+        small: Of an epoch of one network on the distilled set.
+        full: Of an epoch of one network over ``shown`` images.
+        shown: Images of a measured epoch.
+        teachers: How many were trained at once.
+        steps: J of the measured iterations.
+        parameters: P.
+        distilled: A distilled set of the job's form.
+    """
+
+    teaching: Pace
+    step: Pace
+    small: Pace
+    full: Pace
+    shown: int
+    teachers: int
+    steps: int
+    parameters: int
+    distilled: DistilledDataset
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A job like the one to forecast, made small: drawn images, few epochs, few iterations."""
+
+    images: ImageSet
+    config: Config
+    channels: int
+    shown: int
+    device: torch.device
+
+    @classmethod
+    def draw(
+        cls,
+        per_epoch: int,
+        classes: int,
+        channels: int,
+        config: Config,
+        device: torch.device | str,
+    ) -> "_Sample":
+        kind = torch.device(device).type
+        batch = config.teacher.teacher_batch_size
+        count = max(_SHOWN.get(kind, _SHOWN["cpu"]) // batch, 1) * batch
+        # As many of each class, so that a balanced epoch shows all of them.
+        shown = max(min(count, per_epoch) // classes, 1) * classes
+        held_out = classes * len(("validation", "test"))
+        size = config.image_size
+        labels = torch.arange(shown + held_out) % classes
+        splits = torch.zeros(shown + held_out, dtype=torch.int8)
+        splits[shown : shown + classes], splits[shown + classes :] = 1, 2
+        pixels = torch.randint(
+            0,
+            256,
+            (shown + held_out, channels, size, size),
+            generator=make_generator(config.seed, "forecast"),
+            dtype=torch.uint8,
+        )
+        names = tuple(f"class {number}" for number in range(classes))
+        short = config.override(
+            {
+                "compilation": "never",
+                "initialisation": "noise",
+                "start_from": "all",
+                "validate_every": 0,
+                "expert_epochs": 1,
+                "max_start_epoch": 1,
+                "first_max_start_epoch": 0,
+                "syn_steps": _steps(config, channels, classes, kind),
+            }
+        )
+        return cls(
+            ImageSet(pixels, labels, names, splits), short, channels, shown, torch.device(device)
+        )
+
+    def measure(self) -> _Paces:
+        with tempfile.TemporaryDirectory() as folder:
+            at_once = teachers_at_once(self.config, self.device)
+            teachers = min(self.config.teacher.teachers, at_once)
+            buffers: list[TrajectoryBuffer] = []
+            results: list[DistilledDataset] = []
+
+            def teach(epochs: int) -> None:
+                out = Path(folder) / str(len(buffers))
+                config = self.config.override({"teachers": teachers, "teacher_epochs": epochs})
+                buffers.append(
+                    record_trajectories(self.images, config, out=out, device=self.device)
+                )
+
+            def match(iterations: int) -> None:
+                buffer = buffers[-1]
+                config = self.config.override(
+                    {
+                        "teachers": teachers,
+                        "teacher_epochs": buffer.epochs,
+                        "iterations": iterations,
+                    }
+                )
+                results.append(distill(self.images, buffer, config, device=self.device))
+
+            teaching, matching = measure_pace(teach), measure_pace(match)
+        distilled = results[-1]
+        networks = self._networks_at_once()
+
+        def learn(epochs: int) -> None:
+            config = self.config.override(
+                {"evaluation_epochs": epochs, "evaluation_networks": networks}
+            )
+            evaluate(distilled, self.images, config, device=self.device)
+
+        def learn_all(epochs: int) -> None:
+            config = self.config.override({"full_epochs": epochs, "evaluation_networks": networks})
+            evaluate_full(self.images, config, device=self.device)
+
+        small, full = measure_pace(learn), measure_pace(learn_all)
+        steps = self.config.distillation.syn_steps
+        return _Paces(
+            teaching=Pace(teaching.fixed, teaching.each / teachers),
+            step=Pace(matching.fixed / steps, matching.each / steps),
+            small=Pace(small.fixed / networks, small.each / networks),
+            full=Pace(full.fixed / networks, full.each / networks),
+            shown=self.shown,
+            teachers=teachers,
+            steps=steps,
+            parameters=buffers[-1].parameter_count,
+            distilled=distilled,
+        )
+
+    def _networks_at_once(self) -> int:
+        """Networks that are trained together, as far as it can be told before."""
+        networks = self.config.evaluation.evaluation_networks
+        if self.device.type == "cuda":
+            return networks
+        return min(networks, max(self.config.compute.networks_at_once, 1))
+
+
+def _steps(config: Config, channels: int, classes: int, kind: str) -> int:
+    """J of a measured iteration: the job's, or as many as take about a second."""
+    step = matching_operations(config, channels=channels, classes=classes) / (
+        config.distillation.iterations * config.distillation.syn_steps
+    )
+    allowed = int(_OPERATIONS.get(kind, _OPERATIONS["cpu"]) / step)
+    return max(1, min(config.distillation.syn_steps, allowed))
+
+
+def _bytes_beyond(images: int, config: Config, paces: _Paces) -> int:
+    """Memory that the job takes and the sample did not: the images, and the vectors θ_j."""
+    _, channels, height, width = paces.distilled.images.shape
+    pixels = max(images - paces.shown, 0) * channels * height * width
+    thetas = 4 * paces.parameters * (config.distillation.syn_steps - paces.steps)
+    return pixels + thetas
+
+
+def _disk_bytes(config: Config, distilled: DistilledDataset, parameters: int) -> int:
+    """Trajectories, the checkpoint of the distillation, and the distilled set."""
+    images = distilled.images.numel()
+    trajectories = config.teacher.teachers * (config.teacher.teacher_epochs + 1) * parameters
+    # A checkpoint holds the images four times (as they are, averaged, moving, the best) and a
+    # vector for W and for the mean difference; the result its start too, and W.
+    checkpoint = 4 * images + 2 * parameters
+    return 4 * (trajectories + checkpoint + 2 * images + parameters)
