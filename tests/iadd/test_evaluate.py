@@ -1,14 +1,17 @@
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from iadd.config import Config
+from iadd.config import Config, NetworkName
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset
-from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.evaluate import choose_lr, evaluate, evaluate_full, evaluate_random, validate
 from iadd.imageset import ImageSet
+from iadd.normalisation import Normalisation
 from iadd.progress import Progress
 from iadd.selection import TooFewImagesError
 from iadd.trajectory import record_trajectories
@@ -76,3 +79,79 @@ def test_asking_for_more_real_images_than_there_are_is_refused(
 ) -> None:
     with pytest.raises(TooFewImagesError, match="fewer images per class"):
         evaluate_random(images, config.override({"images_per_class": 500}))
+
+
+@pytest.mark.parametrize("network", ["alexnet", "vgg11", "resnet18"])
+def test_a_set_is_evaluated_on_other_networks_than_its_own(
+    images: ImageSet, distilled: DistilledDataset, config: Config, network: NetworkName
+) -> None:
+    other = config.override({"network": network, "evaluation_epochs": 1, "evaluation_networks": 1})
+    found = evaluate(distilled, images, other, lr=0.02)
+    assert found.lr == 0.02
+    assert sum(map(sum, found.to_dict()["confusion"])) == len(images.part("test"))
+
+
+def test_the_rate_for_another_network_is_the_best_on_validation(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    # At the second rate, nothing is learned; at the first, everything that is easy.
+    config = config.override({"baseline_lrs": (0.05, 1e-8), "evaluation_epochs": 20})
+    told: list[Progress] = []
+    useless = replace(distilled, syn_lr=1e-7)
+    assert choose_lr(useless, images, config, on_progress=told.append) == 0.05
+    assert (told[-1].done, told[-1].total) == (3 * 20, 3 * 20)
+    assert choose_lr(replace(distilled, syn_lr=0.05), images, config) == 0.05
+
+
+def test_a_rate_cannot_be_chosen_without_validation_images(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    with pytest.raises(ValueError, match="validation split"):
+        choose_lr(distilled, images.part("test"), config)
+
+
+def test_no_test_image_takes_part_in_the_choice_of_a_rate(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    blank = images.images.clone()
+    blank[images.split == 2] = 0
+    blanked = ImageSet(blank, images.labels, images.classes, images.split)
+    assert choose_lr(distilled, blanked, config) == choose_lr(distilled, images, config)
+
+
+def test_how_many_networks_go_together_changes_a_figure_by_rounding_alone(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    alone, together = (
+        config.override({"networks_at_once": at_once, "evaluation_networks": 3})
+        for at_once in (1, 3)
+    )
+    for judge in (
+        partial(evaluate, distilled, images),
+        partial(evaluate_random, images),
+        partial(evaluate_full, images),
+    ):
+        one, other = judge(alone), judge(together)
+        for name in ("balanced_accuracy", "auroc"):
+            assert one.spread(name) == pytest.approx(other.spread(name), abs=1e-3)
+
+
+def test_the_precision_of_the_run_is_that_of_the_evaluation(
+    images: ImageSet, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validation = images.part("validation")
+    normalisation = Normalisation.of(images.images)
+    shown = normalisation.apply(images.images[:8])
+
+    built: list[str] = []
+    module = sys.modules["iadd.training"]
+    original = module.build_network
+
+    def record(*args: object, precision: str, **settings: object) -> object:
+        built.append(precision)
+        return original(*args, precision=precision, **settings)
+
+    monkeypatch.setattr(module, "build_network", record)
+    rounded = config.override({"precision": "bfloat16"})
+    validate(shown, images.labels[:8], 0.05, validation, normalisation, rounded)
+    assert built == ["bfloat16"]
