@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import torch
-
 from iadd.distilled import DistilledDataset
-from iadd.networks import build_network
 from iadd.privacy import PrivacyReport
+from worker.reports.importance import importance_json, network_of
 
 POINTS = 1000
 """Points of a curve at most; a longer run is thinned evenly."""
 
-_BINS = 60
 _PACKAGES = ("iadd-exchange", "torch", "torchmetrics", "numpy", "pillow", "safetensors")
 
 Json = dict[str, Any]
@@ -53,7 +50,7 @@ def software_versions() -> dict[str, str]:
 def report_json(source: ReportSource) -> Json:
     """Write ``report.json`` as the contract has it. It is strict JSON: what is no number is null.
 
-    The curves are thinned to 1,000 points; W is there as a histogram alone.
+    The curves are thinned to 1,000 points; W is there as a histogram and as means over layers.
     """
     config = source.distilled.config
     document = {
@@ -70,7 +67,7 @@ def report_json(source: ReportSource) -> Json:
         "networks": _networks(source.distilled),
         "privacy": source.privacy.to_dict(),
         "curves": _curves(source.distilled),
-        "importance_weights": _spread_of_weights(source.distilled),
+        "importance_weights": importance_json(source.distilled),
     }
     finite: Json = _finite(document)
     return finite
@@ -79,18 +76,13 @@ def report_json(source: ReportSource) -> Json:
 def _networks(distilled: DistilledDataset) -> Json:
     """The networks that the figures were measured with, by name."""
     config = distilled.config
-    network = build_network(
-        config.network,
-        channels=distilled.images.shape[1],
-        classes=len(distilled.classes),
-        image_size=config.image_size,
-        seed=0,
-    )
+    # The other networks have one depth and one width.
+    is_convnet = config.network.network == "convnet"
     return {
         config.network.network: {
-            "depth": config.network.depth,
-            "width": config.network.width,
-            "parameters": sum(p.numel() for p in network.parameters()),
+            "depth": config.network.depth if is_convnet else None,
+            "width": config.network.width if is_convnet else None,
+            "parameters": sum(p.numel() for p in network_of(distilled).parameters()),
             "trained": config.evaluation.evaluation_networks,
         }
     }
@@ -103,23 +95,6 @@ def _curves(distilled: DistilledDataset) -> Json:
     rows = range(length) if length <= POINTS else kept
     thinned: Json = {name: [values[row] for row in rows] for name, values in curves.items()}
     return {**thinned, "validation": distilled.history.validation}
-
-
-def _spread_of_weights(distilled: DistilledDataset) -> Json | None:
-    weights = distilled.importance_weights
-    if weights is None:
-        return None
-    values = weights.double()
-    low, high = values.min().item(), values.max().item()
-    counts, edges = torch.histogram(values, bins=_BINS, range=(low, max(high, low + 1e-9)))
-    return {
-        "parameters": len(values),
-        "min": low,
-        "mean": values.mean().item(),
-        "max": high,
-        "std": values.std().item(),
-        "histogram": {"edges": edges.tolist(), "counts": counts.int().tolist()},
-    }
 
 
 def _finite(value: Any) -> Any:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from iadd.bundle import encode_png
 from iadd.bundle_card import RESEARCH_ONLY
 from iadd.distilled import DistilledDataset
-from worker.reports import plots, sentences
+from worker.reports import sentences
 from worker.reports.document import ReportSource
+from worker.reports.figures import figures_of
 
 SHOWN = 50
 """Distilled images shown per class; the bundle holds all."""
@@ -59,7 +60,9 @@ _SECTIONS = {
     "teacher": "Teachers",
     "distillation": "Distillation",
     "evaluation": "Evaluation",
+    "compute": "Computation",
 }
+_NETWORKS = {"convnet": "ConvNet", "alexnet": "AlexNet", "vgg11": "VGG11", "resnet18": "ResNet18"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,6 @@ def render_report(source: ReportSource, document: Mapping[str, Any]) -> bytes:
         source: What the report tells; the pictures are taken from it.
         document: ``report_json(source)``: every figure on the page is one of it.
     """
-    curves = document["curves"]
     page = (
         _environment()
         .get_template("report.html")
@@ -97,10 +99,11 @@ def render_report(source: ReportSource, document: Mapping[str, Any]) -> bytes:
             shape=tuple(source.distilled.images.shape),
             confusions=_confusions(document, source.distilled.classes),
             galleries=list(_galleries(source.distilled)),
-            plots=list(_plots(document)) if curves["iteration"] else [],
+            plots=list(figures_of(document)),
             families=list(_families(document["privacy"]["metrics"])),
             outcomes=_OUTCOMES,
             sections=_SECTIONS,
+            network_names=_NETWORKS,
             chance=1 / len(source.distilled.classes),
         )
     )
@@ -191,35 +194,6 @@ def _confusions(
         )
         for key, title in _TRAINED_ON
     ]
-
-
-def _plots(document: Mapping[str, Any]) -> Iterator[tuple[str, Markup, str]]:
-    """Title, plot and what it shows."""
-    curves = document["curves"]
-    yield (
-        "Matching loss",
-        plots.loss(curves),
-        "How far the student ends from the teacher, relative to how far the teacher went. Above 1 "
-        "it ends farther away than it began.",
-    )
-    if curves["validation"]:
-        yield (
-            "Validation",
-            plots.validation(curves["validation"], document["best_iteration"]),
-            "The iteration that was kept is the best on images that no gradient has seen, and "
-            "that are not the test images.",
-        )
-    yield (
-        "Learning rate α",
-        plots.learning_rate(curves),
-        "The learning rate to train with, learned together with the images.",
-    )
-    if document["importance_weights"] is not None:
-        yield (
-            "Importance weights W",
-            plots.weights(document["importance_weights"]["histogram"]),
-            sentences.weights_story(document),
-        )
 
 
 def _families(metrics: list[dict[str, Any]]) -> Iterator[_Family]:

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib as mpl
@@ -24,6 +25,8 @@ _VARIABLES = {
     _SECOND: "var(--series-2)",
     _THIRD: "var(--series-3)",
 }
+_WIDE = 20
+"""Ratio of a curve's ends from which a linear axis would flatten the lower of them."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10,
@@ -49,15 +52,20 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def loss(curves: Mapping[str, Sequence[float]]) -> Markup:
-    """The matching loss over the iterations, with W and without."""
+def loss(curves: Mapping[str, Sequence[float]], *, weighted: bool) -> Markup:
+    """The matching loss over the iterations; with W and without, where W is not at ones."""
 
     def draw(axes: Axes) -> None:
-        _curve(axes, curves, "unweighted_loss", _SECOND, "without W")
+        if weighted:
+            _curve(axes, curves, "unweighted_loss", _SECOND, "without W")
         _curve(axes, curves, "loss", _FIRST, "with W")
         axes.axhline(1.0, color=_MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+        both = [*curves["loss"], *curves["unweighted_loss"]]
+        if 0 < _WIDE * min(both) < max(both):
+            axes.set_yscale("log")
         axes.set_ylabel("matching loss")
-        axes.legend(loc="best")
+        if weighted:
+            axes.legend(loc="best")
 
     return _plot("loss", draw)
 
@@ -94,7 +102,27 @@ def validation(points: Sequence[Mapping[str, float]], best: int) -> Markup:
     return _plot("validation", draw)
 
 
-def weights(histogram: Mapping[str, Any]) -> Markup:
+def course_of_weights(curves: Mapping[str, Sequence[float]], name: str) -> Markup:
+    """The mean of W over the iterations, one standard deviation around it, and the smallest."""
+
+    def draw(axes: Axes) -> None:
+        rows = zip(curves["weights_mean"], curves["weights_std"], strict=True)
+        bounds = [(max(0.0, mean - std), min(1.0, mean + std)) for mean, std in rows]
+        lower, upper = zip(*bounds, strict=True)
+        axes.fill_between(curves["iteration"], lower, upper, color=_FIRST, alpha=0.2, linewidth=0)
+        _curve(axes, curves, "weights_mean", _FIRST, "mean")
+        _curve(axes, curves, "weights_min", _SECOND, "smallest")
+        low = min(curves["weights_min"])
+        # Rounding must not look like a change: at least a hundredth is shown.
+        axes.set_ylim(min(low, 0.99) - 0.04 * (1 - min(low, 0.99)), 1 + 0.06 * (1 - min(low, 0.99)))
+        axes.set_ylabel(name)
+        # Above: the curves may run anywhere below.
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+
+    return _plot("course", draw)
+
+
+def weights(histogram: Mapping[str, Any], name: str) -> Markup:
     """How many parameters have which weight."""
 
     def draw(axes: Axes) -> None:
@@ -103,9 +131,33 @@ def weights(histogram: Mapping[str, Any]) -> Markup:
         # Most weights stay near 1: on a linear scale the others could not be seen.
         axes.set_yscale("log")
         axes.set_ylabel("parameters")
-        axes.set_xlabel("weight")
+        axes.set_xlabel(name)
 
     return _plot("weights", draw, xlabel=None)
+
+
+def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Markup:
+    """Means over each layer, side by side: what to call each column of the rows."""
+    places = range(len(rows))
+    with _drawing("layers"):
+        figure = Figure(figsize=(_SIZE[0], 0.9 + 0.19 * len(rows)), layout="constrained")
+        FigureCanvasSVG(figure)
+        panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+        for axes, (key, label) in zip(panels, columns.items(), strict=True):
+            values = [row[key] for row in rows]
+            if key == "difference":
+                axes.barh(places, values, height=0.62, color=_SECOND)
+            else:
+                # Points, since bars would have to begin at 0, and W is mostly near 1.
+                axes.plot(values, places, "o", color=_FIRST, markersize=4.5, clip_on=False)
+            axes.set_xlabel(label)
+            axes.grid(visible=True, axis="x")
+            axes.grid(visible=key != "difference", axis="y")
+            axes.xaxis.set_major_locator(MaxNLocator(3))
+            axes.margins(y=0.6 / len(rows))
+        axes.set_yticks(places, [row["title"] for row in rows], fontsize=9)
+        axes.invert_yaxis()
+        return _finished(figure, "layers")
 
 
 def _curve(
@@ -115,7 +167,7 @@ def _curve(
 
 
 def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iteration") -> Markup:
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with _drawing(name):
         figure = Figure(figsize=_SIZE, layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.subplots()
@@ -126,8 +178,16 @@ def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iter
         axes.margins(x=0.02)
         if xlabel:
             axes.set_xlabel(xlabel)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        return _finished(figure, name)
+
+
+def _drawing(name: str) -> AbstractContextManager[None]:
+    return mpl.rc_context({**_STYLE, "svg.hashsalt": name})
+
+
+def _finished(figure: Figure, name: str) -> Markup:
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return _inline(file.getvalue(), name)
 
 
@@ -138,7 +198,7 @@ def _inline(svg: str, name: str) -> Markup:
     # Its style sheet would apply to the whole page.
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(
-        r'<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1
+        r'<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, count=1
     )
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
     svg = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{name}-\2", svg)

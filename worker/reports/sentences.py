@@ -107,17 +107,3 @@ def permission(document: Mapping[str, Any]) -> Conclusion:
             "and recipients accept terms."
         ),
     )
-
-
-def weights_story(document: Mapping[str, Any]) -> str:
-    """What W did to the loss."""
-    weights, curves = document["importance_weights"], document["curves"]
-    if weights is None or not curves["loss"]:
-        return "No weights were kept."
-    with_w, without = curves["loss"][-1], curves["unweighted_loss"][-1]
-    return (
-        f"{weights['parameters']:,} weights, one for each parameter of the network: "
-        f"{weights['min']:.4g} to {weights['max']:.4g}, mean {weights['mean']:.4g}, standard "
-        f"deviation {weights['std']:.2g}. At the last iteration the loss is {with_w:.4g} with W "
-        f"and {without:.4g} without, a difference of {without - with_w:.2g}."
-    )

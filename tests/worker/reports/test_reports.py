@@ -273,7 +273,8 @@ def test_the_same_result_gives_the_same_bundle(tmp_path: Path, source: ReportSou
 
 def test_plots_take_their_colours_from_the_page(page: str) -> None:
     drawings = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
-    assert len(drawings) == 4
+    # Loss, validation, α, W over the iterations, its spread, and both layer by layer.
+    assert len(drawings) == 6
     for drawing in drawings:
         assert "var(--ink)" in drawing or "var(--muted)" in drawing
         assert not re.findall(r"(?:fill|stroke): #(?!none)[0-9a-f]{6}", drawing)

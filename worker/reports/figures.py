@@ -1,0 +1,91 @@
+"""How the distillation went, as figures: each a plot, its meaning in words, and its numbers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from worker.reports import plots, tables, weights_words
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot, what it shows in words, and its numbers.
+
+    Attributes:
+        title: Its heading.
+        picture: The plot, for the eye alone.
+        caption: What it shows.
+        table: The same in numbers.
+    """
+
+    title: str
+    picture: Markup
+    caption: str
+    table: tables.Table
+
+
+def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:
+    """The figures of a run; none of a set that was not distilled by iterations."""
+    curves = document["curves"]
+    if not curves["iteration"]:
+        return
+    weights = document["importance_weights"]
+    weighted = weights is not None and weights["method"] != "mtt"
+    losses = {"loss": "With W", "unweighted_loss": "Without W"} if weighted else {"loss": "Loss"}
+    yield Figure(
+        "Matching loss",
+        plots.loss(curves, weighted=weighted),
+        "How far the student ends from the teacher, relative to how far the teacher went. Above 1 "
+        "it ends farther away than it began.",
+        tables.of_curves(curves, losses),
+    )
+    if curves["validation"]:
+        yield Figure(
+            "Validation",
+            plots.validation(curves["validation"], document["best_iteration"]),
+            "The iteration that was kept is the best on images that no gradient has seen, and "
+            "that are not the test images.",
+            tables.of_validation(curves["validation"]),
+        )
+    yield Figure(
+        "Learning rate α",
+        plots.learning_rate(curves),
+        "The learning rate to train with, learned together with the images.",
+        tables.of_curves(curves, {"syn_lr": "α"}),
+    )
+    if weights is not None:
+        yield from _figures_of_weights(document)
+
+
+def _figures_of_weights(document: Mapping[str, Any]) -> Iterator[Figure]:
+    curves, weights = document["curves"], document["importance_weights"]
+    is_share = weights["method"] == "ddpp"
+    name = "share of iterations" if is_share else "W"
+    columns = {"weights_mean": "Mean", "weights_std": "Deviation", "weights_min": "Smallest"}
+    if weights["method"] != "mtt":
+        yield Figure(
+            "How often parameters count" if is_share else "Importance weights W",
+            plots.course_of_weights(curves, name),
+            weights_words.course(document),
+            tables.of_curves(curves, columns),
+        )
+        yield Figure(
+            "Spread at the end" if is_share else "Spread of W at the end",
+            plots.weights(weights["histogram"], name),
+            weights_words.spread(document),
+            tables.of_histogram(weights["histogram"]),
+        )
+    means = {"difference": "mean |θ_J − θ*|", "mean": f"mean {name}"}
+    if weights["method"] == "mtt":
+        del means["mean"]
+    if None in (layer["difference"] for layer in weights["layers"]):
+        del means["difference"]
+    if means:
+        yield Figure(
+            "Layer by layer",
+            plots.layers(weights["layers"], means),
+            weights_words.by_layer(document),
+            tables.of_layers(weights["layers"], means),
+        )

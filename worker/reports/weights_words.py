@@ -1,0 +1,84 @@
+"""What W did, in words, from figures of the document alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_STILL = 1e-3
+"""A W whose mean fell by less than this changes the loss by as little."""
+
+
+def course(document: Mapping[str, Any]) -> str:
+    """How to read W over the iterations, and what became of it."""
+    weights = document["importance_weights"]
+    if weights["method"] == "ddpp":
+        return (
+            "Method ddpp learns no weights: each iteration leaves out the parameters in which "
+            "student and teacher are too unlike. Shown is the share of the iterations so far in "
+            f"which a parameter counted; in the end {weights['mean']:.0%} on average."
+        )
+    band = "The line is the mean of all weights, the band one standard deviation to either side."
+    if weights["collapsed"]:
+        return (
+            f"{band} W has collapsed, to a mean of {weights['mean']:.2f}: the loss with W fell "
+            "because parameters stopped counting, and not because the student came nearer to the "
+            "teacher. Judge this run by the loss without W, and lower lr_weights for the next."
+        )
+    if _is_still(weights):
+        return (
+            f"{band} W stayed at 1: on average it fell by {1 - weights['mean']:.1g}, nowhere by "
+            f"more than {1 - weights['min']:.1g}. Such a run is as good as one without W (method "
+            "mtt); a larger lr_weights lets W act."
+        )
+    return (
+        f"{band} W starts at 1 and only falls, fastest where student and teacher differ most: "
+        "those parameters then count less. A mean below 0.5 would be a collapse."
+    )
+
+
+def spread(document: Mapping[str, Any]) -> str:
+    """How the weights are spread in the end, and what they make of the loss."""
+    weights, curves = document["importance_weights"], document["curves"]
+    each = "shares of the iterations, one" if weights["method"] == "ddpp" else "weights, one"
+    text = (
+        f"{weights['parameters']:,} {each} for each parameter of the network: "
+        f"{weights['min']:.4g} to {weights['max']:.4g}, mean {weights['mean']:.4g}, standard "
+        f"deviation {weights['std']:.2g}."
+    )
+    with_w, without = curves["loss"][-1], curves["unweighted_loss"][-1]
+    return (
+        f"{text} At the last iteration the loss is {with_w:.4g} with W and {without:.4g} without, "
+        f"a difference of {without - with_w:.2g}."
+    )
+
+
+def by_layer(document: Mapping[str, Any]) -> str:
+    """Where W fell, and whether that is where student and teacher differ."""
+    weights = document["importance_weights"]
+    layers = weights["layers"]
+    lowest = min(layers, key=lambda layer: layer["mean"])
+    known = [layer for layer in layers if layer["difference"] is not None]
+    if not known:
+        return f"W is lowest in {_named(lowest)}, with a mean of {lowest['mean']:.4g}."
+    farthest = max(known, key=lambda layer: layer["difference"])
+    text = (
+        "How far the student's parameters end from the teacher's, |θ_J − θ*|, as a mean over the "
+        f"iterations and over each layer: farthest in {_named(farthest)} "
+        f"({farthest['difference']:.3g})."
+    )
+    if weights["method"] == "mtt":
+        return f"{text} All count the same: W stays at 1 (method mtt)."
+    if weights["method"] == "iadd" and _is_still(weights):
+        return f"{text} W stayed at 1 in every layer."
+    what = "Parameters counted least often" if weights["method"] == "ddpp" else "W is lowest"
+    same = " too" if lowest is farthest else ""
+    return f"{text} {what} in {_named(lowest)}{same} (mean {lowest['mean']:.4g})."
+
+
+def _is_still(weights: Mapping[str, Any]) -> bool:
+    return bool(1 - weights["mean"] < _STILL)
+
+
+def _named(layer: Mapping[str, Any]) -> str:
+    """A layer within a sentence: the bias of norm 3."""
+    module, _, parameter = layer["title"].lower().rpartition(" ")
+    return f"the {parameter} of {'the ' if module == 'classifier' else ''}{module}"
