@@ -1,6 +1,7 @@
 """A forecast measures a few steps and tells what the whole job takes."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from iadd.config import Config
 from iadd.distill import distill
 from iadd.forecast import forecast
 from iadd.imageset import ImageSet
-from iadd.pace import measure_pace
+from iadd.pace import Pace, measure_pace
 from iadd.resident import MemoryWatch
 from iadd.trajectory import record_trajectories
 
@@ -39,10 +40,22 @@ def test_each_phase_takes_time_and_the_job_their_sum(config: Config) -> None:
     assert found.to_dict()["seconds"] == found.seconds
 
 
-def test_four_times_the_iterations_take_about_four_times_as_long(config: Config) -> None:
-    some = forecast(100, 2, config.override({"iterations": 1000}))
-    more = forecast(100, 2, config.override({"iterations": 4000}))
-    assert 2 < more.distilling / some.distilling < 8
+def test_what_was_measured_is_multiplied_by_how_much_there_is(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_seconds_a_unit(run: Callable[[int], object]) -> Pace:
+        run(1)
+        return Pace(fixed=0.5, each=2.0)
+
+    monkeypatch.setattr("iadd.forecast.measure_pace", two_seconds_a_unit)
+    found = forecast(640, 2, config.override({"iterations": 1000}), test_images=0)
+    # 64 of the 640 images were shown, to one network at a time; an iteration has 3 steps.
+    assert found.teaching == 2 * (0.5 + 2.0 * 4 * 10)
+    assert found.distilling == pytest.approx(2.0 * 1000)
+    assert found.full_evaluating == 2 * 2.0 * 2 * 10
+    # Two networks each on the distilled and the random images, and a trial for either rate.
+    choosing = 2 * (640 / 9) * (2.0 / 64 / 3)
+    assert found.evaluating == pytest.approx((2 * 2 + 2) * (0.5 + 2.0 * 4) + choosing, rel=0.01)
 
 
 def test_without_validation_there_is_nothing_to_wait_for(config: Config) -> None:
