@@ -21,7 +21,6 @@ from iadd.distill import distill
 from iadd.distilled import DistilledDataset
 from iadd.evaluate import evaluate, evaluate_full
 from iadd.imageset import ImageSet
-from iadd.lesson import teaching_operations
 from iadd.pace import Pace, measure_pace
 from iadd.resident import MemoryWatch
 from iadd.seeding import make_generator
@@ -30,6 +29,8 @@ from iadd.trajectory import TrajectoryBuffer, record_trajectories, teachers_at_o
 from iadd.work import (
     PASSES_OF_TRAINING,
     matching_operations,
+    teaching_operations,
+    teaching_steps,
     validations,
 )
 
@@ -145,8 +146,10 @@ def forecast(
         distilling = _compiled(distilling, seconds_saved(matching, device, steps=steps))
         compiling += SECONDS_TO_COMPILE
     lesson = teaching_operations(config, channels=channels, classes=classes, images=per_epoch)
-    if choose_compilation(config, lesson, device).compiled:
-        teaching = _compiled(teaching, seconds_saved(lesson * teacher.teachers, device))
+    lessons = teaching_steps(config, per_epoch)
+    if choose_compilation(config, lesson, device, steps=lessons).compiled:
+        saved = teacher.teachers * seconds_saved(lesson, device, steps=lessons)
+        teaching = _compiled(teaching, saved)
         compiling += SECONDS_TO_COMPILE
     return Forecast(
         teaching=teaching,

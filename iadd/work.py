@@ -41,6 +41,26 @@ def matching_operations(config: Config, *, channels: int, classes: int) -> float
     return float(PASSES_OF_MATCHING * forward * images)
 
 
+def teaching_operations(config: Config, *, channels: int, classes: int, images: int) -> float:
+    """Floating point operations of one teacher whose epochs show so many images."""
+    forward = forward_operations(
+        config.network, channels=channels, classes=classes, image_size=config.image_size
+    )
+    passes = images * config.teacher.teacher_epochs * gradients_per_step(config)
+    return float(PASSES_OF_TRAINING * forward * passes)
+
+
+def teaching_steps(config: Config, images: int) -> int:
+    """Gradients that one teacher takes, one after the other."""
+    batches = -(-images // config.teacher.teacher_batch_size)
+    return config.teacher.teacher_epochs * batches * gradients_per_step(config)
+
+
+def gradients_per_step(config: Config) -> int:
+    """Of a teacher: sharpness-aware steps take two."""
+    return 2 if config.teacher.teacher_flatness > 0 else 1
+
+
 @lru_cache(maxsize=64)
 def forward_operations(
     network: NetworkConfig, *, channels: int, classes: int, image_size: int
@@ -113,13 +133,11 @@ def job_work(
     """
     distillation, teacher = config.distillation, config.teacher
     small = distillation.images_per_class * classes
-    # Sharpness-aware steps take the gradient twice.
-    per_step = 2 if teacher.teacher_flatness > 0 else 1
     epoch = train if per_epoch is None else per_epoch
     steps = distillation.iterations * distillation.syn_steps
     validation = distillation.validation_networks * config.evaluation.evaluation_epochs * small
     return {
-        "teaching": teacher.teachers * teacher.teacher_epochs * epoch * per_step,
+        "teaching": teacher.teachers * teacher.teacher_epochs * epoch * gradients_per_step(config),
         "distilling": steps * matching_batch(config, classes) * MATCHING_PASSES
         + validations(config) * validation,
         "evaluating": sum(evaluation_work(config, small=small, train=train).values()),
