@@ -26,10 +26,10 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import alternate, describe_machine, measure_peak, seconds
 from iadd import presets
 from iadd.augment import augment
-from iadd.compilation import can_compile, choose_compilation
+from iadd.compilation import can_compile
 from iadd.config import Config, Precision
 from iadd.imageset import ImageSet
-from iadd.lesson import Batch, Lesson, teaching_operations
+from iadd.lesson import Batch, Lesson, choose_teaching_compilation
 from iadd.memory import reuse_freed_memory
 from iadd.networks import build_network
 from iadd.precision import computing_at
@@ -80,7 +80,7 @@ def measure(
         if device.type == "cuda" and group > 1:
             ways["together"] = steps_of(train, always, group, device)
             per_step["together"] = group
-    elif device.type == "cpu" and config.network.width <= 16:
+    if device.type == "cpu" and config.network.width <= 16:
         ways["together"], per_step["together"] = steps_of(train, eager, group, device), group
     for way in ways.values():
         way(), way()
@@ -184,11 +184,10 @@ def operations_per_image(config: Config) -> float:
 
 def chosen(config: Config, device: torch.device) -> dict[str, Any]:
     """What a run of the paper's number of images takes by itself."""
-    operations = teaching_operations(config, channels=1, classes=CLASSES, images=PAPER_IMAGES)
-    return {
-        **dataclasses.asdict(choose_compilation(config, operations, device)),
-        "at_once": teachers_at_once(config, device),
-    }
+    choice = choose_teaching_compilation(
+        config, device, channels=1, classes=CLASSES, images=PAPER_IMAGES
+    )
+    return {**dataclasses.asdict(choice), "at_once": teachers_at_once(config, device)}
 
 
 def projection(config: Config, images_per_second: float) -> float:

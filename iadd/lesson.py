@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call, grad_and_value, vmap
 
 from iadd.augment import AugmentationDraw, augment, draw_augmentation
-from iadd.compilation import choose_compilation, compile_step
+from iadd.compilation import CompilationChoice, choose_compilation, compile_step
 from iadd.config import Config, NetworkConfig, Precision, TeacherConfig
 from iadd.imageset import ImageSet
 from iadd.networks import build_network
@@ -64,14 +64,10 @@ class Lesson:
             self.device,
         )
         self._eager = _gradient(*form, compiled=False)
-        # Counted for one teacher, so that it is trained alike alone and among others.
-        operations = teaching_operations(
-            config,
-            channels=self.channels,
-            classes=len(train.classes),
-            images=images_per_epoch(config, train.count_by_class()),
+        images = images_per_epoch(config, train.count_by_class())
+        choice = choose_teaching_compilation(
+            config, self.device, channels=self.channels, classes=len(train.classes), images=images
         )
-        choice = choose_compilation(config, operations, self.device)
         self._fast = _gradient(*form, compiled=True) if choice.compiled else self._eager
 
     def draw_epoch(self, teacher: int, epoch: int) -> list[Batch]:
@@ -144,9 +140,32 @@ def teaching_operations(config: Config, *, channels: int, classes: int, images: 
     forward = forward_operations(
         config.network, channels=channels, classes=classes, image_size=config.image_size
     )
-    gradients = 2 if config.teacher.teacher_flatness > 0 else 1
-    steps = config.teacher.teacher_epochs * images
-    return float(PASSES_OF_TRAINING * forward * steps * gradients)
+    passes = config.teacher.teacher_epochs * images * _gradients_per_step(config)
+    return float(PASSES_OF_TRAINING * forward * passes)
+
+
+def choose_teaching_compilation(
+    config: Config, device: torch.device | str, *, channels: int, classes: int, images: int
+) -> CompilationChoice:
+    """Decide whether the steps of teachers are compiled.
+
+    It is counted for one teacher, so that it is trained alike alone and among others.
+
+    Args:
+        config: Settings of the run.
+        device: Where it computes.
+        channels: C of the images.
+        classes: How many there are.
+        images: Images of an epoch.
+    """
+    operations = teaching_operations(config, channels=channels, classes=classes, images=images)
+    batches = -(-images // config.teacher.teacher_batch_size)
+    steps = config.teacher.teacher_epochs * batches * _gradients_per_step(config)
+    return choose_compilation(config, operations, device, steps=steps)
+
+
+def _gradients_per_step(config: Config) -> int:
+    return 2 if config.teacher.teacher_flatness > 0 else 1
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:
