@@ -12,7 +12,7 @@ from iadd.bundle import BundleError, load_bundle, write_bundle
 from iadd.config import Config, ConfigError
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset, History
-from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.evaluate import choose_lr, evaluate, evaluate_full, evaluate_random
 from iadd.images import load_images, read_images
 from iadd.imageset import ImageSet
 from iadd.progress import Progress
@@ -29,6 +29,7 @@ __all__ = [
     "ImageSet",
     "Progress",
     "TrajectoryBuffer",
+    "choose_lr",
     "distill",
     "evaluate",
     "evaluate_full",

@@ -270,12 +270,24 @@ class _Beat:
     def __init__(self, listener: ProgressListener | None, total: int) -> None:
         self._listener = listener or ignore_progress
         self._done, self._total = 0, total
+        self._message: str | None = None
 
     def __call__(self) -> None:
         self._done += 1
+        message, self._message = self._message, None
         self._listener(
-            Progress(phase="evaluating", done=self._done, total=self._total, unit="epochs")
+            Progress(
+                phase="evaluating",
+                done=self._done,
+                total=self._total,
+                unit="epochs",
+                message=message,
+            )
         )
+
+    def say(self, message: str) -> None:
+        """Tell a line with the next report."""
+        self._message = message
 
 
 def _pupil(images: Tensor, labels: Tensor, purpose: Purpose) -> Pupil:
@@ -328,6 +340,7 @@ def _score(
         recipe=recipe,
         at_once=at_once,
         on_epoch=on_epoch,
+        on_message=on_epoch.say if isinstance(on_epoch, _Beat) else None,
     )
     with computing_at(config.compute.precision):
         answers = predict_each(networks, asked, normalisation)

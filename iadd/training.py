@@ -21,6 +21,10 @@ from iadd.together import networks_at_once
 
 _CHUNK = 256
 _ADVICE = "Choose a narrower network, smaller images, or a device with more memory."
+_HALVED = (
+    "Memory ran out: from now on {} at once at most: {}. It takes longer and changes the result by "
+    "rounding alone."
+)
 
 Purpose = tuple[str | int, ...]
 
@@ -116,6 +120,7 @@ def train_networks(
     at_once: int | None = None,
     on_epoch: Callable[[], None] | None = None,
     on_answers: Callable[[int, Tensor, Tensor], None] | None = None,
+    on_message: Callable[[str], None] | None = None,
 ) -> list[nn.Module]:
     """Train networks of one form, several in one go where that pays.
 
@@ -135,6 +140,7 @@ def train_networks(
         on_answers: Called after each step of each network with its number among the pupils, the
             indices (n,) of the images that it saw, and which of them (n,) it named right before
             the step.
+        on_message: Called with a line for people when memory ran out.
 
     Raises:
         ValueError: When the pupils have unequal numbers of images.
@@ -164,7 +170,7 @@ def train_networks(
         for first in range(0, len(pupils), step):
             part = slice(first, first + step)
             told = partial(_tell, on_answers, first) if on_answers else None
-            group = _Group(networks[part], pupils[part], config, recipe, told)
+            group = _Group(networks[part], pupils[part], config, recipe, told, on_message)
             for epoch in range(recipe.epochs):
                 group.train_epoch(epoch)
                 for _ in range(len(group.pupils)):
@@ -203,6 +209,7 @@ class _Group:
         config: Config,
         recipe: Recipe,
         on_answers: Callable[[Sequence[_Batch], Tensor], None] | None,
+        on_message: Callable[[str], None] | None,
     ) -> None:
         self.networks, self.pupils = StackedNetworks(networks), pupils
         self._config, self._recipe, self._on_answers = config, recipe, on_answers
@@ -217,8 +224,17 @@ class _Group:
         self._generators = [
             make_generator(config.seed, *pupil.purpose, "batches") for pupil in pupils
         ]
-        self._at_once = Halving(len(pupils), advice=_ADVICE)
-        self._images = Halving(min(recipe.batch_size, len(pupils[0].labels)), advice=_ADVICE)
+        say = on_message or (lambda _: None)
+        self._at_once = Halving(
+            len(pupils),
+            advice=_ADVICE,
+            on_halved=lambda size: say(_HALVED.format("networks", size)),
+        )
+        self._images = Halving(
+            min(recipe.batch_size, len(pupils[0].labels)),
+            advice=_ADVICE,
+            on_halved=lambda size: say(_HALVED.format("images", size)),
+        )
 
     def train_epoch(self, epoch: int) -> None:
         """One pass of every network over its images."""

@@ -37,9 +37,21 @@ def make_pupils(count: int, images: int = 6) -> list[Pupil]:
     return pupils
 
 
-def train(pupils: list[Pupil], config: Config, at_once: int, recipe: Recipe = RECIPE) -> Tensor:
+def train(
+    pupils: list[Pupil],
+    config: Config,
+    at_once: int,
+    recipe: Recipe = RECIPE,
+    on_message: Callable[[str], None] | None = None,
+) -> Tensor:
     networks = train_networks(
-        pupils, classes=2, channels=1, config=config, recipe=recipe, at_once=at_once
+        pupils,
+        classes=2,
+        channels=1,
+        config=config,
+        recipe=recipe,
+        at_once=at_once,
+        on_message=on_message,
     )
     return torch.stack([flatten_parameters(network) for network in networks])
 
@@ -147,10 +159,16 @@ def test_where_memory_runs_out_fewer_networks_and_then_fewer_images_give_the_sam
 ) -> None:
     expected = train(make_pupils(4), config, 4)
     tried = run_out(monkeypatch, lambda networks, images: networks * images <= 3)
-    found = train(make_pupils(4), config, 4)
+    said: list[str] = []
+    found = train(make_pupils(4), config, 4, on_message=said.append)
     assert tried[:4] == [(4, 4), (2, 4), (1, 4), (1, 4)]
     assert set(tried[4:]) == {(1, 2)}, "what was found to fit stays"
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
+    assert [line.split("from now on ")[1].split(".")[0] for line in said] == [
+        "networks at once at most: 2",
+        "networks at once at most: 1",
+        "images at once at most: 2",
+    ]
 
 
 def test_where_not_one_image_fits_the_error_names_what_to_change(
