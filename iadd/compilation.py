@@ -6,8 +6,10 @@ choice follows from a count of operations and never from a clock: a run that res
 alike, since the two ways round differently.
 """
 
+import logging
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -85,5 +87,14 @@ def compile_step(function: F) -> F:
     On a GPU its kernels are recorded once and replayed as a whole (CUDA graphs), so that the
     Python between them costs nothing.
     """
+    _quieten()
     mode = "reduce-overhead" if torch.cuda.is_available() else None
     return cast(F, torch.compile(function, dynamic=False, mode=mode))
+
+
+def _quieten() -> None:
+    """Keep what PyTorch tells of itself while compiling from the people who wait."""
+    warnings.filterwarnings(
+        "ignore", message=r".*torch\.jit\.script. is deprecated", category=FutureWarning
+    )
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
