@@ -21,6 +21,7 @@ from iadd.distill import distill
 from iadd.distilled import DistilledDataset
 from iadd.evaluate import evaluate, evaluate_full
 from iadd.imageset import ImageSet
+from iadd.lesson import choose_teaching_compilation
 from iadd.pace import Pace, measure_pace
 from iadd.resident import MemoryWatch
 from iadd.seeding import make_generator
@@ -147,7 +148,9 @@ def forecast(
         compiling += SECONDS_TO_COMPILE
     lesson = teaching_operations(config, channels=channels, classes=classes, images=per_epoch)
     lessons = teaching_steps(config, per_epoch)
-    if choose_compilation(config, lesson, device, steps=lessons).compiled:
+    if choose_teaching_compilation(
+        config, device, channels=channels, classes=classes, images=per_epoch
+    ).compiled:
         saved = teacher.teachers * seconds_saved(lesson, device, steps=lessons)
         teaching = _compiled(teaching, saved)
         compiling += SECONDS_TO_COMPILE

@@ -20,7 +20,7 @@ from iadd.imageset import ImageSet
 from iadd.networks import build_network
 from iadd.normalisation import Normalisation
 from iadd.seeding import make_generator
-from iadd.work import PASSES_OF_TRAINING, forward_operations, images_per_epoch
+from iadd.work import images_per_epoch, teaching_operations, teaching_steps
 
 Gradient = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor, Tensor]]
 """Maps parameters, each (T, …), images (T, n, C, H, W) and labels (T, n) to the gradients of the
@@ -128,28 +128,13 @@ class Lesson:
         return augment(images, batch.draw.part(part), self.config.augmentation)
 
 
-def teaching_operations(config: Config, *, channels: int, classes: int, images: int) -> float:
-    """Floating point operations of one teacher's training.
-
-    Args:
-        config: Settings of the run.
-        channels: C of the images.
-        classes: How many there are.
-        images: Images of an epoch.
-    """
-    forward = forward_operations(
-        config.network, channels=channels, classes=classes, image_size=config.image_size
-    )
-    passes = config.teacher.teacher_epochs * images * _gradients_per_step(config)
-    return float(PASSES_OF_TRAINING * forward * passes)
-
-
 def choose_teaching_compilation(
     config: Config, device: torch.device | str, *, channels: int, classes: int, images: int
 ) -> CompilationChoice:
     """Decide whether the steps of teachers are compiled.
 
-    It is counted for one teacher, so that it is trained alike alone and among others.
+    It is counted for all teachers of the run, which share one program, and the cache of programs
+    where they are spread over processes.
 
     Args:
         config: Settings of the run.
@@ -158,14 +143,10 @@ def choose_teaching_compilation(
         classes: How many there are.
         images: Images of an epoch.
     """
+    teachers = config.teacher.teachers
     operations = teaching_operations(config, channels=channels, classes=classes, images=images)
-    batches = -(-images // config.teacher.teacher_batch_size)
-    steps = config.teacher.teacher_epochs * batches * _gradients_per_step(config)
-    return choose_compilation(config, operations, device, steps=steps)
-
-
-def _gradients_per_step(config: Config) -> int:
-    return 2 if config.teacher.teacher_flatness > 0 else 1
+    steps = teaching_steps(config, images)
+    return choose_compilation(config, teachers * operations, device, steps=teachers * steps)
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:
