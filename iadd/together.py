@@ -15,10 +15,12 @@ def networks_at_once(
 ) -> int:
     """How many of some networks to train in one go.
 
-    On a CPU one at a time: networks stacked for one grouped convolution were measured to take as
-    long as one after the other, or longer (``benchmarks/evaluation.py``), since one alone keeps
-    the cores busy. A GPU that one small network leaves idle takes as many as fill at most half of
-    its free memory, going by what one image leaves for the reverse pass.
+    On a CPU one at a time: one network alone keeps the cores busy, and the grouped convolution of
+    five took 1.1 to 1.4 times their processor time (widths 16 to 128, 9 to 60 images of 56 or 112
+    pixels; only four images of 32 pixels gained, a fifth). Where other programs fight for the
+    cores, fewer and larger operations may still end sooner: ``benchmarks/evaluation.py`` shows it.
+    A GPU that one small network leaves idle takes as many as fill at most half of its free memory,
+    going by what one image leaves for the reverse pass.
 
     Args:
         asked: ``networks_at_once`` of the settings; 0 chooses.
