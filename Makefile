@@ -39,7 +39,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.allocator
+	$(BIN)/python -m benchmarks.page
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache demo-out
