@@ -292,7 +292,8 @@ class Config:
                 f"to max_start_epoch, {self.distillation.max_start_epoch}: lower the first or "
                 "raise the second."
             )
-        if self.image_size >> self.network.depth < 1:
+        halvings = self.network.depth if self.network.network == "convnet" else 0
+        if self.image_size >> halvings < 1:
             raise ConfigError(
                 f"depth {self.network.depth} halves {self.image_size} pixels to nothing: "
                 f"depth may be at most {self.image_size.bit_length() - 1}."

@@ -133,7 +133,7 @@ class Preset:
                     "or raise the second.",
                 }
             )
-        if settings["image_size"] >> settings["depth"] < 1:
+        if settings["network"] == "convnet" and settings["image_size"] >> settings["depth"] < 1:
             most = settings["image_size"].bit_length() - 1
             errors.append(
                 {
