@@ -85,11 +85,19 @@ def compile_step(function: F) -> F:
     """Compile a function of tensors, one program for each shape that it meets.
 
     On a GPU its kernels are recorded once and replayed as a whole (CUDA graphs), so that the
-    Python between them costs nothing.
+    Python between them costs nothing. There a call's results are overwritten by the next call:
+    what is kept has to be copied, or used up, before.
     """
     _quieten()
-    mode = "reduce-overhead" if torch.cuda.is_available() else None
-    return cast(F, torch.compile(function, dynamic=False, mode=mode))
+    if not torch.cuda.is_available():
+        return cast(F, torch.compile(function, dynamic=False))
+    compiled = torch.compile(function, dynamic=False, mode="reduce-overhead")
+
+    def replay(*tensors: Any) -> Any:
+        torch.compiler.cudagraph_mark_step_begin()
+        return compiled(*tensors)
+
+    return cast(F, replay)
 
 
 def _quieten() -> None:
