@@ -322,10 +322,11 @@ class DistillationRun:
         on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
         self.state = _State(
             images=on_device["images"],
-            average=on_device["average"],
+            # Checkpoints of earlier versions have neither an average nor a difference.
+            average=on_device.get("average", on_device["images"]),
             syn_lr=on_device["syn_lr"],
             weights=self._weights(on_device["weights_offset"]),
-            difference=on_device["difference"],
+            difference=on_device.get("difference", self.state.difference),
             images_momentum=on_device["images_momentum"],
             lr_momentum=on_device["lr_momentum"],
         )
