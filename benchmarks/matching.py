@@ -14,7 +14,6 @@ same run, and ``speedup_bound`` what the speedup would be if ours ran at that pe
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from iadd.compilation import can_compile
 from iadd.config import Precision
 from iadd.memory import reuse_freed_memory
 from iadd.operations import count_operations
+from iadd.resident import MemoryWatch
 
 SMALL = Size(width=8, depth=3, image_size=16, classes=3, batch=7, steps=6)
 """Of the comparison in float64."""
@@ -112,16 +112,16 @@ def gradient_error(device: torch.device) -> float:
 
 
 def peak_bytes(which: str, steps: int, device: torch.device) -> int:
-    """Memory that one call takes at its peak, in this process, which has made none before."""
+    """Memory that one call takes at its peak beyond what the process held before it."""
     problem = Problem.make(Size(**{**vars(MEMORY), "steps": steps}), device=device)
     solve: Any = (
         problem.ours(compiled=False)
         if which == "ours"
         else problem.unrolled(torch.contiguous_format)
     )
-    before = _peak(device)
-    solve()
-    return _peak(device) - before
+    with MemoryWatch(device) as watch:
+        solve()
+    return watch.peak - watch.before
 
 
 def memory(device: torch.device) -> dict[str, Any]:
@@ -170,13 +170,6 @@ def paper_case(*, precision: Precision, device: torch.device, steps: int) -> dic
         "peaks": peaks,
         "fraction_of_peak": operations / found[best] / max(peaks.values()),
     }
-
-
-def _peak(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    scale = 1 if sys.platform == "darwin" else 1024
-    return scale * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

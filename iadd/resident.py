@@ -15,7 +15,7 @@ _INTERVAL = 0.005
 
 
 class MemoryWatch:
-    """Watches a block: ``peak`` is in bytes, known when the block ends.
+    """Watches a block: ``before`` is bytes when it begins, ``peak`` the most once it has ended.
 
     On a GPU it is what tensors held at most. On a CPU it is the resident memory of the process,
     libraries and all, sampled every 5 ms; where the system has no ``/proc``, the most that the
@@ -26,13 +26,15 @@ class MemoryWatch:
         self._device = torch.device(device)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
-        self.peak = 0
+        self.before = self.peak = 0
 
     def __enter__(self) -> Self:
         if self._device.type == "cuda":
             torch.cuda.init()
             torch.cuda.reset_peak_memory_stats(self._device)
+            self.before = torch.cuda.memory_allocated(self._device)
         else:
+            self.before = _resident()
             self._thread.start()
         return self
 
