@@ -61,12 +61,12 @@ def compare(
         first = seconds(functions["ours_compiled"], device)
         compile_seconds = first - seconds(functions["ours_compiled"], device)
     expected = functions["unrolled_default"]()
+    # The unrolled one in its other layout says what rounding alone does at this precision.
     differences = {
         name: relative_error(function(), expected)
         for name, function in functions.items()
-        if name.startswith("ours")
+        if name != "unrolled_default"
     }
-    functions["unrolled_channels_last"]()
     took = alternate(functions, repeats=repeats, device=device)
     unrolled, ours = (
         min((name for name in took if name.startswith(kind)), key=took.__getitem__)

@@ -129,10 +129,13 @@ class Problem:
         return solve
 
 
-def relative_error(found: MatchingGradients, expected: tuple[Tensor, ...]) -> float:
+def relative_error(
+    found: MatchingGradients | tuple[Tensor, ...], expected: tuple[Tensor, ...]
+) -> float:
     """The largest of the relative errors of the loss and its three gradients."""
-    ours = (found.loss, found.images, found.syn_lr, found.importance_weights)
+    if isinstance(found, MatchingGradients):
+        found = (found.loss, found.images, found.syn_lr, found.importance_weights)
     return max(
-        ((mine - reference).norm() / reference.norm()).item()
-        for mine, reference in zip(ours, expected, strict=True)
+        ((one - reference).norm() / reference.norm()).item()
+        for one, reference in zip(found, expected, strict=True)
     )
