@@ -88,8 +88,10 @@ class StudentSteps:
         self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         def phi(theta: Tensor, images: Tensor) -> Tensor:
+            # Copies cost nothing in compiled code, and tangents that are views of a larger tensor
+            # are refused there.
             derivative: Tensor = torch.func.jvp(
-                lambda at: self._loss(at, images, labels), (theta,), (adjoint,)
+                lambda at: self._loss(at, images, labels), (theta.clone(),), (adjoint.clone(),)
             )[1]
             return derivative
 
