@@ -1,5 +1,6 @@
 """What the commands share: options, sessions, progress bars, errors said in one line."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -22,11 +23,13 @@ from rich.progress import Progress as Bars
 
 from iadd.bundle import load_bundle
 from iadd.config import CHOICES, LIMITS, Config, ConfigError
+from iadd.devices import DeviceLostError
 from iadd.distill import CheckpointMismatchError, DistillationDivergedError
 from iadd.distilled import DistilledDataset
 from iadd.images import DatasetError
 from iadd.imageset import ImageSet
 from iadd.memory import reuse_freed_memory
+from iadd.outofmemory import OutOfMemoryError
 from iadd.presets import PRESETS
 from iadd.progress import Progress, ProgressListener
 from iadd.selection import TooFewImagesError
@@ -50,7 +53,9 @@ _EXPECTED = (
     CheckpointMismatchError,
     ConfigError,
     DatasetError,
+    DeviceLostError,
     DistillationDivergedError,
+    OutOfMemoryError,
     TooFewImagesError,
     TrajectoryError,
     OSError,
@@ -69,8 +74,11 @@ def errors_in_a_line() -> Iterator[None]:
 
 
 def prepare(threads: int) -> None:
-    """Set the allocator and the threads of a command that computes."""
+    """Set the allocator, the threads and the cache of a command that computes."""
     reuse_freed_memory()
+    # Compiled steps outlive the command, and the reboot that empties the temporary folder.
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(cache, "iadd", "compiled")))
     if threads:
         torch.set_num_threads(threads)
 
@@ -116,6 +124,8 @@ class _BarListener:
         if progress.done < self._last_done:
             self._runs += 1
         self._last_done = progress.done
+        if progress.message:
+            self._bars.console.print(progress.message, markup=False, highlight=False)
         key = (progress.phase, self._runs)
         if key not in self._tasks:
             self._tasks[key] = self._bars.add_task(progress.phase, total=progress.total, numbers="")

@@ -205,6 +205,10 @@ class _StudyBars:
         if report.progress is None:
             return
         progress = report.progress
+        if progress.message:
+            self._bars.console.print(
+                f"{report.run}: {progress.message}", markup=False, highlight=False
+            )
         described = f"{report.run}: {progress.phase}"
         if described != self._shown:
             self._shown = described
