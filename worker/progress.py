@@ -18,18 +18,26 @@ from worker.services import Services
 
 
 class Pace:
-    """Seconds per unit, measured since the first report of this run."""
+    """Seconds per unit, measured since the first unit of this run was finished.
+
+    The first one is left out: it may compile for a minute, and always fills caches.
+    """
 
     def __init__(self) -> None:
+        self._seen: int | None = None
         self._first: tuple[float, int] | None = None
 
     def seconds_per_unit(self, done: int) -> float | None:
-        """None until a unit has been finished under its eyes."""
+        """None until a second unit has been finished under its eyes."""
         now = time.monotonic()
-        if self._first is None or done < self._first[1]:
+        if self._seen is None or done < self._seen:
+            self._seen, self._first = done, None
+        elif self._first is None and done > self._seen:
             self._first = (now, done)
+        if self._first is None or done == self._first[1]:
+            return None
         since, before = self._first
-        return (now - since) / (done - before) if done > before else None
+        return (now - since) / (done - before)
 
 
 class Throttle:

@@ -5,7 +5,9 @@ import pytest
 from app.models import DistillationStatus
 from iadd.presets import cpu_small
 from iadd.work import job_work
+from worker import progress
 from worker.forecast import Forecast
+from worker.progress import Pace
 
 CONFIG = cpu_small().override(
     {
@@ -47,3 +49,30 @@ def test_what_comes_later_is_part_of_the_forecast() -> None:
 def test_a_phase_of_its_own_is_forecast_alone() -> None:
     forecast = Forecast(DistillationStatus.AUDITING, CONFIG.to_dict(), CLASSES)
     assert forecast.seconds_left(pace=3.0, done=1, total=5) == 12.0
+
+
+def test_a_first_unit_that_compiles_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    pace = Pace()
+    assert pace.seconds_per_unit(0) is None
+    now += 75
+    assert pace.seconds_per_unit(1) is None
+    now += 2
+    assert pace.seconds_per_unit(2) == 2
+    now += 4
+    assert pace.seconds_per_unit(3) == 3
+
+
+def test_a_run_that_begins_anew_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    pace = Pace()
+    for done in (5, 6, 7):
+        now += 10
+        pace.seconds_per_unit(done)
+    assert pace.seconds_per_unit(0) is None
+    now += 1
+    assert pace.seconds_per_unit(1) is None
+    now += 1
+    assert pace.seconds_per_unit(2) == 1

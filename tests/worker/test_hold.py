@@ -9,12 +9,13 @@ import pytest
 from app.core.clock import utc_now
 from app.core.leases import LeaseLost
 from app.distillations.repository import DistillationRepository
-from app.models import Dataset, Distillation, DistillationStatus, EventKind
+from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
+from app.models import Dataset, Distillation, DistillationStatus, EventKind, Teacher
 from iadd.imageset import ImageSet
 from iadd.progress import Progress
 from worker.checkpoints import Checkpoints
 from worker.hold import Cancelled, Hold
-from worker.progress import PhaseProgress
+from worker.progress import PhaseProgress, TeacherProgress
 from worker.services import Services
 from worker.settings import WorkerSettings
 
@@ -150,3 +151,49 @@ def test_progress_is_written_at_an_interval_and_at_the_end(
     assert row.phases == {"queued": {"done": total, "total": total, "unit": "steps"}}
     assert row.metrics == {"loss": 1 / total}
     assert row.eta_seconds == 0
+
+
+def test_a_message_becomes_a_line_of_the_log_at_once(
+    services: Services, row_id: str, own_bench: "Bench"
+) -> None:
+    """It may be the last word of a run that then fails."""
+    hold = claim(services, row_id)
+    row = own_bench.row(row_id)
+    with services.database.reading() as session:
+        dataset = session.get_one(Dataset, row.dataset_id)
+    listen = PhaseProgress(services, hold, row, dataset)
+    for done, message in ((1, None), (2, "Matching: steps are computed eagerly."), (3, "W falls.")):
+        listen(Progress(phase="distilling", done=done, total=9, unit="steps", message=message))
+    with services.database.reading() as session:
+        events = DistillationRepository(session).events.after(row_id, 0)
+    assert [event.data for event in events if event.kind == EventKind.LOG] == [
+        {"phase": "queued", "message": "Matching: steps are computed eagerly."},
+        {"phase": "queued", "message": "W falls."},
+    ]
+
+
+def test_a_teachers_message_reaches_who_waits_for_it(
+    services: Services, row_id: str, own_bench: "Bench"
+) -> None:
+    with services.database.transaction() as session:
+        row = session.get_one(Distillation, row_id)
+        dataset = session.get_one(Dataset, row.dataset_id)
+        trajectory_set = TrajectorySetRepository(session).find_or_add(
+            row.dataset_id, "key", config={}, teachers=2
+        )
+        row.trajectory_set_id = trajectory_set.id
+        row.status = DistillationStatus.TEACHING
+        session.flush()
+        teacher = TrajectorySetRepository(session).teachers(trajectory_set.id)[1]
+        fence = TeacherRepository(session).claim(teacher.id, owner="me", seconds=60)
+    assert fence is not None
+    listen = TeacherProgress(
+        services, Hold(services, Teacher, teacher.id, fence), teacher, dataset, 4
+    )
+    for done, message in ((1, None), (2, "Memory ran out: going on with half.")):
+        listen(Progress(phase="teaching", done=done, total=4, unit="epochs", message=message))
+    with services.database.reading() as session:
+        events = DistillationRepository(session).events.after(row_id, 0)
+    assert [event.data for event in events if event.kind == EventKind.LOG] == [
+        {"phase": "teaching", "message": "Memory ran out: going on with half.", "teacher": 1}
+    ]
