@@ -17,6 +17,8 @@ from iadd.images import load_images, read_images
 from iadd.imageset import ImageSet
 from iadd.progress import Progress
 from iadd.scores import Evaluation
+from iadd.train import train
+from iadd.training import predict
 from iadd.trajectory import TrajectoryBuffer, record_trajectories, record_trajectory
 
 __all__ = [
@@ -37,10 +39,12 @@ __all__ = [
     "load_bundle",
     "load_images",
     "matching",
+    "predict",
     "presets",
     "privacy",
     "read_images",
     "record_trajectories",
     "record_trajectory",
+    "train",
     "write_bundle",
 ]

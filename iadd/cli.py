@@ -9,6 +9,7 @@ from iadd.commands.distill import distill
 from iadd.commands.evaluate import evaluate
 from iadd.commands.forecast import forecast
 from iadd.commands.reproduce import reproduce
+from iadd.commands.select import select
 from iadd.commands.show import show
 from iadd.commands.teach import teach
 
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     help="Importance-aware adaptive dataset distillation of chest X-rays.",
 )
-for command in (forecast, teach, distill, evaluate, show):
+for command in (forecast, teach, distill, evaluate, select, show):
     app.command()(command)
 app.add_typer(reproduce, name="reproduce")
 

@@ -12,12 +12,13 @@ from iadd.checkpoint import write_atomically
 from iadd.config import Config
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset
-from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.evaluate import choose_lr, evaluate, evaluate_full, evaluate_random
 from iadd.imageset import ImageSet
 from iadd.networks import build_network
 from iadd.progress import Progress, ProgressListener
 from iadd.reproduce.analysis import draw_run, measure_run
 from iadd.reproduce.records import RunRecord, StudyError, keep_to_one_data_set
+from iadd.reproduce.selected import as_small_set, select_images
 from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
 from iadd.sheet import draw_sheet
 from iadd.trajectory import TrajectoryBuffer, record_trajectories
@@ -179,10 +180,14 @@ def _run(
     for label in missing:
         named = partial(_say_network, listen, label)
         with record.timed(f"evaluating {label}"):
-            record.add(
-                label,
-                evaluate(small_set, images, networks[label], on_progress=named, device=device),
+            # α was learned for the network of the run; another has to be asked for its rate.
+            lr = None
+            if label != own:
+                lr = choose_lr(small_set, images, networks[label], on_progress=named, device=device)
+            evaluation = evaluate(
+                small_set, images, networks[label], lr=lr, on_progress=named, device=device
             )
+            record.add(label, evaluation)
     draw_sheet(small_set).save(record.folder / "images.png")
     if kind == "distilled":
         draw_run(small_set, record.folder / "plots")
@@ -205,6 +210,11 @@ def _make_set(
     path = record.folder / "distilled.safetensors"
     if path.exists():
         return DistilledDataset.from_bytes(path.read_bytes())
+    if record.row.kind != "distilled":
+        with record.timed("selecting"):
+            small_set = _select(record, images, listen, device)
+        write_atomically(path, small_set.to_bytes())
+        return small_set
     checkpoint = path.with_suffix(".checkpoint")
     buffer = school.teachers_of(record.config, listen)
     with record.timed("distilling"):
@@ -220,3 +230,17 @@ def _make_set(
     checkpoint.unlink(missing_ok=True)
     shutil.rmtree(record.folder / "plots", ignore_errors=True)
     return small_set
+
+
+def _select(
+    record: RunRecord, images: ImageSet, listen: ProgressListener, device: torch.device | str
+) -> DistilledDataset:
+    chosen = select_images(
+        images.part("train"),
+        record.row.kind,
+        record.config.distillation.images_per_class,
+        record.config,
+        on_progress=listen,
+        device=device,
+    )
+    return as_small_set(images, chosen, record.config, on_progress=listen, device=device)

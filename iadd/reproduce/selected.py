@@ -7,10 +7,12 @@ from torch import Tensor
 
 from iadd.config import Config
 from iadd.distilled import DistilledDataset, History
-from iadd.evaluate import validate
+from iadd.evaluate import choose_lr
 from iadd.imageset import ImageSet
+from iadd.learners import forgetting_events, trained_features
 from iadd.normalisation import Normalisation
-from iadd.progress import Progress, ProgressListener, ignore_progress
+from iadd.progress import ProgressListener
+from iadd.selection import forgetting_images, herding_images
 
 
 def as_small_set(
@@ -27,11 +29,10 @@ def as_small_set(
         images: Images of all splits.
         chosen: Indices into the ``train`` part, (classes·IPC,), class by class.
         config: Settings of the run.
-        on_progress: Called after each learning rate tried on the validation split.
+        on_progress: Called while learning rates are tried on the validation split.
         device: Where to compute.
     """
-    listener = on_progress or ignore_progress
-    train, validation = images.part("train"), images.part("validation")
+    train = images.part("train")
     normalisation = Normalisation.of(train.images)
     small_set = DistilledDataset(
         images=normalisation.apply(train.images[chosen]),
@@ -45,18 +46,37 @@ def as_small_set(
         initial_images=None,
         best_iteration=0,
     )
-    rates = config.evaluation.baseline_lrs
-    scores: dict[float, float] = {}
-    for lr in rates:
-        scores[lr] = validate(
-            small_set.images.to(device),
-            small_set.labels.to(device),
-            lr,
-            validation,
-            normalisation,
-            config,
-        )
-        listener(
-            Progress(phase="choosing a rate", done=len(scores), total=len(rates), unit="rates")
-        )
-    return replace(small_set, syn_lr=max(scores, key=lambda lr: scores[lr]))
+    rate = choose_lr(small_set, images, config, on_progress=on_progress, device=device)
+    return replace(small_set, syn_lr=rate)
+
+
+def select_images(
+    train: ImageSet,
+    method: str,
+    per_class: int,
+    config: Config,
+    *,
+    on_progress: ProgressListener | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Choose real images by what a network trained on all of them makes of them.
+
+    Args:
+        train: Images of the training split.
+        method: ``herding`` or ``forgetting``.
+        per_class: How many of each class.
+        config: Settings of that network.
+        on_progress: Called after each of its epochs.
+        device: Where to compute.
+
+    Returns:
+        Indices into ``train``, (classes·per_class,), class by class.
+
+    Raises:
+        TooFewImagesError: When a class holds fewer.
+    """
+    if method == "herding":
+        features = trained_features(train, config, on_progress=on_progress, device=device)
+        return herding_images(train, per_class, features=features)
+    events = forgetting_events(train, config, on_progress=on_progress, device=device)
+    return forgetting_images(train, per_class, events=events)

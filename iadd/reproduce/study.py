@@ -87,6 +87,8 @@ TABLE_4 = Study(
         Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
         Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned"),
         Row(name="random", kind="random", note="real images, drawn"),
+        Row(name="herding", kind="herding", note="real images, nearest the mean"),
+        Row(name="forgetting", kind="forgetting", note="real images, most forgotten"),
         Row(name="full", kind="full", note="all training images"),
     ),
     reference="mtt",

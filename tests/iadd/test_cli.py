@@ -85,3 +85,25 @@ def test_images_of_other_classes_are_refused(folder: Path, tmp_path: Path) -> No
     (folder / "dark").rename(folder / "dim")
     output = run("evaluate", folder, "--distilled", distilled, code=1)
     assert "name the folders as the distilled set does" in " ".join(output.split())
+
+
+@pytest.mark.parametrize("method", ["random", "herding", "forgetting"])
+def test_select_writes_real_images_by_class_and_no_name_of_theirs(
+    folder: Path, tmp_path: Path, method: str
+) -> None:
+    out = tmp_path / "chosen"
+    said = run("select", folder, "--method", method, "--per-class", 3, "--out", out, *TINY)
+    assert "6 real images of 2 classes" in said
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*.png")) == [
+        *(f"bright/{number:04d}.png" for number in range(3)),
+        *(f"dark/{number:04d}.png" for number in range(3, 6)),
+    ]
+    with Image.open(out / "dark" / "0003.png") as picture:
+        assert picture.size == (16, 16)
+
+
+def test_a_run_says_how_it_computes(folder: Path, tmp_path: Path) -> None:
+    teachers, distilled = tmp_path / "teachers", tmp_path / "distilled.safetensors"
+    run("teach", folder, "--out", teachers, *TINY)
+    said = run("distill", folder, "--teachers", teachers, "--out", distilled, *TINY)
+    assert "steps are computed eagerly" in said

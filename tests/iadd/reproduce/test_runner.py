@@ -1,0 +1,162 @@
+"""A study runs every row with every seed, goes on when interrupted, and leaves what it measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iadd.config import Config
+from iadd.imageset import ImageSet
+from iadd.presets import cpu_small, paper_covid_cxr
+from iadd.reproduce.environment import describe_environment
+from iadd.reproduce.records import RunRecord, StudyError
+from iadd.reproduce.report import write_report
+from iadd.reproduce.runner import StudyProgress, run_study
+from iadd.reproduce.study import IMPROVEMENTS, TABLE_4, Row, Study
+from iadd.reproduce.summary import summarise
+
+SMALL = Study(
+    name="small",
+    title="A small study",
+    rows=(
+        Row(name="iadd"),
+        Row(name="mtt", settings={"method": "mtt"}),
+        Row(name="herding", kind="herding"),
+        Row(name="forgetting", kind="forgetting"),
+        Row(name="random", kind="random"),
+        Row(name="full", kind="full"),
+    ),
+    reference="mtt",
+)
+
+
+class StopHereError(Exception):
+    """Raised from a listener, as a killed study would stop."""
+
+
+@pytest.fixture
+def study_config(config: Config) -> Config:
+    return config.override({"initialisation": "noise", "iterations": 2, "validate_every": 2})
+
+
+def test_every_row_runs_with_every_seed_on_shared_teachers(
+    images: ImageSet, study_config: Config, tmp_path: Path
+) -> None:
+    records = run_study(
+        SMALL, images, study_config, out=tmp_path, seeds=2, architectures=["ConvNetD3"]
+    )
+    assert [(r.row.name, r.seed) for r in records] == [
+        *(
+            (name, seed)
+            for name in ("iadd", "mtt", "herding", "forgetting", "random")
+            for seed in (0, 1)
+        ),
+        ("full", 0),
+    ]
+    by_row = {(r.row.name, r.seed): r for r in records}
+    assert set(by_row["iadd", 0].networks) == {"ConvNetD2", "ConvNetD3"}
+    assert set(by_row["herding", 0].networks) == {"ConvNetD2"}
+    assert len(list((tmp_path / "teachers").glob("*.safetensors"))) == 2
+    assert by_row["iadd", 1].config.seed == 1
+    assert (tmp_path / "iadd" / "seed-1" / "distilled.safetensors").exists()
+    plots = {path.name for path in (tmp_path / "iadd" / "seed-0" / "plots").iterdir()}
+    assert {
+        "history.svg",
+        "by-dimension.svg",
+        "by-layer.svg",
+        "weight-against-difference.png",
+    } <= plots
+
+
+def test_an_interrupted_study_repeats_nothing_that_is_done(
+    images: ImageSet, study_config: Config, tmp_path: Path
+) -> None:
+    two = Study(name="two", title="Two rows", rows=SMALL.rows[:2], reference="mtt")
+    undisturbed = run_study(two, images, study_config, out=tmp_path / "a", architectures=[])
+
+    def stop(report: StudyProgress) -> None:
+        if report.done == 1 and report.progress and report.progress.done == 1:
+            raise StopHereError
+
+    with pytest.raises(StopHereError):
+        run_study(two, images, study_config, out=tmp_path / "b", architectures=[], on_progress=stop)
+    kept = (tmp_path / "b" / "iadd" / "seed-0" / "distilled.safetensors").stat().st_mtime_ns
+    resumed = run_study(two, images, study_config, out=tmp_path / "b", architectures=[])
+    assert [r.networks for r in resumed] == [r.networks for r in undisturbed]
+    after = (tmp_path / "b" / "iadd" / "seed-0" / "distilled.safetensors").stat().st_mtime_ns
+    assert after == kept
+
+
+def test_another_setting_or_another_data_set_is_refused_in_the_same_folder(
+    images: ImageSet, study_config: Config, tmp_path: Path
+) -> None:
+    one = Study(name="one", title="One row", rows=SMALL.rows[:1], reference="iadd")
+    run_study(one, images, study_config, out=tmp_path, architectures=[])
+    with pytest.raises(StudyError, match="other settings"):
+        run_study(
+            one, images, study_config.override({"lr_img": 2.0}), out=tmp_path, architectures=[]
+        )
+    others = ImageSet(255 - images.images, images.labels, images.classes, images.split)
+    with pytest.raises(StudyError, match="other images"):
+        run_study(one, others, study_config, out=tmp_path, architectures=[])
+
+
+def test_the_report_tells_figures_settings_and_machine(
+    images: ImageSet, study_config: Config, tmp_path: Path
+) -> None:
+    records = run_study(SMALL, images, study_config, out=tmp_path, architectures=[])
+    lines = summarise(SMALL, records)
+    write_report(
+        SMALL,
+        lines,
+        images,
+        study_config,
+        describe_environment("cpu", "iadd reproduce small"),
+        tmp_path,
+    )
+    page = (tmp_path / "table.md").read_text()
+    assert "iadd reproduce small" in page
+    assert all(f"| {row.name} |" in page for row in SMALL.rows)
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert document["environment"]["device"] == "cpu"
+    assert len(document["runs"]) == len(SMALL.rows)
+
+
+def test_spreads_over_seeds_and_networks_are_told_apart(tmp_path: Path) -> None:
+    def record(row: Row, seed: int, mean: float, std: float) -> RunRecord:
+        spread = {"mean": mean, "std": std, "n": 5}
+        figures = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "auroc"), spread)
+        return RunRecord(
+            row,
+            seed,
+            Config().override({"seed": seed}),
+            tmp_path,
+            {"ConvNetD5": {**figures, "training_images": 9}},
+        )
+
+    iadd, mtt = SMALL.rows[:2]
+    study = Study(name="two", title="Two rows", rows=(iadd, mtt), reference="mtt")
+    lines = summarise(
+        study,
+        [
+            record(iadd, 0, 0.8, 0.02),
+            record(iadd, 1, 0.7, 0.04),
+            record(mtt, 0, 0.7, 0.0),
+            record(mtt, 1, 0.64, 0.0),
+        ],
+    )
+    figure = lines[0].networks["ConvNetD5"]["balanced_accuracy"]
+    assert figure.mean == pytest.approx(0.75)
+    assert figure.over_networks == pytest.approx(0.03)
+    assert figure.over_seeds == pytest.approx(0.0707, abs=1e-4)
+    difference = lines[0].against_reference["balanced_accuracy"]
+    assert difference.mean == pytest.approx(0.08)
+    assert difference.over_seeds == pytest.approx(0.0283, abs=1e-4)
+
+
+def test_the_rows_of_both_studies_fit_the_papers_preset() -> None:
+    for study in (TABLE_4, IMPROVEMENTS):
+        for base in (paper_covid_cxr(), cpu_small()):
+            configs = [row.config(base, seed=3) for row in study.rows]
+            assert {config.seed for config in configs} == {3}
+        assert study.reference in {row.name for row in study.rows}
