@@ -142,8 +142,8 @@ torch.set_num_threads(1)
 torch.manual_seed(0)
 network = ConvNet(channels=1, classes=4, depth=3, width=32, image_size=32)
 start = flatten_parameters(network)
-images, labels = torch.randn(64, 1, 32, 32), torch.arange(64) % 4
-indices = [torch.arange(64)] * int(sys.argv[1])
+images, labels = torch.randn(32, 1, 32, 32), torch.arange(32) % 4
+indices = [torch.arange(32)] * int(sys.argv[1])
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
