@@ -116,7 +116,6 @@ def test_the_peak_is_seen_though_the_memory_is_given_back() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu_the_peak_is_what_tensors_held() -> None:
     with MemoryWatch("cuda") as watch:
         torch.ones(25_000_000, device="cuda")

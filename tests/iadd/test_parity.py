@@ -152,7 +152,6 @@ def test_compiled_gradients_are_as_exact_as_unrolled_ones(precision: str) -> Non
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("precision", list(ROUNDING))
 @pytest.mark.parametrize("config", NETWORKS)
