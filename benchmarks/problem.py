@@ -129,13 +129,18 @@ class Problem:
         return solve
 
 
-def relative_error(
-    found: MatchingGradients | tuple[Tensor, ...], expected: tuple[Tensor, ...]
-) -> float:
+Solution = MatchingGradients | tuple[Tensor, ...]
+
+
+def relative_error(found: Solution, expected: Solution) -> float:
     """The largest of the relative errors of the loss and its three gradients."""
-    if isinstance(found, MatchingGradients):
-        found = (found.loss, found.images, found.syn_lr, found.importance_weights)
     return max(
-        ((one - reference).norm() / reference.norm()).item()
-        for one, reference in zip(found, expected, strict=True)
+        ((one.double() - reference.double()).norm() / reference.double().norm()).item()
+        for one, reference in zip(_gradients(found), _gradients(expected), strict=True)
     )
+
+
+def _gradients(solution: Solution) -> tuple[Tensor, ...]:
+    if isinstance(solution, tuple):
+        return solution
+    return (solution.loss, solution.images, solution.syn_lr, solution.importance_weights)

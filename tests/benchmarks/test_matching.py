@@ -60,7 +60,7 @@ def test_the_object_has_what_was_promised() -> None:
     peak = max(found["peaks"].values())
     at_peak = found["operations_per_step"]["ours"] / peak
     assert found["speedup_bound"] == pytest.approx(took[found["unrolled"]] / at_peak)
-    assert found["difference_at_precision"]["ours_eager"] < 1e-4
+    assert max(found["error_at_precision"].values()) < 1e-2
 
 
 @pytest.mark.usefixtures("_eager")
