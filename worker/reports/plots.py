@@ -65,7 +65,7 @@ def loss(curves: Mapping[str, Sequence[float]], *, weighted: bool) -> Markup:
             axes.set_yscale("log")
         axes.set_ylabel("matching loss")
         if weighted:
-            axes.legend(loc="best")
+            _legend_above(axes)
 
     return _plot("loss", draw)
 
@@ -90,9 +90,9 @@ def validation(points: Sequence[Mapping[str, float]], best: int) -> Markup:
         axes.axvline(best, color=_MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
         axes.annotate(
             "kept",
-            (best, 1.0),
+            (best, 0.0),  # the line is highest where it was kept, and the words would lie on it
             xycoords=("data", "axes fraction"),
-            xytext=(4 if best <= max(iterations) / 2 else -4, -10),
+            xytext=(4 if best <= max(iterations) / 2 else -4, 4),
             textcoords="offset points",
             ha="left" if best <= max(iterations) / 2 else "right",
             color=_MUTED,
@@ -117,7 +117,7 @@ def course_of_weights(curves: Mapping[str, Sequence[float]], name: str) -> Marku
         axes.set_ylim(min(low, 0.99) - 0.04 * (1 - min(low, 0.99)), 1 + 0.06 * (1 - min(low, 0.99)))
         axes.set_ylabel(name)
         # Above: the curves may run anywhere below.
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+        _legend_above(axes)
 
     return _plot("course", draw)
 
@@ -158,6 +158,11 @@ def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Mar
         axes.set_yticks(places, [row["title"] for row in rows], fontsize=9)
         axes.invert_yaxis()
         return _finished(figure, "layers")
+
+
+def _legend_above(axes: Axes) -> None:
+    """Above the axes it hides no line, wherever the lines go."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
 
 
 def _curve(
