@@ -7,11 +7,14 @@ alike, since the two ways round differently.
 """
 
 import logging
+import os
 import shutil
 import sys
+import sysconfig
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -54,7 +57,9 @@ def choose_compilation(
         return CompilationChoice(False, "steps are computed eagerly, as set")
     if not can_compile(kind):
         return CompilationChoice(
-            False, "steps are computed eagerly: this machine has no C++ compiler"
+            False,
+            "steps are computed eagerly: this machine has no "
+            + ("C compiler with Python's headers" if kind == "cuda" else "C++ compiler"),
         )
     if setting == "always":
         return CompilationChoice(True, "steps are compiled, as set")
@@ -77,7 +82,10 @@ def seconds_saved(operations: float, device: torch.device | str, *, steps: int =
 def can_compile(device_type: str) -> bool:
     """Whether this machine has what compiling for the device needs."""
     if device_type == "cuda":
-        return sys.platform == "linux"
+        # Triton builds a launcher in C, against Python's headers, for what it compiles.
+        has_headers = (Path(sysconfig.get_paths()["include"]) / "Python.h").exists()
+        has_compiler = "CC" in os.environ or any(shutil.which(name) for name in ("gcc", "clang"))
+        return sys.platform == "linux" and has_headers and has_compiler
     return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
 
 

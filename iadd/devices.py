@@ -7,6 +7,14 @@ import torch
 
 from iadd.outofmemory import is_out_of_memory
 
+_TEXTS = (
+    "No CUDA GPUs are available",
+    "CUDNN_STATUS_EXECUTION_FAILED",
+    "CUBLAS_STATUS_EXECUTION_FAILED",
+    "Triton Error [CUDA]",
+)
+"""How the libraries on top of CUDA, which raise plain RuntimeErrors, tell of a lost device."""
+
 
 class DeviceLostError(RuntimeError):
     """The device stopped answering. The last checkpoint is valid; this process cannot go on."""
@@ -24,11 +32,15 @@ def watching_device() -> Iterator[None]:
     """
     try:
         yield
-    except torch.AcceleratorError as error:
-        if is_out_of_memory(error):
+    except RuntimeError as error:
+        if is_out_of_memory(error) or not _is_of_the_device(error):
             raise
         reason = str(error).splitlines()[0][:200]
         raise DeviceLostError(
             f"The GPU stopped answering ({reason}). Everything up to the last checkpoint is kept. "
             "Start again: the run goes on from there; with device=cpu it goes on without the GPU."
         ) from error
+
+
+def _is_of_the_device(error: RuntimeError) -> bool:
+    return isinstance(error, torch.AcceleratorError) or any(text in str(error) for text in _TEXTS)

@@ -82,6 +82,15 @@ def problem_of(error: BaseException, *, doing: str, kept: str) -> JsonObject:
             "with a smaller micro_batch_size, fewer images per class or a narrower network, or "
             "retry on a worker with more memory.",
         )
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return problem_dict(
+            code="compilation-failed",
+            title="A training step could not be compiled",
+            status=500,
+            detail=f"Compiling failed while {doing} ({type(error).__name__}). {kept} Start a new "
+            "distillation with compilation set to never: the result differs by rounding alone; "
+            "give the operator the id of this one: the worker's log tells more.",
+        )
     if isinstance(error, DeviceLostError):
         return problem_dict(
             code="device-lost",

@@ -50,6 +50,14 @@ def test_a_machine_without_a_compiler_computes_eagerly_and_says_so(
     assert "no C++ compiler" in reason
 
 
+def test_a_gpu_without_a_c_compiler_computes_eagerly_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.delenv("CC", raising=False)
+    choice = choose_compilation(cpu_small().override({"compilation": "always"}), 1e18, "cuda")
+    assert not choice.compiled
+    assert "no C compiler" in choice.reason
+
+
 def test_more_steps_and_more_operations_save_more() -> None:
     assert seconds_saved(1e12, "cpu") < seconds_saved(2e12, "cpu")
     assert seconds_saved(1e12, "cpu") < seconds_saved(1e12, "cpu", steps=1000)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._dynamo.exc import TorchDynamoException
 
 from iadd.devices import DeviceLostError
 from iadd.distill import DistillationDivergedError
@@ -29,6 +30,7 @@ KEPT = "The teachers are kept."
             ),
             *("out-of-memory", 507, "micro_batch_size"),
         ),
+        (TorchDynamoException("file"), "compilation-failed", 500, "compilation set to never"),
         (DeviceLostError("CUDA error 719"), "device-lost", 500, "The GPU stopped answering"),
         (RuntimeError("smith_john_1970.png"), "unexpected-error", 500, "(RuntimeError)"),
     ],
