@@ -49,11 +49,13 @@ def unrolled_gradients(
 def _logits(
     network: nn.Module, theta: Tensor, images: Tensor, memory_format: torch.memory_format
 ) -> Tensor:
-    parameters, first = {}, 0
-    for name, parameter in network.named_parameters():
-        part = theta[first : first + parameter.numel()].reshape(parameter.shape)
-        parameters[name] = _laid_out(part, memory_format)
-        first += parameter.numel()
+    forms = dict(network.named_parameters())
+    # One split and not a slice for each: a slice's derivative is as long as θ.
+    parts = theta.split([form.numel() for form in forms.values()])
+    parameters = {
+        name: _laid_out(part.reshape(form.shape), memory_format)
+        for (name, form), part in zip(forms.items(), parts, strict=True)
+    }
     return functional_call(network, parameters, (_laid_out(images, memory_format),))
 
 
