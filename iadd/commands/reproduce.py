@@ -1,6 +1,7 @@
 """``iadd reproduce``: one command per study."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from iadd.reproduce.environment import describe_environment
 from iadd.reproduce.records import RunRecord, StudyError
 from iadd.reproduce.report import write_report
 from iadd.reproduce.runner import StudyProgress, run_study
-from iadd.reproduce.study import ARCHITECTURES, IMPROVEMENTS, TABLE_4, Row, Study
+from iadd.reproduce.study import ARCHITECTURES, STUDIES, Row, Study
 from iadd.reproduce.summary import summarise
 from iadd.reproduce.table import (
     architecture_cells,
@@ -71,91 +72,62 @@ Teachers = Annotated[
 ]
 
 
-@reproduce.command("table4")
-def table4(
-    data: Data,
-    out: Out,
-    preset: PresetName = "paper_covid_cxr",
-    settings: Settings = [],  # noqa: B006
-    seeds: Seeds = 1,
-    rows: RowNames = "",
-    more: MoreRows = [],  # noqa: B006
-    networks: Networks = "",
-    teachers: Teachers = None,
-    device: Device = "auto",
-    threads: Threads = 0,
-) -> None:
-    """IADD, MTT, DDPP, selected images and all images on X-rays (section 4.5, Table 4)."""
-    _reproduce(
-        TABLE_4, data, out, preset, settings, seeds, rows, more, networks, teachers, device, threads
-    )
+def _command(study: Study) -> Callable[..., None]:
+    """The command of a study: every study takes the same options."""
+
+    def run(
+        data: Data,
+        out: Out,
+        preset: PresetName = "paper_covid_cxr",
+        settings: Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
+        seeds: Seeds = 1,
+        rows: RowNames = "",
+        more: MoreRows = [],  # noqa: B006
+        networks: Networks = "",
+        teachers: Teachers = None,
+        device: Device = "auto",
+        threads: Threads = 0,
+    ) -> None:
+        prepare(threads)
+        # Runs are of very different length: the speed of the last hour tells more than of the
+        # last half minute.
+        with errors_in_a_line(), make_bars(speed_estimate_period=3600) as bars:
+            chosen = _choose_rows(study, rows, more)
+            config = read_config(preset, settings)
+            where = choose_device(device)
+            images = load_images(data, config.image_size)
+            records = run_study(
+                chosen,
+                images,
+                config,
+                out=out,
+                seeds=seeds,
+                architectures=_choose_networks(study, networks),
+                teachers=teachers,
+                on_progress=_StudyBars(bars),
+                device=where,
+            )
+            failed = [record for record in records if record.failure]
+            lines = summarise(chosen, records)
+            if not lines:
+                raise StudyError(f"No run has figures. The first ended so: {failed[0].failure}")
+            environment = describe_environment(where, command_line())
+            write_report(chosen, lines, images, config, environment, out, failed)
+        console.print(to_rich(figure_cells(chosen, lines, brief=True)))
+        for note in explain(chosen, lines, images.classes, failed):
+            console.print(note)
+        for cells in (architecture_cells(lines, "accuracy"), weight_cells(lines)):
+            if cells:
+                console.print(to_rich(cells))
+        console.print(f"table.md, results.json and every run in {out}")
+        if failed:
+            raise typer.Exit(1)
+
+    return run
 
 
-@reproduce.command("improvements")
-def improvements(
-    data: Data,
-    out: Out,
-    preset: PresetName = "paper_covid_cxr",
-    settings: Settings = [],  # noqa: B006
-    seeds: Seeds = 1,
-    rows: RowNames = "",
-    more: MoreRows = [],  # noqa: B006
-    networks: Networks = "",
-    teachers: Teachers = None,
-    device: Device = "auto",
-    threads: Threads = 0,
-) -> None:
-    """What W changes against MTT, and what each later finding brings, everything else equal."""
-    _reproduce(
-        IMPROVEMENTS,
-        *(data, out, preset, settings, seeds, rows, more, networks, teachers, device, threads),
-    )
-
-
-def _reproduce(
-    study: Study,
-    data: Path,
-    out: Path,
-    preset: str,
-    settings: list[str],
-    seeds: int,
-    rows: str,
-    more: list[str],
-    networks: str,
-    teachers: Path | None,
-    device: str,
-    threads: int,
-) -> None:
-    prepare(threads)
-    # Runs are of very different length: the speed of the last hour tells more than of the last
-    # half minute.
-    with errors_in_a_line(), make_bars(speed_estimate_period=3600) as bars:
-        chosen = _choose_rows(study, rows, more)
-        config = read_config(preset, settings)
-        where = choose_device(device)
-        images = load_images(data, config.image_size)
-        records = run_study(
-            chosen,
-            images,
-            config,
-            out=out,
-            seeds=seeds,
-            architectures=_choose_networks(study, networks),
-            teachers=teachers,
-            on_progress=_StudyBars(bars),
-            device=where,
-        )
-        lines = summarise(chosen, records)
-        write_report(
-            chosen, lines, images, config, describe_environment(where, command_line()), out
-        )
-    console.print(to_rich(figure_cells(chosen, lines, brief=True)))
-    for note in explain(chosen, lines, images.classes):
-        console.print(note)
-    for cells in (architecture_cells(lines, "accuracy"), weight_cells(lines)):
-        if cells:
-            console.print(to_rich(cells))
-    console.print(f"table.md, results.json and every run in {out}")
+for _study in STUDIES.values():
+    reproduce.command(_study.name, help=_study.about)(_command(_study))
 
 
 def _choose_rows(study: Study, names: str, more: list[str]) -> Study:
@@ -220,6 +192,8 @@ class _StudyBars:
 
 
 def _say_figures(record: RunRecord) -> str:
+    if record.failure:
+        return f"no figures. {record.failure}"
     figures = (
         (network, spreads["balanced_accuracy"]) for network, spreads in record.networks.items()
     )

@@ -32,6 +32,8 @@ class RunRecord:
         networks: Figures by network, as :meth:`Evaluation.to_dict` gives them.
         seconds: Time by phase. What a killed process did since its last phase is not in it.
         facts: Numbers worth a table: the iteration kept, α, what became of W.
+        failure: Why the run ended without figures, or nothing. It is not kept: the next call
+            tries again.
     """
 
     row: Row
@@ -41,6 +43,7 @@ class RunRecord:
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    failure: str = ""
 
     @classmethod
     def open(cls, row: Row, config: Config, folder: Path) -> Self:

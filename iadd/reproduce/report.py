@@ -9,6 +9,7 @@ from typing import Any
 from iadd.checkpoint import write_atomically
 from iadd.config import Config
 from iadd.imageset import ImageSet
+from iadd.reproduce.records import RunRecord
 from iadd.reproduce.study import Study
 from iadd.reproduce.summary import Line
 from iadd.reproduce.table import (
@@ -27,6 +28,7 @@ def write_report(
     config: Config,
     environment: Mapping[str, Any],
     out: Path,
+    failed: Sequence[RunRecord] = (),
 ) -> None:
     """Write ``table.md`` and ``results.json``: the figures and all that they depend on.
 
@@ -37,8 +39,10 @@ def write_report(
         config: Settings that every row started from.
         environment: As :func:`describe_environment` gives it.
         out: Folder of the study.
+        failed: Runs that have no figures.
     """
-    write_atomically(out / "table.md", to_page(study, lines, images, config, environment).encode())
+    page = to_page(study, lines, images, config, environment, failed)
+    write_atomically(out / "table.md", page.encode())
     document = {
         "study": study.name,
         "environment": dict(environment),
@@ -57,6 +61,7 @@ def to_page(
     images: ImageSet,
     config: Config,
     environment: Mapping[str, Any],
+    failed: Sequence[RunRecord] = (),
 ) -> str:
     """The study as Markdown."""
     data = _describe_data(images)
@@ -73,7 +78,7 @@ def to_page(
         )
         + f". Preset {config.preset}, seeds from {config.seed}.",
         to_markdown(figure_cells(study, lines)),
-        *explain(study, lines, images.classes),
+        *explain(study, lines, images.classes, failed),
     ]
     for figure in ("accuracy", "balanced_accuracy"):
         if cells := architecture_cells(lines, figure):

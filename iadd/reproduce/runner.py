@@ -10,18 +10,23 @@ import torch
 
 from iadd.checkpoint import write_atomically
 from iadd.config import Config
-from iadd.distill import distill
+from iadd.distill import DistillationDivergedError, distill
 from iadd.distilled import DistilledDataset
 from iadd.evaluate import choose_lr, evaluate, evaluate_full, evaluate_random
 from iadd.imageset import ImageSet
 from iadd.networks import build_network
+from iadd.outofmemory import OutOfMemoryError
 from iadd.progress import Progress, ProgressListener
 from iadd.reproduce.analysis import draw_run, measure_run
 from iadd.reproduce.records import RunRecord, StudyError, keep_to_one_data_set
 from iadd.reproduce.selected import as_small_set, select_images
 from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
+from iadd.selection import TooFewImagesError
 from iadd.sheet import draw_sheet
 from iadd.trajectory import TrajectoryBuffer, record_trajectories
+
+_OF_ONE_RUN = (DistillationDivergedError, OutOfMemoryError, TooFewImagesError)
+"""What ends a run and says nothing about the others of a study."""
 
 __all__ = ["RunRecord", "StudyError", "StudyProgress", "run_study"]
 
@@ -80,7 +85,8 @@ def run_study(
         device: Where to compute.
 
     Returns:
-        One record per row and seed, in the order of the rows.
+        One record per row and seed, in the order of the rows. A run that its settings end (it
+        diverges, or a class has too few images) has its ``failure`` there, and the others go on.
 
     Raises:
         StudyError: When ``out`` holds runs of other settings or images.
@@ -105,7 +111,10 @@ def run_study(
         def listen(progress: Progress, run: str = run, done: int = done) -> None:
             listener(StudyProgress(run, done, len(runs), progress))
 
-        _run(record, images, tried, school, listen, device)
+        try:
+            _run(record, images, tried, school, listen, device)
+        except _OF_ONE_RUN as error:
+            record.failure = str(error)
         listener(StudyProgress(run, done + 1, len(runs), record=record))
     return runs
 

@@ -62,6 +62,7 @@ class Study:
     Attributes:
         name: What the command calls it.
         title: Heading of its table.
+        about: What it compares, a sentence.
         rows: Its lines, in order.
         reference: Name of the row that the others are compared with, seed by seed.
         architectures: Names in ``ARCHITECTURES`` that every distilled set is tried on, beside the
@@ -75,6 +76,7 @@ class Study:
     rows: tuple[Row, ...]
     reference: str
     architectures: tuple[str, ...] = ()
+    about: str = ""
     published: Mapping[str, Published] = field(default_factory=dict)
     published_classes: int = 0
 
@@ -82,6 +84,7 @@ class Study:
 TABLE_4 = Study(
     name="table4",
     title="COVID-19 detection (paper, section 4.5, Table 4)",
+    about="IADD, MTT, DDPP, selected images and all images on X-rays (section 4.5, Table 4).",
     rows=(
         Row(name="iadd", settings={"method": "iadd"}, note="W learned"),
         Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
@@ -100,6 +103,7 @@ TABLE_4 = Study(
 IMPROVEMENTS = Study(
     name="improvements",
     title="What each setting brings, everything else equal",
+    about="What W changes against MTT, and what each later finding brings, all else equal.",
     rows=(
         Row(name="iadd", settings={"method": "iadd"}, note="the settings as they are"),
         Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),

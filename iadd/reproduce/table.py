@@ -5,6 +5,7 @@ from statistics import mean
 
 from rich.table import Table
 
+from iadd.reproduce.records import RunRecord
 from iadd.reproduce.study import Row, Study
 from iadd.reproduce.summary import Line
 
@@ -107,8 +108,10 @@ def weight_cells(lines: Sequence[Line]) -> Cells:
     return cells if len(cells) > 1 else []
 
 
-def explain(study: Study, lines: Sequence[Line], classes: Sequence[str]) -> list[str]:
-    """What a reader of the table has to know."""
+def explain(
+    study: Study, lines: Sequence[Line], classes: Sequence[str], failed: Sequence[RunRecord] = ()
+) -> list[str]:
+    """What a reader of the table has to know, runs that have no figures in it included."""
     first = lines[0].networks[lines[0].network]["accuracy"]
     spread = "± the deviation over networks"
     if any(figure.seeds > 1 for line in lines for figure in line.networks[line.network].values()):
@@ -128,6 +131,7 @@ def explain(study: Study, lines: Sequence[Line], classes: Sequence[str]) -> list
             f"{len(classes)} ({', '.join(classes)}): compare rows with each other, not one "
             "by one with the paper's."
         )
+    notes += [f"{run.row.name}, seed {run.seed}, has no figures: {run.failure}" for run in failed]
     return notes
 
 

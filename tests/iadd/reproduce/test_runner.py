@@ -14,6 +14,7 @@ from iadd.reproduce.report import write_report
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import IMPROVEMENTS, TABLE_4, Row, Study
 from iadd.reproduce.summary import summarise
+from iadd.reproduce.table import explain
 
 SMALL = Study(
     name="small",
@@ -160,3 +161,25 @@ def test_the_rows_of_both_studies_fit_the_papers_preset() -> None:
             configs = [row.config(base, seed=3) for row in study.rows]
             assert {config.seed for config in configs} == {3}
         assert study.reference in {row.name for row in study.rows}
+
+
+def test_a_run_that_its_settings_end_is_told_and_the_others_go_on(
+    images: ImageSet, study_config: Config, tmp_path: Path
+) -> None:
+    wild = {"lr_img": 1e9, "syn_lr": 10.0, "iterations": 50, "validate_every": 0}
+    study = Study(
+        name="wild",
+        title="A wild row",
+        rows=(Row(name="wild", settings=wild), Row(name="iadd")),
+        reference="iadd",
+    )
+    wild_run, calm_run = run_study(study, images, study_config, out=tmp_path, architectures=[])
+    assert "ran away" in wild_run.failure
+    assert not wild_run.networks
+    assert calm_run.networks
+    lines = summarise(study, [wild_run, calm_run])
+    assert [line.row.name for line in lines] == ["iadd"]
+    assert any(
+        "wild, seed 0, has no figures" in note and "Lower syn_lr" in note
+        for note in explain(study, lines, images.classes, [wild_run])
+    )
