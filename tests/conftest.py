@@ -1,9 +1,17 @@
-"""What all tests share: a part that the machine lacks skips its tests, with the reason."""
+"""What all tests share: parts that a machine lacks, and what torch leaves in the environment."""
+
+import os
 
 import pytest
 
+COMPILE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Torch writes these into the environment of a process that has compiled, and a worker that a
+    # later test starts would take them for its operator's choice.
+    for name in COMPILE_CACHES:
+        os.environ.pop(name, None)
     if item.get_closest_marker("gpu"):
         import torch  # takes seconds, and few tests are marked
 
