@@ -44,11 +44,11 @@ def cpu_demo() -> Config:
             syn_steps=10,
             expert_epochs=1,
             max_start_epoch=4,
-            lr_img=1000.0,
+            lr_img=50.0,
             lr_lr=1e-6,
             syn_lr=0.03,
             validate_every=15,
-            validation_networks=1,
+            validation_networks=2,
         ),
         evaluation=EvaluationConfig(
             evaluation_epochs=100, baseline_lrs=(0.003, 0.01, 0.03), full_epochs=12

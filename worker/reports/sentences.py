@@ -53,6 +53,12 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
     else:
         tone, headline = "neutral", f"No better than {count} random real images"
     within = "" if abs(gain) > noise else " The difference lies within the spread."
+    start = ""
+    if document["best_iteration"] == 0:
+        start = (
+            " No later iteration did better on the validation images, so these are the images "
+            "that the run started from."
+        )
     return Conclusion(
         question="What it is worth",
         tone=tone,
@@ -61,7 +67,7 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
             f"Networks trained on these {count} images reach a balanced accuracy of "
             f"{spread(distilled)}; on as many random real images {spread(random)}, on all "
             f"{utility['full']['training_images']:,} training images {spread(full)} "
-            f"({distilled['n']} networks each).{within}"
+            f"({distilled['n']} networks each).{within}{start}"
         ),
     )
 

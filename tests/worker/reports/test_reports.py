@@ -307,6 +307,12 @@ def test_worth_is_judged_against_the_spread(
     assert words in conclusion.headline
 
 
+def test_a_run_that_kept_its_start_says_so(document: dict[str, Any]) -> None:
+    kept = "the images that the run started from"
+    assert kept in sentences.worth(document | {"best_iteration": 0}).detail
+    assert kept not in sentences.worth(document | {"best_iteration": 15}).detail
+
+
 def test_a_refuted_set_stays_at_home(document: dict[str, Any]) -> None:
     refuted = {**document, "privacy": {**document["privacy"], "verdict": "refuted"}}
     assert sentences.permission(refuted).headline == "It stays in this organisation"
