@@ -17,7 +17,7 @@ from iadd.distilled import DistilledDataset
 from iadd.imageset import ImageSet
 from iadd.normalisation import Normalisation
 from iadd.precision import computing_at
-from iadd.progress import Progress, ProgressListener, ignore_progress
+from iadd.progress import Beat, ProgressListener
 from iadd.scores import Evaluation, Scores
 from iadd.selection import random_images
 from iadd.training import (
@@ -65,7 +65,7 @@ def evaluate(
         distilled.normalisation,
         config,
         recipe,
-        on_epoch=_Beat(on_progress, total * recipe.epochs),
+        on_epoch=Beat(on_progress, total * recipe.epochs),
     )
     return Evaluation(scores, test.classes, recipe.lr, recipe.epochs, len(labels))
 
@@ -104,7 +104,7 @@ def choose_lr(
     rates = tuple(dict.fromkeys((distilled.syn_lr, *config.evaluation.baseline_lrs)))
     trials = config.distillation.validation_networks
     small, labels = distilled.images.to(device), distilled.labels.to(device)
-    beat = _Beat(on_progress, len(rates) * trials * config.evaluation.evaluation_epochs)
+    beat = Beat(on_progress, len(rates) * trials * config.evaluation.evaluation_epochs)
     return _best_rate(
         rates,
         # The same initialisations for each rate: rates are compared, not luck.
@@ -143,7 +143,7 @@ def evaluate_random(
     evaluation = config.evaluation
     trials = len(evaluation.baseline_lrs) * config.distillation.validation_networks
     total = trials + evaluation.evaluation_networks
-    beat = _Beat(on_progress, total * evaluation.evaluation_epochs)
+    beat = Beat(on_progress, total * evaluation.evaluation_epochs)
 
     def pupil(*purpose: str | int) -> Pupil:
         chosen = random_images(
@@ -212,7 +212,7 @@ def evaluate_full(
         config,
         recipe,
         at_once=config.compute.networks_at_once or 1,
-        on_epoch=_Beat(on_progress, total * recipe.epochs),
+        on_epoch=Beat(on_progress, total * recipe.epochs),
     )
     return Evaluation(scores, images.classes, recipe.lr, recipe.epochs, len(labels))
 
@@ -262,32 +262,6 @@ def small_set_recipe(config: Config, lr: float) -> Recipe:
         batch_size=evaluation.evaluation_batch_size,
         momentum=evaluation.evaluation_momentum,
     )
-
-
-class _Beat:
-    """Turns the epochs of single networks into progress of all."""
-
-    def __init__(self, listener: ProgressListener | None, total: int) -> None:
-        self._listener = listener or ignore_progress
-        self._done, self._total = 0, total
-        self._message: str | None = None
-
-    def __call__(self) -> None:
-        self._done += 1
-        message, self._message = self._message, None
-        self._listener(
-            Progress(
-                phase="evaluating",
-                done=self._done,
-                total=self._total,
-                unit="epochs",
-                message=message,
-            )
-        )
-
-    def say(self, message: str) -> None:
-        """Tell a line with the next report."""
-        self._message = message
 
 
 def _pupil(images: Tensor, labels: Tensor, purpose: Purpose) -> Pupil:
@@ -340,7 +314,7 @@ def _score(
         recipe=recipe,
         at_once=at_once,
         on_epoch=on_epoch,
-        on_message=on_epoch.say if isinstance(on_epoch, _Beat) else None,
+        on_message=on_epoch.say if isinstance(on_epoch, Beat) else None,
     )
     with computing_at(config.compute.precision):
         answers = predict_each(networks, asked, normalisation)

@@ -6,6 +6,7 @@ Shapes: N images, C channels (1: grey), H and W pixels.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,19 @@ class ImageSet:
         """
         chosen = self.split == SPLITS.index(name)
         return ImageSet(self.images[chosen], self.labels[chosen], self.classes, self.split[chosen])
+
+    def of_classes(self, names: Sequence[str]) -> ImageSet:
+        """The images of some classes, labelled in the order of `names`.
+
+        Raises:
+            ValueError: when a name is none of `classes`.
+        """
+        kept = torch.tensor([self.classes.index(name) for name in names], dtype=torch.int64)
+        places = torch.full((len(self.classes),), -1, dtype=torch.int64)
+        places[kept] = torch.arange(len(kept))
+        labels = places[self.labels]
+        chosen = labels >= 0
+        return ImageSet(self.images[chosen], labels[chosen], tuple(names), self.split[chosen])
 
     def count_by_class(self) -> dict[str, int]:
         """How many images each class has, in class order."""

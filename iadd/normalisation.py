@@ -36,13 +36,21 @@ class Normalisation:
 
     def apply(self, images: Tensor) -> Tensor:
         """Turn uint8 (N, C, H, W) into normalised float32."""
+        return self.of_intensities(images.float() / 255)
+
+    def of_intensities(self, intensities: Tensor) -> Tensor:
+        """Turn intensities (N, C, H, W), 0 black and 1 white, into normalised float32."""
+        mean, std = _as_tensors(self, intensities.device)
+        return (intensities - mean) / std
+
+    def to_intensities(self, images: Tensor) -> Tensor:
+        """Turn normalised (N, C, H, W) back into intensities, not clipped to 0 and 1."""
         mean, std = _as_tensors(self, images.device)
-        return (images.float() / 255 - mean) / std
+        return images * std + mean
 
     def invert(self, images: Tensor) -> Tensor:
         """Turn normalised (N, C, H, W) into uint8 for the eye; what lies outside is clipped."""
-        mean, std = _as_tensors(self, images.device)
-        return ((images * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+        return (self.to_intensities(images) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
 @lru_cache(maxsize=64)

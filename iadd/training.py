@@ -65,12 +65,27 @@ class Pupil:
         labels: (M,) int64; their device is where to compute.
         purpose: Names the draw of initialisation and batches.
         lr: Learning rate of the first half; the recipe's unless given.
+        order: Draws the indices of an epoch, in the order in which they are shown; some may come
+            often and some not at all. Each image once, shuffled, unless given.
     """
 
     fetch: Callable[[Tensor], Tensor]
     labels: Tensor
     purpose: Purpose
     lr: float | None = None
+    order: Callable[[torch.Generator], Tensor] | None = None
+
+    def draw_epoch(self, generator: torch.Generator) -> Tensor:
+        """Indices of one epoch, in the order in which they are shown."""
+        if self.order is not None:
+            return self.order(generator)
+        return torch.randperm(len(self.labels), generator=generator)
+
+    def most_per_step(self, recipe: Recipe) -> int:
+        """Images that a step may hold."""
+        if self.order is not None:
+            return recipe.batch_size
+        return min(recipe.batch_size, len(self.labels))
 
 
 def train_network(
@@ -162,7 +177,7 @@ def train_networks(
     step = networks_at_once(
         config.compute.networks_at_once if at_once is None else at_once,
         networks=networks,
-        images=min(recipe.batch_size, len(pupils[0].labels)),
+        images=pupils[0].most_per_step(recipe),
         shape=(channels, config.image_size, config.image_size),
     )
     trained: list[nn.Module] = []
@@ -231,7 +246,7 @@ class _Group:
             on_halved=lambda size: say(_HALVED.format("networks", size)),
         )
         self._images = Halving(
-            min(recipe.batch_size, len(pupils[0].labels)),
+            pupils[0].most_per_step(recipe),
             advice=_ADVICE,
             on_halved=lambda size: say(_HALVED.format("images", size)),
         )
@@ -241,9 +256,7 @@ class _Group:
         if epoch == (self._recipe.epochs + 1) // 2:
             self._optimizer.param_groups[0]["lr"] = self._recipe.lr / 10
         orders = [
-            torch.randperm(len(pupil.labels), generator=generator)
-            .to(pupil.labels.device)
-            .split(self._recipe.batch_size)
+            pupil.draw_epoch(generator).to(pupil.labels.device).split(self._recipe.batch_size)
             for pupil, generator in zip(self.pupils, self._generators, strict=True)
         ]
         for indices in zip(*orders, strict=True):

@@ -10,7 +10,9 @@ from iadd.config import (
     NetworkConfig,
     TeacherConfig,
 )
+from iadd.distilled import DistilledDataset, History
 from iadd.imageset import ImageSet
+from iadd.normalisation import Normalisation
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,6 +30,33 @@ def make_images(per_class: int = 24, size: int = 16, seed: int = 0) -> ImageSet:
     images[labels == 1, :, : size // 2, : size // 2] += 100
     split = torch.tensor([0, 0, 0, 0, 1, 2]).repeat_interleave(2).repeat(count // 12 + 1)[:count]
     return ImageSet(images.to(torch.uint8), labels, ("plain", "square"), split.to(torch.int8))
+
+
+def make_distilled(
+    config: Config,
+    *,
+    classes: tuple[str, ...] = ("plain", "square"),
+    per_class: int = 2,
+    size: int = 16,
+    seed: int = 1,
+    lr: float = 0.05,
+) -> DistilledDataset:
+    """A small set of another hospital: some of its images, which differ from ours by the seed."""
+    theirs = make_images(12 * per_class, size, seed)
+    chosen = torch.cat([(theirs.labels == n).nonzero().squeeze(1)[:per_class] for n in (0, 1)])
+    normalisation = Normalisation.of(theirs.images)
+    return DistilledDataset(
+        images=normalisation.apply(theirs.images[chosen]),
+        labels=theirs.labels[chosen],
+        classes=classes,
+        syn_lr=lr,
+        importance_weights=None,
+        history=History(),
+        config=config.override({"image_size": size}),
+        normalisation=normalisation,
+        initial_images=None,
+        best_iteration=0,
+    )
 
 
 @pytest.fixture

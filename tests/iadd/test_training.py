@@ -109,6 +109,26 @@ def test_a_network_may_have_a_rate_of_its_own_among_others(config: Config) -> No
     torch.testing.assert_close(together[1], train([fast], config, 1)[0])
 
 
+def test_a_network_may_be_shown_an_order_of_its_own(config: Config) -> None:
+    """Three images often and the others never, in steps larger than there are images."""
+    seen: list[int] = []
+    (pupil,) = make_pupils(1)
+
+    def order(_: torch.Generator) -> Tensor:
+        return torch.tensor([0, 2, 4]).repeat(6)
+
+    networks = train_networks(
+        [Pupil(pupil.fetch, pupil.labels, pupil.purpose, order=order)],
+        classes=2,
+        channels=1,
+        config=config,
+        recipe=Recipe(lr=0.05, epochs=2, batch_size=9, momentum=0.9),
+        on_answers=lambda _, indices, __: seen.extend(indices.tolist()),
+    )
+    assert seen == [0, 2, 4] * 12
+    assert len(networks) == 1
+
+
 def test_training_the_same_again_gives_the_same_bits(config: Config) -> None:
     assert torch.equal(train(make_pupils(3), config, 2), train(make_pupils(3), config, 2))
 
