@@ -1,8 +1,9 @@
 """The bundle: a distilled set as one file that can be looked at, verified and trained with.
 
 A zip, the same byte for byte whenever the same result is packed: entries are stored in the order
-of their names, dated 1980-01-01, and ``SHA256SUMS`` comes last. W, the trajectories, the images
-that the distillation started from and figures of single images never go in.
+of their names, dated 1980-01-01, and ``SHA256SUMS`` comes last; in a release, ``SIGNATURE`` after
+it. W, the trajectories, the images that the distillation started from and figures of single images
+never go in.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -34,6 +35,8 @@ from iadd.normalisation import Normalisation
 from iadd.refusals import DatasetError, FileRefused
 
 SUMS = "SHA256SUMS"
+SIGNATURE = "SIGNATURE"
+"""Signs the sums, so that they cannot list it. `exchange verify` says whose it is."""
 METADATA = "metadata.json"
 TENSORS = "distilled.safetensors"
 
@@ -47,6 +50,19 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
 
 class BundleError(ValueError):
     """A bundle cannot be written or read. The message says why."""
+
+
+class Bundle(NamedTuple):
+    """What a bundle holds to train with, and which one it is.
+
+    Attributes:
+        distilled: The set, as :func:`load_bundle` gives it.
+        fingerprint: SHA-256 of its ``SHA256SUMS``, so of all that they list: 64 hexadecimal digits,
+            the ones that ``exchange verify`` prints.
+    """
+
+    distilled: DistilledDataset
+    fingerprint: str
 
 
 def write_bundle(
@@ -91,7 +107,6 @@ def describe(distilled: DistilledDataset, *, versions: Mapping[str, str]) -> dic
     accuracy; :func:`iadd.evaluate` on the loaded bundle with its own ``config`` does just that.
     """
     config = distilled.config
-    recipe = small_set_recipe(config, distilled.syn_lr)
     settings = config.to_dict()
     return {
         "format": 1,
@@ -109,19 +124,25 @@ def describe(distilled: DistilledDataset, *, versions: Mapping[str, str]) -> dic
             "width": config.network.width,
         },
         "augmentation": settings["augmentation"],
-        "recipe": {
-            "optimizer": "SGD",
-            "lr": recipe.lr,
-            "momentum": recipe.momentum,
-            "epochs": recipe.epochs,
-            "batch_size": recipe.batch_size,
-            "schedule": "a tenth of lr from half the epochs on",
-            "loss": "cross entropy",
-            "networks": config.evaluation.evaluation_networks,
-        },
+        "recipe": describe_recipe(config, distilled.syn_lr),
         "best_iteration": distilled.best_iteration,
         "config": settings,
         "versions": dict(versions),
+    }
+
+
+def describe_recipe(config: Config, lr: float) -> dict[str, Any]:
+    """How to train on a small set, in the words of ``metadata.json``."""
+    recipe = small_set_recipe(config, lr)
+    return {
+        "optimizer": "SGD",
+        "lr": recipe.lr,
+        "momentum": recipe.momentum,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "schedule": "a tenth of lr from half the epochs on",
+        "loss": "cross entropy",
+        "networks": config.evaluation.evaluation_networks,
     }
 
 
@@ -132,6 +153,16 @@ def load_bundle(path: Path | str) -> DistilledDataset:
 
         distilled = iadd.load_bundle("bundle.zip")
         evaluation = iadd.evaluate(distilled, my_images, distilled.config)
+
+    Raises:
+        BundleError: When the file is no bundle, or not as it was packed.
+        OSError: When it cannot be opened.
+    """
+    return open_bundle(path).distilled
+
+
+def open_bundle(path: Path | str) -> Bundle:
+    """Read a bundle as :func:`load_bundle` does, and say which one it is.
 
     Raises:
         BundleError: When the file is no bundle, or not as it was packed.
@@ -152,7 +183,7 @@ def load_bundle(path: Path | str) -> DistilledDataset:
         raise BundleError(f"{path.name} holds no distilled set that can be read") from error
     if problems := _problems(distilled):
         raise BundleError(f"{path.name} holds {' and '.join(problems)} that cannot be used")
-    return distilled
+    return Bundle(distilled, hashlib.sha256(needed[SUMS]).hexdigest())
 
 
 def _pictures(distilled: DistilledDataset) -> dict[str, bytes]:
@@ -233,6 +264,8 @@ def _read_checked(path: Path) -> dict[str, bytes]:
     lines = [_SUM_LINE.fullmatch(line) for line in needed[SUMS].decode().splitlines()]
     listed = {match[2]: match[1] for match in lines if match}
     del hashes[SUMS]
+    if SIGNATURE not in listed:
+        hashes.pop(SIGNATURE, None)
     if listed != hashes or len(listed) != len(lines):
         raise BundleError(
             f"{path.name} is damaged or forged: its files are not the ones that {SUMS} lists. "

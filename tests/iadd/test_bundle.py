@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save as save_tensors
 
 import iadd
-from iadd.bundle import BundleError, load_bundle, write_bundle
+from iadd.bundle import BundleError, load_bundle, open_bundle, write_bundle
 from iadd.bundle_card import plain
 from iadd.config import Config
 from iadd.distilled import DistilledDataset, History
@@ -229,6 +229,14 @@ def test_an_added_file_is_refused(bundle: Path) -> None:
     repack(bundle, {**unpack(bundle), "extra.txt": b"hello"})
     with pytest.raises(BundleError, match="damaged or forged"):
         load_bundle(bundle)
+
+
+def test_a_bundle_is_known_by_the_hash_of_its_sums(
+    bundle: Path, distilled: DistilledDataset
+) -> None:
+    opened = open_bundle(bundle)
+    assert opened.fingerprint == hashlib.sha256(unpack(bundle)["SHA256SUMS"]).hexdigest()
+    assert torch.equal(opened.distilled.images, distilled.images)
 
 
 def test_a_file_twice_is_refused(bundle: Path) -> None:
