@@ -12,13 +12,14 @@ from iadd.commands.reproduce import reproduce
 from iadd.commands.select import select
 from iadd.commands.show import show
 from iadd.commands.teach import teach
+from iadd.commands.train import train
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Importance-aware adaptive dataset distillation of chest X-rays.",
 )
-for command in (forecast, teach, distill, evaluate, select, show):
+for command in (forecast, teach, distill, evaluate, train, select, show):
     app.command()(command)
 app.add_typer(reproduce, name="reproduce")
 
