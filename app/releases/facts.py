@@ -1,0 +1,85 @@
+"""What a release says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+RESEARCH_ONLY = "For research use. Not a medical device."
+
+VERDICTS = {
+    "refuted": "Refuted: an attack worked, or a copy of a training image was found.",
+    "not_refuted": (
+        "Not refuted: no attack that was tried worked. That is a measurement and no proof: what "
+        "was not tried may still work."
+    ),
+    "proven": (
+        "Proven: differential privacy bounds what can be learned about one image or patient; the "
+        "report says by how much."
+    ),
+}
+"""What the verdict of an audit means, for people."""
+
+_BEGINNINGS = {
+    "real": "Each image began as one real X-ray and was changed from there.",
+    "k_mean": "Each image began as the mean of several X-rays of its class.",
+    "noise": "Each image began as noise.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseFacts:
+    """A release as it is published; it never changes.
+
+    Texts may hold anything that people type. What is made of them stays one document.
+
+    Attributes:
+        id: Of the release, such as ``rel_0123456789abcdef01234567``.
+        number: Counts the releases of one distillation, from 1.
+        title: One line.
+        summary: A few sentences.
+        card: What the data steward writes about the images, in Markdown; may be empty.
+        terms: The text of ``TERMS.md``, as recipients accept it (see `app.releases.terms`).
+        duo: Conditions of use, such as ``DUO:0000042`` or ``DUO:0000007 tuberculosis``.
+        organisation: Name of the organisation that releases it.
+        contact: Whom to write to, as the organisation wants to be reached.
+        citation: How to cite it; may be empty.
+        embargo_until: Nobody else gets it before, or None.
+        created_at: When it was released.
+        verdict: Of its audit: ``not_refuted`` or ``proven``.
+        url: Its page on the portal, where that has an address that others reach.
+    """
+
+    id: str
+    number: int
+    title: str
+    summary: str
+    card: str
+    terms: str
+    duo: tuple[str, ...]
+    organisation: str
+    contact: str
+    citation: str
+    embargo_until: datetime | None
+    created_at: datetime
+    verdict: str
+    url: str | None = None
+
+
+def how_it_began(metadata: Mapping[str, Any]) -> str:
+    """What the images were computed from at first, or nothing where ``metadata.json`` is silent."""
+    match metadata.get("config"):
+        case {"distillation": {"initialisation": str(name)}}:
+            return _BEGINNINGS.get(name, "")
+    return ""
+
+
+def in_words(moment: datetime) -> str:
+    """A time for people, such as ``2027-01-01, 00:00 UTC``.
+
+    Raises:
+        ValueError: When it has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone could be any")
+    return f"{moment.astimezone(UTC):%Y-%m-%d, %H:%M} UTC"
