@@ -26,6 +26,7 @@ from torch import Tensor
 
 from iadd.archives import Limits, open_archive
 from iadd.bundle_card import render_card
+from iadd.bundle_signature import signature_holds
 from iadd.checkpoint import write_atomically
 from iadd.config import Config
 from iadd.distilled import DistilledDataset, History
@@ -147,9 +148,10 @@ def describe_recipe(config: Config, lr: float) -> dict[str, Any]:
 
 
 def load_bundle(path: Path | str) -> DistilledDataset:
-    """Read a bundle after checking every file in it against its sums.
+    """Read a bundle after checking every file in it against its sums, and its signature if any.
 
-    The result carries no W, no history and no initial images: they are no part of a bundle.
+    That says that nobody changed it after it was signed, not whose it is. The result carries no W,
+    no history and no initial images: they are no part of a bundle.
 
         distilled = iadd.load_bundle("bundle.zip")
         evaluation = iadd.evaluate(distilled, my_images, distilled.config)
@@ -256,7 +258,7 @@ def _read_checked(path: Path) -> dict[str, bytes]:
             except FileRefused as refused:
                 raise BundleError(f"{path.name} is damaged or forged: {refused}") from refused
             hashes[entry.name] = hashlib.sha256(content).hexdigest()
-            if entry.name in (SUMS, METADATA, TENSORS):
+            if entry.name in (SUMS, METADATA, TENSORS, SIGNATURE):
                 needed[entry.name] = content
     missing = [name for name in (SUMS, METADATA, TENSORS) if name not in needed]
     if missing:
@@ -270,6 +272,10 @@ def _read_checked(path: Path) -> dict[str, bytes]:
         raise BundleError(
             f"{path.name} is damaged or forged: its files are not the ones that {SUMS} lists. "
             "`exchange verify` says which"
+        )
+    if SIGNATURE in needed and not signature_holds(needed[SIGNATURE], needed[SUMS]):
+        raise BundleError(
+            f"{path.name} is damaged or forged: its {SIGNATURE} was not made for these files"
         )
     return needed
 

@@ -1,39 +1,43 @@
-"""Whether a bundle is the one that was packed: every byte of it, without a network or torch.
+"""Whether a bundle is the one that was packed, and by whom: every byte of it, without a network.
 
-A bundle has one form. It is a zip of stored entries, one after the other from the first byte on,
-in the order of their names, dated 1980-01-01, without comments, extra fields or gaps; the last
-entry, ``SHA256SUMS``, lists all others. The container itself is therefore known from the names,
-sizes and checksums of what it holds, and is compared byte for byte: there is no place left where
-something could be hidden, and nothing is unpacked that could be a bomb.
+A bundle has one form (see :mod:`app.releases.container`): its files in the order of their names,
+then ``SHA256SUMS``, which lists them all, then, in a release, ``SIGNATURE``, which covers
+``SHA256SUMS`` and itself has one form. So no byte is free.
+
+Needs no torch and nothing of the portal: the base install verifies.
 """
 
 import hashlib
+import io
 import re
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from app.releases.container import (
+    DamagedError,
+    Entry,
+    UnreadableError,
+    hash_entry,
+    printable,
+    read_directory,
+    read_entry,
+)
+from app.releases.signature import LARGEST, SIGNATURE, Signature
+from app.releases.signing import (
+    SigningError,
+    fingerprint,
+    parse_public_key,
+    rfc3339,
+)
+
 GOOD, BAD, UNREADABLE = 0, 1, 2
 
 SUMS = "SHA256SUMS"
-_LARGEST_DIRECTORY = 16 * 1024 * 1024
-_LARGEST_SUMS = 16 * 1024 * 1024
-_LONGEST_NAME = 512
-_CHUNK = 1024 * 1024
 
-_LOCAL = struct.Struct("<4s5H3I2H")
-_CENTRAL = struct.Struct("<4s6H3I5H2I")
-_END = struct.Struct("<4s4H2IH")
-_LOCAL_MAGIC, _CENTRAL_MAGIC, _END_MAGIC = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-_VERSION = 20
-_MADE_BY_UNIX = 3 << 8 | _VERSION
-_UTF8_NAME = 0x800
-_STORED = 0
-_TIME, _DATE = 0, 1 << 5 | 1  # 1980-01-01 00:00:00, the earliest that zip can say
-_ATTRIBUTES = 0o100644 << 16
+_LARGEST_SUMS = 16 * 1024 * 1024
+_LARGEST_KEY_FILE = 4096
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -49,46 +53,19 @@ class Verification(NamedTuple):
     lines: list[str]
 
 
-class _DamagedError(Exception):
-    """The bundle is not as it was packed. The message says where."""
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A bundle of which every byte is accounted for.
 
+    Attributes:
+        files: How many files the sums list.
+        sums_sha256: The SHA-256 of the sums: the bundle's fingerprint.
+        signature: It holds, for the key that it names; None when the bundle is not signed.
+    """
 
-class _UnreadableError(Exception):
-    """There is no bundle to judge."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One file of the zip, as the central directory lists it."""
-
-    name: str
-    raw_name: bytes
-    checksum: int
-    size: int
-    offset: int
-
-    @property
-    def flags(self) -> int:
-        return 0 if self.raw_name.isascii() else _UTF8_NAME
-
-    def local_header(self) -> bytes:
-        return (
-            _LOCAL.pack(
-                *(_LOCAL_MAGIC, _VERSION, self.flags, _STORED, _TIME, _DATE),
-                *(self.checksum, self.size, self.size, len(self.raw_name), 0),
-            )
-            + self.raw_name
-        )
-
-    def central_header(self) -> bytes:
-        return (
-            _CENTRAL.pack(
-                *(_CENTRAL_MAGIC, _MADE_BY_UNIX, _VERSION, self.flags, _STORED, _TIME, _DATE),
-                *(self.checksum, self.size, self.size, len(self.raw_name), 0, 0, 0, 0),
-                *(_ATTRIBUTES, self.offset),
-            )
-            + self.raw_name
-        )
+    files: int
+    sums_sha256: str
+    signature: Signature | None
 
 
 def verify_bundle(path: Path, trusted_key: str | None = None) -> Verification:
@@ -96,19 +73,24 @@ def verify_bundle(path: Path, trusted_key: str | None = None) -> Verification:
 
     Args:
         path: The bundle.
-        trusted_key: The public key that the bundle has to be signed with. Bundles carry no
-            signature yet, so with a key none is good.
+        trusted_key: The public key that it has to be signed with, or one whose owner named, by
+            statements that the bundle carries, the key that it is signed with; or the path of a
+            file that holds that key. Without it nobody vouches for the signer.
     """
-    shown = _printable(path.name)
+    shown = printable(path.name)
+    try:
+        trusted = None if trusted_key is None else _read_trusted_key(trusted_key)
+    except UnreadableError as error:
+        return Verification(UNREADABLE, [f"The trusted key cannot be used: {error}", _KEY_ADVICE])
     try:
         with path.open("rb") as file:
-            count, fingerprint = _check(file)
+            checked = check(file)
     except OSError as error:
         reason = error.strerror or "it cannot be opened"
         return Verification(UNREADABLE, [f"{shown} cannot be read: {reason}."])
-    except _UnreadableError as error:
+    except UnreadableError as error:
         return Verification(UNREADABLE, [f"{shown} cannot be read: {error}"])
-    except _DamagedError as error:
+    except DamagedError as error:
         return Verification(
             BAD,
             [
@@ -116,135 +98,75 @@ def verify_bundle(path: Path, trusted_key: str | None = None) -> Verification:
                 "Do not use it. Download it again, or ask the sender for another copy.",
             ],
         )
-    intact = f"{shown} is intact: {count} files are exactly as {SUMS} lists them."
-    if trusted_key is not None:
-        return Verification(
-            BAD,
-            [
-                intact,
-                "It is not signed, so the trusted key proves nothing about it. Do not use it.",
-            ],
-        )
-    return Verification(
-        GOOD,
-        [
-            intact,
-            "Unknown signer: nothing in a bundle proves who made it. To be sure, compare this "
-            "fingerprint with the one that the sender tells you by another way:",
-            f"  {fingerprint}",
-        ],
-    )
+    lines = [f"{shown} is intact: {checked.files} files are exactly as {SUMS} lists them."]
+    if checked.signature is not None:
+        lines.append(f"Its fingerprint is {checked.sums_sha256}.")
+    if trusted is None:
+        return Verification(GOOD, [*lines, *_unknown_signer(checked)])
+    code, judged = _judge(checked.signature, trusted)
+    return Verification(code, [*lines, *judged])
 
 
-def _check(file: BinaryIO) -> tuple[int, str]:
-    """How many files the sums cover, and the sums' own hash. Raises what is wrong."""
-    entries = _read_directory(file)
+def check(file: BinaryIO) -> Checked:
+    """Account for every byte of a bundle.
+
+    Raises:
+        DamagedError: When it is damaged or forged.
+        UnreadableError: When it is no bundle.
+    """
+    listed, sums_entry, signature_entry = _parts(read_directory(file))
+    hashes = {entry.name: hash_entry(file, entry) for entry in listed}
+    sums = b"".join(read_entry(file, sums_entry))
+    if sums != list_sums(hashes):
+        raise DamagedError(_difference(sums, hashes))
+    sums_sha256 = hashlib.sha256(sums).hexdigest()
+    signature = None
+    if signature_entry is not None:
+        content = b"".join(read_entry(file, signature_entry))
+        try:
+            signature = Signature.from_bytes(content)
+        except SigningError as error:
+            raise DamagedError(f"its {SIGNATURE} is none: {error}.") from error
+        if problem := signature.problem(sums_sha256):
+            raise DamagedError(f"{problem}.")
+    return Checked(files=len(listed), sums_sha256=sums_sha256, signature=signature)
+
+
+def read_bundle(content: bytes) -> tuple[Checked, dict[str, bytes]]:
+    """Account for every byte of a bundle, and take its files out, without sums and signature.
+
+    Raises:
+        DamagedError: When it is damaged or forged.
+        UnreadableError: When it is no bundle.
+    """
+    file = io.BytesIO(content)
+    checked = check(file)
+    listed, _, _ = _parts(read_directory(file))
+    return checked, {entry.name: b"".join(read_entry(file, entry)) for entry in listed}
+
+
+def list_sums(hashes: Mapping[str, str]) -> bytes:
+    """``SHA256SUMS`` of files, by name, in the order given."""
+    return "".join(f"{digest}  {name}\n" for name, digest in hashes.items()).encode()
+
+
+def _parts(entries: list[Entry]) -> tuple[list[Entry], Entry, Entry | None]:
+    """The files, their sums, and the signature if there is one."""
     *listed, last = entries
-    if last.name != SUMS or any(entry.name == SUMS for entry in listed):
-        raise _DamagedError(f"its last file is not {SUMS}.")
-    if last.size > _LARGEST_SUMS:
-        raise _DamagedError(f"{SUMS} is too large to be one.")
-    hashes = {entry.name: _read_entry(file, entry) for entry in listed}
-    file.seek(last.offset + len(last.local_header()))
-    sums = file.read(last.size)
-    fingerprint = _read_entry(file, last)
-    if sums != "".join(f"{hashes[entry.name]}  {entry.name}\n" for entry in listed).encode():
-        raise _DamagedError(_difference(sums, hashes))
-    return len(listed), fingerprint
-
-
-def _read_directory(file: BinaryIO) -> list[_Entry]:
-    """The entries, after comparing the whole container with the one form it may have."""
-    size = file.seek(0, 2)
-    file.seek(0)
-    starts_as_zip = file.read(len(_LOCAL_MAGIC)) == _LOCAL_MAGIC
-    file.seek(max(0, size - _END.size))
-    end = file.read(_END.size)
-    if len(end) < _END.size or not end.startswith(_END_MAGIC):
-        if starts_as_zip:
-            raise _DamagedError("its end is missing, or something follows it.")
-        raise _UnreadableError("this is not a bundle, nor any other zip file.")
-    _, _, _, _, count, directory_size, directory_offset, _ = _END.unpack(end)
-    if end != _END.pack(_END_MAGIC, 0, 0, count, count, directory_size, directory_offset, 0) or (
-        directory_offset + directory_size + _END.size != size
-    ):
-        raise _DamagedError("its directory does not fit the file.")
-    if directory_size > _LARGEST_DIRECTORY:
-        raise _DamagedError("its directory is too large.")
-    if count == 0:
-        raise _DamagedError("it holds no file.")
-    file.seek(directory_offset)
-    entries = list(_parse_directory(file.read(directory_size), count))
-    _check_layout(entries, directory_offset)
-    return entries
-
-
-def _parse_directory(directory: bytes, count: int) -> Iterator[_Entry]:
-    position = 0
-    for _ in range(count):
-        header = directory[position : position + _CENTRAL.size]
-        if len(header) < _CENTRAL.size:
-            raise _DamagedError("its directory ends too early.")
-        fields = _CENTRAL.unpack(header)
-        checksum, size, name_length, offset = fields[7], fields[8], fields[10], fields[16]
-        raw_name = directory[position + _CENTRAL.size :][:name_length]
-        entry = _Entry(_decode(raw_name), raw_name, checksum, size, offset)
-        expected = entry.central_header()
-        if directory[position : position + len(expected)] != expected:
-            raise _DamagedError(f"the directory's entry of {entry.name} was changed.")
-        position += len(expected)
-        yield entry
-    if position != len(directory):
-        raise _DamagedError("its directory holds more than its files.")
-
-
-def _check_layout(entries: list[_Entry], end: int) -> None:
-    offset = 0
-    for entry in entries:
-        if entry.offset != offset:
-            raise _DamagedError(f"{entry.name} does not follow the file before it.")
-        offset += len(entry.local_header()) + entry.size
-    if offset != end:
-        raise _DamagedError("there is something between its last file and its directory.")
-    names = [entry.name for entry in entries[:-1]]
+    signature = None
+    if last.name == SIGNATURE and listed:
+        signature = last
+        *listed, last = listed
+    names = [entry.name for entry in listed]
+    if last.name != SUMS or SUMS in names or SIGNATURE in names:
+        raise DamagedError(f"its last file is not {SUMS}, with {SIGNATURE} or nothing after it.")
     if names != sorted(set(names)):
-        raise _DamagedError("its files are not in order, or one is there twice.")
-
-
-def _decode(raw_name: bytes) -> str:
-    try:
-        name = raw_name.decode()
-    except UnicodeDecodeError:
-        raise _DamagedError("a file's name is not text.") from None
-    parts = name.split("/")
-    if (
-        len(raw_name) > _LONGEST_NAME
-        or not name.isprintable()
-        or any(part in ("", ".", "..") for part in parts)
-        or "\\" in name
-        or ":" in name
-    ):
-        raise _DamagedError(f"it holds a file with a forbidden name, {_printable(name)}.")
-    return name
-
-
-def _read_entry(file: BinaryIO, entry: _Entry) -> str:
-    """The SHA-256 of an entry's content, after comparing its header and its checksum."""
-    expected = entry.local_header()
-    file.seek(entry.offset)
-    if file.read(len(expected)) != expected:
-        raise _DamagedError(f"the header of {entry.name} was changed.")
-    digest, checksum, left = hashlib.sha256(), 0, entry.size
-    while left > 0:
-        chunk = file.read(min(_CHUNK, left))
-        if not chunk:
-            raise _DamagedError(f"{entry.name} ends too early.")
-        digest.update(chunk)
-        checksum = zlib.crc32(chunk, checksum)
-        left -= len(chunk)
-    if checksum != entry.checksum:
-        raise _DamagedError(f"{entry.name} was changed.")
-    return digest.hexdigest()
+        raise DamagedError("its files are not in order, or one is there twice.")
+    if last.size > _LARGEST_SUMS:
+        raise DamagedError(f"{SUMS} is too large to be one.")
+    if signature is not None and signature.size > LARGEST:
+        raise DamagedError(f"{SIGNATURE} is too large to be one.")
+    return listed, last, signature
 
 
 def _difference(sums: bytes, hashes: dict[str, str]) -> str:
@@ -259,12 +181,79 @@ def _difference(sums: bytes, hashes: dict[str, str]) -> str:
             return f"{name} is not the file that {SUMS} lists."
     for name in listed:
         if name not in hashes:
-            return f"{_printable(name)} is missing."
+            return f"{printable(name)} is missing."
     return f"{SUMS} is not in the form that it is written in."
 
 
-def _printable(name: str) -> str:
-    line = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name
+_KEY_ADVICE = (
+    "A key is 51 characters that begin with ed25519: – give it, or a file that holds it and "
+    "nothing else, as you got it from the signer."
+)
+
+
+def _read_trusted_key(given: str) -> str:
+    """The key that was given, or that the file holds that was given."""
+    if given.strip().startswith("ed25519:"):
+        lines = [given]
+    else:
+        try:
+            with Path(given).open("rb") as file:
+                content = file.read(_LARGEST_KEY_FILE + 1)
+        except (OSError, ValueError):  # ValueError: a NUL in it
+            raise UnreadableError("it is neither a key nor a file that can be read.") from None
+        if len(content) > _LARGEST_KEY_FILE:
+            raise UnreadableError("the file is too large to hold a key alone.")
+        written = content.decode(errors="replace").splitlines()
+        lines = [line for line in written if line.strip() and not line.startswith("#")]
+    if len(lines) != 1:
+        raise UnreadableError("the file does not hold one key.")
+    try:
+        return parse_public_key(lines[0])
+    except SigningError as error:
+        raise UnreadableError(f"{error}.") from error
+
+
+def _unknown_signer(checked: Checked) -> list[str]:
+    """What a bundle says of itself, where nobody else says anything."""
+    signature = checked.signature
+    if signature is None:
+        return [
+            "Unknown signer: nothing in a bundle proves who made it. To be sure, compare this "
+            "fingerprint with the one that the sender tells you by another way:",
+            f"  {checked.sums_sha256}",
+        ]
+    return [
+        f"Unknown signer: whoever signed it on {rfc3339(signature.signed_at)} writes the name "
+        f"“{signature.organisation}” and used this key, as anybody could:",
+        f"  {signature.history.key} (fingerprint {fingerprint(signature.history.key)})",
+        "Get the organisation's key from the organisation by another way than the bundle came, "
+        "and check again with --trusted-key.",
+    ]
+
+
+def _judge(signature: Signature | None, trusted: str) -> tuple[int, list[str]]:
+    """Whether a signature that holds is by the trusted key or by one that it led to."""
+    if signature is None:
+        return BAD, ["It is not signed, so the trusted key proves nothing about it. Do not use it."]
+    history = signature.history
+    if trusted not in history.keys:
+        return BAD, [
+            f"It was not signed by the key that you trust ({fingerprint(trusted)}) but by another "
+            f"({fingerprint(history.key)}), under the name “{signature.organisation}”. Do not use "
+            "it.",
+            "If the organisation has a new key, ask for it by another way than the bundle came: "
+            "a key that had to be replaced in a hurry cannot vouch for the next one.",
+        ]
+    signed = (
+        f"Signed on {rfc3339(signature.signed_at)} by the owner of the key that you trust "
+        f"({fingerprint(trusted)}), under the name “{signature.organisation}”."
     )
-    return line if len(line) <= _LONGEST_NAME else line[: _LONGEST_NAME - 1] + "…"
+    steps = history.rotations[history.keys.index(trusted) :]
+    if not steps:
+        return GOOD, [signed]
+    return GOOD, [
+        signed,
+        f"That key was replaced on {rfc3339(steps[0].at)}, by its own statement. Trust the present "
+        "one from now on:",
+        f"  {history.key} (fingerprint {fingerprint(history.key)})",
+    ]

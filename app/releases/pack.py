@@ -1,0 +1,110 @@
+"""From a distillation's own bundle to a release: terms, descriptions, the organisation's signature.
+
+The same bundle, facts, key and time give the same bytes.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.releases.card import render_release_card
+from app.releases.container import DamagedError, UnreadableError, write_container
+from app.releases.croissant import croissant
+from app.releases.duo import DuoError
+from app.releases.facts import ReleaseFacts
+from app.releases.seal import SUMS, list_sums, read_bundle
+from app.releases.signature import SIGNATURE, Signature, Signer
+from app.releases.signing import SigningError
+
+CARD = "README.md"
+METADATA = "metadata.json"
+TERMS = "TERMS.md"
+CROISSANT = "croissant.json"
+
+
+class PackError(ValueError):
+    """A release cannot be made of this. The message says why."""
+
+
+def pack_release(
+    bundle: Path | bytes, *, facts: ReleaseFacts, signer: Signer, signed_at: datetime
+) -> bytes:
+    """Make the file that other organisations download.
+
+    Args:
+        bundle: As the distillation stored it.
+        facts: What the release says of itself.
+        signer: The organisation that releases it, with its key.
+        signed_at: When, in a time zone.
+
+    Raises:
+        PackError: When the bundle is not as it was packed, is a release already or was refuted,
+            or when facts or key cannot be used.
+        OSError: When the bundle cannot be opened.
+    """
+    if facts.verdict == "refuted":
+        raise PackError("what an audit refuted is never released")
+    files = _read(bundle if isinstance(bundle, bytes) else bundle.read_bytes())
+    metadata = _metadata(files)
+    try:
+        files[TERMS] = facts.terms.encode()
+        files[CARD] = render_release_card(facts, metadata, files[CARD].decode()).encode()
+        files[CROISSANT] = _json(
+            croissant(
+                metadata,
+                facts,
+                {
+                    name: (len(content), hashlib.sha256(content).hexdigest())
+                    for name, content in sorted(files.items())
+                },
+            )
+        )
+        return _sealed(files, signer, signed_at)
+    except (SigningError, DuoError) as error:
+        raise PackError(f"the release cannot be signed: {error}") from error
+    except DamagedError as error:
+        raise PackError(f"the release cannot be packed: {error}") from error
+    # Texts that are none (a lone surrogate, a time without zone), metadata without its members.
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PackError("the release cannot be described: what it says is not complete") from error
+
+
+def _read(content: bytes) -> dict[str, bytes]:
+    """The files of a bundle that nobody touched since it was packed."""
+    try:
+        checked, files = read_bundle(content)
+    except (DamagedError, UnreadableError) as error:
+        raise PackError(f"the distillation's bundle is not as it was packed: {error}") from error
+    if checked.signature is not None or TERMS in files or CROISSANT in files:
+        raise PackError("this bundle is a release already: release the distillation's own")
+    for name in (CARD, METADATA):
+        if name not in files:
+            raise PackError(f"this is not a distillation's bundle: it holds no {name}")
+    return files
+
+
+def _metadata(files: dict[str, bytes]) -> dict[str, Any]:
+    try:
+        metadata = json.loads(files[METADATA])
+    except (ValueError, RecursionError) as error:
+        raise PackError(f"the bundle's {METADATA} cannot be read") from error
+    if not isinstance(metadata, dict):
+        raise PackError(f"the bundle's {METADATA} cannot be read")
+    return metadata
+
+
+def _sealed(files: dict[str, bytes], signer: Signer, signed_at: datetime) -> bytes:
+    ordered = dict(sorted(files.items()))
+    sums = list_sums(
+        {name: hashlib.sha256(content).hexdigest() for name, content in ordered.items()}
+    )
+    signature = Signature.make(
+        signer, sums_sha256=hashlib.sha256(sums).hexdigest(), signed_at=signed_at
+    )
+    return write_container({**ordered, SUMS: sums, SIGNATURE: signature.to_bytes()})
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return f"{json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)}\n".encode()
