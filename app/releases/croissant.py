@@ -124,7 +124,6 @@ def croissant(
             "url": "TERMS.md",
         },
         "usageInfo": _usage(release),
-        "isAccessibleForFree": True,
         "keywords": ["chest X-ray", "dataset distillation", "IADD", *classes],
         "citation": METHOD,
         **({"citeAs": one_line(release.citation)} if one_line(release.citation) else {}),
@@ -169,7 +168,6 @@ def _provenance(metadata: Mapping[str, Any], organisation: Json) -> Json:
             "are not named."
         ),
         "creator": organisation,
-        "isAccessibleForFree": False,
     }
     return {
         "isBasedOn": source,
