@@ -26,12 +26,12 @@ OWN, RECEIVED = 0.0, 1.0
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Attempt:
     """One network to train.
 
     Attributes:
         purpose: Names the draw of its initialisation, its mini-batches and its own images: two
-            lessons of one purpose begin alike and have the same own images, whatever their share.
+            attempts of one purpose begin alike and have the same own images, whatever their share.
         lr: Learning rate of the first half.
     """
 
@@ -102,29 +102,29 @@ class Classroom:
         return self._config.evaluation.evaluation_epochs * shown / images
 
     def train(
-        self, share: float, lessons: Sequence[Lesson], on_epoch: Beat
+        self, share: float, attempts: Sequence[Attempt], on_epoch: Beat
     ) -> list[TrainedNetwork]:
-        """Train a network for each lesson.
+        """Train a network for each attempt.
 
         Args:
             share: Part of each mini-batch that is received: ``OWN``, ``RECEIVED``, or between.
-            lessons: The networks.
+            attempts: The networks.
             on_epoch: Called after each network's epoch.
 
         Raises:
             SetMismatchError: When a received set cannot be brought to the own images' form.
             OutOfMemoryError: When not even one image at a time fits into memory.
         """
-        places = {lesson.purpose: self._lay_out(share, lesson.purpose) for lesson in lessons}
-        recipe = small_set_recipe(self._config, max(lesson.lr for lesson in lessons))
+        places = {attempt.purpose: self._lay_out(share, attempt.purpose) for attempt in attempts}
+        recipe = small_set_recipe(self._config, max(attempt.lr for attempt in attempts))
         if share < RECEIVED:
             mixture = self._mixture(share)
             size = len(self._classes) * (mixture.own + mixture.received)
             recipe = replace(recipe, batch_size=size)
         networks = train_networks(
-            [replace(places[each.purpose].pupil(each.purpose), lr=each.lr) for each in lessons],
+            [replace(places[each.purpose].pupil(each.purpose), lr=each.lr) for each in attempts],
             classes=len(self._classes),
-            channels=len(places[lessons[0].purpose].normalisation.mean),
+            channels=len(places[attempts[0].purpose].normalisation.mean),
             config=self._config,
             recipe=recipe,
             on_epoch=on_epoch,
@@ -132,9 +132,9 @@ class Classroom:
         )
         return [
             TrainedNetwork(
-                network, self._classes, places[lesson.purpose].normalisation, self._config
+                network, self._classes, places[attempt.purpose].normalisation, self._config
             )
-            for network, lesson in zip(networks, lessons, strict=True)
+            for network, attempt in zip(networks, attempts, strict=True)
         ]
 
     @property

@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from iadd.classroom import OWN, RECEIVED, Classroom, Lesson
+from iadd.classroom import OWN, RECEIVED, Attempt, Classroom
 from iadd.comparison import ROWS, Comparison, Row, Source
 from iadd.config import Config
 from iadd.imageset import ImageSet
@@ -158,9 +158,9 @@ def train_received(
     """
     config = config or received[0].distilled.config
     room = Classroom(received, covered_classes(received, ours), config, device=device)
-    lesson = Lesson(("comparison", 0), geometric_mean([one.distilled.syn_lr for one in received]))
+    attempt = Attempt(("comparison", 0), geometric_mean([one.distilled.syn_lr for one in received]))
     beat = Beat(on_progress, config.evaluation.evaluation_epochs, phase="training")
-    (network,) = room.train(RECEIVED, [lesson], beat)
+    (network,) = room.train(RECEIVED, [attempt], beat)
     return network
 
 
@@ -251,8 +251,8 @@ class _Bench:
         on_trained: Callable[[str, int, TrainedNetwork], None] | None,
     ) -> Row:
         """Train the networks of a row and ask them about the test images."""
-        lessons = [Lesson(("comparison", number), lr) for number in range(self._networks)]
-        networks = self.room.train(share, lessons, self.beat)
+        attempts = [Attempt(("comparison", number), lr) for number in range(self._networks)]
+        networks = self.room.train(share, attempts, self.beat)
         if on_trained:
             for number, network in enumerate(networks):
                 on_trained(row, number, network)
@@ -290,7 +290,7 @@ class _Bench:
         networks = self.room.train(
             share,
             [
-                Lesson(("comparison", "validation", trial), lr)
+                Attempt(("comparison", "validation", trial), lr)
                 for lr in rates
                 for trial in range(trials)
             ],

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from iadd.class_map import ClassMapError
-from iadd.classroom import OWN, RECEIVED, Classroom, Lesson
+from iadd.classroom import OWN, RECEIVED, Attempt, Classroom
 from iadd.config import Config, ConfigError
 from iadd.imageset import SPLITS, ImageSet
 from iadd.networks import flatten_parameters
@@ -144,7 +144,7 @@ def test_a_mini_batch_of_both_holds_both_and_each_image_keeps_its_label(
     monkeypatch.setattr(module, "train_networks", record)
     own = images.part("train")
     room = Classroom([received], images.classes, config, own=own)
-    (network,) = room.train(0.25, [Lesson(("x", 0), 0.01)], Beat(None, 99))
+    (network,) = room.train(0.25, [Attempt(("x", 0), 0.01)], Beat(None, 99))
     (pupil,) = taught
     indices = pupil.draw_epoch(torch.Generator().manual_seed(0))
     is_own = indices < len(own)
@@ -182,7 +182,7 @@ def test_networks_of_one_number_begin_alike_in_every_row(
     still = config.override({"baseline_lrs": (1e-8,), "evaluation_epochs": 1})
     room = Classroom([received], images.classes, still, own=images.part("train"))
     begun = [
-        flatten_parameters(room.train(share, [Lesson(("x", 0), 1e-8)], Beat(None, 9))[0].network)
+        flatten_parameters(room.train(share, [Attempt(("x", 0), 1e-8)], Beat(None, 9))[0].network)
         for share in (OWN, 0.5, RECEIVED)
     ]
     torch.testing.assert_close(begun[0], begun[1], atol=1e-5, rtol=0)
