@@ -2,11 +2,32 @@
 
 from fastapi import APIRouter
 
+from app.access.endpoints import router as access
+from app.audit.endpoints import router as audit
 from app.datasets.endpoints import router as datasets
 from app.distillations.endpoints import router as distillations
+from app.invitations.endpoints import router as invitations
+from app.keys.endpoints import router as keys
+from app.notifications.endpoints import router as notifications
 from app.organisations.endpoints import router as organisations
+from app.releases.endpoints import router as releases
+from app.sessions.endpoints import router as sessions
+from app.tokens.endpoints import router as tokens
+from app.users.endpoints import router as users
 
 router = APIRouter(prefix="/api/v1")
-router.include_router(organisations)
-router.include_router(datasets)
-router.include_router(distillations)
+for noun in (
+    sessions,
+    organisations,
+    keys,
+    users,
+    invitations,
+    tokens,
+    datasets,
+    distillations,
+    releases,
+    access,
+    notifications,
+    audit,
+):
+    router.include_router(noun)

@@ -7,16 +7,16 @@ Each command imports what it needs when it runs: `exchange --help` is fast. On t
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.admin import admin
+from app.shell import DataDir, check_installed, fail, load_settings, needs, open_database
+
 if TYPE_CHECKING:
     from app.client import PortalClient
-    from app.core.db import Database
-    from app.core.settings import Settings
 
 app = typer.Typer(
     name="exchange",
@@ -26,17 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-admin = typer.Typer(
-    help="Organisations and tokens, for the operator of the machine.", no_args_is_help=True
-)
 app.add_typer(admin, name="admin")
 
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir", help="Folder of the service [default: EXCHANGE_DATA_DIR or exchange-data]."
-    ),
-]
 PortalUrl = Annotated[
     str, typer.Option("--portal", envvar="EXCHANGE_PORTAL_URL", help="Address of the portal.")
 ]
@@ -57,13 +48,13 @@ def up(
     ] = "127.0.0.1",
 ) -> None:
     """Run the whole service on this machine: broker, portal, workers. Ctrl-C stops it."""
-    _check_installed("worker", "torch")
-    with _needs("worker"):
+    check_installed("worker", "torch")
+    with needs("worker"):
         from app.embedded import EmbeddedError, run_embedded
     try:
-        run_embedded(_settings(data_dir).data_dir, port, host=host)
+        run_embedded(load_settings(data_dir).data_dir, port, host=host)
     except EmbeddedError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -85,8 +76,8 @@ def demo(
     ] = None,
 ) -> None:
     """Upload, distill, download and verify, on a service of its own that ends with it."""
-    _check_installed("worker", "torch")
-    with _needs("worker"):
+    check_installed("worker", "torch")
+    with needs("worker"):
         from app.demo import run_demo
     raise typer.Exit(run_demo(data, out, preset, seed, data_dir=data_dir))
 
@@ -100,12 +91,12 @@ def portal(
     ] = None,
 ) -> None:
     """Serve the REST API. Run `exchange migrate` before."""
-    with _needs("portal"):
+    with needs("portal"):
         import uvicorn
 
         from app.core.logging import configure_logging
         from app.main import create_app
-    settings = _settings(None)
+    settings = load_settings(None)
     configure_logging(settings.log_level)
     uvicorn.run(
         create_app(settings),
@@ -129,8 +120,8 @@ def worker(
     """Work on what is queued, until stopped."""
     import os
 
-    _check_installed("worker", "celery", "torch")
-    _settings(None)  # to refuse what cannot be used before anything starts
+    check_installed("worker", "celery", "torch")
+    load_settings(None)  # to refuse what cannot be used before anything starts
     # Replaces this process: the portal's code never imports the worker's.
     arguments = ["-P", "-m", "worker", "--queues", queues, "--concurrency", str(concurrency)]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 (our own program)
@@ -139,7 +130,7 @@ def worker(
 @app.command()
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database up to date; makes it where there is none."""
-    with _database(_settings(data_dir)) as database:
+    with open_database(load_settings(data_dir)) as database:
         typer.echo(f"The database is up to date: {database.engine.url.render_as_string()}")
 
 
@@ -219,67 +210,23 @@ def download(
 def verify(
     bundle: Path,
     trusted_key: Annotated[
-        str | None, typer.Option(help="Public key of the signer, as you got it from them.")
+        str | None,
+        typer.Option(
+            help="Public key of the signer (ed25519:…) or a file that holds it, as you got it by "
+            "another way than the bundle."
+        ),
     ] = None,
 ) -> None:
-    """Check a bundle, offline. Exit code 0: good, 1: damaged or forged, 2: cannot be read."""
+    """Check a bundle, offline. Exit code 0: good, 1: damaged or forged, 2: cannot be read.
+
+    Without a trusted key the signer stays unknown: whoever made a bundle can write any name.
+    """
     from app.releases.seal import verify_bundle
 
     found = verify_bundle(bundle, trusted_key)
     for line in found.lines:
         typer.echo(line, err=found.exit_code != 0)
     raise typer.Exit(found.exit_code)
-
-
-@admin.command("create-organisation")
-def create_organisation(name: str, data_dir: DataDir = None) -> None:
-    """Make an organisation."""
-    with _needs("portal"):
-        from app.core.errors import Problem
-        from app.organisations import service
-    name = name.strip()
-    if not name or len(name) > 200 or not name.isprintable():
-        _fail("A name has 1 to 200 printable characters on one line. Nothing was changed.")
-    try:
-        with _database(_settings(data_dir)) as database, database.transaction() as session:
-            organisation = service.create_organisation(session, name)
-    except Problem as problem:
-        _fail(problem.detail)
-    typer.echo(f"Made {name!r}. Next: exchange admin create-token --organisation {name!r}")
-    typer.echo(organisation.id)
-
-
-@admin.command("create-token")
-def create_token(
-    organisation: Annotated[str, typer.Option(help="Name of the organisation.")],
-    role: Annotated[str, typer.Option(help="steward, researcher or admin.")],
-    days: Annotated[
-        float | None,
-        typer.Option(min=0.001, max=3660, help="Days until it expires [default: never]."),
-    ] = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Make a token. It is shown once, alone on the last line."""
-    with _needs("portal"):
-        from app.core.clock import utc_now
-        from app.core.errors import Problem
-        from app.core.security import Role
-        from app.organisations import service
-    roles = [known.value for known in Role]
-    if role not in roles:
-        _fail(f"There is no role {role!r}; there are {', '.join(roles)}. Nothing was changed.")
-    expires_at = None if days is None else utc_now() + timedelta(days=days)
-    try:
-        with _database(_settings(data_dir)) as database, database.transaction() as session:
-            owner = service.find_organisation(session, organisation)
-            _, secret = service.create_token(session, owner.id, Role(role), expires_at)
-    except Problem as problem:
-        _fail(problem.detail)
-    until = (
-        "does not expire" if expires_at is None else f"expires at {expires_at:%Y-%m-%d %H:%M} UTC"
-    )
-    typer.echo(f"Token of a {role} of {organisation!r}; it {until} and is not shown again:")
-    typer.echo(secret)
 
 
 @contextmanager
@@ -292,66 +239,12 @@ def _portal_client(url: str) -> "Iterator[PortalClient]":
 
     token = os.environ.get("EXCHANGE_TOKEN", "").strip()
     if not token:
-        _fail("Set EXCHANGE_TOKEN to your token. The operator of the portal makes one for you.")
+        fail("Set EXCHANGE_TOKEN to your token. The operator of the portal makes one for you.")
     try:
         with PortalClient(url, token) as client:
             yield client
     except (PortalError, RemoteError, OSError) as error:
-        _fail(str(error))
-
-
-def _settings(data_dir: Path | None) -> "Settings":
-    from pydantic import ValidationError
-
-    from app.core.settings import Settings
-
-    try:
-        return Settings() if data_dir is None else Settings(data_dir=data_dir)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"EXCHANGE_{part}: ".upper() for part in first["loc"])
-        _fail(f"A setting cannot be used. {where}{first['msg'].removeprefix('Value error, ')}")
-
-
-@contextmanager
-def _database(settings: "Settings") -> "Iterator[Database]":
-    """The database of these settings, migrated."""
-    with _needs("portal"):
-        from app.core.db import Database
-        from app.migrations import upgrade
-    database = Database(settings.database_url)
-    try:
-        upgrade(database.engine)
-        yield database
-    finally:
-        database.close()
-
-
-def _check_installed(extra: str, *modules: str) -> None:
-    """Like `_needs`, for what child processes will import: looks, and loads nothing."""
-    from importlib.util import find_spec
-
-    with _needs(extra):
-        for name in modules:
-            if find_spec(name) is None:
-                raise ModuleNotFoundError(name=name)
-
-
-@contextmanager
-def _needs(extra: str) -> Iterator[None]:
-    """Say which extra is missing, instead of a traceback."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        _fail(
-            f"This command needs {error.name}, which is not installed here. "
-            f"Install it with: pip install 'iadd-exchange[{extra}]'"
-        )
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
+        fail(str(error))
 
 
 if __name__ == "__main__":

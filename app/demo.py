@@ -27,11 +27,14 @@ from app.client import FINAL, DatasetRead, DistillationRead, PortalClient, Porta
 from app.core.db import Database
 from app.core.security import Role
 from app.core.settings import Settings
+from app.core.vault import Vault
 from app.embedded import EmbeddedError, EmbeddedService
 from app.models.distillation import PHASES
 from app.organisations import service as organisations
+from app.organisations.repository import OrganisationNotFound
 from app.releases.seal import GOOD, verify_bundle
 from app.terminal import StepDisplay, duration, size, step_display
+from app.tokens import service as tokens
 
 ORGANISATION = "Demonstration"
 IMAGES_PER_CLASS_DRAWN = 150
@@ -182,14 +185,15 @@ def _run(archive: Path, out: Path, folder: Path, wish: Wish, console: Console) -
 
 
 def _make_token(data_dir: Path) -> str:
-    database = Database(Settings(data_dir=data_dir, **OWN_FOLDER).database_url)
+    settings = Settings(data_dir=data_dir, **OWN_FOLDER)
+    database = Database(settings.database_url)
     try:
         with database.transaction() as session:
             try:
-                organisation = organisations.find_organisation(session, ORGANISATION)
-            except organisations.OrganisationNotFound:
-                organisation = organisations.create_organisation(session, ORGANISATION)
-            _, secret = organisations.create_token(session, organisation.id, Role.STEWARD, None)
+                organisation = organisations.find_by_name(session, ORGANISATION)
+            except OrganisationNotFound:
+                organisation = organisations.create(session, Vault.of(settings), ORGANISATION)
+            _, secret = tokens.create_by_operator(session, organisation.id, Role.STEWARD, None)
     finally:
         database.close()
     return secret

@@ -12,10 +12,11 @@ from app.api import router as api_router
 from app.core import problem_handlers
 from app.core.health import router as health_router
 from app.core.metrics import Metrics
-from app.core.middleware import BodyLimit, RequestMetrics, SafeHeaders
+from app.core.middleware import BodyLimit, RequestLimit, RequestMetrics, SafeHeaders
 from app.core.portal import Portal
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
+from app.notifications.mailer import Mailer
 from app.sweeper import Sweeper
 
 DESCRIPTION = """\
@@ -31,7 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with Sweeper(portal):
+        with Sweeper(portal), Mailer(portal):
             yield
         portal.close()
 
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Added last is outermost.
     app.add_middleware(problem_handlers.UnexpectedErrors)
     app.add_middleware(BodyLimit, limit=portal.settings.max_json_bytes)
+    app.add_middleware(RequestLimit, portal=portal)
     app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(SafeHeaders)
     _document_problems(app)

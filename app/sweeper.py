@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, delete, true
 
+from app.access import service as access
 from app.core import leases
 from app.core.clock import utc_now
 from app.core.portal import Portal
@@ -28,6 +29,7 @@ from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.idempotency_key import IdempotencyKey
 from app.models.teacher import Teacher
+from app.sessions.repository import WebSessionRepository
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,8 @@ def sweep(portal: Portal) -> None:
         send_waiting,
         finish_deletions,
         forget_keys,
+        remind_of_access,
+        end_sessions,
     )
     for step in steps:
         try:
@@ -172,3 +176,14 @@ def forget_keys(portal: Portal) -> None:
     before = utc_now() - timedelta(hours=portal.settings.idempotency_hours)
     with portal.database.transaction() as session:
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < before))
+
+
+def remind_of_access(portal: Portal) -> None:
+    with portal.database.transaction() as session:
+        access.remind(session)
+
+
+def end_sessions(portal: Portal) -> None:
+    now = utc_now()
+    with portal.database.transaction() as session:
+        WebSessionRepository(session).delete_ended(now, now - portal.settings.session_idle)

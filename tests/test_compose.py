@@ -20,6 +20,7 @@ SECRETS = {
     "VALKEY_PASSWORD": "v" * 32,
     "S3_ACCESS_KEY": "a" * 32,
     "S3_SECRET_KEY": "s" * 32,
+    "EXCHANGE_SECRET_KEY": "e" * 32,
 }
 OURS = {"portal", "migrate", "worker-cpu", "worker-gpu"}
 

@@ -80,3 +80,15 @@ class Invalid(Problem):
     status = 422
     code = "invalid"
     title = "The request is not valid"
+
+
+class PreconditionFailed(Problem):
+    status = 412
+    code = "changed-meanwhile"
+    title = "It was changed in the meantime"
+
+
+class TooManyRequests(Problem):
+    status = 429
+    code = "too-many-requests"
+    title = "Too many requests"

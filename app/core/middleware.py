@@ -1,12 +1,14 @@
 """Limits and headers that every request and reply share (plain ASGI: streams pass untouched)."""
 
+import hashlib
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import TooLarge
+from app.core.errors import TooLarge, TooManyRequests
 from app.core.metrics import Metrics
+from app.core.portal import Portal
 from app.core.problem_handlers import ProblemResponse
 
 STREAMED = ("PUT", "/archive")
@@ -61,6 +63,35 @@ class BodyLimit:
             problem.as_dict(), status_code=problem.status, headers={"Connection": "close"}
         )
         await response(scope, receive, send)
+
+
+class RequestLimit:
+    """Counts the requests of each caller: by token or cookie, and by address for nobody's."""
+
+    def __init__(self, app: ASGIApp, portal: Portal) -> None:
+        self._app = app
+        self._limiter = portal.limiter
+        self._rate = portal.settings.request_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._limiter.count(self._rate, "request", _who(scope))
+            except TooManyRequests as problem:
+                response = ProblemResponse(
+                    problem.as_dict(), status_code=problem.status, headers=problem.headers
+                )
+                return await response(scope, receive, send)
+        await self._app(scope, receive, send)
+
+
+def _who(scope: Scope) -> str:
+    headers = Headers(scope=scope)
+    secret = headers.get("authorization") or headers.get("cookie")
+    if secret is not None:
+        return hashlib.sha256(secret.encode()).hexdigest()
+    client: tuple[str, int] | None = scope.get("client")
+    return "unknown" if client is None else client[0]
 
 
 class SafeHeaders:

@@ -5,8 +5,10 @@ from typing import Self
 
 from app.core.db import Database
 from app.core.queue import CeleryQueue, celery_app
+from app.core.ratelimit import RateLimiter
 from app.core.settings import Settings
 from app.core.storage import Storage
+from app.core.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,8 @@ class Portal:
     database: Database
     storage: Storage
     queue: CeleryQueue
+    vault: Vault
+    limiter: RateLimiter
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -24,6 +28,8 @@ class Portal:
             database=Database(settings.database_url, queue),
             storage=Storage(settings.storage_url),
             queue=queue,
+            vault=Vault.of(settings),
+            limiter=RateLimiter(),
         )
 
     def close(self) -> None:

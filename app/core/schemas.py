@@ -74,9 +74,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         403: "The role does not allow this",
         404: "No such thing in the caller's organisation",
         409: "Not possible in the present state",
+        412: "It was changed in the meantime",
         413: "The body is too large",
         416: "No such range",
         422: "The request is not valid",
+        429: "Too many requests",
     }
     return {
         status: {

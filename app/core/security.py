@@ -1,7 +1,13 @@
-"""Bearer tokens: a random secret that is shown once, and stored as its SHA-256."""
+"""Who may do what. Roles are for people, permissions for code, and scopes are permissions.
+
+A token or a session never has more permissions than its person has at that moment, so that taking
+a role away takes effect with the next request.
+"""
 
 import hashlib
+import hmac
 import secrets
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,35 +18,73 @@ class Role(StrEnum):
     STEWARD = "steward"
     RESEARCHER = "researcher"
     ADMIN = "admin"
+    AUDITOR = "auditor"
+    OPERATOR = "operator"
 
 
 class Permission(StrEnum):
     READ = "read"
+    """The organisation's datasets, distillations and reports; the catalogue."""
     UPLOAD = "upload"
+    """Datasets and their archives."""
     DISTILL = "distill"
+    """Distillations and trainings."""
     DELETE = "delete"
+    """Datasets and distillations; withdrawals."""
+    SHARE = "share"
+    """Releases, and who may have them."""
+    REQUEST = "request"
+    """Others' releases: ask, accept terms, download, train, send scores."""
     MANAGE = "manage"
+    """The organisation: people, tokens, keys, policy."""
+    AUDIT = "audit"
+    """The organisation's log."""
+    OPERATE = "operate"
+    """The portal: organisations, quotas, queues. Nothing of what an organisation stores."""
 
+
+_WITHIN = frozenset(Permission) - {Permission.OPERATE}
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.STEWARD: frozenset(
-        {Permission.READ, Permission.UPLOAD, Permission.DISTILL, Permission.DELETE}
-    ),
-    Role.RESEARCHER: frozenset({Permission.READ, Permission.DISTILL}),
-    Role.ADMIN: frozenset(Permission),
+    Role.STEWARD: _WITHIN - {Permission.MANAGE, Permission.AUDIT},
+    Role.RESEARCHER: frozenset({Permission.READ, Permission.DISTILL, Permission.REQUEST}),
+    # Whoever hands out roles can take any of them; a hospital with one person needs just one.
+    Role.ADMIN: _WITHIN,
+    Role.AUDITOR: frozenset({Permission.AUDIT}),
+    Role.OPERATOR: frozenset({Permission.OPERATE}),
 }
 
 
-@dataclass(frozen=True)
+def permissions_of(
+    roles: Iterable[Role], scopes: Collection[Permission] | None = None
+) -> frozenset[Permission]:
+    """What these roles allow together, narrowed to the scopes where there are some."""
+    allowed = frozenset[Permission]().union(*(PERMISSIONS[role] for role in roles))
+    return allowed if scopes is None else allowed & frozenset(scopes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks: every query starts with one."""
+    """Who asks: every query starts with one.
+
+    Attributes:
+        organisation_id: Whose things are asked for.
+        permissions: What may be done with them.
+        roles: Where the permissions come from, for messages.
+        name: Of the person, or of the token where nobody stands behind it.
+        user_id: The person; None for a token of the organisation itself.
+        token_id: The token; None for a session in a browser.
+    """
 
     organisation_id: str
-    token_id: str
-    role: Role
+    permissions: frozenset[Permission]
+    roles: tuple[Role, ...]
+    name: str
+    user_id: str | None = None
+    token_id: str | None = None
 
     def may(self, permission: Permission) -> bool:
-        return permission in PERMISSIONS[self.role]
+        return permission in self.permissions
 
 
 def new_secret() -> str:
@@ -50,3 +94,8 @@ def new_secret() -> str:
 def hash_secret(secret: str) -> str:
     """A plain hash is enough: 256 random bits cannot be guessed, unlike a password."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def same_secret(one: str, other: str) -> bool:
+    """Compare without telling by the time it takes how much was right."""
+    return hmac.compare_digest(one.encode(), other.encode())

@@ -5,15 +5,31 @@ sets `EXCHANGE_DATABASE_URL`, `EXCHANGE_BROKER_URL` and `EXCHANGE_STORAGE_URL`; 
 differs.
 """
 
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from limits import RateLimitItem
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.ratelimit import parse_rate
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
+
+
+FEWEST_SECRET_CHARACTERS = 32
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "secret", "example", "placeholder")
+
+
+def _is_rate(text: str) -> str:
+    parse_rate(text)
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_is_rate)]
 
 
 class Settings(BaseSettings):
@@ -50,6 +66,46 @@ class Settings(BaseSettings):
         default="INFO",
         pattern="(?i)^(debug|info|warning|error)$",
         description="DEBUG, INFO, WARNING or ERROR.",
+    )
+
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        pattern=r"^https?://[^/?#\s]+$",
+        description="Where people reach the portal, for links in mails. With `https://` cookies "
+        "are sent over HTTPS alone.",
+    )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Encrypts the organisations' signing keys. At least 32 characters. Empty: one "
+        "is made and kept in the data folder; portals on several machines share one.",
+    )
+    session_hours: float = Field(
+        default=12, gt=0, description="A browser's session ends after this long."
+    )
+    session_idle_minutes: float = Field(
+        default=60, gt=5, description="Or after this long without a request."
+    )
+    invitation_days: float = Field(
+        default=7, gt=0, description="How long a link to join, or to set a password, works."
+    )
+    sign_in_rate: Rate = Field(
+        default="20/minute",
+        description="Tries to sign in from one address, and to one account.",
+    )
+    request_rate: Rate = Field(
+        default="30000/minute", description="Requests of one caller to one portal process."
+    )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Mail server: `smtp://user:password@host:587` (STARTTLS), `smtps://…:465`. "
+        "Empty: no mail is sent, and notices are in the portal alone.",
+    )
+    mail_from: str = Field(
+        default="IADD Exchange <exchange@localhost>", description="Sender of mails."
+    )
+
+    mail_seconds: float = Field(
+        default=5, gt=0, description="How often a portal looks for mails to send."
     )
 
     max_archive_bytes: int = Field(
@@ -97,6 +153,39 @@ class Settings(BaseSettings):
             "database_url": values.get("database_url") or f"sqlite:///{data_dir / 'exchange.db'}",
             "storage_url": values.get("storage_url") or (data_dir / "objects").as_uri(),
         }
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def session_length(self) -> timedelta:
+        return timedelta(hours=self.session_hours)
+
+    @property
+    def session_idle(self) -> timedelta:
+        return timedelta(minutes=self.session_idle_minutes)
+
+    @property
+    def sign_in_limit(self) -> RateLimitItem:
+        return parse_rate(self.sign_in_rate)
+
+    @property
+    def request_limit(self) -> RateLimitItem:
+        return parse_rate(self.request_rate)
+
+    @model_validator(mode="after")
+    def _the_secret_is_one(self) -> Self:
+        secret = self.secret_key.get_secret_value()
+        if secret and (
+            len(secret) < FEWEST_SECRET_CHARACTERS
+            or any(word in secret.lower() for word in PLACEHOLDERS)
+        ):
+            raise ValueError(
+                "EXCHANGE_SECRET_KEY needs at least 32 random characters, and no placeholder: "
+                "make one with `openssl rand -base64 48`"
+            )
+        return self
 
     @model_validator(mode="after")
     def _heartbeat_fits_the_lease(self) -> Self:

@@ -14,7 +14,8 @@ from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead
 from app.models.dataset import Dataset
-from app.organisations.callers import Deleter, Reader, Uploader
+from app.organisations.quotas import no_room
+from app.sessions.callers import Deleter, Reader, Uploader
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
 
@@ -74,13 +75,15 @@ async def upload_archive(
 
     A dataset that was rejected takes another archive. A connection that breaks changes nothing.
     """
-    await run_in_threadpool(_expect_archive, portal, caller, dataset_id)
+    room = await run_in_threadpool(_expect_archive, portal, caller, dataset_id)
     limit = portal.settings.max_archive_bytes
+    too_large = service.archive_too_large(limit) if limit <= room else no_room(room)
+    limit = min(limit, room)
     if content_length is not None and content_length > limit:
-        raise service.archive_too_large(limit)
+        raise too_large
     try:
         archive = await service.store_archive(
-            portal.storage, dataset_id, request.stream(), limit=limit
+            portal.storage, dataset_id, request.stream(), limit=limit, too_large=too_large
         )
     except StorageError:
         # The folder goes away under an upload when the dataset is deleted: then say that.
@@ -89,9 +92,10 @@ async def upload_archive(
     return await run_in_threadpool(_accept_archive, portal, caller, dataset_id, archive)
 
 
-def _expect_archive(portal: Portal, caller: Caller, dataset_id: str) -> None:
+def _expect_archive(portal: Portal, caller: Caller, dataset_id: str) -> int:
+    """How many bytes it may have, as far as the organisation's room goes."""
     with portal.database.reading() as session:
-        service.expect_archive(session, caller, dataset_id)
+        return service.expect_archive(session, caller, dataset_id)
 
 
 def _accept_archive(
@@ -111,7 +115,7 @@ def _accept_archive(
 
 @router.get("/{dataset_id}/quality", responses=problems(404, 409))
 def get_quality_report(
-    dataset_id: str, session: ReadSession, portal: PortalDep, caller: Reader
+    dataset_id: str, session: WriteSession, portal: PortalDep, caller: Reader
 ) -> dict[str, Any]:
     """What was found in the archive: images per class and split, every refused file and why."""
     return service.quality(session, portal.storage, caller, dataset_id)
@@ -131,7 +135,7 @@ def list_thumbnails(
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
 def get_thumbnail(
-    dataset_id: str, name: str, session: ReadSession, portal: PortalDep, caller: Reader
+    dataset_id: str, name: str, session: WriteSession, portal: PortalDep, caller: Reader
 ) -> Response:
     content = service.thumbnail(session, portal.storage, caller, dataset_id, name)
     return Response(content, media_type="image/png")

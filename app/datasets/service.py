@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.core.errors import Conflict, Invalid, NotFound, TooLarge
+from app.audit.log import Action, record
+from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
@@ -19,6 +20,7 @@ from app.datasets.schemas import DatasetCreate, ThumbnailRead
 from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
+from app.organisations.quotas import allow_dataset, room_for_archive
 
 THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
@@ -61,29 +63,40 @@ class StoredArchive:
 
 
 def create(session: Session, caller: Caller, body: DatasetCreate) -> Dataset:
-    return DatasetRepository(session).add(
+    """Raises QuotaExceeded."""
+    allow_dataset(session, caller.organisation_id)
+    dataset = DatasetRepository(session).add(
         Dataset(
             organisation_id=caller.organisation_id, name=body.name, description=body.description
         )
     )
+    record(session, caller, Action.DATASET_CREATED, dataset.id)
+    return dataset
 
 
-def expect_archive(session: Session, caller: Caller, dataset_id: str) -> None:
-    """Raises DatasetNotFound, NotAwaitingUpload."""
+def expect_archive(session: Session, caller: Caller, dataset_id: str) -> int:
+    """How many bytes the organisation has room for. Raises DatasetNotFound, NotAwaitingUpload."""
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     if dataset.status not in ACCEPTS_UPLOAD:
         raise _not_awaiting(dataset.status)
+    # An archive that was rejected makes way for this one.
+    return room_for_archive(session, caller.organisation_id) + (dataset.size or 0)
 
 
 async def store_archive(
-    storage: Storage, dataset_id: str, body: AsyncIterator[bytes], *, limit: int
+    storage: Storage,
+    dataset_id: str,
+    body: AsyncIterator[bytes],
+    *,
+    limit: int,
+    too_large: Problem,
 ) -> StoredArchive:
     """Store the body under a key of its own, which no row names yet.
 
     When anything goes wrong on the way, nothing is left under the key.
 
     Raises:
-        ArchiveTooLarge: More than `limit` bytes came.
+        Problem: `too_large`, when more than `limit` bytes came.
         EmptyArchive: None came.
     """
     digest = hashlib.sha256()
@@ -94,7 +107,7 @@ async def store_archive(
         async for chunk in body:
             size += len(chunk)
             if size > limit:
-                raise archive_too_large(limit)
+                raise too_large
             digest.update(chunk)
             if chunk:
                 yield chunk
@@ -133,6 +146,14 @@ def accept_archive(
     ):
         raise _not_awaiting(dataset.status)
     enqueue_after_commit(session, Task.CHECK_DATASET, dataset_id)
+    record(
+        session,
+        caller,
+        Action.ARCHIVE_UPLOADED,
+        dataset_id,
+        size=archive.size,
+        sha256=archive.sha256,
+    )
     session.refresh(dataset)
     return dataset, replaced
 
@@ -165,6 +186,7 @@ def quality(session: Session, storage: Storage, caller: Caller, dataset_id: str)
             f"The dataset is {dataset.status.value}. {advice.get(dataset.status, '')}",
             dataset_status=dataset.status.value,
         )
+    record(session, caller, Action.QUALITY_SEEN, dataset_id)
     report: dict[str, Any] = json.loads(content)
     return report
 
@@ -197,6 +219,7 @@ def thumbnail(
             "The dataset has no thumbnail of this name; "
             f"GET /api/v1/datasets/{dataset.id}/thumbnails lists them."
         )
+    record(session, caller, Action.IMAGES_SEEN, dataset_id)
     return content
 
 
@@ -225,3 +248,4 @@ def delete(session: Session, caller: Caller, dataset_id: str) -> None:
             distillations=[],
         )
     datasets.mark_deleted(dataset)
+    record(session, caller, Action.DATASET_DELETED, dataset_id)

@@ -17,7 +17,7 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
 from app.models.distillation import Distillation
-from app.organisations.callers import Deleter, Distiller, Reader
+from app.sessions.callers import Deleter, Distiller, Reader
 
 # The report is a page of its own with inline styles and pictures, and no script at all.
 REPORT_POLICY = (
@@ -216,8 +216,8 @@ async def get_bundle(
 
 
 def _key(portal: Portal, caller: Caller, distillation_id: str, column: str) -> str:
-    with portal.database.reading() as session:
-        return service.result_key(session, caller, distillation_id, column)
+    with portal.database.transaction() as session:
+        return service.download_key(session, caller, distillation_id, column)
 
 
 def read(distillation: Distillation) -> DistillationRead:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.audit.log import Action, record
 from app.core.errors import Conflict, Invalid
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
@@ -13,6 +14,7 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+from app.organisations.quotas import allow_run
 
 
 class DatasetNotReady(Conflict):
@@ -55,7 +57,8 @@ def start(
 ) -> Distillation:
     """A row that is `queued`, and one message.
 
-    Raises DatasetNotFound, UnknownPreset, InvalidSettings, DatasetNotReady, ClassTooSmall.
+    Raises DatasetNotFound, UnknownPreset, InvalidSettings, DatasetNotReady, ClassTooSmall,
+    QuotaExceeded.
     """
     # The row is locked, so that no deletion of the dataset can come between.
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id, lock=True)
@@ -73,6 +76,7 @@ def start(
             dataset_status=dataset.status.value,
         )
     _check_class_sizes(dataset, settings)
+    allow_run(session, caller.organisation_id)
     distillation = DistillationRepository(session).add(
         Distillation(
             organisation_id=caller.organisation_id,
@@ -85,6 +89,14 @@ def start(
         )
     )
     enqueue_after_commit(session, Task.START_DISTILLATION, distillation.id)
+    record(
+        session,
+        caller,
+        Action.DISTILLATION_STARTED,
+        distillation.id,
+        dataset=dataset.id,
+        preset=preset.name,
+    )
     return distillation
 
 
@@ -125,6 +137,7 @@ def cancel(session: Session, caller: Caller, distillation_id: str) -> Distillati
         )
     distillations.request_cancel(distillation_id)
     distillations.move(distillation_id, expected=ACTIVE, to=DistillationStatus.CANCELLED)
+    record(session, caller, Action.DISTILLATION_CANCELLED, distillation_id)
     session.refresh(distillation)
     return distillation
 
@@ -160,6 +173,7 @@ def retry(session: Session, caller: Caller, distillation_id: str) -> Distillatio
             distillation_status=distillation.status.value,
         )
     enqueue_after_commit(session, Task.START_DISTILLATION, distillation_id)
+    record(session, caller, Action.DISTILLATION_RETRIED, distillation_id)
     session.refresh(distillation)
     return distillation
 
@@ -178,6 +192,20 @@ def delete(session: Session, caller: Caller, distillation_id: str) -> None:
             distillation_status=distillation.status.value,
         )
     distillations.mark_deleted(distillation)
+    record(session, caller, Action.DISTILLATION_DELETED, distillation_id)
+
+
+def download_key(session: Session, caller: Caller, distillation_id: str, column: str) -> str:
+    """Like `result_key`, for somebody who takes it along: the log tells it."""
+    key = result_key(session, caller, distillation_id, column)
+    record(
+        session,
+        caller,
+        Action.RESULT_DOWNLOADED,
+        distillation_id,
+        result=column.removesuffix("_key"),
+    )
+    return key
 
 
 def result_key(session: Session, caller: Caller, distillation_id: str, column: str) -> str:

@@ -1,32 +1,73 @@
 """One file per table."""
 
+from app.models.access import (
+    OPEN_REQUESTS,
+    Acceptance,
+    AccessRequest,
+    Download,
+    Grant,
+    RequestStatus,
+    Score,
+)
+from app.models.audit_entry import AuditEntry, AuditHead, Outcome
 from app.models.base import Base
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, FINAL, PHASES, Distillation, DistillationStatus, Verdict
 from app.models.event import Event, EventKind
 from app.models.idempotency_key import IdempotencyKey
+from app.models.invitation import Invitation
+from app.models.notification import MailStatus, Notification
 from app.models.organisation import Organisation
+from app.models.organisation_key import OrganisationKey
+from app.models.release import Release, ReleaseClass, ReleaseStatus
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.token import Token
+from app.models.training import Training, TrainingStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
+from app.models.user import User
+from app.models.web_session import WebSession
+from app.models.withdrawal import Withdrawal, WithdrawalStatus
 
 __all__ = [
     "ACTIVE",
     "FINAL",
+    "OPEN_REQUESTS",
     "PHASES",
+    "Acceptance",
+    "AccessRequest",
+    "AuditEntry",
+    "AuditHead",
     "Base",
     "Dataset",
     "DatasetStatus",
     "Distillation",
     "DistillationStatus",
+    "Download",
     "Event",
     "EventKind",
+    "Grant",
     "IdempotencyKey",
+    "Invitation",
+    "MailStatus",
+    "Notification",
     "Organisation",
+    "OrganisationKey",
+    "Outcome",
+    "Release",
+    "ReleaseClass",
+    "ReleaseStatus",
+    "RequestStatus",
+    "Score",
     "Teacher",
     "TeacherStatus",
     "Token",
+    "Training",
+    "TrainingStatus",
     "TrajectorySet",
     "TrajectorySetStatus",
+    "User",
     "Verdict",
+    "WebSession",
+    "Withdrawal",
+    "WithdrawalStatus",
 ]

@@ -1,7 +1,10 @@
+from datetime import datetime
+
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.ids import new_id
+from app.core.types import JsonColumn, JsonObject, UtcDateTime
 from app.models.base import Base, Timestamps
 
 
@@ -10,3 +13,11 @@ class Organisation(Timestamps, Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("org"))
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    contact: Mapped[str] = mapped_column(String(320), default="")
+    """Where other organisations write to."""
+    policy: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
+    """What the release gate demands beyond the portal's own rules (`app.releases.gate`)."""
+    quota: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
+    """Limits that the operator set for it; what is absent is the portal's default."""
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """From then on nobody of it can sign in or use a token."""

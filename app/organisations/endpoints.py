@@ -1,53 +1,109 @@
 from fastapi import APIRouter, Response
 
-from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.etags import IfMatchDep, etag_of
 from app.core.schemas import PageRead, problems
-from app.models.token import Token
+from app.invitations.service import invite_first_admin
+from app.models.organisation import Organisation
 from app.organisations import service
-from app.organisations.callers import Manager
-from app.organisations.repository import TokenRepository
-from app.organisations.schemas import TokenCreate, TokenCreated, TokenRead
+from app.organisations.repository import OrganisationRepository
+from app.organisations.schemas import (
+    OrganisationBrief,
+    OrganisationChange,
+    OrganisationCreate,
+    OrganisationCreated,
+    OrganisationOperate,
+    OrganisationRead,
+)
+from app.sessions.callers import Anybody, Manager, Operator
 
-router = APIRouter(prefix="/tokens", tags=["tokens"], responses=problems(401, 403, 422))
+router = APIRouter(
+    prefix="/organisations", tags=["organisations"], responses=problems(401, 403, 422)
+)
 
 
 @router.post("", status_code=201, responses=problems(400, 409, 413))
-def create_token(
-    body: TokenCreate, session: WriteSession, caller: Manager, repeatable: RepeatableDep
-) -> TokenCreated:
-    """A new token for the caller's organisation. Its secret is shown once."""
-
-    def create() -> TokenCreated:
-        token, secret = service.create_token(
-            session, caller.organisation_id, body.role, body.expires_at
-        )
-        return TokenCreated(**TokenRead.model_validate(token).model_dump(), secret=secret)
-
-    return repeatable.once_secret(
-        session,
-        caller,
-        create,
-        shown="This request made a token before; its secret was in that reply alone. Delete the "
-        "token if the reply was lost (GET /api/v1/tokens lists them) and make another.",
+def create_organisation(
+    body: OrganisationCreate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Operator,
+    response: Response,
+) -> OrganisationCreated:
+    """A new organisation, and the link for its first admin. Later ones are its own affair."""
+    organisation = service.create(
+        session, portal.vault, body.name, contact=body.contact, by=f"{caller.name}, operator"
     )
+    link = None
+    if body.admin_email is not None:
+        _, link = invite_first_admin(
+            portal, session, organisation, body.admin_email, f"{caller.name}, operator"
+        )
+    response.headers["Location"] = f"/api/v1/organisations/{organisation.id}"
+    return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
 
 
 @router.get("")
-def list_tokens(
-    session: ReadSession, caller: Manager, cursor: Cursor = None, limit: Limit = 50
-) -> PageRead[TokenRead]:
-    """The tokens of the caller's organisation, newest first, without their secrets."""
-    page = TokenRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[TokenRead].of(page, _read)
+def list_organisations(
+    session: ReadSession, _caller: Anybody, cursor: Cursor = None, limit: Limit = 50
+) -> PageRead[OrganisationBrief]:
+    """Who takes part, newest first: names and contacts alone."""
+    page = OrganisationRepository(session).page(cursor=cursor, limit=limit)
+    return PageRead[OrganisationBrief].of(page, _brief)
 
 
-@router.delete("/{token_id}", status_code=204, responses=problems(404))
-def delete_token(token_id: str, session: WriteSession, caller: Manager) -> Response:
-    """From now on nobody can use it."""
-    TokenRepository(session).readable_by(caller).delete(token_id)
-    return Response(status_code=204)
+@router.get("/mine")
+def get_own_organisation(
+    session: ReadSession, caller: Anybody, response: Response
+) -> OrganisationRead:
+    """The caller's own: policy, limits, and what of them is used."""
+    organisation = OrganisationRepository(session).get(caller.organisation_id)
+    response.headers["ETag"] = etag_of(organisation)
+    return service.read(session, organisation)
 
 
-def _read(token: Token) -> TokenRead:
-    return TokenRead.model_validate(token)
+@router.patch("/mine", responses=problems(400, 409, 412, 413))
+def change_own_organisation(
+    body: OrganisationChange,
+    session: WriteSession,
+    caller: Manager,
+    if_match: IfMatchDep,
+    response: Response,
+) -> OrganisationRead:
+    """Name, contact and the policy of the release gate."""
+    organisation = OrganisationRepository(session).get(caller.organisation_id, lock=True)
+    if_match.check(organisation)
+    service.change(session, caller, organisation, body)
+    response.headers["ETag"] = etag_of(organisation)
+    return service.read(session, organisation)
+
+
+@router.get("/{organisation_id}", responses=problems(404))
+def get_organisation(
+    organisation_id: str, session: ReadSession, _caller: Operator, response: Response
+) -> OrganisationRead:
+    """For the operator: limits and use. Nothing of what it stores."""
+    organisation = OrganisationRepository(session).get(organisation_id)
+    response.headers["ETag"] = etag_of(organisation)
+    return service.read(session, organisation)
+
+
+@router.patch("/{organisation_id}", responses=problems(400, 404, 412, 413))
+def operate_organisation(
+    organisation_id: str,
+    body: OrganisationOperate,
+    session: WriteSession,
+    caller: Operator,
+    if_match: IfMatchDep,
+    response: Response,
+) -> OrganisationRead:
+    """For the operator: limits, and whether its people get in at all."""
+    organisation = OrganisationRepository(session).get(organisation_id, lock=True)
+    if_match.check(organisation)
+    service.operate(session, caller, organisation, body)
+    response.headers["ETag"] = etag_of(organisation)
+    return service.read(session, organisation)
+
+
+def _brief(organisation: Organisation) -> OrganisationBrief:
+    return OrganisationBrief.model_validate(organisation)

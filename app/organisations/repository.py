@@ -1,27 +1,48 @@
-"""Every query about organisations and their tokens."""
+"""Every query about organisations."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
-from app.core.security import Caller
+from app.models.dataset import Dataset
+from app.models.distillation import ACTIVE, Distillation
 from app.models.organisation import Organisation
-from app.models.token import Token
+from app.models.release import Release
+from app.models.training import Training, TrainingStatus
 
 
-class TokenNotFound(NotFound):
-    code = "token-not-found"
-    title = "No such token"
+class OrganisationNotFound(NotFound):
+    code = "organisation-not-found"
+    title = "No such organisation"
 
 
 class OrganisationRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def get(self, organisation_id: str, *, lock: bool = False) -> Organisation:
+        """One that takes part. Raises OrganisationNotFound."""
+        query = select(Organisation).where(Organisation.id == organisation_id)
+        found = self._session.scalar(query.with_for_update() if lock else query)
+        if found is None:
+            raise OrganisationNotFound(
+                "No organisation has this id; GET /api/v1/organisations lists them."
+            )
+        return found
+
+    def load(self, organisation_id: str) -> Organisation:
+        """By id alone, for what was found by one that is known to exist."""
+        return self._session.scalars(
+            select(Organisation).where(Organisation.id == organisation_id)
+        ).one()
+
+    def page(self, *, cursor: str | None, limit: int) -> Page[Organisation]:
+        return paginate(
+            self._session, select(Organisation), Organisation, cursor=cursor, limit=limit
+        )
 
     def find_by_name(self, name: str) -> Organisation | None:
         return self._session.scalar(select(Organisation).where(Organisation.name == name))
@@ -29,57 +50,42 @@ class OrganisationRepository:
     def names(self) -> Sequence[str]:
         return self._session.scalars(select(Organisation.name).order_by(Organisation.name)).all()
 
+    def names_of(self, ids: Sequence[str]) -> dict[str, str]:
+        rows = self._session.execute(
+            select(Organisation.id, Organisation.name).where(Organisation.id.in_(set(ids)))
+        )
+        return {row.id: row.name for row in rows}
+
     def add(self, organisation: Organisation) -> Organisation:
         self._session.add(organisation)
         self._session.flush()
         return organisation
 
-
-class ReadableTokens:
-    """The tokens of the caller's organisation."""
-
-    def __init__(self, session: Session, caller: Caller) -> None:
-        self._session = session
-        self._organisation_id = caller.organisation_id
-
-    def page(self, *, cursor: str | None, limit: int) -> Page[Token]:
-        query = select(Token).where(Token.organisation_id == self._organisation_id)
-        return paginate(self._session, query, Token, cursor=cursor, limit=limit)
-
-    def delete(self, token_id: str) -> None:
-        """Raises TokenNotFound."""
-        deleted = self._session.scalar(
-            delete(Token)
-            .where(Token.id == token_id, Token.organisation_id == self._organisation_id)
-            .returning(Token.id)
+    def stored_bytes(self, organisation_id: str) -> int:
+        """Bytes of the archives and releases that it stores here."""
+        archives = select(func.coalesce(func.sum(Dataset.size), 0)).where(
+            Dataset.organisation_id == organisation_id, Dataset.purged_at.is_(None)
         )
-        if deleted is None:
-            raise TokenNotFound(
-                "Your organisation has no token with this id; GET /api/v1/tokens lists them."
-            )
-
-
-class TokenRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def readable_by(self, caller: Caller) -> ReadableTokens:
-        return ReadableTokens(self._session, caller)
-
-    def find_by_hash(self, secret_hash: str) -> Token | None:
-        return self._session.scalar(select(Token).where(Token.secret_hash == secret_hash))
-
-    def add(self, token: Token) -> Token:
-        self._session.add(token)
-        self._session.flush()
-        return token
-
-    def note_use(self, token_id: str, *, unless_since: datetime) -> None:
-        self._session.execute(
-            update(Token)
-            .where(
-                Token.id == token_id,
-                (Token.last_used_at.is_(None)) | (Token.last_used_at < unless_since),
-            )
-            .values(last_used_at=utc_now())
+        bundles = select(func.coalesce(func.sum(Release.bundle_size), 0)).where(
+            Release.organisation_id == organisation_id
         )
+        return int(self._session.scalar(archives) or 0) + int(self._session.scalar(bundles) or 0)
+
+    def count_datasets(self, organisation_id: str) -> int:
+        query = select(func.count()).where(
+            Dataset.organisation_id == organisation_id, Dataset.deleted_at.is_(None)
+        )
+        return self._session.scalar(query) or 0
+
+    def count_running(self, organisation_id: str) -> int:
+        """Distillations and trainings that wait or run."""
+        distillations = select(func.count()).where(
+            Distillation.organisation_id == organisation_id,
+            Distillation.status.in_(ACTIVE),
+            Distillation.deleted_at.is_(None),
+        )
+        trainings = select(func.count()).where(
+            Training.organisation_id == organisation_id,
+            Training.status.in_((TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
+        )
+        return (self._session.scalar(distillations) or 0) + (self._session.scalar(trainings) or 0)

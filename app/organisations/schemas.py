@@ -1,34 +1,67 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import Field, StringConstraints
 
-from app.core.clock import utc_now
-from app.core.schemas import ReplyModel, RequestModel
-from app.core.security import Role
+from app.core.schemas import Line, ReplyModel, RequestModel
+from app.organisations.quotas import Quota
+from app.releases.gate import Policy
+from app.users.schemas import Email
 
-
-def _in_the_future(when: datetime) -> datetime:
-    now = utc_now()
-    if not now < when < now + timedelta(days=3660):
-        raise ValueError("must lie in the future, within ten years")
-    return when
+Contact = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320)]
 
 
-class TokenCreate(RequestModel):
-    role: Role
-    expires_at: Annotated[AwareDatetime, AfterValidator(_in_the_future)] | None = Field(
-        default=None, description="RFC 3339 with a time zone. Absent: it does not expire."
+class OrganisationCreate(RequestModel):
+    name: Line
+    contact: Contact = ""
+    admin_email: Email | None = Field(
+        default=None, description="Who gets the link to join as its first admin."
     )
 
 
-class TokenRead(ReplyModel):
+class OrganisationBrief(ReplyModel):
+    """What every organisation may know of the others."""
+
     id: str
+    name: str
+    contact: str
     created_at: datetime
-    role: Role
-    expires_at: datetime | None
-    last_used_at: datetime | None
 
 
-class TokenCreated(TokenRead):
-    secret: str = Field(description="Send it as `Authorization: Bearer …`. It is shown only here.")
+class Usage(ReplyModel):
+    stored_bytes: int
+    datasets: int
+    running: int
+    people: int
+
+
+class OrganisationRead(OrganisationBrief):
+    updated_at: datetime
+    policy: Policy
+    quota: Quota
+    usage: Usage
+    disabled_at: datetime | None
+
+
+class OrganisationCreated(OrganisationRead):
+    link: str | None = Field(
+        description="For its first admin to join by. Shown only here, and mailed where the portal "
+        "sends mail."
+    )
+
+
+class OrganisationChange(RequestModel):
+    """What is absent stays as it is."""
+
+    name: Line | None = None
+    contact: Contact | None = None
+    policy: Policy | None = None
+
+
+class OrganisationOperate(RequestModel):
+    """What the operator decides. What is absent stays as it is."""
+
+    quota: Quota | None = None
+    disabled: bool | None = Field(
+        default=None, description="True: nobody of it can sign in or use a token any more."
+    )

@@ -1,19 +1,24 @@
-"""Organisations and their tokens."""
-
-from datetime import datetime, timedelta
+"""Organisations: made by the operator, changed by their admins."""
 
 from sqlalchemy.orm import Session
 
+from app.audit.log import Action, record, record_by_portal
 from app.core.clock import utc_now
-from app.core.db import Database
-from app.core.errors import Conflict, NotFound, Unauthenticated
-from app.core.security import Caller, Role, hash_secret, new_secret
+from app.core.errors import Conflict
+from app.core.security import Caller
+from app.core.vault import Vault
+from app.keys import service as keys
 from app.models.organisation import Organisation
-from app.models.token import Token
-from app.organisations.repository import OrganisationRepository, TokenRepository
-
-NOTE_USE_EVERY = timedelta(minutes=5)
-"""`last_used_at` is no more exact than this, so that reading does not mean writing."""
+from app.organisations.quotas import quota_of
+from app.organisations.repository import OrganisationNotFound, OrganisationRepository
+from app.organisations.schemas import (
+    OrganisationChange,
+    OrganisationOperate,
+    OrganisationRead,
+    Usage,
+)
+from app.releases.gate import policy_of
+from app.users.repository import UserRepository
 
 
 class OrganisationExists(Conflict):
@@ -21,42 +26,28 @@ class OrganisationExists(Conflict):
     title = "There is an organisation of this name"
 
 
-class OrganisationNotFound(NotFound):
-    code = "organisation-not-found"
-    title = "No such organisation"
+def create(
+    session: Session,
+    vault: Vault,
+    name: str,
+    *,
+    contact: str = "",
+    by: str = "the operator of the machine",
+) -> Organisation:
+    """An organisation with its first signing key. Raises OrganisationExists."""
+    _check_name(session, name)
+    organisation = OrganisationRepository(session).add(Organisation(name=name, contact=contact))
+    record_by_portal(session, organisation.id, Action.ORGANISATION_CREATED, organisation.id, by=by)
+    keys.create_first(session, vault, organisation.id, by=by)
+    return organisation
 
 
-def authenticate(database: Database, secret: str) -> Caller:
-    """The caller behind a bearer token. Raises Unauthenticated."""
-    with database.reading() as session:
-        token = TokenRepository(session).find_by_hash(hash_secret(secret))
-    if token is None:
-        raise _invalid_token("This token is not known; it may have been deleted.")
-    now = utc_now()
-    if token.expires_at is not None and token.expires_at <= now:
-        raise _invalid_token(f"This token expired at {token.expires_at:%Y-%m-%dT%H:%M:%SZ}.")
-    if token.last_used_at is None or token.last_used_at < now - NOTE_USE_EVERY:
-        with database.transaction() as session:
-            TokenRepository(session).note_use(token.id, unless_since=now - NOTE_USE_EVERY)
-    return Caller(organisation_id=token.organisation_id, token_id=token.id, role=token.role)
-
-
-def _invalid_token(reason: str) -> Unauthenticated:
-    return Unauthenticated(
-        f"{reason} Ask an admin of your organisation, or the operator of this portal, for another.",
-        headers={"WWW-Authenticate": 'Bearer realm="iadd-exchange", error="invalid_token"'},
-    )
-
-
-def create_organisation(session: Session, name: str) -> Organisation:
-    """Raises OrganisationExists."""
-    organisations = OrganisationRepository(session)
-    if organisations.find_by_name(name) is not None:
+def _check_name(session: Session, name: str) -> None:
+    if OrganisationRepository(session).find_by_name(name) is not None:
         raise OrganisationExists(f"{name!r} is there already. Nothing was changed.")
-    return organisations.add(Organisation(name=name))
 
 
-def find_organisation(session: Session, name: str) -> Organisation:
+def find_by_name(session: Session, name: str) -> Organisation:
     """Raises OrganisationNotFound, which names those that exist."""
     organisations = OrganisationRepository(session)
     organisation = organisations.find_by_name(name)
@@ -66,15 +57,65 @@ def find_organisation(session: Session, name: str) -> Organisation:
     return organisation
 
 
-def create_token(
-    session: Session, organisation_id: str, role: Role, expires_at: datetime | None
-) -> tuple[Token, str]:
-    """A new token and its secret, which is stored nowhere."""
-    secret = new_secret()
-    token = Token(
-        organisation_id=organisation_id,
-        secret_hash=hash_secret(secret),
-        role=role,
-        expires_at=expires_at,
+def change(
+    session: Session, caller: Caller, organisation: Organisation, body: OrganisationChange
+) -> None:
+    """Raises OrganisationExists."""
+    if body.name is not None and body.name != organisation.name:
+        _check_name(session, body.name)
+        organisation.name = body.name
+    if body.contact is not None:
+        organisation.contact = body.contact
+    if body.policy is not None:
+        organisation.policy = body.policy.model_dump(mode="json")
+    session.flush()
+    record(
+        session,
+        caller,
+        Action.ORGANISATION_CHANGED,
+        organisation.id,
+        changed=sorted(body.model_fields_set),
+        policy=organisation.policy,
     )
-    return TokenRepository(session).add(token), secret
+
+
+def operate(
+    session: Session, caller: Caller, organisation: Organisation, body: OrganisationOperate
+) -> None:
+    """What the operator decides about an organisation; its own log tells it."""
+    if body.quota is not None:
+        organisation.quota = body.quota.model_dump(mode="json")
+    if body.disabled is not None:
+        organisation.disabled_at = (
+            (organisation.disabled_at or utc_now()) if body.disabled else None
+        )
+    session.flush()
+    record(
+        session,
+        caller,
+        Action.ORGANISATION_CHANGED,
+        organisation.id,
+        also=(organisation.id,),
+        quota=organisation.quota,
+        disabled=organisation.disabled_at is not None,
+    )
+
+
+def read(session: Session, organisation: Organisation) -> OrganisationRead:
+    organisations = OrganisationRepository(session)
+    return OrganisationRead(
+        id=organisation.id,
+        name=organisation.name,
+        contact=organisation.contact,
+        created_at=organisation.created_at,
+        updated_at=organisation.updated_at,
+        policy=policy_of(organisation),
+        quota=quota_of(organisation),
+        usage=Usage(
+            stored_bytes=organisations.stored_bytes(organisation.id),
+            datasets=organisations.count_datasets(organisation.id),
+            running=organisations.count_running(organisation.id),
+            people=UserRepository(session).count(organisation.id),
+        ),
+        disabled_at=organisation.disabled_at,
+    )

@@ -16,6 +16,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from app.main import create_app
 from app.migrations import upgrade
 from app.models import Base, DatasetStatus, Distillation, DistillationStatus
 from app.organisations import service as organisations
+from app.tokens import service as tokens
+from app.users import service as users
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -259,17 +262,36 @@ class House:
         self.database: Database = app.state.portal.database
         self.storage: Storage = app.state.portal.storage
         with self.database.transaction() as session:
-            home = organisations.create_organisation(session, "St. Anna").id
-            elsewhere = organisations.create_organisation(session, "Elsewhere").id
+            vault = self.portal.vault
+            home = organisations.create(session, vault, "St. Anna").id
+            elsewhere = organisations.create(session, vault, "Elsewhere").id
         self.organisation_id = home
+        self.elsewhere_id = elsewhere
         self.steward = self.member(home, Role.STEWARD)
         self.researcher = self.member(home, Role.RESEARCHER)
         self.admin = self.member(home, Role.ADMIN)
         self.stranger = self.member(elsewhere, Role.ADMIN)
+        self.recipient = self.person(elsewhere, Role.RESEARCHER, "Dr. Elsewhere")
 
     def member(self, organisation_id: str, role: Role) -> Member:
         with self.database.transaction() as session:
-            _, secret = organisations.create_token(session, organisation_id, role, None)
+            _, secret = tokens.create_by_operator(session, organisation_id, role, None)
+        return Member(self.client, secret)
+
+    def person(self, organisation_id: str, role: Role, name: str = "Dr. Grey") -> Member:
+        """Somebody with an account, and a token of their own."""
+        with self.database.transaction() as session:
+            user = users.add(
+                session,
+                organisation_id,
+                email=f"{name.replace(' ', '').replace('.', '').lower()}@hospital.example",
+                name=name,
+                roles=[role],
+                password=None,
+            )
+            _, secret = tokens.create_by_operator(
+                session, organisation_id, None, None, user_id=user.id
+            )
         return Member(self.client, secret)
 
     def new_dataset(self) -> str:
@@ -365,6 +387,42 @@ class House:
         )
         return distillation_id
 
+    def releasable_distillation(self, **changes: Any) -> str:
+        """Finished and cleared, with a bundle and a report such as the workers write.
+
+        `changes` replace members of the report.
+        """
+        distillation_id = self.distillation()
+        folder = f"distillations/{distillation_id}"
+        bundle, report = distilled_bundle()
+        document = {**report, **changes}
+        self.storage.put(f"{folder}/bundle.zip", bundle)
+        self.storage.put(f"{folder}/report.json", json.dumps(document).encode())
+        self.hand_on(
+            distillation_id,
+            DistillationStatus.READY,
+            report_json_key=f"{folder}/report.json",
+            bundle_key=f"{folder}/bundle.zip",
+            verdict=document["privacy"]["verdict"],
+        )
+        return distillation_id
+
+    def release(self, **body: Any) -> dict[str, Any]:
+        """One that the steward has published."""
+        distillation_id = body.pop("distillation_id", None) or self.releasable_distillation()
+        reply = self.steward.post(
+            f"/distillations/{distillation_id}/releases",
+            json={
+                "title": "Chest X-rays",
+                "summary": "Two classes of adults.",
+                "contact": "data@st-anna.example",
+                **body,
+            },
+        )
+        assert reply.status_code == 201, reply.text
+        published: dict[str, Any] = reply.json()
+        return published
+
     def row(self, distillation_id: str) -> Distillation:
         with self.database.reading() as session:
             row = DistillationRepository(session).load(distillation_id)
@@ -379,6 +437,60 @@ class House:
 
     def stored(self, prefix: str) -> list[str]:
         return sorted(info.key for info in self.storage.list(prefix))
+
+
+@lru_cache(maxsize=1)
+def distilled_bundle() -> tuple[bytes, dict[str, Any]]:
+    """A real bundle of four images in two classes, and its report."""
+    import torch  # takes seconds, and few tests share anything
+
+    from iadd.bundle import write_bundle
+    from iadd.config import Config
+    from iadd.distilled import DistilledDataset, History
+    from iadd.normalisation import Normalisation
+
+    classes = ("COVID", "Normal")
+    config = Config().override({"image_size": 8, "depth": 2, "images_per_class": 2})
+    figure = {"mean": 0.75, "std": 0.01, "n": 5}
+    figures = {"balanced_accuracy": figure, "accuracy": figure, "training_images": 4}
+    report = {
+        "dataset": {
+            "name": "chest",
+            "classes": {name: {"train": 40, "validation": 4, "test": 10} for name in classes},
+        },
+        "preset": "cpu_demo",
+        "images_per_class": 2,
+        "initialisation": "k_mean",
+        "seed": 0,
+        "settings": config.to_dict(),
+        "versions": {"iadd-exchange": "0.1.0"},
+        "utility": dict.fromkeys(("distilled", "random", "full"), figures),
+        "privacy": {
+            "verdict": "not_refuted",
+            "statement": "Not refuted.",
+            "metrics": [{"name": "retention", "title": "Retention", "outcome": "passed"}],
+        },
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle.zip"
+        write_bundle(
+            path,
+            DistilledDataset(
+                images=torch.randn(4, 1, 8, 8),
+                labels=torch.tensor([0, 0, 1, 1]),
+                classes=classes,
+                syn_lr=0.01,
+                importance_weights=None,
+                history=History(),
+                config=config,
+                normalisation=Normalisation((0.5,), (0.25,)),
+                initial_images=None,
+                best_iteration=0,
+            ),
+            report_html=b"<!doctype html>",
+            report_json=report,
+        )
+        return path.read_bytes(), report
 
 
 @contextlib.contextmanager

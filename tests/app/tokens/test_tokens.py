@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.core.clock import utc_now
 from app.core.security import Role, hash_secret
 from app.models import IdempotencyKey, Token
-from app.organisations import service
+from app.tokens import service
 
 
 def in_days(days):
@@ -39,7 +39,7 @@ def test_without_a_token_nobody_gets_in(house, header):
 
 def test_an_expired_token_says_so(house):
     with house.database.transaction() as session:
-        _, secret = service.create_token(
+        _, secret = service.create_by_operator(
             session, house.organisation_id, Role.ADMIN, utc_now() - timedelta(seconds=1)
         )
 
@@ -97,10 +97,37 @@ def test_an_expiry_that_cannot_be(house, expires_at):
     assert reply.status_code == 422
 
 
-def test_only_an_admin_manages_tokens(house):
+def test_only_an_admin_manages_the_organisations_tokens(house):
     for member in (house.steward, house.researcher):
-        assert member.get("/tokens").status_code == 403
-        assert member.post("/tokens", json={"role": "admin"}).status_code == 403
+        assert member.get("/tokens").json()["items"] == []
+        refused = member.post("/tokens", json={"role": "researcher"})
+        assert refused.status_code == 403
+        assert refused.json()["type"].endswith(":scope-too-wide")
+
+
+def test_nobody_makes_a_token_that_may_more_than_they(house):
+    person = house.person(house.organisation_id, Role.RESEARCHER)
+
+    assert person.post("/tokens", json={"scopes": ["share"]}).status_code == 403
+    assert house.admin.post("/tokens", json={"role": "operator"}).status_code == 403
+    narrow = person.post("/tokens", json={"scopes": ["read"], "name": "notebook"}).json()
+    header = {"Authorization": f"Bearer {narrow['secret']}"}
+    assert house.client.get("/api/v1/datasets", headers=header).status_code == 200
+    wider = house.client.post("/api/v1/tokens", headers=header, json={"scopes": ["distill"]})
+    assert wider.status_code == 403
+    assert [item["name"] for item in person.get("/tokens").json()["items"]] == ["notebook", ""]
+
+
+def test_a_role_that_is_taken_away_takes_effect_at_once(house):
+    person = house.person(house.organisation_id, Role.STEWARD)
+    assert person.post("/datasets", json={"name": "chest"}).status_code == 201
+    user_id = person.get("/session").json()["user_id"]
+
+    house.admin.request("PATCH", f"/users/{user_id}", json={"roles": ["researcher"]})
+    assert person.post("/datasets", json={"name": "chest"}).status_code == 403
+
+    house.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
+    assert person.get("/datasets").status_code == 401
 
 
 def test_another_organisations_tokens_are_not_there(house):

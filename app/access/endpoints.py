@@ -1,0 +1,269 @@
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
+
+from app.access import service
+from app.access.repository import AccessRepository, Direction
+from app.access.schemas import (
+    AcceptanceRead,
+    AccessGrant,
+    AccessRefusal,
+    AccessRequestChange,
+    AccessRequestCreate,
+    AccessRequestRead,
+    DirectGrant,
+    GrantRead,
+    Party,
+    TermsAcceptance,
+)
+from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
+from app.core.etags import IfMatchDep, etag_of
+from app.core.idempotency import RepeatableDep
+from app.core.schemas import PageRead, problems
+from app.models.access import AccessRequest, Grant, RequestStatus
+from app.organisations.repository import OrganisationRepository
+from app.releases.repository import ReleaseRepository
+from app.sessions.callers import Reader, Requester, Sharer
+
+router = APIRouter(tags=["access"], responses=problems(401, 403, 422))
+
+Side = Annotated[
+    Direction | None,
+    Query(description="`received`: for our releases; `sent`: by us. Absent: both."),
+]
+OfRelease = Annotated[str | None, Query(max_length=40, description="Of this release alone.")]
+
+
+@router.post(
+    "/releases/{release_id}/access-requests",
+    status_code=201,
+    responses=problems(400, 404, 409, 413),
+)
+def request_access(
+    release_id: str,
+    body: AccessRequestCreate,
+    session: WriteSession,
+    caller: Requester,
+    repeatable: RepeatableDep,
+    response: Response,
+) -> AccessRequestRead:
+    """Ask another organisation for a release, with one's purpose."""
+    row = repeatable.once(
+        session,
+        caller,
+        AccessRequestRead,
+        lambda: _read_request(session, service.request(session, caller, release_id, body)),
+    )
+    response.headers["Location"] = f"/api/v1/access-requests/{row.id}"
+    return row
+
+
+@router.get("/access-requests")
+def list_access_requests(
+    session: ReadSession,
+    caller: Reader,
+    direction: Side = None,
+    status: RequestStatus | None = None,
+    release_id: OfRelease = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageRead[AccessRequestRead]:
+    """Requests that the caller's organisation received or sent, newest first."""
+    page = (
+        AccessRepository(session)
+        .readable_by(caller)
+        .requests(direction, status, release_id, cursor=cursor, limit=limit)
+    )
+    return PageRead(items=_read_requests(session, page.items), next_cursor=page.next_cursor)
+
+
+@router.get("/access-requests/{request_id}", responses=problems(404))
+def get_access_request(
+    request_id: str, session: ReadSession, caller: Reader, response: Response
+) -> AccessRequestRead:
+    row = AccessRepository(session).readable_by(caller).request(request_id)
+    response.headers["ETag"] = etag_of(row)
+    return _read_request(session, row)
+
+
+@router.patch("/access-requests/{request_id}", responses=problems(400, 404, 409, 412, 413))
+def change_access_request(
+    request_id: str,
+    body: AccessRequestChange,
+    session: WriteSession,
+    caller: Requester,
+    if_match: IfMatchDep,
+    response: Response,
+) -> AccessRequestRead:
+    """Change the purpose of an open request, as after it was returned; it is asked anew."""
+    if_match.check(AccessRepository(session).readable_by(caller).request(request_id))
+    row = service.change(session, caller, request_id, body)
+    response.headers["ETag"] = etag_of(row)
+    return _read_request(session, row)
+
+
+@router.post("/access-requests/{request_id}/cancel", responses=problems(404, 409))
+def cancel_access_request(
+    request_id: str, session: WriteSession, caller: Requester
+) -> AccessRequestRead:
+    """Take one's own request back."""
+    return _read_request(session, service.cancel(session, caller, request_id))
+
+
+@router.post("/access-requests/{request_id}/grant", responses=problems(400, 404, 409, 413))
+def grant_access(
+    request_id: str, body: AccessGrant, session: WriteSession, caller: Sharer
+) -> AccessRequestRead:
+    """Grant it. The requester then accepts the terms and may download."""
+    row = service.grant(session, caller, request_id, body)
+    return _read_request(session, row)
+
+
+@router.post("/access-requests/{request_id}/return", responses=problems(400, 404, 409, 413))
+def return_access_request(
+    request_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer
+) -> AccessRequestRead:
+    """Send it back with a reason; the requester may change it and send it again."""
+    row = service.give_back(session, caller, request_id, body)
+    return _read_request(session, row)
+
+
+@router.post("/access-requests/{request_id}/deny", responses=problems(400, 404, 409, 413))
+def deny_access(
+    request_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer
+) -> AccessRequestRead:
+    """Deny it, with a reason."""
+    row = service.deny(session, caller, request_id, body)
+    return _read_request(session, row)
+
+
+@router.post(
+    "/releases/{release_id}/grants", status_code=201, responses=problems(400, 404, 409, 413)
+)
+def grant_directly(
+    release_id: str, body: DirectGrant, session: WriteSession, caller: Sharer
+) -> GrantRead:
+    """Give an organisation access without being asked."""
+    row = service.grant_directly(session, caller, release_id, body)
+    return _read_grant(session, row)
+
+
+@router.get("/grants")
+def list_grants(
+    session: ReadSession,
+    caller: Reader,
+    direction: Side = None,
+    release_id: OfRelease = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageRead[GrantRead]:
+    """Grants that the caller's organisation gave (`received`: of its releases) or has (`sent`)."""
+    page = (
+        AccessRepository(session)
+        .readable_by(caller)
+        .grants(direction, release_id, cursor=cursor, limit=limit)
+    )
+    return PageRead(items=_read_grants(session, page.items), next_cursor=page.next_cursor)
+
+
+@router.get("/grants/{grant_id}", responses=problems(404))
+def get_grant(grant_id: str, session: ReadSession, caller: Reader) -> GrantRead:
+    return _read_grant(session, AccessRepository(session).readable_by(caller).grant(grant_id))
+
+
+@router.post(
+    "/grants/{grant_id}/acceptance", status_code=201, responses=problems(400, 404, 409, 413)
+)
+def accept_terms(
+    grant_id: str, body: TermsAcceptance, session: WriteSession, caller: Requester
+) -> GrantRead:
+    """Accept the release's terms, in one's own name and for one's organisation."""
+    return _read_grant(session, service.accept_terms(session, caller, grant_id, body))
+
+
+@router.post("/grants/{grant_id}/revoke", responses=problems(400, 404, 409, 413))
+def revoke_grant(
+    grant_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer
+) -> GrantRead:
+    """End an organisation's access, with a reason that it reads."""
+    row = service.revoke(session, caller, grant_id, body.reason)
+    return _read_grant(session, row)
+
+
+@router.delete("/grants/{grant_id}", status_code=204, responses=problems(404, 409))
+def delete_grant(grant_id: str, session: WriteSession, caller: Sharer) -> Response:
+    """End an organisation's access, without a word."""
+    service.revoke(session, caller, grant_id, "")
+    return Response(status_code=204)
+
+
+def _read_request(session: Session, row: AccessRequest) -> AccessRequestRead:
+    return _read_requests(session, [row])[0]
+
+
+def _read_requests(session: Session, rows: Sequence[AccessRequest]) -> list[AccessRequestRead]:
+    titles = _titles(session, [row.release_id for row in rows])
+    names = _names(session, rows)
+    grants = AccessRepository(session).grants_of_requests([row.id for row in rows])
+    return [
+        AccessRequestRead(
+            id=row.id,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            release_id=row.release_id,
+            release_title=titles[row.release_id],
+            owner=Party(id=row.owner_id, name=names[row.owner_id]),
+            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
+            requester=row.requester,
+            requester_email=row.requester_email,
+            purpose=row.purpose,
+            status=row.status,
+            reason=row.reason,
+            decided_by=row.decided_by,
+            decided_at=row.decided_at,
+            grant_id=grants.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _read_grant(session: Session, row: Grant) -> GrantRead:
+    return _read_grants(session, [row])[0]
+
+
+def _read_grants(session: Session, rows: Sequence[Grant]) -> list[GrantRead]:
+    titles = _titles(session, [row.release_id for row in rows])
+    names = _names(session, rows)
+    acceptances = AccessRepository(session).acceptances([row.id for row in rows])
+    return [
+        GrantRead(
+            id=row.id,
+            created_at=row.created_at,
+            release_id=row.release_id,
+            release_title=titles[row.release_id],
+            owner=Party(id=row.owner_id, name=names[row.owner_id]),
+            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
+            request_id=row.request_id,
+            granted_by=row.granted_by,
+            expires_at=row.expires_at,
+            revoked_at=row.revoked_at,
+            revoked_by=row.revoked_by,
+            reason=row.reason,
+            acceptance=None
+            if row.id not in acceptances
+            else AcceptanceRead.model_validate(acceptances[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def _titles(session: Session, release_ids: list[str]) -> dict[str, str]:
+    found = ReleaseRepository(session).find(release_ids)
+    return {release_id: release.title for release_id, release in found.items()}
+
+
+def _names(session: Session, rows: Sequence[AccessRequest] | Sequence[Grant]) -> dict[str, str]:
+    ids = [key for row in rows for key in (row.owner_id, row.organisation_id)]
+    return OrganisationRepository(session).names_of(ids)

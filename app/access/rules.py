@@ -1,0 +1,133 @@
+"""Who may have a release: the one place that decides it.
+
+The owner always may. Anybody else needs a grant that was neither revoked nor has expired, under
+terms that a person of theirs has accepted; an embargo that is over; and a release that was not
+withdrawn.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from app.access.repository import AccessRepository
+from app.core.clock import utc_now
+from app.core.errors import Conflict, Forbidden
+from app.core.security import Caller
+from app.models.access import Acceptance, AccessRequest, Grant, RequestStatus
+from app.models.release import Release, ReleaseStatus
+
+
+class AccessState(StrEnum):
+    """How an organisation stands to a release."""
+
+    OWNER = "owner"
+    NONE = "none"
+    REQUESTED = "requested"
+    RETURNED = "returned"
+    DENIED = "denied"
+    TERMS_TO_ACCEPT = "terms_to_accept"
+    GRANTED = "granted"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class NoAccess(Forbidden):
+    code = "no-access"
+    title = "Your organisation has no access to this release"
+
+
+class TermsNotAccepted(Forbidden):
+    code = "terms-not-accepted"
+    title = "The terms have to be accepted first"
+
+
+class UnderEmbargo(Conflict):
+    code = "under-embargo"
+    title = "The release is under embargo"
+
+
+class ReleaseWithdrawn(Conflict):
+    code = "release-withdrawn"
+    title = "The release was withdrawn"
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the caller's organisation stands to a release, and what that rests on."""
+
+    state: AccessState
+    request: AccessRequest | None = None
+    grant: Grant | None = None
+    acceptance: Acceptance | None = None
+
+
+_OF_REQUEST = {
+    RequestStatus.REQUESTED: AccessState.REQUESTED,
+    RequestStatus.RETURNED: AccessState.RETURNED,
+    RequestStatus.DENIED: AccessState.DENIED,
+}
+
+
+def access_of(session: Session, caller: Caller, release: Release) -> Access:
+    if release.organisation_id == caller.organisation_id:
+        return Access(AccessState.OWNER)
+    access = AccessRepository(session)
+    request = access.last_request(release.id, caller.organisation_id)
+    grant = access.last_grant(release.id, caller.organisation_id)
+    # What happened last counts: somebody whose access was revoked may ask again.
+    if grant is not None and (request is None or grant.created_at >= request.created_at):
+        acceptance = access.acceptance(grant.id)
+        return Access(_of_grant(grant, acceptance, utc_now()), request, grant, acceptance)
+    if request is None:
+        return Access(AccessState.NONE)
+    return Access(_OF_REQUEST.get(request.status, AccessState.NONE), request)
+
+
+def _of_grant(grant: Grant, acceptance: Acceptance | None, now: datetime) -> AccessState:
+    if grant.revoked_at is not None:
+        return AccessState.REVOKED
+    if grant.expires_at is not None and grant.expires_at <= now:
+        return AccessState.EXPIRED
+    return AccessState.TERMS_TO_ACCEPT if acceptance is None else AccessState.GRANTED
+
+
+_ADVICE = {
+    AccessState.NONE: "Ask for it: POST /api/v1/releases/{id}/access-requests with your purpose.",
+    AccessState.REQUESTED: "Your request waits for its owner; you are told when it is decided.",
+    AccessState.RETURNED: "Your request was returned with a reason: change it with PATCH "
+    "/api/v1/access-requests/{id}.",
+    AccessState.DENIED: "Your request was denied, with a reason (GET /api/v1/access-requests).",
+    AccessState.EXPIRED: "Your access has expired; ask again if you still need it.",
+    AccessState.REVOKED: "Its owner revoked your access; delete what you have, as the terms say.",
+}
+
+
+def allow_download(session: Session, caller: Caller, release: Release) -> Access:
+    """Raises NoAccess, TermsNotAccepted, UnderEmbargo, ReleaseWithdrawn."""
+    if release.status == ReleaseStatus.WITHDRAWN:
+        raise ReleaseWithdrawn(
+            f"It was withdrawn: {release.withdrawal_reason} It can be downloaded no longer; if you "
+            "have it, stop using it and delete it, as its terms say."
+        )
+    access = access_of(session, caller, release)
+    if access.state == AccessState.OWNER:
+        return access
+    if access.state == AccessState.TERMS_TO_ACCEPT:
+        assert access.grant is not None, "there are terms to accept because of a grant"
+        raise TermsNotAccepted(
+            "Access is granted, and nobody of your organisation has accepted the terms yet. Read "
+            "them in the release and accept them: POST "
+            f"/api/v1/grants/{access.grant.id}/acceptance.",
+            grant_id=access.grant.id,
+        )
+    if access.state != AccessState.GRANTED:
+        raise NoAccess(_ADVICE[access.state], access=access.state.value)
+    if release.embargo_until is not None and release.embargo_until > utc_now():
+        raise UnderEmbargo(
+            "It can be downloaded from "
+            f"{release.embargo_until:%Y-%m-%dT%H:%M:%SZ} on. Your access stays as it is.",
+            embargo_until=f"{release.embargo_until:%Y-%m-%dT%H:%M:%SZ}",
+        )
+    return access

@@ -1,0 +1,100 @@
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from app.audit.export import last_line, to_lines
+from app.audit.log import Action, entry_dict, record
+from app.audit.repository import AuditRepository
+from app.audit.schemas import AuditEntryRead, AuditPage
+from app.core.clock import utc_now
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
+from app.core.pagination import InvalidCursor
+from app.core.portal import Portal
+from app.core.schemas import problems
+from app.core.security import Caller
+from app.keys.service import signer_of
+from app.organisations.repository import OrganisationRepository
+from app.sessions.callers import Auditor
+
+router = APIRouter(prefix="/audit", tags=["audit"], responses=problems(401, 403, 422))
+
+Action_ = Annotated[str | None, Query(max_length=64, description="As in `release.published`.")]
+Subject = Annotated[str | None, Query(max_length=40, description="Id of what it was done to.")]
+
+
+@router.get("")
+def list_audit_entries(
+    session: ReadSession,
+    caller: Auditor,
+    action: Action_ = None,
+    subject: Subject = None,
+    since: AwareDatetime | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> AuditPage:
+    """The log of the caller's organisation, newest first."""
+    rows = (
+        AuditRepository(session)
+        .readable_by(caller)
+        .page(
+            before=None if cursor is None else _decode(cursor),
+            limit=limit,
+            action=action,
+            subject=subject,
+            since=since,
+        )
+    )
+    items = [AuditEntryRead.model_validate(row) for row in rows[:limit]]
+    return AuditPage(
+        items=items, next_cursor=_encode(items[-1].number) if len(rows) > limit else None
+    )
+
+
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/jsonl": {}}}},
+)
+def export_audit_log(portal: PortalDep, caller: Auditor) -> StreamingResponse:
+    """The whole log as JSON lines, with a signed last one; check it with `exchange audit verify`.
+
+    Kept elsewhere, it proves what the log was, whoever changes the database afterwards.
+    """
+    with portal.database.transaction() as session:
+        record(session, caller, Action.LOG_EXPORTED)
+    return StreamingResponse(
+        _export(portal, caller),
+        media_type="application/jsonl",
+        headers={"Content-Disposition": 'attachment; filename="audit.jsonl"'},
+    )
+
+
+def _export(portal: Portal, caller: Caller) -> Iterator[bytes]:
+    with portal.database.reading() as session:
+        organisation = OrganisationRepository(session).load(caller.organisation_id)
+        signer, _ = signer_of(session, portal.vault, organisation)
+        entries = AuditRepository(session).readable_by(caller)
+        last = last_line(entries.head(), caller.organisation_id, signer, utc_now())
+        yield from to_lines(map(entry_dict, entries.from_the_start()), last)
+
+
+def _encode(number: int) -> str:
+    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        number = int(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        number = 0
+    if not 0 < number < 2**31:
+        raise InvalidCursor(
+            "This cursor was not made by this portal. Ask again without `cursor` for the first "
+            "page, then pass the `next_cursor` of each reply unchanged."
+        )
+    return number

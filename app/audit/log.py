@@ -1,0 +1,160 @@
+"""Writing the log: in the transaction of what is told, so that neither is there without the other.
+
+`record` is the last thing that a service does: it holds the organisation's head until the commit.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.audit.chain import hash_entry
+from app.audit.repository import AuditRepository
+from app.core.clock import utc_now
+from app.core.security import Caller
+from app.core.types import JsonObject
+from app.models.audit_entry import AuditEntry, Outcome
+
+
+class Action(StrEnum):
+    """What a log may tell. A name is never reused for something else."""
+
+    ORGANISATION_CREATED = "organisation.created"
+    ORGANISATION_CHANGED = "organisation.changed"
+    KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+    USER_INVITED = "user.invited"
+    USER_JOINED = "user.joined"
+    USER_CREATED = "user.created"
+    USER_CHANGED = "user.changed"
+    USER_DISABLED = "user.disabled"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105 (the name of an action)
+    INVITATION_REVOKED = "invitation.revoked"
+    TOKEN_CREATED = "token.created"  # noqa: S105
+    TOKEN_DELETED = "token.deleted"  # noqa: S105
+    SIGNED_IN = "session.opened"
+    SIGNED_OUT = "session.closed"
+    SIGN_IN_FAILED = "session.failed"
+    ACCOUNT_LOCKED = "session.locked"
+    REFUSED = "request.refused"
+    DATASET_CREATED = "dataset.created"
+    ARCHIVE_UPLOADED = "dataset.uploaded"
+    DATASET_DELETED = "dataset.deleted"
+    IMAGES_SEEN = "dataset.images_seen"
+    QUALITY_SEEN = "dataset.quality_seen"
+    DISTILLATION_STARTED = "distillation.started"
+    DISTILLATION_CANCELLED = "distillation.cancelled"
+    DISTILLATION_RETRIED = "distillation.retried"
+    DISTILLATION_DELETED = "distillation.deleted"
+    RESULT_DOWNLOADED = "distillation.downloaded"
+    RELEASE_PUBLISHED = "release.published"
+    RELEASE_REFUSED = "release.refused"
+    RELEASE_SUPERSEDED = "release.superseded"
+    RELEASE_WITHDRAWN = "release.withdrawn"
+    RELEASE_DOWNLOADED = "release.downloaded"
+    DOWNLOAD_REFUSED = "release.download_refused"
+    ACCESS_REQUESTED = "access.requested"
+    ACCESS_RETURNED = "access.returned"
+    ACCESS_DENIED = "access.denied"
+    ACCESS_CANCELLED = "access.cancelled"
+    ACCESS_GRANTED = "access.granted"
+    ACCESS_REVOKED = "access.revoked"
+    TERMS_ACCEPTED = "access.terms_accepted"
+    SCORE_SENT = "release.score_sent"
+    WITHDRAWAL_STARTED = "withdrawal.started"
+    WITHDRAWAL_DONE = "withdrawal.done"
+    TRAINING_STARTED = "training.started"
+    TRAINING_CANCELLED = "training.cancelled"
+    LOG_EXPORTED = "log.exported"
+
+
+def record(
+    session: Session,
+    caller: Caller,
+    action: Action,
+    subject: str | None = None,
+    *,
+    also: Collection[str] = (),
+    outcome: Outcome = Outcome.DONE,
+    **details: Any,
+) -> None:
+    """Write into the log of the caller's organisation.
+
+    Args:
+        session: The transaction of what is told.
+        caller: Who did it.
+        action: What was done.
+        subject: Id of what it was done to.
+        also: Other organisations that it concerns: their logs tell it too.
+        outcome: Done, or refused.
+        details: More of it. No name of a file, no text that may speak of patients.
+    """
+    actor = {
+        "organisation": caller.organisation_id,
+        "user": caller.user_id,
+        "token": caller.token_id,
+        "name": caller.name,
+    }
+    # In one order everywhere: two that lock several heads would otherwise wait for each other.
+    for organisation_id in sorted({caller.organisation_id, *also}):
+        append(session, organisation_id, actor, action, subject, outcome, details)
+
+
+def record_by_portal(
+    session: Session,
+    organisation_id: str,
+    action: Action,
+    subject: str | None = None,
+    *,
+    by: str = "portal",
+    outcome: Outcome = Outcome.DONE,
+    **details: Any,
+) -> None:
+    """Like `record`, for what nobody who is signed in did: the portal itself, or its operator."""
+    actor = {"organisation": None, "user": None, "token": None, "name": by}
+    append(session, organisation_id, actor, action, subject, outcome, details)
+
+
+def append(
+    session: Session,
+    organisation_id: str,
+    actor: JsonObject,
+    action: Action,
+    subject: str | None,
+    outcome: Outcome,
+    details: JsonObject,
+) -> None:
+    log = AuditRepository(session)
+    head = log.lock_head(organisation_id)
+    entry = AuditEntry(
+        organisation_id=organisation_id,
+        number=head.number + 1,
+        at=utc_now(),
+        actor=actor,
+        action=action.value,
+        subject=subject,
+        outcome=outcome,
+        details=details,
+        previous_hash=head.hash,
+    )
+    entry.hash = hash_entry(entry_dict(entry))
+    log.add(entry)
+    head.number, head.hash = entry.number, entry.hash
+    session.flush()
+
+
+def entry_dict(entry: AuditEntry) -> JsonObject:
+    """The entry as it is hashed, exported and verified."""
+    return {
+        "organisation_id": entry.organisation_id,
+        "number": entry.number,
+        "at": entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "outcome": entry.outcome.value,
+        "details": entry.details,
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }

@@ -1,0 +1,97 @@
+"""Every query about the log."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.audit.chain import EMPTY, Head
+from app.core.security import Caller
+from app.models.audit_entry import AuditEntry, AuditHead
+
+BATCH = 1000
+
+
+class ReadableEntries:
+    """The log of the caller's organisation."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._organisation_id = caller.organisation_id
+
+    def page(
+        self,
+        *,
+        before: int | None,
+        limit: int,
+        action: str | None = None,
+        subject: str | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[AuditEntry]:
+        """Newest first, below `before`; one more than `limit`, to tell if there are more."""
+        query = select(AuditEntry).where(AuditEntry.organisation_id == self._organisation_id)
+        if before is not None:
+            query = query.where(AuditEntry.number < before)
+        if action is not None:
+            query = query.where(AuditEntry.action == action)
+        if subject is not None:
+            query = query.where(AuditEntry.subject == subject)
+        if since is not None:
+            query = query.where(AuditEntry.at >= since)
+        return self._session.scalars(
+            query.order_by(AuditEntry.number.desc()).limit(limit + 1)
+        ).all()
+
+    def from_the_start(self) -> Iterator[AuditEntry]:
+        return AuditRepository(self._session).from_the_start(self._organisation_id)
+
+    def head(self) -> Head:
+        return AuditRepository(self._session).head(self._organisation_id)
+
+
+class AuditRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable_by(self, caller: Caller) -> ReadableEntries:
+        return ReadableEntries(self._session, caller)
+
+    def head(self, organisation_id: str) -> Head:
+        row = self._session.get(AuditHead, organisation_id, populate_existing=True)
+        return EMPTY if row is None else Head(row.number, row.hash)
+
+    def lock_head(self, organisation_id: str) -> AuditHead:
+        """The head, which nobody else can move until this transaction ends."""
+        row = self._session.get(
+            AuditHead, organisation_id, populate_existing=True, with_for_update=True
+        )
+        if row is None:
+            row = AuditHead(organisation_id=organisation_id, number=EMPTY.number, hash=EMPTY.hash)
+            self._session.add(row)
+        return row
+
+    def add(self, entry: AuditEntry) -> None:
+        self._session.add(entry)
+
+    def organisations(self) -> Sequence[str]:
+        return self._session.scalars(
+            select(AuditHead.organisation_id).order_by(AuditHead.organisation_id)
+        ).all()
+
+    def from_the_start(self, organisation_id: str) -> Iterator[AuditEntry]:
+        """All entries in order, in batches: a log may be longer than memory is large."""
+        last = 0
+        while True:
+            batch = self._session.scalars(
+                select(AuditEntry)
+                .where(AuditEntry.organisation_id == organisation_id, AuditEntry.number > last)
+                .order_by(AuditEntry.number)
+                .limit(BATCH)
+            ).all()
+            if not batch:
+                return
+            yield from batch
+            last = batch[-1].number
+            for entry in batch:
+                self._session.expunge(entry)

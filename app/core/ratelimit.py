@@ -1,0 +1,36 @@
+"""How often somebody may ask. Counted in the memory of each portal process.
+
+Several portals each count for themselves, so that a limit is at most that many times as high: it
+holds off floods and guessing, and what must be exact (the lock-out of an account) is in the
+database.
+"""
+
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from app.core.errors import TooManyRequests
+
+
+class RateLimiter:
+    def __init__(self) -> None:
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+
+    def count(self, rate: RateLimitItem, *who: str) -> None:
+        """Count one request. Raises TooManyRequests where that was one too many."""
+        if self._windows.hit(rate, *who):
+            return
+        opens_at = self._windows.get_window_stats(rate, *who).reset_time
+        seconds = max(1, round(opens_at - time.time()))
+        raise TooManyRequests(
+            f"More such requests came than the {rate.amount} that may within "
+            f"{rate.get_expiry()} s. This one changed nothing. Try again in {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+def parse_rate(text: str) -> RateLimitItem:
+    """As in `10/minute`. Raises ValueError."""
+    return parse(text)

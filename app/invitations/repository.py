@@ -1,0 +1,70 @@
+"""Every query about invitations."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.core.errors import NotFound
+from app.core.pagination import Page, paginate
+from app.core.security import Caller
+from app.models.invitation import Invitation
+from app.models.organisation import Organisation
+
+
+class InvitationNotFound(NotFound):
+    code = "invitation-not-found"
+    title = "No such invitation"
+
+
+class ReadableInvitations:
+    """The invitations of the caller's organisation."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._organisation_id = caller.organisation_id
+
+    def page(self, *, cursor: str | None, limit: int) -> Page[Invitation]:
+        query = select(Invitation).where(Invitation.organisation_id == self._organisation_id)
+        return paginate(self._session, query, Invitation, cursor=cursor, limit=limit)
+
+    def delete(self, invitation_id: str) -> None:
+        """Raises InvitationNotFound."""
+        deleted = self._session.scalar(
+            delete(Invitation)
+            .where(
+                Invitation.id == invitation_id,
+                Invitation.organisation_id == self._organisation_id,
+                Invitation.accepted_at.is_(None),
+            )
+            .returning(Invitation.id)
+        )
+        if deleted is None:
+            raise InvitationNotFound(
+                "Your organisation has no open invitation with this id; GET /api/v1/invitations "
+                "lists them."
+            )
+
+
+class InvitationRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable_by(self, caller: Caller) -> ReadableInvitations:
+        return ReadableInvitations(self._session, caller)
+
+    def add(self, invitation: Invitation) -> Invitation:
+        self._session.add(invitation)
+        self._session.flush()
+        return invitation
+
+    def find_by_hash(
+        self, secret_hash: str, *, lock: bool = False
+    ) -> tuple[Invitation, Organisation] | None:
+        query = (
+            select(Invitation, Organisation)
+            .join(Organisation, Organisation.id == Invitation.organisation_id)
+            .where(Invitation.secret_hash == secret_hash)
+        )
+        if lock:
+            query = query.with_for_update(of=Invitation)
+        row = self._session.execute(query).one_or_none()
+        return None if row is None else (row[0], row[1])

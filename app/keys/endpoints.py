@@ -1,0 +1,45 @@
+from fastapi import APIRouter
+
+from app.core.dependencies import PortalDep, ReadSession, WriteSession
+from app.core.schemas import problems
+from app.keys import service
+from app.keys.repository import KeyRepository
+from app.keys.schemas import KeyRead, KeyRotate, KeysRead
+from app.models.organisation_key import OrganisationKey
+from app.organisations.repository import OrganisationRepository
+from app.releases.signing import fingerprint
+from app.sessions.callers import Anybody, Manager
+
+router = APIRouter(prefix="/organisations", tags=["keys"], responses=problems(401, 403, 422))
+
+
+@router.get("/{organisation_id}/keys", responses=problems(404))
+def list_keys(organisation_id: str, session: ReadSession, caller: Anybody) -> KeysRead:
+    """An organisation's public keys, the present one first. `mine` is the caller's own.
+
+    A key that comes from the portal proves as much as the portal is trusted: compare its
+    fingerprint with the organisation by another way.
+    """
+    wanted = caller.organisation_id if organisation_id == "mine" else organisation_id
+    organisation = OrganisationRepository(session).get(wanted)
+    rows = KeyRepository(session).of_organisation(organisation.id)
+    return KeysRead(items=[_read(row) for row in rows])
+
+
+@router.post("/mine/keys", status_code=201, responses=problems(400, 413))
+def rotate_key(
+    body: KeyRotate, session: WriteSession, portal: PortalDep, caller: Manager
+) -> KeyRead:
+    """Sign with a new key from now on. What was signed before stays valid."""
+    return _read(service.rotate(session, portal.vault, caller, compromised=body.compromised))
+
+
+def _read(key: OrganisationKey) -> KeyRead:
+    return KeyRead(
+        id=key.id,
+        created_at=key.created_at,
+        public_key=key.public_key,
+        fingerprint=fingerprint(key.public_key),
+        retired_at=key.retired_at,
+        compromised=key.compromised,
+    )

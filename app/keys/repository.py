@@ -1,0 +1,39 @@
+"""Every query about signing keys."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models.organisation_key import OrganisationKey
+
+
+class KeyRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of_organisation(self, organisation_id: str) -> Sequence[OrganisationKey]:
+        """All its keys, the present one first. They are public, to whoever is signed in."""
+        return self._session.scalars(
+            select(OrganisationKey)
+            .where(OrganisationKey.organisation_id == organisation_id)
+            .order_by(OrganisationKey.created_at.desc(), OrganisationKey.id.desc())
+        ).all()
+
+    def present(self, organisation_id: str, *, lock: bool = False) -> OrganisationKey:
+        """The key that it signs with now. Every organisation has one."""
+        query = select(OrganisationKey).where(
+            OrganisationKey.organisation_id == organisation_id, OrganisationKey.retired_at.is_(None)
+        )
+        return self._session.scalars(query.with_for_update() if lock else query).one()
+
+    def load(self, key_id: str) -> OrganisationKey:
+        """By id alone, for what names it."""
+        return self._session.scalars(
+            select(OrganisationKey).where(OrganisationKey.id == key_id)
+        ).one()
+
+    def add(self, key: OrganisationKey) -> OrganisationKey:
+        self._session.add(key)
+        self._session.flush()
+        return key

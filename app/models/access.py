@@ -1,0 +1,120 @@
+"""How a release reaches another organisation: asked for, granted, terms accepted, downloaded."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.ids import new_id
+from app.core.types import UtcDateTime, text_enum
+from app.models.base import Base, Timestamps
+
+
+class RequestStatus(StrEnum):
+    REQUESTED = "requested"
+    RETURNED = "returned"
+    """Sent back with a reason; the requester may change the purpose and send it again."""
+    GRANTED = "granted"
+    DENIED = "denied"
+    CANCELLED = "cancelled"
+    """By the requester."""
+
+
+OPEN_REQUESTS = (RequestStatus.REQUESTED, RequestStatus.RETURNED)
+
+
+class AccessRequest(Timestamps, Base):
+    __tablename__ = "access_request"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("req"))
+    release_id: Mapped[str] = mapped_column(ForeignKey("release.id"), index=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    """The release's organisation."""
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    """Who asks."""
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"), default=None)
+    requester: Mapped[str] = mapped_column(String(200))
+    """Name and address come from the account, never from a form."""
+    requester_email: Mapped[str] = mapped_column(String(320))
+    purpose: Mapped[str] = mapped_column(String(4000))
+    status: Mapped[RequestStatus] = mapped_column(
+        text_enum(RequestStatus), default=RequestStatus.REQUESTED, index=True
+    )
+    reason: Mapped[str] = mapped_column(String(2000), default="")
+    """Why it was returned or denied."""
+    decided_by: Mapped[str | None] = mapped_column(String(200), default=None)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+
+class Grant(Timestamps, Base):
+    """One organisation may download one release, from now until it expires or is revoked."""
+
+    # "grant" is a word of SQL's own.
+    __tablename__ = "access_grant"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("gr"))
+    release_id: Mapped[str] = mapped_column(ForeignKey("release.id"), index=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    """Who may download."""
+    request_id: Mapped[str | None] = mapped_column(ForeignKey("access_request.id"), default=None)
+    """None: given without being asked for."""
+    granted_by: Mapped[str] = mapped_column(String(200))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """When both sides were told that it will expire."""
+    expiry_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    revoked_by: Mapped[str | None] = mapped_column(String(200), default=None)
+    reason: Mapped[str] = mapped_column(String(2000), default="")
+    """Why it was revoked."""
+
+
+class Acceptance(Base):
+    """Somebody accepted the terms of a release for their organisation: who, when, which text."""
+
+    __tablename__ = "acceptance"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("acc"))
+    grant_id: Mapped[str] = mapped_column(ForeignKey("access_grant.id"), unique=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(320))
+    accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    terms_sha256: Mapped[str] = mapped_column(String(64))
+    terms_text: Mapped[str]
+    """As it was accepted, whatever becomes of the release."""
+
+
+class Download(Base):
+    """Another organisation fetched a release's bundle."""
+
+    __tablename__ = "download"
+    __table_args__ = (Index(None, "release_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("dow"))
+    release_id: Mapped[str] = mapped_column(ForeignKey("release.id"))
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"), default=None)
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Score(Base):
+    """What a recipient measured on its own images, signed with its own key."""
+
+    __tablename__ = "score"
+    __table_args__ = (UniqueConstraint("release_id", "organisation_id", "number"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("sc"))
+    release_id: Mapped[str] = mapped_column(ForeignKey("release.id"), index=True)
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(String(200))
+    """Of the person who sent it."""
+    document: Mapped[str]
+    """What was signed: canonical JSON of the figures, the release and its fingerprint."""
+    signature: Mapped[str] = mapped_column(String(200))
+    public_key: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

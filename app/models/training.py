@@ -1,0 +1,46 @@
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.ids import new_id
+from app.core.types import JsonColumn, JsonObject, UtcDateTime, text_enum
+from app.models.base import Base, Timestamps
+from app.models.lease import Leased
+
+
+class TrainingStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Training(Leased, Timestamps, Base):
+    """What networks trained on others' releases reach on one's own test images."""
+
+    __tablename__ = "training"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("tr"))
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), index=True)
+    release_ids: Mapped[list[str]] = mapped_column(JsonColumn)
+    class_map: Mapped[JsonObject] = mapped_column(JsonColumn)
+    """{release: {its class: own class or null}}, as it was confirmed."""
+    rows: Mapped[list[str]] = mapped_column(JsonColumn)
+    """Of the table: `own`, `received`, `both`."""
+    own_per_class: Mapped[int | None] = mapped_column(default=None)
+    networks: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[TrainingStatus] = mapped_column(
+        text_enum(TrainingStatus), default=TrainingStatus.QUEUED, index=True
+    )
+    progress: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """{"done", "total", "unit"}."""
+    eta_seconds: Mapped[float | None] = mapped_column(default=None)
+    result: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

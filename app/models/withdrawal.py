@@ -1,0 +1,36 @@
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.ids import new_id
+from app.core.types import JsonColumn, JsonObject, UtcDateTime, text_enum
+from app.models.base import Base, Timestamps
+
+
+class WithdrawalStatus(StrEnum):
+    REMOVING = "removing"
+    """The images are being taken out of the dataset."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Withdrawal(Timestamps, Base):
+    """Patients, or a whole dataset, take part no longer: what came from them, and who was told."""
+
+    __tablename__ = "withdrawal"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("wd"))
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), index=True)
+    whole_dataset: Mapped[bool]
+    images: Mapped[int | None] = mapped_column(default=None)
+    """How many images were taken out; their names are kept nowhere."""
+    reason: Mapped[str] = mapped_column(String(2000))
+    asked_by: Mapped[str] = mapped_column(String(200))
+    status: Mapped[WithdrawalStatus] = mapped_column(text_enum(WithdrawalStatus))
+    problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    lineage: Mapped[JsonObject] = mapped_column(JsonColumn)
+    """What had come from it at that moment: trajectories, distillations, releases, recipients."""
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

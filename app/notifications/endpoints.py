@@ -1,0 +1,45 @@
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
+from app.core.schemas import problems
+from app.models.notification import Notification
+from app.notifications import service
+from app.notifications.repository import NotificationRepository
+from app.notifications.schemas import NotificationRead, NotificationsRead
+from app.sessions.callers import Anybody
+
+router = APIRouter(
+    prefix="/notifications", tags=["notifications"], responses=problems(401, 403, 422)
+)
+
+
+@router.get("")
+def list_notifications(
+    session: ReadSession,
+    caller: Anybody,
+    unread: Annotated[bool, Query(description="Only those not read yet.")] = False,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> NotificationsRead:
+    """What the caller should know, newest first."""
+    notices = NotificationRepository(session).readable_by(caller)
+    page = notices.page(unread=unread, cursor=cursor, limit=limit)
+    return NotificationsRead(
+        items=[read(row) for row in page.items],
+        next_cursor=page.next_cursor,
+        unread=notices.count_unread(),
+    )
+
+
+@router.post("/{notification_id}/read", responses=problems(404))
+def read_notification(
+    notification_id: str, session: WriteSession, caller: Anybody
+) -> NotificationRead:
+    """Mark it as read."""
+    return read(service.mark_read(session, caller, notification_id))
+
+
+def read(notification: Notification) -> NotificationRead:
+    return NotificationRead.model_validate(notification)

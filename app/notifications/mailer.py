@@ -1,0 +1,125 @@
+"""Sends the mails of notices. Every portal runs one; each mail is taken by one of them.
+
+A mail that cannot be sent is tried again, each time later, and given up after a week: the notice
+stays in the portal.
+"""
+
+import logging
+import smtplib
+import ssl
+import threading
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+from app.core.clock import utc_now
+from app.core.portal import Portal
+from app.models.notification import MailStatus, Notification
+from app.notifications.repository import NotificationRepository
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=12)
+MOST_TRIES = 20
+SECONDS_FOR_THE_SERVER = 30
+
+
+class Mailer:
+    """A thread that sends what is due, for as long as the context is open."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mailer", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(SECONDS_FOR_THE_SERVER)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._portal.settings.mail_seconds):
+            try:
+                send_due(self._portal)
+            except Exception:
+                logger.exception("mailer: a round failed, and is tried again")
+
+
+def send_due(portal: Portal) -> int:
+    """Send what is due; how many left. Without a mail server nothing is due any more."""
+    if not portal.settings.smtp_url.get_secret_value():
+        with portal.database.transaction() as session:
+            NotificationRepository(session).send_none()
+        return 0
+    with portal.database.reading() as session:
+        due = NotificationRepository(session).due(utc_now())
+    return sum(_send(portal, notification_id) for notification_id in due)
+
+
+def _send(portal: Portal, notification_id: str) -> bool:
+    now = utc_now()
+    with portal.database.transaction() as session:
+        notifications = NotificationRepository(session)
+        row = notifications.take(notification_id, until=now + FIRST_PAUSE)
+        if row is None:
+            return False
+        pause = min(FIRST_PAUSE * 2 ** (row.mail_tries - 1), LONGEST_PAUSE)
+        row.next_try_at = now + pause
+    try:
+        _deliver(portal, compose(portal, row))
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        # The reason's text may repeat the address, so only its kind is told.
+        logger.warning("mail for %s was not sent: %s", notification_id, type(error).__name__)
+        if row.mail_tries >= MOST_TRIES:
+            with portal.database.transaction() as session:
+                NotificationRepository(session).finish(notification_id, MailStatus.FAILED)
+        return False
+    with portal.database.transaction() as session:
+        NotificationRepository(session).finish(notification_id, MailStatus.SENT)
+    return True
+
+
+def compose(portal: Portal, row: Notification) -> EmailMessage:
+    """The mail of a notice: plain text, which every reader shows and nothing tracks."""
+    link = f"{portal.settings.public_url}{row.link}" if row.link else None
+    if row.sealed_link is not None:
+        link = portal.vault.open(row.sealed_link).decode()
+    paragraphs = [row.text, *([link] if link else []), "IADD Exchange. For research use."]
+    message = EmailMessage()
+    message["Subject"] = " ".join(row.title.split())
+    message["From"] = portal.settings.mail_from
+    message["To"] = row.email
+    message["Date"] = formatdate(localtime=False)
+    message["Message-ID"] = make_msgid(row.id, domain="iadd-exchange.invalid")
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("\n\n".join(paragraphs) + "\n")
+    return message
+
+
+def _deliver(portal: Portal, message: EmailMessage) -> None:
+    url = urlsplit(portal.settings.smtp_url.get_secret_value())
+    context = ssl.create_default_context()
+    host = url.hostname or "localhost"
+    server: smtplib.SMTP
+    if url.scheme == "smtps":
+        server = smtplib.SMTP_SSL(
+            host, url.port or 465, timeout=SECONDS_FOR_THE_SERVER, context=context
+        )
+    else:
+        server = smtplib.SMTP(host, url.port or 25, timeout=SECONDS_FOR_THE_SERVER)
+    with server:
+        server.ehlo()
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+        if url.username:
+            if not isinstance(server.sock, ssl.SSLSocket):
+                raise smtplib.SMTPNotSupportedError("no password over a line that is not encrypted")
+            server.login(unquote(url.username), unquote(url.password or ""))
+        server.send_message(message)

@@ -1,0 +1,85 @@
+"""Notices: who should know what. In the portal, and by mail where the portal sends any."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from app.core.clock import utc_now
+from app.core.portal import Portal
+from app.core.security import Caller, Permission
+from app.core.types import JsonObject
+from app.models.notification import MailStatus, Notification
+from app.models.user import User
+from app.notifications.repository import NotificationRepository
+from app.users.repository import UserRepository
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What is told. Never a word of patients, and no text that an archive brought.
+
+    Attributes:
+        kind: Stable name, as in ``access.granted``.
+        title: One line; also the mail's subject.
+        text: A few sentences: what happened, and what may be done next.
+        link: Path within the portal.
+        data: Ids of what it is about.
+    """
+
+    kind: str
+    title: str
+    text: str
+    link: str | None = None
+    data: JsonObject = field(default_factory=dict)
+
+
+def notify(session: Session, people: Iterable[User], notice: Notice) -> None:
+    """Tell each of these people."""
+    for user in people:
+        NotificationRepository(session).add(_row(notice, email=user.email, user_id=user.id))
+
+
+def notify_organisation(
+    session: Session,
+    organisation_id: str,
+    permission: Permission,
+    notice: Notice,
+) -> None:
+    """Tell everybody of an organisation whose affair it is: who has this permission."""
+    people = UserRepository(session).who_may(organisation_id, permission)
+    notify(session, people, notice)
+
+
+def notify_address(
+    portal: Portal, session: Session, email: str, notice: Notice, *, secret_link: str
+) -> None:
+    """Mail somebody who may have no account yet, with a link that holds a secret."""
+    if not portal.settings.smtp_url.get_secret_value():
+        return
+    row = _row(notice, email=email, user_id=None)
+    row.sealed_link = portal.vault.seal(secret_link.encode())
+    NotificationRepository(session).add(row)
+
+
+def _row(notice: Notice, *, email: str, user_id: str | None) -> Notification:
+    return Notification(
+        user_id=user_id,
+        email=email,
+        kind=notice.kind,
+        title=notice.title,
+        text=notice.text,
+        link=notice.link,
+        data=notice.data,
+        # A portal that sends no mail turns it into NONE: workers do not know whether it does.
+        mail_status=MailStatus.PENDING,
+    )
+
+
+def mark_read(session: Session, caller: Caller, notification_id: str) -> Notification:
+    """Raises NotificationNotFound."""
+    row = NotificationRepository(session).readable_by(caller).get(notification_id)
+    if row.read_at is None:
+        row.read_at = utc_now()
+        session.flush()
+    return row

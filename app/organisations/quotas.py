@@ -1,0 +1,77 @@
+"""How much an organisation may store and run: the portal's defaults, or what the operator set."""
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from app.core.errors import Conflict, TooLarge
+from app.core.schemas import RequestModel
+from app.models.organisation import Organisation
+from app.organisations.repository import OrganisationRepository
+
+GIBIBYTE = 1024**3
+
+
+class Quota(RequestModel):
+    stored_bytes: int = Field(
+        default=500 * GIBIBYTE, ge=0, le=2**53, description="Of archives and releases together."
+    )
+    datasets: int = Field(default=1000, ge=0, le=10**6)
+    running: int = Field(
+        default=20, ge=0, le=10**6, description="Distillations and trainings that wait or run."
+    )
+
+
+class QuotaExceeded(Conflict):
+    code = "quota-exceeded"
+    title = "The organisation has reached its limit"
+
+
+class StorageExceeded(TooLarge):
+    code = "quota-exceeded"
+    title = "The organisation has no room for this"
+
+
+def quota_of(organisation: Organisation) -> Quota:
+    return Quota.model_validate(organisation.quota)
+
+
+def allow_dataset(session: Session, organisation_id: str) -> None:
+    """Raises QuotaExceeded."""
+    organisations = OrganisationRepository(session)
+    # Locked, so that two that ask at once do not both see room for one more.
+    most = quota_of(organisations.get(organisation_id, lock=True)).datasets
+    if organisations.count_datasets(organisation_id) >= most:
+        raise QuotaExceeded(
+            f"Your organisation has {most} datasets, the most that it may have here. No dataset "
+            "was made. Delete one that is needed no longer, or ask the operator for more.",
+            limit=most,
+        )
+
+
+def allow_run(session: Session, organisation_id: str) -> None:
+    """Raises QuotaExceeded."""
+    organisations = OrganisationRepository(session)
+    most = quota_of(organisations.get(organisation_id, lock=True)).running
+    if organisations.count_running(organisation_id) >= most:
+        raise QuotaExceeded(
+            f"{most} distillations and trainings of your organisation wait or run, the most that "
+            "may at once. Nothing was started. Wait for one to end, cancel one, or ask the "
+            "operator for more.",
+            limit=most,
+        )
+
+
+def room_for_archive(session: Session, organisation_id: str) -> int:
+    """Bytes that the organisation may still store."""
+    organisations = OrganisationRepository(session)
+    most = quota_of(organisations.load(organisation_id)).stored_bytes
+    return max(0, most - organisations.stored_bytes(organisation_id))
+
+
+def no_room(room: int) -> StorageExceeded:
+    return StorageExceeded(
+        f"Your organisation may store {room} more bytes here, and the archive has more. The "
+        "dataset still awaits its archive. Delete what is needed no longer, or ask the operator "
+        "for more room.",
+        room=room,
+    )

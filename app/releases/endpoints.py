@@ -1,0 +1,185 @@
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.access.schemas import Party
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.downloads import send_object
+from app.core.schemas import PageRead, problems
+from app.models.distillation import Verdict
+from app.organisations.repository import OrganisationRepository
+from app.releases import service
+from app.releases.publish import publish
+from app.releases.repository import ReleaseRepository, Search
+from app.releases.schemas import (
+    DownloadRead,
+    ReleaseBrief,
+    ReleaseCreate,
+    ReleaseRead,
+    ReleaseWithdraw,
+)
+from app.sessions.callers import Reader, Requester, Sharer
+
+router = APIRouter(tags=["releases"], responses=problems(401, 403, 422))
+
+Words = Annotated[
+    str | None, Query(max_length=200, description="Words of title and summary; all must occur.")
+]
+Id = Annotated[str | None, Query(max_length=40)]
+Count = Annotated[int | None, Query(ge=0, le=10**6)]
+
+
+@router.post(
+    "/distillations/{distillation_id}/releases",
+    status_code=201,
+    responses=problems(400, 404, 409, 413),
+)
+def create_release(
+    distillation_id: str,
+    body: ReleaseCreate,
+    portal: PortalDep,
+    caller: Sharer,
+    response: Response,
+) -> ReleaseRead:
+    """Freeze the next version of a distillation, sign it and show it to others.
+
+    The gate refuses what the audit does not clear, and says why.
+    """
+    release = publish(portal, caller, distillation_id, body)
+    response.headers["Location"] = f"/api/v1/releases/{release.id}"
+    with portal.database.reading() as session:
+        return service.read(session, portal.storage, caller, release)
+
+
+@router.get("/catalogue")
+def search_catalogue(
+    session: ReadSession,
+    caller: Reader,
+    q: Words = None,
+    modality: Annotated[str | None, Query(max_length=64)] = None,
+    class_name: Annotated[
+        str | None, Query(alias="class", max_length=100, description="A class that it has.")
+    ] = None,
+    organisation_id: Id = None,
+    verdict: Verdict | None = None,
+    min_images: Count = None,
+    max_images: Count = None,
+    min_accuracy: Annotated[
+        float | None, Query(ge=0, le=1, description="Least balanced accuracy.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageRead[ReleaseBrief]:
+    """What organisations share, newest first."""
+    search = Search(
+        text=q,
+        modality=modality,
+        class_name=class_name,
+        organisation_id=organisation_id,
+        verdict=verdict,
+        fewest_images=min_images,
+        most_images=max_images,
+        least_accuracy=min_accuracy,
+    )
+    page = (
+        ReleaseRepository(session).readable_by(caller).catalogue(search, cursor=cursor, limit=limit)
+    )
+    return PageRead(items=service.briefs(session, list(page.items)), next_cursor=page.next_cursor)
+
+
+@router.get("/releases")
+def list_releases(
+    session: ReadSession, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+) -> PageRead[ReleaseBrief]:
+    """The releases of the caller's organisation, newest first, also those that were withdrawn."""
+    page = ReleaseRepository(session).readable_by(caller).own_page(cursor=cursor, limit=limit)
+    return PageRead(items=service.briefs(session, list(page.items)), next_cursor=page.next_cursor)
+
+
+@router.get("/releases/{release_id}", responses=problems(404))
+def get_release(
+    release_id: str, session: ReadSession, portal: PortalDep, caller: Reader
+) -> ReleaseRead:
+    """What a release says, and how the caller's organisation stands to it."""
+    release = ReleaseRepository(session).readable_by(caller).get(release_id)
+    return service.read(session, portal.storage, caller, release)
+
+
+@router.get(
+    "/releases/{release_id}/previews/{position}",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **problems(404)},
+)
+def get_preview(
+    release_id: str,
+    position: Annotated[int, Path(ge=0, le=10**6)],
+    session: ReadSession,
+    portal: PortalDep,
+    caller: Reader,
+) -> Response:
+    """A distilled image, for whoever may see it."""
+    content = service.preview(session, portal.storage, caller, release_id, position)
+    return Response(content, media_type="image/png")
+
+
+@router.get(
+    "/releases/{release_id}/bundle",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}, **problems(404, 409, 416)},
+)
+async def download_release(
+    release_id: str, request: Request, portal: PortalDep, caller: Requester
+) -> Response:
+    """The signed bundle, for its owner and whoever was given access and accepted the terms."""
+    wanted = request.headers.get("range", "")
+    counts = not wanted or wanted.replace(" ", "").startswith("bytes=0-")
+    key = await run_in_threadpool(_bundle_key, portal, caller, release_id, counts)
+    return await send_object(
+        request,
+        portal.storage,
+        key,
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{release_id}.zip"'},
+    )
+
+
+@router.post("/releases/{release_id}/withdraw", responses=problems(400, 404, 409, 413))
+def withdraw_release(
+    release_id: str,
+    body: ReleaseWithdraw,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Sharer,
+) -> ReleaseRead:
+    """Take it back: recipients are told, nobody downloads it again, a tombstone stays."""
+    release = service.withdraw(session, caller, release_id, body.reason)
+    return service.read(session, portal.storage, caller, release)
+
+
+@router.get("/releases/{release_id}/downloads", responses=problems(404))
+def list_downloads(
+    release_id: str,
+    session: ReadSession,
+    caller: Sharer,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageRead[DownloadRead]:
+    """Who has downloaded one of our releases, newest first."""
+    releases = ReleaseRepository(session)
+    release = releases.readable_by(caller).get_own(release_id)
+    page = releases.downloads(release.id, cursor=cursor, limit=limit)
+    names = OrganisationRepository(session).names_of([row.organisation_id for row in page.items])
+    items = [
+        DownloadRead(
+            created_at=row.created_at,
+            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
+            name=row.name,
+        )
+        for row in page.items
+    ]
+    return PageRead(items=items, next_cursor=page.next_cursor)
+
+
+def _bundle_key(portal: PortalDep, caller: Requester, release_id: str, counts: bool) -> str:
+    return service.bundle_key(portal, caller, release_id, counts=counts)

@@ -1,0 +1,128 @@
+"""The gate: what the report's privacy section has to say before a release leaves.
+
+One function, a verdict in, a decision out. The portal's own rules hold for everybody; an
+organisation's policy can only demand more. A deeper audit adds to the privacy section, and a rule
+here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from app.core.schemas import RequestModel
+from app.core.types import JsonObject
+from app.models.distillation import Verdict
+from app.models.organisation import Organisation
+
+CLEARED = (Verdict.NOT_REFUTED, Verdict.PROVEN)
+
+
+class Policy(RequestModel):
+    """What an organisation demands of its own releases, beyond the portal's rules."""
+
+    proven_only: bool = Field(
+        default=False, description="Release nothing but sets made under differential privacy."
+    )
+    real_starts: bool = Field(
+        default=False,
+        description="Allow sets whose images started from single patients' images, where the "
+        "audit cleared them.",
+    )
+    metrics_without_power: int = Field(
+        default=100,
+        ge=0,
+        le=100,
+        description="How many metrics of the audit may have had no power to find anything.",
+    )
+    fewest_images_per_class: int = Field(
+        default=1, ge=1, le=10**6, description="Smallest class of training images to release from."
+    )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate says.
+
+    Attributes:
+        allowed: Whether it may be released.
+        reasons: Why not; one sentence each.
+        policy: Under which policy, to be kept with the release.
+    """
+
+    allowed: bool
+    reasons: tuple[str, ...]
+    policy: Policy
+
+    def to_dict(self) -> JsonObject:
+        return {
+            "allowed": self.allowed,
+            "reasons": list(self.reasons),
+            "policy": self.policy.model_dump(mode="json"),
+        }
+
+
+def policy_of(organisation: Organisation) -> Policy:
+    return Policy.model_validate(organisation.policy)
+
+
+def decide(report: Mapping[str, Any], policy: Policy) -> Decision:
+    """Judge a finished distillation by its ``report.json``."""
+    privacy = report.get("privacy") or {}
+    reasons = [
+        *_verdict(privacy),
+        *_under_policy(report, privacy, policy),
+    ]
+    return Decision(not reasons, tuple(reasons), policy)
+
+
+def _verdict(privacy: Mapping[str, Any]) -> list[str]:
+    verdict = privacy.get("verdict")
+    if verdict in CLEARED:
+        refused = [
+            metric["title"]
+            for metric in privacy.get("metrics", [])
+            if metric["outcome"] == "refused"
+        ]
+        return [f"The audit refused it: {', '.join(refused)}."] if refused else []
+    if verdict == Verdict.REFUTED:
+        return [
+            "The audit refuted it: an attack worked, or a copy of a training image was found. It "
+            "stays in the organisation."
+        ]
+    return ["It has no verdict: what was not audited is not released."]
+
+
+def _under_policy(
+    report: Mapping[str, Any], privacy: Mapping[str, Any], policy: Policy
+) -> list[str]:
+    reasons = []
+    if policy.proven_only and privacy.get("verdict") != Verdict.PROVEN:
+        reasons.append(
+            "Your organisation releases only what is proven under differential privacy, and this "
+            "set is not."
+        )
+    if report.get("initialisation") == "real" and not policy.real_starts:
+        reasons.append(
+            "Its images started from single patients' images, which your organisation does not "
+            "release. Distill again from `k_mean`, or have an admin change the policy."
+        )
+    powerless = [m for m in privacy.get("metrics", []) if m["outcome"] == "no_power"]
+    if len(powerless) > policy.metrics_without_power:
+        reasons.append(
+            f"{len(powerless)} metrics of the audit had no power to find anything; your "
+            f"organisation allows {policy.metrics_without_power}."
+        )
+    classes = (report.get("dataset") or {}).get("classes") or {}
+    small = [
+        name
+        for name, counts in classes.items()
+        if counts.get("train", 0) < policy.fewest_images_per_class
+    ]
+    if small:
+        reasons.append(
+            f"A class was distilled from fewer than {policy.fewest_images_per_class} images, the "
+            f"least that your organisation releases from: {', '.join(small)}."
+        )
+    return reasons

@@ -1,0 +1,312 @@
+"""Publishing: from a finished distillation to a release that others can find.
+
+In three steps, since packing takes a while and SQLite has one writer: judge it and see what it
+will say; pack, sign and store the bundle; write the row. What a failed step leaves behind is an
+object that no row names, and it is deleted.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.access.repository import AccessRepository
+from app.audit.log import Action, record
+from app.core.clock import utc_now
+from app.core.errors import Conflict, Invalid
+from app.core.ids import new_id
+from app.core.portal import Portal
+from app.core.security import Caller, Permission
+from app.core.types import JsonObject
+from app.distillations.repository import DistillationRepository
+from app.distillations.service import result_key
+from app.keys.service import signer_of
+from app.models.audit_entry import Outcome
+from app.models.distillation import Distillation, Verdict
+from app.models.organisation import Organisation
+from app.models.release import Release, ReleaseStatus
+from app.notifications.service import Notice, notify_organisation
+from app.organisations.repository import OrganisationRepository
+from app.releases.duo import DuoError
+from app.releases.facts import ReleaseFacts
+from app.releases.gate import Decision, decide, policy_of
+from app.releases.pack import PackError, pack_release
+from app.releases.repository import ReleaseRepository
+from app.releases.schemas import ReleaseCreate
+from app.releases.signature import Signer
+from app.releases.terms import TermsError, default_conditions, render_terms
+
+MODALITY = "chest X-ray"
+PREVIEWS_PER_CLASS = 3
+PUBLIC = ("preset", "images_per_class", "initialisation", "seed", "versions", "utility", "privacy")
+"""Parts of `report.json` that the catalogue shows."""
+
+
+class NotCleared(Conflict):
+    code = "not-cleared"
+    title = "The audit does not clear it for release"
+
+
+class TermsNotUsable(Invalid):
+    code = "terms-not-usable"
+    title = "These terms cannot be used"
+
+
+class NotPackable(Conflict):
+    code = "not-packable"
+    title = "The release cannot be packed"
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A release before it is there."""
+
+    facts: ReleaseFacts
+    report: Mapping[str, Any]
+    decision: Decision
+    bundle_key: str
+    signer: Signer
+    key_id: str
+
+
+def publish(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> Release:
+    """Make a release.
+
+    Raises:
+        DistillationNotFound: It is not the caller's.
+        ResultNotReady: It has not finished.
+        NotCleared: The gate refuses it; the log tells that too.
+        TermsNotUsable: Template, text or DUO codes do not go together.
+        ReleaseNotFound: `supersedes` is none of the caller's.
+        NotPackable: The stored bundle is damaged, or another release was made meanwhile.
+    """
+    draft = _draft(portal, caller, distillation_id, body)
+    try:
+        bundle = pack_release(
+            portal.storage.get(draft.bundle_key),
+            facts=draft.facts,
+            signer=draft.signer,
+            signed_at=draft.facts.created_at,
+        )
+    except PackError as error:
+        raise NotPackable(f"{_sentence(error)} No release was made.") from error
+    folder = f"releases/{draft.facts.id}"
+    portal.storage.put(f"{folder}/bundle.zip", bundle)
+    try:
+        for position, picture in enumerate(_pictures(bundle)):
+            portal.storage.put(f"{folder}/previews/{position}.png", picture)
+        with portal.database.transaction() as session:
+            return _write(session, caller, distillation_id, body, draft, bundle)
+    except IntegrityError as error:
+        portal.storage.delete_folder(folder)
+        raise NotPackable(
+            "Another release of this distillation was made at the same moment. No second one was "
+            "made. Look at it, and try again if you still want to."
+        ) from error
+    except BaseException:
+        portal.storage.delete_folder(folder)
+        raise
+
+
+def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> _Draft:
+    with portal.database.transaction() as session:
+        distillation = DistillationRepository(session).readable_by(caller).get(distillation_id)
+        bundle_key = result_key(session, caller, distillation_id, "bundle_key")
+        report_key = result_key(session, caller, distillation_id, "report_json_key")
+        report = json.loads(portal.storage.get(report_key))
+        organisation = OrganisationRepository(session).load(caller.organisation_id)
+        decision = decide(report, policy_of(organisation))
+        if decision.allowed:
+            if body.supersedes is not None:
+                ReleaseRepository(session).readable_by(caller).get_own(body.supersedes)
+            number = ReleaseRepository(session).next_number(distillation_id)
+            signer, key = signer_of(session, portal.vault, organisation)
+            facts = _facts(portal, organisation, distillation, body, number)
+            return _Draft(facts, report, decision, bundle_key, signer, key.id)
+        record(
+            session,
+            caller,
+            Action.RELEASE_REFUSED,
+            distillation_id,
+            outcome=Outcome.REFUSED,
+            reasons=list(decision.reasons),
+        )
+    # Only now, so that the log keeps what was refused.
+    raise NotCleared(
+        f"{' '.join(decision.reasons)} No release was made; the distillation is as it was.",
+        reasons=list(decision.reasons),
+    )
+
+
+def _facts(
+    portal: Portal,
+    organisation: Organisation,
+    distillation: Distillation,
+    body: ReleaseCreate,
+    number: int,
+) -> ReleaseFacts:
+    assert distillation.verdict is not None, "the gate lets nothing through without one"
+    contact = body.contact or organisation.contact
+    if not contact:
+        raise TermsNotUsable(
+            "Recipients need somebody to write to. No release was made. Send `contact`, or have an "
+            "admin set the organisation's.",
+            where="contact",
+        )
+    release_id = new_id("rel")
+    try:
+        terms = render_terms(
+            body.terms,
+            title=body.title,
+            organisation=organisation.name,
+            duo=body.duo,
+            contact=contact,
+            citation=body.citation,
+            embargo=body.embargo_until,
+            custom_text=body.custom_terms,
+        )
+        duo = tuple(map(str, default_conditions(body.terms, body.duo)))
+    except (TermsError, DuoError) as error:
+        raise TermsNotUsable(f"{_sentence(error)} No release was made.") from error
+    return ReleaseFacts(
+        id=release_id,
+        number=number,
+        title=body.title,
+        summary=body.summary,
+        card=body.card,
+        terms=terms,
+        duo=duo,
+        organisation=organisation.name,
+        contact=contact,
+        citation=body.citation,
+        embargo_until=body.embargo_until,
+        created_at=utc_now(),
+        verdict=distillation.verdict.value,
+        url=f"{portal.settings.public_url}/releases/{release_id}",
+    )
+
+
+def _write(
+    session: Session,
+    caller: Caller,
+    distillation_id: str,
+    body: ReleaseCreate,
+    draft: _Draft,
+    bundle: bytes,
+) -> Release:
+    # Again, and locked: it may have been deleted while the bundle was packed.
+    DistillationRepository(session).readable_by(caller).get(distillation_id, lock=True)
+    facts, report = draft.facts, draft.report
+    classes = list(report["dataset"]["classes"])
+    distilled = report["utility"]["distilled"]
+    release = ReleaseRepository(session).add(
+        Release(
+            id=facts.id,
+            organisation_id=caller.organisation_id,
+            distillation_id=distillation_id,
+            number=facts.number,
+            title=facts.title,
+            summary=facts.summary,
+            card=facts.card,
+            terms_template=body.terms.value,
+            terms_text=facts.terms,
+            terms_sha256=hashlib.sha256(facts.terms.encode()).hexdigest(),
+            duo_codes=list(facts.duo),
+            contact=facts.contact,
+            citation=facts.citation,
+            embargo_until=facts.embargo_until,
+            previews=body.previews,
+            modality=MODALITY,
+            images=int(distilled["training_images"]),
+            images_per_class=int(report["images_per_class"]),
+            image_size=int(report["settings"]["image_size"]),
+            balanced_accuracy=distilled["balanced_accuracy"]["mean"],
+            verdict=Verdict(facts.verdict),
+            facts=_public(report),
+            decision=draft.decision.to_dict(),
+            bundle_key=f"releases/{facts.id}/bundle.zip",
+            bundle_sha256=hashlib.sha256(bundle).hexdigest(),
+            bundle_size=len(bundle),
+            key_id=draft.key_id,
+            published_by=caller.name,
+            created_at=facts.created_at,
+        ),
+        classes,
+    )
+    record(
+        session,
+        caller,
+        Action.RELEASE_PUBLISHED,
+        release.id,
+        distillation=distillation_id,
+        number=release.number,
+        bundle_sha256=release.bundle_sha256,
+        key=draft.key_id,
+    )
+    for old in _superseded(session, caller, distillation_id, release.id, body.supersedes):
+        _supersede(session, caller, old, release)
+    return release
+
+
+def _public(report: Mapping[str, Any]) -> JsonObject:
+    return {name: report[name] for name in PUBLIC if name in report}
+
+
+def _superseded(
+    session: Session, caller: Caller, distillation_id: str, release_id: str, named: str | None
+) -> list[Release]:
+    releases = ReleaseRepository(session)
+    earlier = {row.id: row for row in releases.of_distillations([distillation_id])}
+    if named is not None:
+        earlier[named] = releases.readable_by(caller).get_own(named, lock=True)
+    return [
+        row
+        for row in earlier.values()
+        if row.id != release_id and row.status == ReleaseStatus.PUBLISHED
+    ]
+
+
+def _supersede(session: Session, caller: Caller, old: Release, new: Release) -> None:
+    old.status, old.superseded_by = ReleaseStatus.SUPERSEDED, new.id
+    session.flush()
+    record(session, caller, Action.RELEASE_SUPERSEDED, old.id, by=new.id)
+    running = AccessRepository(session).running_grants(old.id, utc_now())
+    holders = {row.organisation_id for row in running}
+    for organisation_id in sorted(holders):
+        notify_organisation(
+            session,
+            organisation_id,
+            Permission.REQUEST,
+            Notice(
+                kind="release.superseded",
+                title=f"There is a newer version: {new.title}",
+                text=f"{new.title!r} takes the place of {old.title!r}, which you have access to. "
+                "You keep that; ask for the new one if you want it.",
+                link=f"/releases/{new.id}",
+                data={"release": new.id, "superseded": old.id},
+            ),
+        )
+
+
+def _pictures(bundle: bytes) -> list[bytes]:
+    """Some images of each class, as the bundle holds them for the eye."""
+    shown: dict[str, int] = {}
+    pictures = []
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        for name in archive.namelist():
+            folder, _, _ = name.rpartition("/")
+            if name.startswith("images/") and shown.setdefault(folder, 0) < PREVIEWS_PER_CLASS:
+                shown[folder] += 1
+                pictures.append(archive.read(name))
+    return pictures
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,194 @@
+"""Every query about releases.
+
+A release is there for everybody who is signed in: what it says, not what it holds. Who may have its
+bundle is `app.access.rules`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.core.errors import NotFound
+from app.core.pagination import Page, paginate
+from app.core.security import Caller
+from app.models.access import Download, Score
+from app.models.distillation import Verdict
+from app.models.release import Release, ReleaseClass, ReleaseStatus
+
+
+class ReleaseNotFound(NotFound):
+    code = "release-not-found"
+    title = "No such release"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is looked for in the catalogue. None: anything."""
+
+    text: str | None = None
+    modality: str | None = None
+    class_name: str | None = None
+    organisation_id: str | None = None
+    verdict: Verdict | None = None
+    fewest_images: int | None = None
+    most_images: int | None = None
+    least_accuracy: float | None = None
+
+
+class ReadableReleases:
+    """The releases that a caller may know of."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._caller = caller
+
+    def get(self, release_id: str, *, lock: bool = False) -> Release:
+        """One of anybody's. Raises ReleaseNotFound."""
+        return self._one(Release.id == release_id, lock=lock)
+
+    def get_own(self, release_id: str, *, lock: bool = False) -> Release:
+        """One of the caller's organisation. Raises ReleaseNotFound."""
+        own = Release.organisation_id == self._caller.organisation_id
+        return self._one(and_(Release.id == release_id, own), lock=lock)
+
+    def _one(self, condition: ColumnElement[bool], *, lock: bool) -> Release:
+        query = select(Release).where(condition)
+        release = self._session.scalar(query.with_for_update() if lock else query)
+        if release is None:
+            raise ReleaseNotFound(
+                "There is no release with this id that you may do this with; GET /api/v1/catalogue "
+                "lists what others share, GET /api/v1/releases your own."
+            )
+        return release
+
+    def own_page(self, *, cursor: str | None, limit: int) -> Page[Release]:
+        query = select(Release).where(Release.organisation_id == self._caller.organisation_id)
+        return paginate(self._session, query, Release, cursor=cursor, limit=limit)
+
+    def catalogue(self, search: Search, *, cursor: str | None, limit: int) -> Page[Release]:
+        """What is published, by anybody, newest first."""
+        query = select(Release).where(
+            Release.status == ReleaseStatus.PUBLISHED, *_conditions(search)
+        )
+        return paginate(self._session, query, Release, cursor=cursor, limit=limit)
+
+
+def _conditions(search: Search) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    # A word is looked for as it is: its % and _ mean nothing special.
+    conditions.extend(
+        or_(
+            Release.title.icontains(word, autoescape=True),
+            Release.summary.icontains(word, autoescape=True),
+        )
+        for word in (search.text or "").split()
+    )
+    if search.class_name is not None:
+        conditions.append(
+            exists().where(
+                ReleaseClass.release_id == Release.id,
+                func.lower(ReleaseClass.name) == search.class_name.lower(),
+            )
+        )
+    if search.modality is not None:
+        conditions.append(Release.modality == search.modality)
+    if search.organisation_id is not None:
+        conditions.append(Release.organisation_id == search.organisation_id)
+    if search.verdict is not None:
+        conditions.append(Release.verdict == search.verdict)
+    if search.fewest_images is not None:
+        conditions.append(Release.images >= search.fewest_images)
+    if search.most_images is not None:
+        conditions.append(Release.images <= search.most_images)
+    if search.least_accuracy is not None:
+        conditions.append(Release.balanced_accuracy >= search.least_accuracy)
+    return conditions
+
+
+class ReleaseRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable_by(self, caller: Caller) -> ReadableReleases:
+        return ReadableReleases(self._session, caller)
+
+    def load(self, release_id: str) -> Release:
+        """By id alone, for what was found by one that is known to exist."""
+        return self._session.scalars(select(Release).where(Release.id == release_id)).one()
+
+    def find(self, release_ids: Sequence[str]) -> dict[str, Release]:
+        rows = self._session.scalars(select(Release).where(Release.id.in_(set(release_ids))))
+        return {row.id: row for row in rows}
+
+    def add(self, release: Release, classes: Sequence[str]) -> Release:
+        self._session.add(release)
+        self._session.flush()
+        self._session.add_all(
+            ReleaseClass(release_id=release.id, position=position, name=name)
+            for position, name in enumerate(classes)
+        )
+        self._session.flush()
+        return release
+
+    def next_number(self, distillation_id: str) -> int:
+        query = select(func.max(Release.number)).where(Release.distillation_id == distillation_id)
+        return (self._session.scalar(query) or 0) + 1
+
+    def of_distillations(self, distillation_ids: Sequence[str]) -> Sequence[Release]:
+        return self._session.scalars(
+            select(Release)
+            .where(Release.distillation_id.in_(distillation_ids))
+            .order_by(Release.created_at)
+        ).all()
+
+    def classes(self, release_ids: Sequence[str]) -> dict[str, list[str]]:
+        """The classes of each of these releases, in their order."""
+        rows = self._session.scalars(
+            select(ReleaseClass)
+            .where(ReleaseClass.release_id.in_(set(release_ids)))
+            .order_by(ReleaseClass.release_id, ReleaseClass.position)
+        )
+        found: dict[str, list[str]] = {release_id: [] for release_id in release_ids}
+        for row in rows:
+            found[row.release_id].append(row.name)
+        return found
+
+    def count_download(self, download: Download) -> None:
+        self._session.add(download)
+        self._session.execute(
+            update(Release)
+            .where(Release.id == download.release_id)
+            # The release itself stays as it is: `updated_at` would say otherwise.
+            .values(downloads=Release.downloads + 1, updated_at=Release.updated_at)
+        )
+
+    def downloads(self, release_id: str, *, cursor: str | None, limit: int) -> Page[Download]:
+        query = select(Download).where(Download.release_id == release_id)
+        return paginate(self._session, query, Download, cursor=cursor, limit=limit)
+
+    def recipients(self, release_ids: Sequence[str]) -> set[tuple[str, str]]:
+        """(release, organisation) of everybody who has downloaded one of these."""
+        rows = self._session.execute(
+            select(Download.release_id, Download.organisation_id)
+            .where(Download.release_id.in_(set(release_ids)))
+            .distinct()
+        )
+        return {(row.release_id, row.organisation_id) for row in rows}
+
+    def add_score(self, score: Score) -> Score:
+        self._session.add(score)
+        self._session.flush()
+        return score
+
+    def next_score(self, release_id: str, organisation_id: str) -> int:
+        query = select(func.max(Score.number)).where(
+            Score.release_id == release_id, Score.organisation_id == organisation_id
+        )
+        return (self._session.scalar(query) or 0) + 1
+
+    def scores(self, release_id: str) -> Sequence[Score]:
+        return self._session.scalars(
+            select(Score).where(Score.release_id == release_id).order_by(Score.created_at, Score.id)
+        ).all()

@@ -1,0 +1,334 @@
+"""Releases after they were published: read, downloaded, scored, withdrawn."""
+
+import json
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.access.repository import AccessRepository
+from app.access.rules import Access, AccessState, access_of, allow_download
+from app.access.schemas import AccessRead, Party
+from app.access.service import close_for_withdrawal
+from app.audit.log import Action, record
+from app.core.clock import utc_now
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from app.core.portal import Portal
+from app.core.security import Caller, Permission
+from app.core.storage import Storage
+from app.keys.repository import KeyRepository
+from app.keys.service import signer_of
+from app.models.access import Download, Score
+from app.models.audit_entry import Outcome
+from app.models.release import Release, ReleaseStatus
+from app.notifications.service import Notice, notify_organisation
+from app.organisations.repository import OrganisationRepository
+from app.releases.repository import ReleaseRepository
+from app.releases.schemas import (
+    BundleRead,
+    KeyOfRelease,
+    ReleaseBrief,
+    ReleaseRead,
+    ScoreRead,
+    TermsRead,
+)
+from app.releases.signing import Purpose, encode, fingerprint, rfc3339, signed_message
+
+LARGEST_SCORE = 20_000
+
+
+class PreviewNotFound(NotFound):
+    code = "preview-not-found"
+    title = "No such picture"
+
+
+class AlreadyWithdrawn(Conflict):
+    code = "release-already-withdrawn"
+    title = "The release was withdrawn before"
+
+
+class ScoreNotUsable(Invalid):
+    code = "score-not-usable"
+    title = "This is no score of the release"
+
+
+class NotDownloaded(Forbidden):
+    code = "not-downloaded"
+    title = "Your organisation has not had this release"
+
+
+def briefs(session: Session, releases: list[Release]) -> list[ReleaseBrief]:
+    """Releases as the catalogue lists them."""
+    names = OrganisationRepository(session).names_of([row.organisation_id for row in releases])
+    classes = ReleaseRepository(session).classes([row.id for row in releases])
+    return [
+        ReleaseBrief(**_brief(row, names[row.organisation_id], classes[row.id])) for row in releases
+    ]
+
+
+def _brief(row: Release, organisation: str, classes: list[str]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "created_at": row.created_at,
+        "organisation": Party(id=row.organisation_id, name=organisation),
+        "number": row.number,
+        "status": row.status,
+        "title": row.title,
+        "summary": row.summary,
+        "modality": row.modality,
+        "classes": classes,
+        "images": row.images,
+        "images_per_class": row.images_per_class,
+        "image_size": row.image_size,
+        "balanced_accuracy": row.balanced_accuracy,
+        "verdict": row.verdict,
+        "embargo_until": row.embargo_until,
+    }
+
+
+def read(session: Session, storage: Storage, caller: Caller, row: Release) -> ReleaseRead:
+    """A release as the caller may see it."""
+    access = access_of(session, caller, row)
+    is_owner = access.state == AccessState.OWNER
+    names = OrganisationRepository(session).names_of([row.organisation_id])
+    classes = ReleaseRepository(session).classes([row.id])
+    public_key = KeyRepository(session).load(row.key_id).public_key
+    return ReleaseRead(
+        **_brief(row, names[row.organisation_id], classes[row.id]),
+        updated_at=row.updated_at,
+        card=row.card,
+        terms=TermsRead(
+            template=row.terms_template,
+            text=row.terms_text,
+            sha256=row.terms_sha256,
+            duo=row.duo_codes,
+        ),
+        contact=row.contact,
+        citation=row.citation,
+        facts=row.facts,
+        previews=[
+            f"/api/v1/releases/{row.id}/previews/{position}"
+            for position in _preview_positions(storage, row, access)
+        ],
+        key=KeyOfRelease(public_key=public_key, fingerprint=fingerprint(public_key)),
+        bundle=BundleRead(
+            href=f"/api/v1/releases/{row.id}/bundle",
+            sha256=row.bundle_sha256,
+            size=row.bundle_size,
+        ),
+        superseded_by=row.superseded_by,
+        withdrawn_at=row.withdrawn_at,
+        withdrawal_reason=row.withdrawal_reason,
+        access=_read_access(access),
+        scores=_read_scores(session, row.id),
+        distillation_id=row.distillation_id if is_owner else None,
+        published_by=row.published_by if is_owner else None,
+        downloads=row.downloads if is_owner else None,
+    )
+
+
+def _read_access(access: Access) -> AccessRead:
+    return AccessRead(
+        state=access.state,
+        request_id=None if access.request is None else access.request.id,
+        grant_id=None if access.grant is None else access.grant.id,
+        expires_at=None if access.grant is None else access.grant.expires_at,
+        terms_accepted_at=None if access.acceptance is None else access.acceptance.accepted_at,
+    )
+
+
+def _may_preview(row: Release, access: Access) -> bool:
+    if row.status == ReleaseStatus.WITHDRAWN:
+        return access.state == AccessState.OWNER
+    return row.previews or access.state in (AccessState.OWNER, AccessState.GRANTED)
+
+
+def _preview_positions(storage: Storage, row: Release, access: Access) -> list[int]:
+    if not _may_preview(row, access):
+        return []
+    stored = storage.list(f"releases/{row.id}/previews")
+    return sorted(int(info.key.rpartition("/")[2].removesuffix(".png")) for info in stored)
+
+
+def preview(
+    session: Session, storage: Storage, caller: Caller, release_id: str, position: int
+) -> bytes:
+    """A PNG. Raises ReleaseNotFound, PreviewNotFound."""
+    row = ReleaseRepository(session).readable_by(caller).get(release_id)
+    content = None
+    if _may_preview(row, access_of(session, caller, row)):
+        content = storage.find(f"releases/{row.id}/previews/{position}.png")
+    if content is None:
+        raise PreviewNotFound(
+            "The release has no such picture that you may see; `previews` of GET "
+            f"/api/v1/releases/{row.id} lists those that you may."
+        )
+    return content
+
+
+def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool) -> str:
+    """Where the bundle is stored, for whoever may have it; the download is told to its owner.
+
+    Args:
+        portal: The portal.
+        caller: Who asks.
+        release_id: Which one.
+        counts: Whether a download begins here, and does not go on from where one broke off.
+
+    Raises:
+        Problem: Of `app.access.rules.allow_download`. The log tells that too.
+    """
+    refused: Problem | None = None
+    with portal.database.transaction() as session:
+        row = ReleaseRepository(session).readable_by(caller).get(release_id)
+        try:
+            access = allow_download(session, caller, row)
+        except Problem as problem:
+            # Raised after the commit, so that the log keeps it.
+            refused = problem
+            record(
+                session,
+                caller,
+                Action.DOWNLOAD_REFUSED,
+                row.id,
+                also=(row.organisation_id,),
+                outcome=Outcome.REFUSED,
+                reason=problem.code,
+            )
+        else:
+            if counts:
+                _count(session, caller, row, access)
+    if refused is not None:
+        raise refused
+    return row.bundle_key
+
+
+def _count(session: Session, caller: Caller, row: Release, access: Access) -> None:
+    if access.state != AccessState.OWNER:
+        ReleaseRepository(session).count_download(
+            Download(
+                release_id=row.id,
+                organisation_id=caller.organisation_id,
+                user_id=caller.user_id,
+                name=caller.name,
+                created_at=utc_now(),
+            )
+        )
+    record(session, caller, Action.RELEASE_DOWNLOADED, row.id, also=(row.organisation_id,))
+
+
+def withdraw(
+    session: Session,
+    caller: Caller,
+    release_id: str,
+    reason: str,
+    *,
+    withdrawal_id: str | None = None,
+) -> Release:
+    """Leave a tombstone. Raises ReleaseNotFound, AlreadyWithdrawn."""
+    row = ReleaseRepository(session).readable_by(caller).get_own(release_id, lock=True)
+    if row.status == ReleaseStatus.WITHDRAWN:
+        raise AlreadyWithdrawn("Nothing was changed.")
+    row.status, row.withdrawn_at = ReleaseStatus.WITHDRAWN, utc_now()
+    row.withdrawal_reason, row.withdrawal_id = reason, withdrawal_id
+    session.flush()
+    told = recipients_of(session, row.id)
+    for organisation_id in sorted(told):
+        notify_organisation(
+            session,
+            organisation_id,
+            Permission.REQUEST,
+            Notice(
+                kind="release.withdrawn",
+                title=f"A release was withdrawn: {row.title}",
+                text=f"{reason}\n\nStop using {row.title!r} and delete your copies, as its terms "
+                "say. It can be downloaded no longer.",
+                link=f"/releases/{row.id}",
+                data={"release": row.id},
+            ),
+        )
+    close_for_withdrawal(session, row)
+    record(session, caller, Action.RELEASE_WITHDRAWN, row.id, also=told)
+    return row
+
+
+def recipients_of(session: Session, release_id: str) -> set[str]:
+    """The organisations that have downloaded a release or may."""
+    held = AccessRepository(session).running_grants(release_id, utc_now())
+    downloaded = ReleaseRepository(session).recipients([release_id])
+    return {row.organisation_id for row in held} | {organisation for _, organisation in downloaded}
+
+
+def send_score(
+    portal: Portal, session: Session, caller: Caller, release_id: str, figures: dict[str, Any]
+) -> Score:
+    """What the caller's organisation measured, signed with its key. Later ones stand beside.
+
+    Raises ReleaseNotFound, NotDownloaded, ScoreNotUsable.
+    """
+    releases = ReleaseRepository(session)
+    row = releases.readable_by(caller).get(release_id, lock=True)
+    if (row.id, caller.organisation_id) not in releases.recipients([row.id]):
+        raise NotDownloaded(
+            "A score is of the bundle that your organisation downloaded, and it has not. Nothing "
+            "was sent."
+        )
+    now = utc_now()
+    organisation = OrganisationRepository(session).load(caller.organisation_id)
+    document = {
+        "release": row.id,
+        "bundle_sha256": row.bundle_sha256,
+        "organisation": organisation.name,
+        "at": rfc3339(now),
+        "figures": figures,
+    }
+    try:
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise ScoreNotUsable("It holds what is no number. Nothing was sent.") from error
+    if len(text) > LARGEST_SCORE:
+        raise ScoreNotUsable(f"It has more than {LARGEST_SCORE} characters. Nothing was sent.")
+    signer, key = signer_of(session, portal.vault, organisation)
+    score = releases.add_score(
+        Score(
+            release_id=row.id,
+            organisation_id=caller.organisation_id,
+            number=releases.next_score(row.id, caller.organisation_id),
+            name=caller.name,
+            document=text,
+            signature=encode(signer.sign(signed_message(Purpose.SCORE, text.encode()))),
+            public_key=key.public_key,
+            created_at=now,
+        )
+    )
+    notify_organisation(
+        session,
+        row.organisation_id,
+        Permission.SHARE,
+        Notice(
+            kind="release.score",
+            title=f"{organisation.name} has measured {row.title}",
+            text="Its score, on its own test images, stands beside yours in the release.",
+            link=f"/releases/{row.id}",
+            data={"release": row.id, "score": score.id},
+        ),
+    )
+    record(session, caller, Action.SCORE_SENT, row.id, also=(row.organisation_id,), score=score.id)
+    return score
+
+
+def _read_scores(session: Session, release_id: str) -> list[ScoreRead]:
+    rows = ReleaseRepository(session).scores(release_id)
+    names = OrganisationRepository(session).names_of([row.organisation_id for row in rows])
+    return [read_score(row, names[row.organisation_id]) for row in rows]
+
+
+def read_score(row: Score, organisation: str) -> ScoreRead:
+    return ScoreRead(
+        id=row.id,
+        created_at=row.created_at,
+        organisation=Party(id=row.organisation_id, name=organisation),
+        document=row.document,
+        signature=row.signature,
+        public_key=row.public_key,
+        figures=json.loads(row.document)["figures"],
+    )

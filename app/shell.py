@@ -1,0 +1,73 @@
+"""What the commands share: settings, the database, and how they end when they cannot go on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from app.core.db import Database
+    from app.core.settings import Settings
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of the service [default: EXCHANGE_DATA_DIR or exchange-data]."
+    ),
+]
+
+
+def load_settings(data_dir: Path | None) -> "Settings":
+    from pydantic import ValidationError
+
+    from app.core.settings import Settings
+
+    try:
+        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"EXCHANGE_{part}: ".upper() for part in first["loc"])
+        fail(f"A setting cannot be used. {where}{first['msg'].removeprefix('Value error, ')}")
+
+
+@contextmanager
+def open_database(settings: "Settings") -> "Iterator[Database]":
+    """The database of these settings, migrated."""
+    with needs("portal"):
+        from app.core.db import Database
+        from app.migrations import upgrade
+    database = Database(settings.database_url)
+    try:
+        upgrade(database.engine)
+        yield database
+    finally:
+        database.close()
+
+
+def check_installed(extra: str, *modules: str) -> None:
+    """Like `needs`, for what child processes will import: looks, and loads nothing."""
+    from importlib.util import find_spec
+
+    with needs(extra):
+        for name in modules:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(name=name)
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Say which extra is missing, instead of a traceback."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        fail(
+            f"This command needs {error.name}, which is not installed here. "
+            f"Install it with: pip install 'iadd-exchange[{extra}]'"
+        )
+
+
+def fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,88 @@
+from fastapi import APIRouter, Request, Response
+
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.etags import IfMatchDep, etag_of
+from app.core.idempotency import RepeatableDep
+from app.core.schemas import PageRead, problems
+from app.core.security import hash_secret
+from app.models.user import User
+from app.sessions.callers import Anybody, Manager
+from app.sessions.cookies import cookie_of
+from app.users import service
+from app.users.repository import UserRepository
+from app.users.schemas import PasswordChange, UserChange, UserCreate, UserRead
+
+router = APIRouter(prefix="/users", tags=["users"], responses=problems(401, 403, 422))
+
+
+@router.post("", status_code=201, responses=problems(400, 409, 413))
+def create_user(
+    body: UserCreate,
+    session: WriteSession,
+    caller: Manager,
+    repeatable: RepeatableDep,
+    response: Response,
+) -> UserRead:
+    """An account in the caller's organisation, with a first password.
+
+    Mostly POST /api/v1/invitations is better: nobody else then ever knows the password.
+    """
+    user = repeatable.once(
+        session, caller, UserRead, lambda: read(service.create(session, caller, body))
+    )
+    response.headers["Location"] = f"/api/v1/users/{user.id}"
+    return user
+
+
+@router.get("")
+def list_users(
+    session: ReadSession, caller: Manager, cursor: Cursor = None, limit: Limit = 50
+) -> PageRead[UserRead]:
+    """The people of the caller's organisation, newest first."""
+    page = UserRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
+    return PageRead[UserRead].of(page, read)
+
+
+@router.put("/me/password", status_code=204, responses=problems(400, 413, 429))
+def change_password(
+    body: PasswordChange, request: Request, portal: PortalDep, caller: Anybody
+) -> Response:
+    """My own password. My other sessions end."""
+    portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
+    secret = cookie_of(request)
+    service.change_own_password(
+        portal.database,
+        caller,
+        current=body.current.get_secret_value(),
+        new=body.new.get_secret_value(),
+        keep=None if secret is None else hash_secret(secret),
+    )
+    return Response(status_code=204)
+
+
+@router.get("/{user_id}", responses=problems(404))
+def get_user(user_id: str, session: ReadSession, caller: Manager, response: Response) -> UserRead:
+    user = UserRepository(session).readable_by(caller).get(user_id)
+    response.headers["ETag"] = etag_of(user)
+    return read(user)
+
+
+@router.patch("/{user_id}", responses=problems(400, 404, 409, 412, 413))
+def change_user(
+    user_id: str,
+    body: UserChange,
+    session: WriteSession,
+    caller: Manager,
+    if_match: IfMatchDep,
+    response: Response,
+) -> UserRead:
+    """Name, roles, and whether the account works. It takes effect with the next request."""
+    user = UserRepository(session).readable_by(caller).get(user_id, lock=True)
+    if_match.check(user)
+    service.change(session, caller, user, body)
+    response.headers["ETag"] = etag_of(user)
+    return read(user)
+
+
+def read(user: User) -> UserRead:
+    return UserRead.model_validate(user)

@@ -1,0 +1,96 @@
+"""Every query about people."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.core.errors import NotFound
+from app.core.pagination import Page, paginate
+from app.core.security import Caller, Permission, Role, permissions_of
+from app.models.organisation import Organisation
+from app.models.user import User
+
+
+class UserNotFound(NotFound):
+    code = "user-not-found"
+    title = "No such person"
+
+
+class ReadableUsers:
+    """The people of the caller's organisation."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._query = select(User).where(User.organisation_id == caller.organisation_id)
+
+    def get(self, user_id: str, *, lock: bool = False) -> User:
+        """Raises UserNotFound."""
+        query = self._query.where(User.id == user_id)
+        user = self._session.scalar(query.with_for_update() if lock else query)
+        if user is None:
+            raise UserNotFound(
+                "Your organisation has nobody with this id; GET /api/v1/users lists its people."
+            )
+        return user
+
+    def page(self, *, cursor: str | None, limit: int) -> Page[User]:
+        return paginate(self._session, self._query, User, cursor=cursor, limit=limit)
+
+
+class UserRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable_by(self, caller: Caller) -> ReadableUsers:
+        return ReadableUsers(self._session, caller)
+
+    def load(self, user_id: str, *, lock: bool = False) -> User:
+        """By id alone, for what was found by one that is known to exist."""
+        query = select(User).where(User.id == user_id).execution_options(populate_existing=True)
+        return self._session.scalars(query.with_for_update() if lock else query).one()
+
+    def find_by_email(self, email: str) -> User | None:
+        return self._session.scalar(select(User).where(User.email == email.strip().lower()))
+
+    def find_by_subject(self, issuer: str, subject: str) -> User | None:
+        return self._session.scalar(
+            select(User).where(User.oidc_issuer == issuer, User.oidc_subject == subject)
+        )
+
+    def organisation_of(self, user: User) -> Organisation:
+        return self._session.scalars(
+            select(Organisation).where(Organisation.id == user.organisation_id)
+        ).one()
+
+    def add(self, user: User) -> User:
+        self._session.add(user)
+        self._session.flush()
+        return user
+
+    def enabled(self, organisation_id: str) -> Sequence[User]:
+        return self._session.scalars(
+            select(User)
+            .where(User.organisation_id == organisation_id, User.disabled_at.is_(None))
+            .order_by(User.created_at, User.id)
+        ).all()
+
+    def who_may(self, organisation_id: str, permission: Permission) -> list[User]:
+        """The people of an organisation whom something concerns."""
+        return [
+            user
+            for user in self.enabled(organisation_id)
+            if permission in permissions_of(user.roles)
+        ]
+
+    def other_admins(self, user: User) -> int:
+        """How many admins the organisation has besides this person."""
+        return sum(
+            Role.ADMIN in other.roles
+            for other in self.enabled(user.organisation_id)
+            if other.id != user.id
+        )
+
+    def count(self, organisation_id: str) -> int:
+        query = select(func.count()).where(User.organisation_id == organisation_id)
+        return self._session.scalar(query) or 0
