@@ -250,7 +250,7 @@ def cells(chosen: Sequence[Case], found: dict[str, dict[str, Any]]) -> Cells:
     return [
         [
             *("who", "receives", "own per class", "trained on", "images", "balanced accuracy"),
-            *("accuracy", "AUROC", "rate", "received share"),
+            *("accuracy", "AUROC", "steps", "rate", "received share"),
         ],
         *(row for case in chosen for row in _rows(case, found[case.name])),
     ]
@@ -263,6 +263,7 @@ def _rows(case: Case, comparison: dict[str, Any]) -> Iterator[list[str]]:
             *(case.who, " + ".join(sent.upper() for sent in case.receives), own, TITLES[name]),
             f"{row['own_images'] + row['received_images']:,}",
             *(_spread(row[figure]) for figure in ("balanced_accuracy", "accuracy", "auroc")),
+            f"{comparison['steps']:,}",
             f"{row['lr']:.4g}",
             f"{row['share']:g}",
         ]
@@ -317,10 +318,9 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.exit(ended.exit_code)
     environment = describe_environment(device, command())
     table = to_markdown(cells(chosen, found))
-    first = next(iter(found.values()))
     says = (
-        f"{config.evaluation.evaluation_networks} networks each, {first['steps']} steps, mean ± "
-        "deviation. Rates and shares were chosen on the validation split of who trains.\n"
+        f"{config.evaluation.evaluation_networks} networks each, mean ± deviation. Rates and "
+        "shares were chosen on the validation split of who trains.\n"
     )
     ran = f"`{environment['command']}`\n"
     write_atomically(given.out / "table.md", f"{table}\n{says}\n{ran}".encode())

@@ -53,6 +53,7 @@ class Source:
         images: Distilled images in it.
         image_size: Their side, before they were brought to the own images'.
         syn_lr: Its α.
+        epochs: Of its recipe.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Source:
     images: int
     image_size: int
     syn_lr: float
+    epochs: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,7 @@ class Comparison:
                         "images": source.images,
                         "image_size": source.image_size,
                         "lr": source.syn_lr,
+                        "epochs": source.epochs,
                     }
                     for source in self.received
                 ],
@@ -132,6 +135,12 @@ class Comparison:
             f"{self.config.evaluation.evaluation_networks} networks each, {self.steps:,} steps; "
             f"mean ± deviation. Asked about own test images: {asked}."
         ]
+        epochs, recipe = self.config.evaluation.evaluation_epochs, self.received[0].epochs
+        if epochs != recipe:
+            notes.append(
+                f"Trained for {epochs:,} epochs of what was received, where its recipe has "
+                f"{recipe:,}: every row takes as many steps, and own images need theirs."
+            )
         if self.left_out:
             notes.append(
                 f"Left out of every row, since no received set has it: {', '.join(self.left_out)}."

@@ -6,7 +6,8 @@ All are asked about the same own test images. What makes the rows comparable:
   row and of the test.
 - Every network takes as many steps, with the momentum, augmentation and falling rate of the recipe
   that the received sets name, and in every mini-batch each class weighs the same (see
-  :mod:`iadd.mixture`).
+  :mod:`iadd.mixture`). The steps are the recipe's too, unless own images are so many that each
+  would be seen less than ``full_epochs`` times: then every row takes the steps that they need.
 - Network number n begins alike in every row, and where own images are few, it has the same ones in
   both rows that train on own images.
 - ``received`` takes α, the rate that the set was made for. The other rows have none: both choose
@@ -81,7 +82,8 @@ def compare(
         ConfigError: When the received sets' network does not fit the own images.
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    config = config or settings_for(received, images)
+    trained_on = 0 if rows is not None and set(rows) == {"received"} else own_per_class
+    config = config or settings_for(received, images, own_per_class=trained_on)
     _check_size(images, config)
     classes = covered_classes(received, images.classes)
     known = images.of_classes(classes)
@@ -125,6 +127,7 @@ def compare(
                 len(one.distilled),
                 one.distilled.images.shape[-1],
                 one.distilled.syn_lr,
+                one.distilled.config.evaluation.evaluation_epochs,
             )
             for one in received
         ),
@@ -165,23 +168,45 @@ def train_received(
 
 
 def settings_for(
-    received: Sequence[Received], images: ImageSet, changes: Mapping[str, Any] | None = None
+    received: Sequence[Received],
+    images: ImageSet,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    own_per_class: int | None = None,
 ) -> Config:
     """The settings of the first received set, at the size of the own images.
 
     Network, augmentation, steps, momentum, batch size, number of networks and seed are those that
-    the set was evaluated with at home, so that its own recipe is followed.
+    the set was evaluated with at home, so that its own recipe is followed. Its steps alone may be
+    more, where own images are many: each of them is to be seen ``full_epochs`` times, or they would
+    be found wanting for want of time.
 
     Args:
         received: The sets.
         images: Own images.
-        changes: Settings to change, by flat name.
+        changes: Settings to change, by flat name; where ``evaluation_epochs`` is among them, it
+            stays as it is.
+        own_per_class: As :func:`compare` takes it.
 
     Raises:
+        ClassMapError: When a class map does not fit.
         ConfigError: When the network does not fit images of that size.
+        TooFewImagesError: When a class has fewer own training images than ``own_per_class``.
+        ValueError: When nothing was received.
     """
+    changes = changes or {}
+    classes = covered_classes(received, images.classes)
     size = {"image_size": images.images.shape[-1]}
-    return received[0].distilled.config.override({**size, **(changes or {})})
+    config = received[0].distilled.config.override({**size, **changes})
+    own = images.of_classes(classes).part("train")
+    if "evaluation_epochs" in changes or len(own) == 0 or own_per_class == 0:
+        return config
+    room = Classroom(received, classes, config, own=own, own_per_class=own_per_class)
+    wanted = config.evaluation.full_epochs / room.passes(OWN)
+    if wanted <= 1:
+        return config
+    epochs = math.ceil(config.evaluation.evaluation_epochs * wanted)
+    return config.override({"evaluation_epochs": epochs})
 
 
 def _choose_rows(rows: Sequence[str] | None, *, has_own: bool) -> tuple[str, ...]:

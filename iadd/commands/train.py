@@ -15,7 +15,7 @@ from iadd.imageset import ImageSet
 from iadd.received import Received
 from iadd.reproduce.environment import describe_environment
 from iadd.reproduce.table import to_rich
-from iadd.sharing import compare, train_received
+from iadd.sharing import compare, settings_for, train_received
 from iadd.strict_json import to_strict_json
 from iadd.terminal import (
     Device,
@@ -68,7 +68,8 @@ def train(
                 "--network FILE alone, to train on the bundles and keep the network."
             )
         opened = [open_bundle(path) for path in bundles]
-        config = opened[0].distilled.config.override(read_settings(settings))
+        changes = read_settings(settings)
+        config = opened[0].distilled.config.override(changes)
         images = load_images(data, config.image_size) if data else None
         received = _confirm(bundles, opened, images, class_maps, yes=yes)
     where = choose_device(device)
@@ -93,7 +94,7 @@ def train(
         comparison = compare(
             received,
             images,
-            config,
+            settings_for(received, images, changes, own_per_class=own_per_class),
             own_per_class=own_per_class,
             on_trained=keep if network else None,
             on_progress=listener,

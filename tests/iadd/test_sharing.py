@@ -72,7 +72,14 @@ def test_the_result_is_strict_json_and_the_same_under_a_seed(
     other = compare([received], images, config.override({"seed": 1})).to_dict()
     assert other["rows"] != first["rows"]
     assert first["received"] == [
-        {"name": "theirs", "class_map": SAME, "images": 4, "image_size": 16, "lr": 0.05}
+        {
+            "name": "theirs",
+            "class_map": SAME,
+            "images": 4,
+            "image_size": 16,
+            "lr": 0.05,
+            "epochs": 4,
+        }
     ]
 
 
@@ -268,6 +275,26 @@ def test_the_settings_are_the_first_sets_at_our_size(received: Received, config:
     deep = replace(received.distilled, config=config.override({"image_size": 256, "depth": 8}))
     with pytest.raises(ConfigError, match="depth 8 halves 16 pixels"):
         settings_for([replace(received, distilled=deep)], make_images())
+
+
+def test_where_own_images_are_many_every_row_takes_the_steps_that_they_need(
+    received: Received, config: Config
+) -> None:
+    short = config.override({"evaluation_batch_size": 8, "full_epochs": 3})
+    made = replace(received.distilled, config=short)
+    many = make_images(per_class=48)
+    found = compare([replace(received, distilled=made)], many)
+    own = len(many.part("train"))
+    assert found.steps == 3 * own // 8, "three passes in mini-batches of eight"
+    assert found.rows["own"].evaluation.epochs == 3
+    assert "Trained for 24 epochs" in " ".join(found.notes())
+    # Few images, or somebody's own wish, leave the recipe's steps.
+    for few in (
+        settings_for([replace(received, distilled=made)], many, own_per_class=3),
+        settings_for([replace(received, distilled=made)], many, {"evaluation_epochs": 4}),
+        settings_for([replace(received, distilled=made)], many, own_per_class=0),
+    ):
+        assert few == short
 
 
 def test_a_comparison_can_be_ended_and_hands_over_its_networks(
