@@ -37,8 +37,9 @@ from iadd.received import Received, SetMismatchError, covered_classes
 from iadd.scores import Evaluation, Scores
 from iadd.trained import TrainedNetwork
 
-SHARES = (1 / 2, 1 / 4, 1 / 8)
-"""Parts of a mini-batch that may be received where own images are trained on too."""
+SHARES = (1 / 2, 1 / 8, 1 / 32)
+"""Parts of a mini-batch that may be received where own images are trained on too: from as much as
+own, where these are few, to next to nothing, where they are thousands."""
 
 
 class ComparisonError(ValueError):
