@@ -14,6 +14,7 @@ from app.releases.endpoints import router as releases
 from app.sessions.endpoints import router as sessions
 from app.tokens.endpoints import router as tokens
 from app.users.endpoints import router as users
+from app.withdrawals.endpoints import router as withdrawals
 
 router = APIRouter(prefix="/api/v1")
 for noun in (
@@ -27,6 +28,7 @@ for noun in (
     distillations,
     releases,
     access,
+    withdrawals,
     notifications,
     audit,
 ):

@@ -4,11 +4,15 @@ import json
 import logging
 from collections.abc import Callable
 
+from sqlalchemy.orm import Session
+
 from app.core.errors import problem_dict
 from app.core.leases import LeaseLost, release
 from app.core.queue import Task, enqueue_after_commit
+from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.models import Dataset
+from app.withdrawals import service as withdrawals
 from iadd.progress import Progress
 from worker.celery_app import process_name
 from worker.hold import Cancelled, Hold, Interrupted
@@ -16,6 +20,7 @@ from worker.intake.examine import Rejected, examine
 from worker.problems import WorkersLostError
 from worker.retries import carry_out
 from worker.services import Services, get_services
+from worker.withdrawals import NOTHING_NAMED, TakenOut, forget_names, take_out
 
 logger = logging.getLogger(__name__)
 
@@ -46,17 +51,24 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
     """Read the archive and store what it holds; what this returns writes that down."""
     with services.database.reading() as session:
         dataset = session.get_one(Dataset, hold.row_id)
-    if dataset.archive_key is None:
-        raise FileNotFoundError(f"{dataset.id} has no archive")
     if dataset.takeovers >= services.worker_settings.largest_attempts:
         raise WorkersLostError(dataset.takeovers)
 
     def on_progress(progress: Progress) -> None:
         hold.check()
 
+    taken: TakenOut | None = None
+    archive_key = dataset.archive_key
     with services.scratch() as scratch:
+        if dataset.withdrawal_id is not None:
+            taken = take_out(services, hold, dataset, scratch)
+            if taken.images == 0:
+                return lambda: _keep(services, hold, dataset)
+            archive_key = taken.columns["archive_key"]
+        if archive_key is None:
+            raise FileNotFoundError(f"{dataset.id} has no archive")
         archive = scratch / "archive"
-        services.storage.download(dataset.archive_key, archive)
+        services.storage.download(archive_key, archive)
         hold.check()
         found = examine(archive, on_progress=on_progress)
     quality_key = f"datasets/{dataset.id}/quality.json"
@@ -67,8 +79,14 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
         def reject() -> None:
             with services.database.transaction() as session:
                 DatasetRepository(session).mark_rejected(
-                    hold.row_id, fence=hold.fence, problem=problem, quality_key=quality_key
+                    hold.row_id,
+                    fence=hold.fence,
+                    problem=problem,
+                    quality_key=quality_key,
+                    **_columns(taken),
                 )
+                _conclude(session, dataset, taken)
+            _forget(services, dataset)
             logger.info("%s: rejected", hold.row_id)
 
         return reject
@@ -89,10 +107,46 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
                 images_key=images_key,
                 quality_key=quality_key,
                 classes=classes,
+                **_columns(taken),
             )
+            _conclude(session, dataset, taken)
+        _forget(services, dataset)
         logger.info("%s: ready", hold.row_id)
 
     return accept
+
+
+def _columns(taken: TakenOut | None) -> JsonObject:
+    """What a withdrawal leaves in the row."""
+    return {} if taken is None else {**taken.columns, "withdrawal_id": None}
+
+
+def _conclude(session: Session, dataset: Dataset, taken: TakenOut | None) -> None:
+    if taken is not None and dataset.withdrawal_id is not None:
+        withdrawals.conclude(session, dataset.withdrawal_id, images=taken.images)
+
+
+def _forget(services: Services, dataset: Dataset) -> None:
+    if dataset.withdrawal_id is not None:
+        forget_names(services.storage, dataset.withdrawal_id)
+
+
+def _keep(services: Services, hold: Hold, dataset: Dataset) -> None:
+    """No file had a name that was to be withdrawn: the dataset stays as it was."""
+    assert dataset.withdrawal_id is not None, "only a withdrawal names files"
+    assert dataset.images_key is not None, "only from a dataset that is ready"
+    assert dataset.quality_key is not None, "only from a dataset that is ready"
+    with services.database.transaction() as session:
+        DatasetRepository(session).mark_ready(
+            hold.row_id,
+            fence=hold.fence,
+            images_key=dataset.images_key,
+            quality_key=dataset.quality_key,
+            classes=dataset.classes or {},
+            withdrawal_id=None,
+        )
+        withdrawals.fail(session, dataset.withdrawal_id, NOTHING_NAMED)
+    logger.info("%s: nothing to withdraw", hold.row_id)
 
 
 def _put_back(services: Services, hold: Hold) -> None:
@@ -119,6 +173,11 @@ def _reject(services: Services, hold: Hold, error: Exception) -> None:
     )
     try:
         with services.database.transaction() as session:
-            DatasetRepository(session).mark_rejected(hold.row_id, fence=hold.fence, problem=problem)
+            withdrawal_id = session.get_one(Dataset, hold.row_id).withdrawal_id
+            DatasetRepository(session).mark_rejected(
+                hold.row_id, fence=hold.fence, problem=problem, withdrawal_id=None
+            )
+            if withdrawal_id is not None:
+                withdrawals.fail(session, withdrawal_id, problem)
     except LeaseLost as lost:
         logger.warning("%s", lost)

@@ -51,6 +51,7 @@ class Action(StrEnum):
     RELEASE_PUBLISHED = "release.published"
     RELEASE_REFUSED = "release.refused"
     RELEASE_SUPERSEDED = "release.superseded"
+    RELEASE_MARKED = "release.marked"
     RELEASE_WITHDRAWN = "release.withdrawn"
     RELEASE_DOWNLOADED = "release.downloaded"
     DOWNLOAD_REFUSED = "release.download_refused"

@@ -21,10 +21,18 @@ def purge_dataset(database: Database, storage: Storage, dataset_id: str) -> None
     of its distillations the checkpoints and scores, and whatever belongs to one that never got
     ready. Finished bundles and reports stay until their distillation is deleted.
     """
+    storage.delete_folder(f"datasets/{dataset_id}")
+    purge_derived(database, storage, dataset_id)
+    with database.transaction() as session:
+        DatasetRepository(session).mark_purged(dataset_id)
+    logger.info("dataset %s: objects deleted", dataset_id)
+
+
+def purge_derived(database: Database, storage: Storage, dataset_id: str) -> None:
+    """Remove what was computed from a dataset's images and is nobody's result."""
     with database.reading() as session:
         trajectory_sets = DatasetRepository(session).trajectory_sets(dataset_id)
         distillations = DistillationRepository(session).of_dataset(dataset_id, FINAL)
-    storage.delete_folder(f"datasets/{dataset_id}")
     for trajectory_set in trajectory_sets:
         storage.delete_folder(f"trajectories/{trajectory_set}")
     for distillation in distillations:
@@ -35,8 +43,6 @@ def purge_dataset(database: Database, storage: Storage, dataset_id: str) -> None
         for distillation in distillations:
             DistillationRepository(session).forget_private_objects(distillation.id)
         DatasetRepository(session).forget_trajectories(dataset_id)
-        DatasetRepository(session).mark_purged(dataset_id)
-    logger.info("dataset %s: objects deleted", dataset_id)
 
 
 def _results(distillation: Distillation) -> set[str | None]:

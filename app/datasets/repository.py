@@ -1,6 +1,7 @@
 """Every query about datasets. The portal asks as somebody; a task knows an id."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from app.core.security import Caller
 from app.core.types import JsonObject
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.teacher import Teacher
+from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
@@ -109,8 +111,9 @@ class DatasetRepository:
         images_key: str,
         quality_key: str,
         classes: JsonObject,
+        **more: Any,
     ) -> None:
-        """`checking → ready`. Raises LeaseLost."""
+        """`checking → ready`, with other columns where there are `more`. Raises LeaseLost."""
         leases.release(
             self._session,
             Dataset,
@@ -121,10 +124,17 @@ class DatasetRepository:
             quality_key=quality_key,
             classes=classes,
             problem=None,
+            **more,
         )
 
     def mark_rejected(
-        self, dataset_id: str, *, fence: int, problem: JsonObject, quality_key: str | None = None
+        self,
+        dataset_id: str,
+        *,
+        fence: int,
+        problem: JsonObject,
+        quality_key: str | None = None,
+        **more: Any,
     ) -> None:
         """`checking → rejected`. The archive stays until another one replaces it.
 
@@ -138,7 +148,15 @@ class DatasetRepository:
             status=DatasetStatus.REJECTED,
             quality_key=quality_key,
             problem=problem,
+            **more,
         )
+
+    def trainings_running(self, dataset_id: str) -> Sequence[str]:
+        return self._session.scalars(
+            select(Training.id).where(
+                Training.dataset_id == dataset_id, Training.status.in_(UNFINISHED)
+            )
+        ).all()
 
     def to_purge(self) -> Sequence[str]:
         return self._session.scalars(

@@ -233,19 +233,32 @@ def delete(session: Session, caller: Caller, dataset_id: str) -> None:
     """
     datasets = DatasetRepository(session)
     dataset = datasets.readable_by(caller).get(dataset_id, lock=True)
-    running = [row.id for row in DistillationRepository(session).of_dataset(dataset_id, ACTIVE)]
+    refuse_while_in_use(session, dataset)
+    datasets.mark_deleted(dataset)
+    record(session, caller, Action.DATASET_DELETED, dataset_id)
+
+
+def refuse_while_in_use(session: Session, dataset: Dataset) -> None:
+    """Raises DatasetInUse while a distillation of it, or the check of its archive, runs."""
+    running = [row.id for row in DistillationRepository(session).of_dataset(dataset.id, ACTIVE)]
     if running:
         raise DatasetInUse(
-            f"{len(running)} distillation(s) of it are running. Nothing was deleted. Cancel them "
+            f"{len(running)} distillation(s) of it are running. Nothing was changed. Cancel them "
             "(POST /api/v1/distillations/{id}/cancel), wait until they are `cancelled`, and "
-            "delete again.",
+            "try again.",
             distillations=running,
+        )
+    trainings = DatasetRepository(session).trainings_running(dataset.id)
+    if trainings:
+        raise DatasetInUse(
+            f"{len(trainings)} training(s) with it are running. Nothing was changed. Cancel them "
+            "(POST /api/v1/trainings/{id}/cancel), wait until they are `cancelled`, and try "
+            "again.",
+            trainings=list(trainings),
         )
     if dataset.status == DatasetStatus.CHECKING:
         raise DatasetInUse(
-            "Its archive is being checked. Nothing was deleted. Delete it when it is `ready` or "
+            "Its archive is being checked. Nothing was changed. Try again when it is `ready` or "
             "`rejected`.",
             distillations=[],
         )
-    datasets.mark_deleted(dataset)
-    record(session, caller, Action.DATASET_DELETED, dataset_id)

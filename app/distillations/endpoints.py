@@ -152,6 +152,27 @@ def retry_distillation(
     )
 
 
+@router.post(
+    "/distillations/{distillation_id}/again", status_code=202, responses=problems(404, 409)
+)
+def distill_again(
+    distillation_id: str,
+    session: WriteSession,
+    caller: Distiller,
+    repeatable: RepeatableDep,
+    response: Response,
+) -> DistillationRead:
+    """A new distillation with the same settings: after a withdrawal, without those images."""
+    distillation = repeatable.once(
+        session,
+        caller,
+        DistillationRead,
+        lambda: read(service.start_again(session, caller, distillation_id)),
+    )
+    response.headers["Location"] = f"/api/v1/distillations/{distillation.id}"
+    return distillation
+
+
 @router.delete("/distillations/{distillation_id}", status_code=204, responses=problems(404, 409))
 def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter) -> Response:
     """Delete its results, checkpoints and events. The dataset and its teachers stay."""

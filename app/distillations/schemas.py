@@ -53,6 +53,9 @@ class DistillationRead(ReplyModel):
     seed: int
     overrides: dict[str, Any]
     attempt: int
+    withdrawal_id: str | None = Field(
+        description="Set: images that it was made from were withdrawn since."
+    )
     cancel_requested_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None

@@ -157,6 +157,12 @@ def retry(session: Session, caller: Caller, distillation_id: str) -> Distillatio
             "Its dataset was deleted, so it cannot be computed again. Nothing was changed. "
             "Upload the archive as a new dataset and distill that."
         ) from error
+    if distillation.withdrawal_id is not None:
+        raise NotRetryable(
+            "Images that it works on were withdrawn. Nothing was changed. POST "
+            f"/api/v1/distillations/{distillation_id}/again makes it anew without them.",
+            distillation_status=distillation.status.value,
+        )
     moved = distillations.move(
         distillation_id,
         expected=(DistillationStatus.FAILED, DistillationStatus.CANCELLED),
@@ -176,6 +182,27 @@ def retry(session: Session, caller: Caller, distillation_id: str) -> Distillatio
     record(session, caller, Action.DISTILLATION_RETRIED, distillation_id)
     session.refresh(distillation)
     return distillation
+
+
+def start_again(session: Session, caller: Caller, distillation_id: str) -> Distillation:
+    """A new one with the same settings, of the dataset as it is now.
+
+    Raises DistillationNotFound, DatasetDeleted, and what `start` raises.
+    """
+    old = DistillationRepository(session).readable_by(caller).get(distillation_id)
+    body = DistillationCreate(
+        preset=old.preset,
+        images_per_class=old.images_per_class,
+        initialisation=old.initialisation,
+        seed=old.seed,
+        overrides=old.overrides,
+    )
+    try:
+        return start(session, caller, old.dataset_id, body)
+    except DatasetNotFound as error:
+        raise DatasetDeleted(
+            "Its dataset was deleted, so it cannot be computed again. Nothing was started."
+        ) from error
 
 
 def delete(session: Session, caller: Caller, distillation_id: str) -> None:

@@ -38,6 +38,8 @@ class Dataset(Leased, Timestamps, Base):
     """{class: {"train": n, "validation": n, "test": n}}, once it is ready."""
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """Why it was rejected (RFC 9457)."""
+    withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)
+    """The withdrawal whose images the check that is due takes out."""
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """Asked to be deleted; from then on nobody sees it."""
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -78,6 +78,8 @@ class Distillation(Leased, Timestamps, Base):
     report_json_key: Mapped[str | None] = mapped_column(default=None)
     report_html_key: Mapped[str | None] = mapped_column(default=None)
     bundle_key: Mapped[str | None] = mapped_column(default=None)
+    withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)
+    """Some of its images were withdrawn since: it is neither released nor gone on with."""
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 

@@ -58,6 +58,8 @@ class Release(Timestamps, Base):
     """What the gate said, and under which policy."""
     bundle_key: Mapped[str]
     bundle_sha256: Mapped[str] = mapped_column(String(64))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the bundle's SHA256SUMS: what `exchange verify` shows, and scores name."""
     bundle_size: Mapped[int] = mapped_column(BigInteger)
     key_id: Mapped[str] = mapped_column(ForeignKey("organisation_key.id"))
     """The key that signed it."""

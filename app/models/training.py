@@ -11,11 +11,20 @@ from app.models.lease import Leased
 
 
 class TrainingStatus(StrEnum):
+    PROPOSING = "proposing"
+    """A worker compares the names of the classes."""
+    PROPOSED = "proposed"
+    """Somebody has to confirm which class is which."""
     QUEUED = "queued"
     RUNNING = "running"
     READY = "ready"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+UNFINISHED = (TrainingStatus.PROPOSING, TrainingStatus.QUEUED, TrainingStatus.RUNNING)
+"""A worker has something to do."""
+OPEN = (*UNFINISHED, TrainingStatus.PROPOSED)
 
 
 class Training(Leased, Timestamps, Base):
@@ -27,15 +36,16 @@ class Training(Leased, Timestamps, Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), index=True)
     release_ids: Mapped[list[str]] = mapped_column(JsonColumn)
-    class_map: Mapped[JsonObject] = mapped_column(JsonColumn)
-    """{release: {its class: own class or null}}, as it was confirmed."""
+    class_maps: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """{release: {its class: own class or null}}, proposed, or as it was confirmed."""
     rows: Mapped[list[str]] = mapped_column(JsonColumn)
     """Of the table: `own`, `received`, `both`."""
     own_per_class: Mapped[int | None] = mapped_column(default=None)
     networks: Mapped[int]
+    """For each row."""
     seed: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[TrainingStatus] = mapped_column(
-        text_enum(TrainingStatus), default=TrainingStatus.QUEUED, index=True
+        text_enum(TrainingStatus), default=TrainingStatus.PROPOSING, index=True
     )
     progress: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """{"done", "total", "unit"}."""

@@ -28,6 +28,8 @@ class Withdrawal(Timestamps, Base):
     images: Mapped[int | None] = mapped_column(default=None)
     """How many images were taken out; their names are kept nowhere."""
     reason: Mapped[str] = mapped_column(String(2000))
+    keep_releases: Mapped[bool] = mapped_column(default=False)
+    """Mark the releases that came from it, and leave them published."""
     asked_by: Mapped[str] = mapped_column(String(200))
     status: Mapped[WithdrawalStatus] = mapped_column(text_enum(WithdrawalStatus))
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)

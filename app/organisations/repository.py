@@ -11,7 +11,7 @@ from app.models.dataset import Dataset
 from app.models.distillation import ACTIVE, Distillation
 from app.models.organisation import Organisation
 from app.models.release import Release
-from app.models.training import Training, TrainingStatus
+from app.models.training import UNFINISHED, Training
 
 
 class OrganisationNotFound(NotFound):
@@ -86,6 +86,6 @@ class OrganisationRepository:
         )
         trainings = select(func.count()).where(
             Training.organisation_id == organisation_id,
-            Training.status.in_((TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
+            Training.status.in_(UNFINISHED),
         )
         return (self._session.scalar(distillations) or 0) + (self._session.scalar(trainings) or 0)

@@ -39,6 +39,7 @@ from app.releases.gate import Decision, decide, policy_of
 from app.releases.pack import PackError, pack_release
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate
+from app.releases.seal import read_bundle
 from app.releases.signature import Signer
 from app.releases.terms import TermsError, default_conditions, render_terms
 
@@ -117,6 +118,12 @@ def publish(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseC
 def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> _Draft:
     with portal.database.transaction() as session:
         distillation = DistillationRepository(session).readable_by(caller).get(distillation_id)
+        if distillation.withdrawal_id is not None:
+            raise NotCleared(
+                "Images that it was distilled from were withdrawn since. No release was made. POST "
+                f"/api/v1/distillations/{distillation_id}/again distills without them.",
+                withdrawal_id=distillation.withdrawal_id,
+            )
         bundle_key = result_key(session, caller, distillation_id, "bundle_key")
         report_key = result_key(session, caller, distillation_id, "report_json_key")
         report = json.loads(portal.storage.get(report_key))
@@ -232,6 +239,7 @@ def _write(
             decision=draft.decision.to_dict(),
             bundle_key=f"releases/{facts.id}/bundle.zip",
             bundle_sha256=hashlib.sha256(bundle).hexdigest(),
+            fingerprint=_fingerprint(bundle),
             bundle_size=len(bundle),
             key_id=draft.key_id,
             published_by=caller.name,
@@ -305,6 +313,11 @@ def _pictures(bundle: bytes) -> list[bytes]:
                 shown[folder] += 1
                 pictures.append(archive.read(name))
     return pictures
+
+
+def _fingerprint(bundle: bytes) -> str:
+    checked, _ = read_bundle(bundle)
+    return checked.sums_sha256
 
 
 def _sentence(error: Exception) -> str:

@@ -62,6 +62,7 @@ class TermsRead(ReplyModel):
 class BundleRead(ReplyModel):
     href: str
     sha256: str
+    fingerprint: str = Field(description="What `exchange verify` shows.")
     size: int
 
 
@@ -117,6 +118,9 @@ class ReleaseRead(ReleaseBrief):
     superseded_by: str | None
     withdrawn_at: datetime | None
     withdrawal_reason: str
+    withdrawal_id: str | None = Field(
+        description="Set: images that it came from were withdrawn since."
+    )
     access: AccessRead
     scores: list[ScoreRead]
     distillation_id: str | None = Field(description="For its owner alone.")

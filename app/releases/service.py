@@ -113,11 +113,13 @@ def read(session: Session, storage: Storage, caller: Caller, row: Release) -> Re
         bundle=BundleRead(
             href=f"/api/v1/releases/{row.id}/bundle",
             sha256=row.bundle_sha256,
+            fingerprint=row.fingerprint,
             size=row.bundle_size,
         ),
         superseded_by=row.superseded_by,
         withdrawn_at=row.withdrawn_at,
         withdrawal_reason=row.withdrawal_reason,
+        withdrawal_id=row.withdrawal_id,
         access=_read_access(access),
         scores=_read_scores(session, row.id),
         distillation_id=row.distillation_id if is_owner else None,

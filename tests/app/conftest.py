@@ -312,6 +312,11 @@ class House:
         self.storage.put(f"datasets/{dataset_id}/images.safetensors", b"images")
         self.storage.put(f"datasets/{dataset_id}/quality.json", b'{"images": 100}')
         self.storage.put(f"datasets/{dataset_id}/thumbnails/0000.png", b"\x89PNG")
+        self.make_ready(dataset_id, smallest)
+        return dataset_id
+
+    def make_ready(self, dataset_id: str, smallest: int = 40) -> None:
+        """The check of its archive has ended well."""
         with self.database.transaction() as session:
             datasets = DatasetRepository(session)
             fence = datasets.claim(dataset_id, owner="test", seconds=60)
@@ -326,7 +331,6 @@ class House:
                     "Normal": {"train": 90, "validation": 10, "test": 20},
                 },
             )
-        return dataset_id
 
     def rejected_dataset(self) -> str:
         dataset_id = self.uploaded_dataset()

@@ -170,7 +170,7 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.String(length=40), nullable=False),
         sa.Column("dataset_id", sa.String(length=40), nullable=False),
         sa.Column("release_ids", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
-        sa.Column("class_map", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+        sa.Column("class_maps", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=True),
         sa.Column("rows", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
         sa.Column("own_per_class", sa.Integer(), nullable=True),
         sa.Column("networks", sa.Integer(), nullable=False),
@@ -232,6 +232,7 @@ def upgrade() -> None:
         sa.Column("whole_dataset", sa.Boolean(), nullable=False),
         sa.Column("images", sa.Integer(), nullable=True),
         sa.Column("reason", sa.String(length=2000), nullable=False),
+        sa.Column("keep_releases", sa.Boolean(), nullable=False),
         sa.Column("asked_by", sa.String(length=200), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("problem", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=True),
@@ -283,6 +284,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
         sa.Column("bundle_key", sa.String(), nullable=False),
         sa.Column("bundle_sha256", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("bundle_size", sa.BigInteger(), nullable=False),
         sa.Column("key_id", sa.String(length=40), nullable=False),
         sa.Column("published_by", sa.String(length=200), nullable=False),
@@ -495,6 +497,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_acceptance")),
         sa.UniqueConstraint("grant_id", name=op.f("uq_acceptance_grant_id")),
     )
+    with op.batch_alter_table("dataset", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("withdrawal_id", sa.String(length=40), nullable=True))
+
+    with op.batch_alter_table("distillation", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("withdrawal_id", sa.String(length=40), nullable=True))
+
     with op.batch_alter_table("organisation", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
@@ -559,6 +567,12 @@ def downgrade() -> None:
         batch_op.drop_column("quota")
         batch_op.drop_column("policy")
         batch_op.drop_column("contact")
+
+    with op.batch_alter_table("distillation", schema=None) as batch_op:
+        batch_op.drop_column("withdrawal_id")
+
+    with op.batch_alter_table("dataset", schema=None) as batch_op:
+        batch_op.drop_column("withdrawal_id")
 
     op.drop_table("acceptance")
     with op.batch_alter_table("access_grant", schema=None) as batch_op:

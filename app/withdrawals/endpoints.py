@@ -1,0 +1,76 @@
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
+from app.core.schemas import PageRead, problems
+from app.datasets.purge import purge_dataset
+from app.datasets.repository import DatasetRepository
+from app.models.withdrawal import Withdrawal
+from app.sessions.callers import Deleter, Reader
+from app.withdrawals import service
+from app.withdrawals.lineage import trace
+from app.withdrawals.repository import WithdrawalRepository
+from app.withdrawals.schemas import LineageRead, WithdrawalCreate, WithdrawalRead
+
+router = APIRouter(tags=["withdrawals"], responses=problems(401, 403, 422))
+
+
+@router.get("/datasets/{dataset_id}/lineage", responses=problems(404))
+def get_lineage(dataset_id: str, session: ReadSession, caller: Reader) -> LineageRead:
+    """Every trajectory, distillation, release and recipient that came from a dataset."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    return LineageRead.model_validate(trace(session, dataset))
+
+
+@router.post(
+    "/datasets/{dataset_id}/withdrawals", status_code=202, responses=problems(400, 404, 409, 413)
+)
+def create_withdrawal(
+    dataset_id: str,
+    body: WithdrawalCreate,
+    portal: PortalDep,
+    caller: Deleter,
+    response: Response,
+) -> WithdrawalRead:
+    """Take patients' images, or a whole dataset, out of everything; recipients are told."""
+    with portal.database.transaction() as session:
+        row = service.withdraw(session, portal.storage, caller, dataset_id, body)
+        read = _read(session, row)
+    if body.whole_dataset:
+        # A portal that dies here has hidden it already; the sweeper finishes the removal.
+        purge_dataset(portal.database, portal.storage, dataset_id)
+    response.headers["Location"] = f"/api/v1/withdrawals/{read.id}"
+    return read
+
+
+@router.get("/withdrawals")
+def list_withdrawals(
+    session: ReadSession, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+) -> PageRead[WithdrawalRead]:
+    """The withdrawals of the caller's organisation, newest first."""
+    page = WithdrawalRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
+    return PageRead[WithdrawalRead].of(page, lambda row: _read(session, row))
+
+
+@router.get("/withdrawals/{withdrawal_id}", responses=problems(404))
+def get_withdrawal(withdrawal_id: str, session: ReadSession, caller: Reader) -> WithdrawalRead:
+    """What was withdrawn, what had come from it, and whether it is done."""
+    return _read(session, WithdrawalRepository(session).readable_by(caller).get(withdrawal_id))
+
+
+def _read(session: Session, row: Withdrawal) -> WithdrawalRead:
+    return WithdrawalRead(
+        id=row.id,
+        created_at=row.created_at,
+        dataset_id=row.dataset_id,
+        whole_dataset=row.whole_dataset,
+        images=row.images,
+        reason=row.reason,
+        keep_releases=row.keep_releases,
+        asked_by=row.asked_by,
+        status=row.status,
+        problem=row.problem,
+        finished_at=row.finished_at,
+        lineage=LineageRead.model_validate(row.lineage),
+        again=service.again(session, row),
+    )

@@ -1,0 +1,62 @@
+"""What came from a dataset: trajectories, distillations, releases, and who has them."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.access.repository import AccessRepository
+from app.core.clock import utc_now
+from app.core.types import JsonObject
+from app.distillations.repository import DistillationRepository
+from app.models.dataset import Dataset
+from app.models.trajectory_set import TrajectorySet
+from app.organisations.repository import OrganisationRepository
+from app.releases.repository import ReleaseRepository
+
+
+def trace(session: Session, dataset: Dataset) -> JsonObject:
+    """Follow a dataset to everything that its images went into."""
+    sets = session.scalars(
+        select(TrajectorySet)
+        .where(TrajectorySet.dataset_id == dataset.id)
+        .order_by(TrajectorySet.created_at)
+    ).all()
+    distillations = DistillationRepository(session).of_dataset(dataset.id)
+    releases = ReleaseRepository(session).of_distillations([row.id for row in distillations])
+    return {
+        "trajectories": [
+            {"id": row.id, "teachers": row.teachers, "status": row.status.value} for row in sets
+        ],
+        "distillations": [
+            {"id": row.id, "status": row.status.value, "created_at": row.created_at.isoformat()}
+            for row in distillations
+            if row.deleted_at is None
+        ],
+        "releases": [
+            {"id": row.id, "title": row.title, "number": row.number, "status": row.status.value}
+            for row in releases
+        ],
+        "recipients": _recipients(session, [row.id for row in releases]),
+    }
+
+
+def _recipients(session: Session, release_ids: list[str]) -> list[JsonObject]:
+    """Each organisation that has downloaded a release, or may."""
+    downloaded = ReleaseRepository(session).recipients(release_ids)
+    now = utc_now()
+    held = {
+        (release_id, grant.organisation_id)
+        for release_id in release_ids
+        for grant in AccessRepository(session).running_grants(release_id, now)
+    }
+    pairs = sorted(downloaded | held)
+    names = OrganisationRepository(session).names_of([organisation for _, organisation in pairs])
+    return [
+        {
+            "release_id": release_id,
+            "organisation_id": organisation_id,
+            "organisation": names[organisation_id],
+            "downloaded": (release_id, organisation_id) in downloaded,
+            "has_access": (release_id, organisation_id) in held,
+        }
+        for release_id, organisation_id in pairs
+    ]
