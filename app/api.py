@@ -11,8 +11,10 @@ from app.keys.endpoints import router as keys
 from app.notifications.endpoints import router as notifications
 from app.organisations.endpoints import router as organisations
 from app.releases.endpoints import router as releases
+from app.scores.endpoints import router as scores
 from app.sessions.endpoints import router as sessions
 from app.tokens.endpoints import router as tokens
+from app.trainings.endpoints import router as trainings
 from app.users.endpoints import router as users
 from app.withdrawals.endpoints import router as withdrawals
 
@@ -29,6 +31,8 @@ for noun in (
     releases,
     access,
     withdrawals,
+    trainings,
+    scores,
     notifications,
     audit,
 ):

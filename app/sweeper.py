@@ -29,7 +29,10 @@ from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.idempotency_key import IdempotencyKey
 from app.models.teacher import Teacher
+from app.models.training import UNFINISHED as UNFINISHED_TRAININGS
+from app.models.training import Training, TrainingStatus
 from app.sessions.repository import WebSessionRepository
+from app.trainings.repository import TrainingRepository
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,8 @@ DUTIES = (
     Duty(Task.EVALUATE, Distillation, (DistillationStatus.EVALUATING,)),
     Duty(Task.AUDIT, Distillation, (DistillationStatus.AUDITING,)),
     Duty(Task.PACKAGE, Distillation, (DistillationStatus.PACKAGING,)),
+    Duty(Task.PROPOSE_CLASS_MAPS, Training, (TrainingStatus.PROPOSING,)),
+    Duty(Task.TRAIN, Training, (TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
 )
 
 
@@ -110,6 +115,13 @@ def finish_cancelling(portal: Portal) -> None:
             )
         if moved:
             logger.info("distillation %s: cancelled", distillation_id)
+    with portal.database.reading() as session:
+        asked = leases.idle(
+            session, Training, UNFINISHED_TRAININGS, Training.cancel_requested_at.is_not(None)
+        )
+    for training_id in asked:
+        with portal.database.transaction() as session:
+            TrainingRepository(session).cancel_idle(training_id, UNFINISHED_TRAININGS)
 
 
 def send_abandoned(portal: Portal) -> None:

@@ -5,7 +5,7 @@ Each may run twice, also at once: `worker.phases` says why that does no harm.
 
 from app.core.queue import Task
 from app.models import DistillationStatus
-from worker import datasets, steps, teachers
+from worker import datasets, steps, teachers, trainings
 from worker.celery_app import task
 from worker.phases import run_phase
 
@@ -53,3 +53,15 @@ def audit(distillation_id: str) -> None:
 def package(distillation_id: str) -> None:
     """Expects PACKAGING; leaves READY."""
     run_phase(distillation_id, DistillationStatus.PACKAGING, steps.package)
+
+
+@task(Task.PROPOSE_CLASS_MAPS)
+def propose_class_maps(training_id: str) -> None:
+    """Expects a training PROPOSING; leaves it PROPOSED."""
+    trainings.propose(training_id)
+
+
+@task(Task.TRAIN)
+def train(training_id: str) -> None:
+    """Expects a training QUEUED or RUNNING; leaves it READY."""
+    trainings.train(training_id)

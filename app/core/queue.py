@@ -33,13 +33,15 @@ class Task(StrEnum):
     EVALUATE = "evaluate"
     AUDIT = "audit"
     PACKAGE = "package"
+    PROPOSE_CLASS_MAPS = "propose_class_maps"
+    TRAIN = "train"
 
     @property
     def queue(self) -> Queue:
         return Queue.GPU if self in _ON_GPU else Queue.CPU
 
 
-_ON_GPU = frozenset({Task.RECORD_TRAJECTORY, Task.DISTILL, Task.EVALUATE})
+_ON_GPU = frozenset({Task.RECORD_TRAJECTORY, Task.DISTILL, Task.EVALUATE, Task.TRAIN})
 
 
 class MessageQueue(Protocol):

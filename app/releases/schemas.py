@@ -80,7 +80,7 @@ class ScoreRead(ReplyModel):
     document: str = Field(description="Canonical JSON: what was signed.")
     signature: str
     public_key: str
-    figures: dict[str, Any]
+    score: dict[str, Any] = Field(description="Figures and counts, as the document has them.")
 
 
 class ReleaseBrief(ReplyModel):
@@ -132,12 +132,3 @@ class DownloadRead(ReplyModel):
     created_at: datetime
     organisation: Party
     name: str = Field(description="Of the person, or of the organisation's token.")
-
-
-class ScoreCreate(RequestModel):
-    """From a training on the portal, or from `iadd evaluate --bundle` on one's own machine."""
-
-    training_id: Annotated[str, StringConstraints(max_length=40)] | None = None
-    figures: dict[str, Any] | None = Field(
-        default=None, description="The document that `iadd evaluate --bundle --out` wrote."
-    )

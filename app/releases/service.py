@@ -11,12 +11,11 @@ from app.access.schemas import AccessRead, Party
 from app.access.service import close_for_withdrawal
 from app.audit.log import Action, record
 from app.core.clock import utc_now
-from app.core.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from app.core.errors import Conflict, NotFound, Problem
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
 from app.core.storage import Storage
 from app.keys.repository import KeyRepository
-from app.keys.service import signer_of
 from app.models.access import Download, Score
 from app.models.audit_entry import Outcome
 from app.models.release import Release, ReleaseStatus
@@ -31,9 +30,7 @@ from app.releases.schemas import (
     ScoreRead,
     TermsRead,
 )
-from app.releases.signing import Purpose, encode, fingerprint, rfc3339, signed_message
-
-LARGEST_SCORE = 20_000
+from app.releases.signing import fingerprint
 
 
 class PreviewNotFound(NotFound):
@@ -44,16 +41,6 @@ class PreviewNotFound(NotFound):
 class AlreadyWithdrawn(Conflict):
     code = "release-already-withdrawn"
     title = "The release was withdrawn before"
-
-
-class ScoreNotUsable(Invalid):
-    code = "score-not-usable"
-    title = "This is no score of the release"
-
-
-class NotDownloaded(Forbidden):
-    code = "not-downloaded"
-    title = "Your organisation has not had this release"
 
 
 def briefs(session: Session, releases: list[Release]) -> list[ReleaseBrief]:
@@ -198,13 +185,16 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
             )
         else:
             if counts:
-                _count(session, caller, row, access)
+                count_download(session, caller, row, access)
     if refused is not None:
         raise refused
     return row.bundle_key
 
 
-def _count(session: Session, caller: Caller, row: Release, access: Access) -> None:
+def count_download(
+    session: Session, caller: Caller, row: Release, access: Access, **details: Any
+) -> None:
+    """Somebody has it now, or trains on it here: told to its owner and to both logs."""
     if access.state != AccessState.OWNER:
         ReleaseRepository(session).count_download(
             Download(
@@ -215,7 +205,14 @@ def _count(session: Session, caller: Caller, row: Release, access: Access) -> No
                 created_at=utc_now(),
             )
         )
-    record(session, caller, Action.RELEASE_DOWNLOADED, row.id, also=(row.organisation_id,))
+    record(
+        session,
+        caller,
+        Action.RELEASE_DOWNLOADED,
+        row.id,
+        also=(row.organisation_id,),
+        **details,
+    )
 
 
 def withdraw(
@@ -260,64 +257,6 @@ def recipients_of(session: Session, release_id: str) -> set[str]:
     return {row.organisation_id for row in held} | {organisation for _, organisation in downloaded}
 
 
-def send_score(
-    portal: Portal, session: Session, caller: Caller, release_id: str, figures: dict[str, Any]
-) -> Score:
-    """What the caller's organisation measured, signed with its key. Later ones stand beside.
-
-    Raises ReleaseNotFound, NotDownloaded, ScoreNotUsable.
-    """
-    releases = ReleaseRepository(session)
-    row = releases.readable_by(caller).get(release_id, lock=True)
-    if (row.id, caller.organisation_id) not in releases.recipients([row.id]):
-        raise NotDownloaded(
-            "A score is of the bundle that your organisation downloaded, and it has not. Nothing "
-            "was sent."
-        )
-    now = utc_now()
-    organisation = OrganisationRepository(session).load(caller.organisation_id)
-    document = {
-        "release": row.id,
-        "bundle_sha256": row.bundle_sha256,
-        "organisation": organisation.name,
-        "at": rfc3339(now),
-        "figures": figures,
-    }
-    try:
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except ValueError as error:
-        raise ScoreNotUsable("It holds what is no number. Nothing was sent.") from error
-    if len(text) > LARGEST_SCORE:
-        raise ScoreNotUsable(f"It has more than {LARGEST_SCORE} characters. Nothing was sent.")
-    signer, key = signer_of(session, portal.vault, organisation)
-    score = releases.add_score(
-        Score(
-            release_id=row.id,
-            organisation_id=caller.organisation_id,
-            number=releases.next_score(row.id, caller.organisation_id),
-            name=caller.name,
-            document=text,
-            signature=encode(signer.sign(signed_message(Purpose.SCORE, text.encode()))),
-            public_key=key.public_key,
-            created_at=now,
-        )
-    )
-    notify_organisation(
-        session,
-        row.organisation_id,
-        Permission.SHARE,
-        Notice(
-            kind="release.score",
-            title=f"{organisation.name} has measured {row.title}",
-            text="Its score, on its own test images, stands beside yours in the release.",
-            link=f"/releases/{row.id}",
-            data={"release": row.id, "score": score.id},
-        ),
-    )
-    record(session, caller, Action.SCORE_SENT, row.id, also=(row.organisation_id,), score=score.id)
-    return score
-
-
 def _read_scores(session: Session, release_id: str) -> list[ScoreRead]:
     rows = ReleaseRepository(session).scores(release_id)
     names = OrganisationRepository(session).names_of([row.organisation_id for row in rows])
@@ -332,5 +271,5 @@ def read_score(row: Score, organisation: str) -> ScoreRead:
         document=row.document,
         signature=row.signature,
         public_key=row.public_key,
-        figures=json.loads(row.document)["figures"],
+        score=json.loads(row.document)["score"],
     )

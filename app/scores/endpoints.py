@@ -1,0 +1,24 @@
+from fastapi import APIRouter
+
+from app.core.dependencies import PortalDep, WriteSession
+from app.core.schemas import problems
+from app.organisations.repository import OrganisationRepository
+from app.releases.schemas import ScoreRead
+from app.releases.service import read_score
+from app.scores import service
+from app.scores.schemas import ScoreCreate
+from app.sessions.callers import Requester
+
+router = APIRouter(tags=["scores"], responses=problems(401, 403, 422))
+
+
+@router.post(
+    "/releases/{release_id}/scores", status_code=201, responses=problems(400, 404, 409, 413)
+)
+def send_score(
+    release_id: str, body: ScoreCreate, session: WriteSession, portal: PortalDep, caller: Requester
+) -> ScoreRead:
+    """Send what networks trained on a release reach on one's own test images, signed."""
+    score = service.send(portal, session, caller, release_id, body)
+    names = OrganisationRepository(session).names_of([score.organisation_id])
+    return read_score(score, names[score.organisation_id])

@@ -1,0 +1,103 @@
+"""Every query about trainings. The portal asks as somebody; a task knows an id."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from app.core import leases
+from app.core.clock import utc_now
+from app.core.errors import NotFound
+from app.core.pagination import Page, paginate
+from app.core.security import Caller
+from app.models.training import Training, TrainingStatus
+
+
+class TrainingNotFound(NotFound):
+    code = "training-not-found"
+    title = "No such training"
+
+
+class ReadableTrainings:
+    """The trainings of the caller's organisation."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._query = select(Training).where(Training.organisation_id == caller.organisation_id)
+
+    def get(self, training_id: str, *, lock: bool = False) -> Training:
+        """Raises TrainingNotFound."""
+        query = self._query.where(Training.id == training_id)
+        found = self._session.scalar(query.with_for_update() if lock else query)
+        if found is None:
+            raise TrainingNotFound(
+                "Your organisation has no training with this id; GET /api/v1/trainings lists them."
+            )
+        return found
+
+    def page(self, *, cursor: str | None, limit: int) -> Page[Training]:
+        return paginate(self._session, self._query, Training, cursor=cursor, limit=limit)
+
+
+class TrainingRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable_by(self, caller: Caller) -> ReadableTrainings:
+        return ReadableTrainings(self._session, caller)
+
+    def load(self, training_id: str) -> Training | None:
+        """By id alone, for tasks: whoever enqueued it had the right to."""
+        return self._session.get(Training, training_id, populate_existing=True)
+
+    def add(self, training: Training) -> Training:
+        self._session.add(training)
+        self._session.flush()
+        return training
+
+    def claim(
+        self,
+        training_id: str,
+        *,
+        statuses: Collection[TrainingStatus],
+        owner: str,
+        seconds: float,
+    ) -> int | None:
+        """Take the row if it is in one of `statuses` and free; its fence, or None."""
+        return leases.claim(
+            self._session, Training, training_id, statuses=statuses, owner=owner, seconds=seconds
+        )
+
+    def end(self, training_id: str, *, fence: int, status: TrainingStatus, **values: Any) -> None:
+        """What a worker leaves, with the lease given back. Raises LeaseLost."""
+        if status in (TrainingStatus.READY, TrainingStatus.FAILED, TrainingStatus.CANCELLED):
+            values = {"finished_at": utc_now(), "eta_seconds": None, **values}
+        leases.release(self._session, Training, training_id, fence=fence, status=status, **values)
+
+    def cancel_idle(self, training_id: str, statuses: Collection[TrainingStatus]) -> bool:
+        """Cancel a row that no worker holds; False where one does, or it is elsewhere."""
+        statement = (
+            update(Training)
+            .where(
+                Training.id == training_id,
+                Training.status.in_(list(statuses)),
+                or_(Training.lease_expires_at.is_(None), Training.lease_expires_at < utc_now()),
+            )
+            .values(
+                status=TrainingStatus.CANCELLED,
+                finished_at=utc_now(),
+                lease_owner=None,
+                lease_expires_at=None,
+                fence=Training.fence + 1,
+            )
+            .returning(Training.id)
+            .execution_options(synchronize_session="fetch")
+        )
+        return self._session.execute(statement).scalar_one_or_none() is not None
+
+    def is_wanted(self, training_id: str) -> bool:
+        asked = self._session.scalar(
+            select(Training.cancel_requested_at).where(Training.id == training_id)
+        )
+        return asked is None
