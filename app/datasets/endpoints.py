@@ -69,7 +69,8 @@ async def upload_archive(
     request: Request,
     portal: PortalDep,
     caller: Uploader,
-    content_length: Annotated[int | None, Header(ge=0)] = None,
+    # A part of HTTP itself, not of this operation: clients send it anyway.
+    content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
 ) -> DatasetRead:
     """The archive, streamed; its check begins with the last byte.
 

@@ -314,12 +314,27 @@ def picture(label: int, seed: int) -> bytes:
     return file.getvalue()
 
 
+def zipped(first: int) -> bytes:
+    """Two classes of 30 pictures each, no two alike."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as written:
+        for label, name in enumerate(("COVID", "Normal")):
+            for number in range(first, first + 30):
+                written.writestr(f"set/{name}/{number:03d}.png", picture(label, number))
+    return file.getvalue()
+
+
 @pytest.fixture(scope="session")
 def archive() -> bytes:
-    """Two classes of 30 pictures each."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as zipped:
-        for label, name in enumerate(("COVID", "Normal")):
-            for number in range(30):
-                zipped.writestr(f"set/{name}/{number:03d}.png", picture(label, number))
-    return file.getvalue()
+    return zipped(0)
+
+
+@pytest.fixture(scope="session")
+def other_archive() -> bytes:
+    """Another hospital's, with none of the same pictures."""
+    return zipped(100)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict[str, Any]:
+    return TINY
