@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-all up check format bench clean
+.PHONY: install demo test test-postgres test-all up check format bench clean
 
 install: $(READY)
 
@@ -20,6 +20,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest -m "not slow and not gpu and not browser"
+
+# The portal's tests again, on PostgreSQL from a wheel.
+test-postgres: $(READY)
+	EXCHANGE_TEST_DATABASE=postgresql $(BIN)/pytest -m "not gpu and not browser" tests/app
 
 # What CI runs: the slow tests too.
 test-all: $(READY)
