@@ -143,11 +143,19 @@ def deny_access(
     "/releases/{release_id}/grants", status_code=201, responses=problems(400, 404, 409, 413)
 )
 def grant_directly(
-    release_id: str, body: DirectGrant, session: WriteSession, caller: Sharer
+    release_id: str,
+    body: DirectGrant,
+    session: WriteSession,
+    caller: Sharer,
+    repeatable: RepeatableDep,
 ) -> GrantRead:
     """Give an organisation access without being asked."""
-    row = service.grant_directly(session, caller, release_id, body)
-    return _read_grant(session, row)
+    return repeatable.once(
+        session,
+        caller,
+        GrantRead,
+        lambda: _read_grant(session, service.grant_directly(session, caller, release_id, body)),
+    )
 
 
 @router.get("/grants")

@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access.schemas import Party
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.downloads import send_object
+from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.models.distillation import Verdict
 from app.organisations.repository import OrganisationRepository
@@ -40,16 +41,16 @@ def create_release(
     body: ReleaseCreate,
     portal: PortalDep,
     caller: Sharer,
+    repeatable: RepeatableDep,
     response: Response,
 ) -> ReleaseRead:
     """Freeze the next version of a distillation, sign it and show it to others.
 
     The gate refuses what the audit does not clear, and says why.
     """
-    release = publish(portal, caller, distillation_id, body)
+    release = publish(portal, caller, distillation_id, body, repeatable)
     response.headers["Location"] = f"/api/v1/releases/{release.id}"
-    with portal.database.reading() as session:
-        return service.read(session, portal.storage, caller, release)
+    return release
 
 
 @router.get("/catalogue")

@@ -20,6 +20,7 @@ from app.access.repository import AccessRepository
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid
+from app.core.idempotency import Repeatable
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
@@ -38,8 +39,9 @@ from app.releases.facts import ReleaseFacts
 from app.releases.gate import Decision, decide, policy_of
 from app.releases.pack import PackError, pack_release
 from app.releases.repository import ReleaseRepository
-from app.releases.schemas import ReleaseCreate
+from app.releases.schemas import ReleaseCreate, ReleaseRead
 from app.releases.seal import read_bundle
+from app.releases.service import read as read_release
 from app.releases.signature import Signer
 from app.releases.terms import TermsError, default_conditions, render_terms
 
@@ -76,8 +78,14 @@ class _Draft:
     key_id: str
 
 
-def publish(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> Release:
-    """Make a release.
+def publish(
+    portal: Portal,
+    caller: Caller,
+    distillation_id: str,
+    body: ReleaseCreate,
+    repeatable: Repeatable,
+) -> ReleaseRead:
+    """Make a release, or tell of the one that the same request made before.
 
     Raises:
         DistillationNotFound: It is not the caller's.
@@ -87,6 +95,9 @@ def publish(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseC
         ReleaseNotFound: `supersedes` is none of the caller's.
         NotPackable: The stored bundle is damaged, or another release was made meanwhile.
     """
+    with portal.database.reading() as session:
+        if known := repeatable.known(session, caller, ReleaseRead):
+            return known
     draft = _draft(portal, caller, distillation_id, body)
     try:
         bundle = pack_release(
@@ -97,13 +108,23 @@ def publish(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseC
         )
     except PackError as error:
         raise NotPackable(f"{_sentence(error)} No release was made.") from error
+    except FileNotFoundError as error:
+        raise NotPackable(
+            "The distillation's bundle is stored no longer. No release was made. POST "
+            f"/api/v1/distillations/{distillation_id}/again makes it anew."
+        ) from error
     folder = f"releases/{draft.facts.id}"
     portal.storage.put(f"{folder}/bundle.zip", bundle)
     try:
         for position, picture in enumerate(_pictures(bundle)):
             portal.storage.put(f"{folder}/previews/{position}.png", picture)
         with portal.database.transaction() as session:
-            return _write(session, caller, distillation_id, body, draft, bundle)
+
+            def write() -> ReleaseRead:
+                release = _write(session, caller, distillation_id, body, draft, bundle)
+                return read_release(session, portal.storage, caller, release)
+
+            made = repeatable.once(session, caller, ReleaseRead, write)
     except IntegrityError as error:
         portal.storage.delete_folder(folder)
         raise NotPackable(
@@ -113,6 +134,10 @@ def publish(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseC
     except BaseException:
         portal.storage.delete_folder(folder)
         raise
+    if made.id != draft.facts.id:
+        # The same request, sent twice at once: the other one was faster.
+        portal.storage.delete_folder(folder)
+    return made
 
 
 def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> _Draft:

@@ -1,6 +1,7 @@
 from fastapi import APIRouter
 
 from app.core.dependencies import PortalDep, WriteSession
+from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
 from app.organisations.repository import OrganisationRepository
 from app.releases.schemas import ScoreRead
@@ -16,9 +17,18 @@ router = APIRouter(tags=["scores"], responses=problems(401, 403, 422))
     "/releases/{release_id}/scores", status_code=201, responses=problems(400, 404, 409, 413)
 )
 def send_score(
-    release_id: str, body: ScoreCreate, session: WriteSession, portal: PortalDep, caller: Requester
+    release_id: str,
+    body: ScoreCreate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Requester,
+    repeatable: RepeatableDep,
 ) -> ScoreRead:
     """Send what networks trained on a release reach on one's own test images, signed."""
-    score = service.send(portal, session, caller, release_id, body)
-    names = OrganisationRepository(session).names_of([score.organisation_id])
-    return read_score(score, names[score.organisation_id])
+
+    def send() -> ScoreRead:
+        score = service.send(portal, session, caller, release_id, body)
+        names = OrganisationRepository(session).names_of([score.organisation_id])
+        return read_score(score, names[score.organisation_id])
+
+    return repeatable.once(session, caller, ScoreRead, send)

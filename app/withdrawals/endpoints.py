@@ -2,6 +2,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
+from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
@@ -30,12 +31,19 @@ def create_withdrawal(
     body: WithdrawalCreate,
     portal: PortalDep,
     caller: Deleter,
+    repeatable: RepeatableDep,
     response: Response,
 ) -> WithdrawalRead:
     """Take patients' images, or a whole dataset, out of everything; recipients are told."""
     with portal.database.transaction() as session:
-        row = service.withdraw(session, portal.storage, caller, dataset_id, body)
-        read = _read(session, row)
+        read = repeatable.once(
+            session,
+            caller,
+            WithdrawalRead,
+            lambda: _read(
+                session, service.withdraw(session, portal.storage, caller, dataset_id, body)
+            ),
+        )
     if body.whole_dataset:
         # A portal that dies here has hidden it already; the sweeper finishes the removal.
         purge_dataset(portal.database, portal.storage, dataset_id)

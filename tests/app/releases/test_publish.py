@@ -185,3 +185,15 @@ def test_a_release_says_the_same_whatever_becomes_of_the_distillation(house):
     again = house.steward.get(f"/releases/{release['id']}").json()
     assert json.dumps(again, sort_keys=True) == json.dumps(release, sort_keys=True)
     assert house.steward.get(f"/releases/{release['id']}/bundle").status_code == 200
+
+
+def test_the_same_request_sent_again_makes_no_second_release(house):
+    distillation_id = house.releasable_distillation()
+    path, headers = f"/distillations/{distillation_id}/releases", {"Idempotency-Key": "once"}
+    first = house.steward.post(path, json=BODY, headers=headers)
+    second = house.steward.post(path, json=BODY, headers=headers)
+    other = house.steward.post(path, json={**BODY, "title": "Other"}, headers=headers)
+
+    assert (first.status_code, second.json()) == (201, first.json())
+    assert code(other) == "idempotency-key-reused"
+    assert len(house.steward.get("/releases").json()["items"]) == 1
