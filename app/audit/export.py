@@ -1,32 +1,44 @@
 """A log as JSON lines: one entry a line, and a last line that says where it ends, signed.
 
-`exchange audit verify FILE` checks such a file with nothing but the base install.
+`exchange audit verify FILE` checks such a file with nothing but the base install. Every line has
+one form and just the members that are hashed or signed, so that no byte of the file is free.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from app.audit.chain import EMPTY, BrokenChain, Head, canonical, expect_end, follow
+from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, canonical, expect_end, follow
+from app.releases.container import UnreadableError
 from app.releases.signature import Signer
 from app.releases.signing import (
     KeyHistory,
     Purpose,
     SigningError,
+    as_text,
     decode,
     encode,
-    parse_public_key,
+    fingerprint,
+    members,
+    parse_rfc3339,
     rfc3339,
     signed_message,
     verify,
 )
+from app.releases.trusted_keys import ADVICE, read_trusted_key
 
 GOOD, BAD, UNREADABLE = 0, 1, 2
 SIGNATURE_BYTES = 64
 LONGEST_LINE = 1024 * 1024
+
+_ENTRY = frozenset({*HASHED, "hash"})
+
+
+class NoLogError(ValueError):
+    """A file is no exported log. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,66 @@ class Verification:
 
     exit_code: int
     lines: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """The last line: where the log ends, in the organisation's own name.
+
+    Attributes:
+        organisation_id: Whose log it is.
+        organisation: Its name, as it writes it.
+        head: Number and hash of the last entry.
+        at: When, in UTC, to the second.
+        history: The key that signed, and how trust in earlier ones reaches it.
+    """
+
+    organisation_id: str
+    organisation: str
+    head: Head
+    at: datetime
+    history: KeyHistory
+
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any]) -> Self:
+        """Read what `last_line` made.
+
+        Raises:
+            BrokenChain: It is anything else, or was not signed with the key that it names.
+        """
+        try:
+            document, signature = members(line, "head", "signature")
+            organisation_id, organisation, number, digest, at, key, history = members(
+                document,
+                "organisation_id",
+                "organisation",
+                "number",
+                "hash",
+                "at",
+                "key",
+                "history",
+            )
+            read = cls(
+                organisation_id=as_text(organisation_id),
+                organisation=as_text(organisation),
+                head=Head(_whole(number), as_text(digest)),
+                at=parse_rfc3339(as_text(at)),
+                history=KeyHistory.from_list(as_text(key), history),
+            )
+            signed = verify(
+                read.history.key,
+                decode(as_text(signature), SIGNATURE_BYTES),
+                signed_message(Purpose.LOG, canonical(document)),
+            )
+        except SigningError as error:
+            raise BrokenChain("its last line is not as it was written.") from error
+        if not signed:
+            raise BrokenChain("its last line was not signed with the key that it names.")
+        if problem := read.history.problem():
+            raise BrokenChain(f"{problem}.")
+        if read.history.rotations and read.at < read.history.rotations[-1].at:
+            raise BrokenChain("it was signed before its key was in use.")
+        return read
 
 
 def last_line(head: Head, organisation_id: str, signer: Signer, at: datetime) -> dict[str, Any]:
@@ -53,87 +125,146 @@ def last_line(head: Head, organisation_id: str, signer: Signer, at: datetime) ->
 
 
 def to_lines(entries: Iterable[dict[str, Any]], last: dict[str, Any]) -> Iterator[bytes]:
+    """The file, as far as its last line says: an entry that was written meanwhile is not of it."""
     for entry in entries:
+        if entry["number"] > last["head"]["number"]:
+            break
         yield canonical(entry) + b"\n"
     yield canonical(last) + b"\n"
 
 
-def verify_export(path: Path, trusted_key: str | None = None) -> Verification:
+def verify_export(
+    path: Path, trusted_key: str | None = None, *, earlier: Path | None = None
+) -> Verification:
     """Check an exported log.
 
     Args:
         path: The file.
-        trusted_key: The organisation's public key, as it was got from them. Without it a log that
-            somebody made up as a whole looks good.
+        trusted_key: The organisation's public key, or a file that holds it, as it was got from
+            them. Without it a log that somebody made up as a whole looks good.
+        earlier: An export that was kept since: this one has to go on from it. Without it, whoever
+            has the organisation's key can have rewritten the log before it was exported.
     """
     try:
-        key = None if trusted_key is None else parse_public_key(trusted_key)
-    except SigningError as error:
-        return Verification(UNREADABLE, [f"The trusted key cannot be used: {error}."])
+        trusted = None if trusted_key is None else read_trusted_key(trusted_key)
+    except UnreadableError as error:
+        return Verification(UNREADABLE, [f"The trusted key cannot be used: {error}", ADVICE])
+    before: Statement | None = None
+    if earlier is not None:
+        read = _read(earlier, None)
+        if isinstance(read, Verification):
+            lines = ["The earlier export proves nothing:", *read.lines]
+            return Verification(read.exit_code, lines)
+        before = read
+    read = _read(path, before)
+    if isinstance(read, Verification):
+        return read
+    lines = [
+        f"The log is intact: {read.head.number} entries, each following from the one before it.",
+        f"It ended at {rfc3339(read.at)} with the hash {read.head.hash}.",
+    ]
+    if before is not None:
+        lines.append(f"It goes on from the earlier export, of {rfc3339(before.at)}.")
+    code, judged = _judge(read, trusted)
+    return Verification(code, [*lines, *judged])
+
+
+def _read(path: Path, before: Statement | None) -> "Statement | Verification":
+    """The last line of a log that holds; what is wrong with it otherwise."""
     try:
         with path.open("rb") as file:
-            head, last = _follow_file(iter(lambda: file.readline(LONGEST_LINE), b""))
+            return _follow_file(iter(lambda: file.readline(LONGEST_LINE), b""), before)
     except OSError as error:
         reason = error.strerror or "it cannot be opened"
         return Verification(UNREADABLE, [f"The file cannot be read: {reason}."])
-    except (ValueError, RecursionError):
+    except NoLogError:
         return Verification(UNREADABLE, ["This is not an exported log."])
     except BrokenChain as broken:
-        return _broken(str(broken))
-    return _judge(head, last, key)
+        return Verification(BAD, [f"The log was changed: {broken}"])
 
 
-def _follow_file(lines: Iterator[bytes]) -> tuple[Head, dict[str, Any]]:
+def _follow_file(lines: Iterator[bytes], before: Statement | None) -> Statement:
+    """Follow the chain to its end. Raises NoLogError, BrokenChain."""
     head: Head = EMPTY
+    owner: object = None
     last: dict[str, Any] | None = None
     for line in lines:
         if last is not None:
             raise BrokenChain("something follows its last line.")
-        document = json.loads(line)
-        if not isinstance(document, dict):
-            raise BrokenChain(f"something else follows entry {head.number}.")
-        if canonical(document) + b"\n" != line:
-            raise BrokenChain(f"the line after entry {head.number} is not as it was written.")
+        document = _parse(line, head)
         if "head" in document:
             last = document
-        else:
-            head = follow([document], head)
+            continue
+        if set(document) != _ENTRY or type(document["number"]) is not int:
+            raise BrokenChain(
+                f"entry {head.number + 1} has other members than it was written with."
+            )
+        head = follow([document], head)
+        if owner not in (None, document["organisation_id"]):
+            raise BrokenChain(f"entry {head.number} is of another organisation.")
+        owner = document["organisation_id"]
+        if before is not None and head.number == before.head.number and head != before.head:
+            raise BrokenChain(f"entry {head.number} is another than in the earlier export.")
     if last is None:
         raise BrokenChain(f"it ends after entry {head.number}, without its last line.")
-    return head, last
+    return _expect_whole(Statement.from_line(last), head, owner, before)
 
 
-def _judge(found: Head, last: dict[str, Any], trusted_key: str | None) -> Verification:
+def _parse(line: bytes, head: Head) -> dict[str, Any]:
+    """One line, in the one form that it has. Raises NoLogError, BrokenChain."""
     try:
-        statement = last["head"]
-        expect_end(found, Head(statement["number"], statement["hash"]))
-        history = KeyHistory.from_list(statement["key"], statement["history"])
-        signature = decode(last["signature"], SIGNATURE_BYTES)
-        message = signed_message(Purpose.LOG, canonical(statement))
-        signed = history.problem() is None and verify(history.key, signature, message)
-    except BrokenChain as broken:
-        return _broken(str(broken))
-    except (KeyError, TypeError, AttributeError, SigningError):
-        return _broken("its last line is not as it was written.")
-    if not signed:
-        return _broken("its last line was not signed with the key that it names.")
-    intact = f"The log is intact: {found.number} entries, each following from the one before it."
-    if trusted_key is None:
-        return Verification(
-            GOOD,
-            [
-                intact,
-                f"It says that it is signed by {statement['organisation']!r} with {history.key}. "
-                "Nothing in the file proves that: compare the key with one that you got from "
-                "them, with --trusted-key.",
-            ],
-        )
-    if trusted_key not in history.keys:
-        return Verification(
-            BAD, [intact, "It is signed with another key than the trusted one. Do not rely on it."]
-        )
-    return Verification(GOOD, [intact, "It is signed with the trusted key."])
+        document = json.loads(line)
+        written = canonical(document) + b"\n"
+    except (ValueError, RecursionError):
+        document = None
+    is_of_a_log = isinstance(document, dict) and not {"head", "previous_hash"}.isdisjoint(document)
+    if head == EMPTY and not is_of_a_log:
+        raise NoLogError
+    if isinstance(document, dict) and written == line:
+        return document
+    raise BrokenChain(f"the line after entry {head.number} is not as it was written.")
 
 
-def _broken(reason: str) -> Verification:
-    return Verification(BAD, [f"The log was changed: {reason}"])
+def _expect_whole(
+    statement: Statement, head: Head, owner: object, before: Statement | None
+) -> Statement:
+    """Raises BrokenChain where the log is not all that its last line, or an earlier one, says."""
+    expect_end(head, statement.head)
+    if owner not in (None, statement.organisation_id):
+        raise BrokenChain("its last line is of another organisation.")
+    if before is None:
+        return statement
+    if before.organisation_id != statement.organisation_id:
+        raise BrokenChain("the earlier export is of another organisation.")
+    if before.head.number > head.number:
+        missing = before.head.number - head.number
+        raise BrokenChain(f"the earlier export has {missing} entries more.")
+    return statement
+
+
+def _judge(statement: Statement, trusted: str | None) -> tuple[int, list[str]]:
+    """Whether it is signed with the trusted key, or by one that it led to."""
+    history = statement.history
+    if trusted is None:
+        return GOOD, [
+            f"It says that it is signed by {statement.organisation!r} with {history.key} "
+            f"(fingerprint {fingerprint(history.key)}). Nothing in the file proves that: compare "
+            "the key with one that you got from them, with --trusted-key.",
+        ]
+    if trusted not in history.keys:
+        return BAD, [
+            f"It is signed with another key ({fingerprint(history.key)}) than the trusted one "
+            f"({fingerprint(trusted)}). Do not rely on it."
+        ]
+    if trusted == history.key:
+        return GOOD, ["It is signed with the trusted key."]
+    return GOOD, [
+        "It is signed with a key that the trusted one led to, by its own statement: "
+        f"{history.key} (fingerprint {fingerprint(history.key)})."
+    ]
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise SigningError("a number in it is none")
+    return value

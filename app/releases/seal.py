@@ -25,19 +25,14 @@ from app.releases.container import (
     read_entry,
 )
 from app.releases.signature import LARGEST, SIGNATURE, Signature
-from app.releases.signing import (
-    SigningError,
-    fingerprint,
-    parse_public_key,
-    rfc3339,
-)
+from app.releases.signing import SigningError, fingerprint, rfc3339
+from app.releases.trusted_keys import ADVICE, read_trusted_key
 
 GOOD, BAD, UNREADABLE = 0, 1, 2
 
 SUMS = "SHA256SUMS"
 
 _LARGEST_SUMS = 16 * 1024 * 1024
-_LARGEST_KEY_FILE = 4096
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -79,9 +74,9 @@ def verify_bundle(path: Path, trusted_key: str | None = None) -> Verification:
     """
     shown = printable(path.name)
     try:
-        trusted = None if trusted_key is None else _read_trusted_key(trusted_key)
+        trusted = None if trusted_key is None else read_trusted_key(trusted_key)
     except UnreadableError as error:
-        return Verification(UNREADABLE, [f"The trusted key cannot be used: {error}", _KEY_ADVICE])
+        return Verification(UNREADABLE, [f"The trusted key cannot be used: {error}", ADVICE])
     try:
         with path.open("rb") as file:
             checked = check(file)
@@ -183,34 +178,6 @@ def _difference(sums: bytes, hashes: dict[str, str]) -> str:
         if name not in hashes:
             return f"{printable(name)} is missing."
     return f"{SUMS} is not in the form that it is written in."
-
-
-_KEY_ADVICE = (
-    "A key is 51 characters that begin with ed25519: – give it, or a file that holds it and "
-    "nothing else, as you got it from the signer."
-)
-
-
-def _read_trusted_key(given: str) -> str:
-    """The key that was given, or that the file holds that was given."""
-    if given.strip().startswith("ed25519:"):
-        lines = [given]
-    else:
-        try:
-            with Path(given).open("rb") as file:
-                content = file.read(_LARGEST_KEY_FILE + 1)
-        except (OSError, ValueError):  # ValueError: a NUL in it
-            raise UnreadableError("it is neither a key nor a file that can be read.") from None
-        if len(content) > _LARGEST_KEY_FILE:
-            raise UnreadableError("the file is too large to hold a key alone.")
-        written = content.decode(errors="replace").splitlines()
-        lines = [line for line in written if line.strip() and not line.startswith("#")]
-    if len(lines) != 1:
-        raise UnreadableError("the file does not hold one key.")
-    try:
-        return parse_public_key(lines[0])
-    except SigningError as error:
-        raise UnreadableError(f"{error}.") from error
 
 
 def _unknown_signer(checked: Checked) -> list[str]:
