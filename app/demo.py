@@ -23,7 +23,15 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from app.client import FINAL, DatasetRead, DistillationRead, PortalClient, PortalError, ProblemRead
+from app.client import (
+    FINAL,
+    RESULTS,
+    Dataset,
+    Distillation,
+    PortalClient,
+    PortalError,
+    Problem,
+)
 from app.core.db import Database
 from app.core.security import Role
 from app.core.settings import Settings
@@ -38,8 +46,6 @@ from app.tokens import service as tokens
 
 ORGANISATION = "Demonstration"
 IMAGES_PER_CLASS_DRAWN = 150
-RESULTS = {"bundle.zip": "bundle", "report.html": "report.html", "report.json": "report.json"}
-"""File in the folder, and the name under which the portal has it."""
 SECONDS_BETWEEN_LOOKS = 0.3
 
 INTERRUPTED = 130  # what shells report of a command that Ctrl-C ended
@@ -170,8 +176,8 @@ def _run(archive: Path, out: Path, folder: Path, wish: Wish, console: Console) -
             with PortalClient(service.url, _make_token(data_dir)) as portal:
                 dataset = _upload(portal, service, archive, console)
                 row = _distill(portal, service, dataset, wish, console)
-                for name, resource in RESULTS.items():
-                    portal.download(row.id, resource, out / name)
+                for name, result in RESULTS.items():
+                    portal.distillations.download(row.id, result, out / name)
         except (DemoError, EmbeddedError, PortalError) as error:
             logs = out / "logs"
             shutil.copytree(data_dir / "logs", logs, dirs_exist_ok=True)
@@ -201,31 +207,28 @@ def _make_token(data_dir: Path) -> str:
 
 def _upload(
     portal: PortalClient, service: EmbeddedService, archive: Path, console: Console
-) -> DatasetRead:
+) -> Dataset:
     """The dataset once it is `ready`."""
-    dataset = portal.create_dataset(_printable(archive.stem) or "archive")
-    total, sent = archive.stat().st_size, 0
+    dataset = portal.datasets.create(_printable(archive.stem) or "archive")
     with step_display(console) as display:
 
-        def count(more: int) -> None:
-            nonlocal sent
-            sent += more
-            display.show("uploading", sent, total, "bytes")
+        def show(done: int, total: int | None) -> None:
+            display.show("uploading", done, total or done, "bytes")
 
-        dataset = portal.upload_archive(dataset.id, archive, on_bytes=count)
+        dataset = portal.datasets.upload(dataset.id, archive, on_progress=show)
         display.finish("uploading")
         while dataset.status == "checking":
             display.show("checking", 0, 1, "")
             _pause(service)
-            dataset = portal.dataset(dataset.id)
+            dataset = portal.datasets.get(dataset.id)
         display.finish("checking")
     if dataset.status != "ready":
         raise DemoError(f"The archive was rejected. {_told(dataset.problem)}")
-    _print_quality(dataset, portal.quality(dataset.id), console)
+    _print_quality(dataset, portal.datasets.quality(dataset.id), console)
     return dataset
 
 
-def _print_quality(dataset: DatasetRead, quality: Mapping[str, Any], console: Console) -> None:
+def _print_quality(dataset: Dataset, quality: Mapping[str, Any], console: Console) -> None:
     for name, splits in (dataset.classes or {}).items():
         console.print(
             f"  {name}: {splits['train']} images to train with, {splits['validation']} to choose "
@@ -241,26 +244,26 @@ def _print_quality(dataset: DatasetRead, quality: Mapping[str, Any], console: Co
 def _distill(
     portal: PortalClient,
     service: EmbeddedService,
-    dataset: DatasetRead,
+    dataset: Dataset,
     wish: Wish,
     console: Console,
-) -> DistillationRead:
+) -> Distillation:
     """The distillation once it is `ready`."""
-    row = portal.start_distillation(
+    row = portal.distillations.start(
         dataset.id, preset=wish.preset, seed=wish.seed, overrides=wish.overrides
     )
     with step_display(console) as display:
         while row.status not in FINAL:
             _show(display, row)
             _pause(service)
-            row = portal.distillation(row.id)
+            row = portal.distillations.get(row.id)
         _show(display, row)
     if row.status != "ready":
         raise DemoError(f"The distillation is {row.status}. {_told(row.problem)}")
     return row
 
 
-def _show(display: StepDisplay, row: DistillationRead) -> None:
+def _show(display: StepDisplay, row: Distillation) -> None:
     """Finish the phases that are over, and show the one that runs."""
     for phase in PHASES:
         if row.status == phase:
@@ -278,7 +281,7 @@ def _pause(service: EmbeddedService) -> None:
         raise DemoError("The service ended by itself.")
 
 
-def _told(problem: ProblemRead | None) -> str:
+def _told(problem: Problem | None) -> str:
     return f"{problem.title}. {problem.detail}" if problem else ""
 
 
@@ -287,7 +290,7 @@ def _printable(name: str) -> str:
 
 
 def _print_results(
-    archive: Path, out: Path, dataset: DatasetRead, row: DistillationRead, console: Console
+    archive: Path, out: Path, dataset: Dataset, row: Distillation, console: Console
 ) -> None:
     utility = json.loads((out / "report.json").read_text())["utility"]
     classes = dataset.classes or {}

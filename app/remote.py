@@ -1,26 +1,36 @@
-"""`exchange upload`, `distill` and `download`: what a person does with a portal elsewhere.
+"""Long jobs with a portal elsewhere, and what a person sees of them: upload, distill, download.
 
-Like `app.client` it needs no more than the base install.
+Like `app.client` it needs no more than the base install. Whoever interrupts a job reads what was
+kept and how it goes on; a portal that does not answer for a while ends no waiting.
 """
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
 from app.client import (
     FINAL,
-    DatasetRead,
-    DistillationRead,
+    RESULTS,
+    AccessRequest,
+    Dataset,
+    Distillation,
     PortalClient,
     PortalError,
-    ProblemRead,
+    Problem,
+    Release,
 )
+from app.client.downloads import TransferListener
 from app.terminal import StepDisplay, step_display
 
-RESULTS = {"bundle.zip": "bundle", "report.html": "report.html", "report.json": "report.json"}
-"""File in the folder, and the name under which the portal has it."""
+Row = TypeVar("Row")
+
 SECONDS_BETWEEN_LOOKS = 1.0
+PATIENCE_SECONDS = 600.0
+"""A portal that gives no answer for so long has gone; one that is being renewed is back sooner."""
 
 
 class RemoteError(RuntimeError):
@@ -35,7 +45,7 @@ def upload(
     name: str | None = None,
     dataset_id: str | None = None,
     wait: bool = True,
-) -> DatasetRead:
+) -> Dataset:
     """Upload an archive and wait until it is checked.
 
     Args:
@@ -53,32 +63,24 @@ def upload(
     if not archive.is_file():
         raise RemoteError(f"{archive} is no file. Nothing was uploaded.")
     if dataset_id is None:
-        dataset_id = portal.create_dataset(name or archive.stem).id
-    total, sent = archive.stat().st_size, 0
-    with step_display(console) as display:
-
-        def count(more: int) -> None:
-            nonlocal sent
-            sent += more
-            display.show("uploading", sent, total, "bytes")
-
-        try:
-            dataset = portal.upload_archive(dataset_id, archive, on_bytes=count)
-        except PortalError as error:
-            raise RemoteError(
-                f"{error} The dataset {dataset_id} is there; to send an archive again: "
-                f"exchange upload ARCHIVE --dataset {dataset_id}"
-            ) from error
-        display.finish("uploading")
-        while wait and dataset.status == "checking":
-            display.show("checking", 0, 1, "")
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            dataset = portal.dataset(dataset_id)
+        dataset_id = portal.datasets.create(name or _printable(archive.stem)).id
+    again = f"To send an archive again: exchange upload ARCHIVE --dataset {dataset_id}"
+    try:
+        with step_display(console) as display:
+            dataset = portal.datasets.upload(
+                dataset_id, archive, on_progress=_transfer(display, "uploading")
+            )
+            display.finish("uploading")
+    except PortalError as error:
+        raise RemoteError(f"{error} The dataset {dataset_id} is there. {again}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"The upload was interrupted. The dataset {dataset_id} is there. {again}"
+        ) from None
+    if wait:
+        dataset = follow_dataset(portal, dataset, console)
     if dataset.status == "rejected":
-        raise RemoteError(
-            f"The archive was rejected. {_told(dataset.problem)} To send another one: "
-            f"exchange upload ARCHIVE --dataset {dataset_id}"
-        )
+        raise RemoteError(f"The archive was rejected. {told(dataset.problem)} {again}")
     return dataset
 
 
@@ -91,7 +93,7 @@ def distill(
     images_per_class: int | None = None,
     seed: int = 0,
     wait: bool = True,
-) -> DistillationRead:
+) -> Distillation:
     """Ask for a distilled set and wait until it is there.
 
     Args:
@@ -107,21 +109,54 @@ def distill(
         RemoteError: It failed or was cancelled.
         PortalError: The portal refused, or could not be reached.
     """
-    row = portal.start_distillation(
+    row = portal.distillations.start(
         dataset_id, preset=preset, images_per_class=images_per_class, seed=seed
     )
-    with step_display(console) as display:
-        while wait and row.status not in FINAL:
-            _show(display, row)
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            row = portal.distillation(row.id)
-        _show(display, row)
-    if row.status in FINAL and row.status != "ready":
-        raise RemoteError(f"The distillation {row.id} is {row.status}. {_told(row.problem)}")
+    if wait:
+        row = follow_distillation(portal, row, console)
+    expect_success(row)
     return row
 
 
-def download(portal: PortalClient, distillation_id: str, out: Path) -> list[Path]:
+def expect_success(row: Distillation) -> None:
+    """Raises RemoteError where it has ended without a result."""
+    if row.status in FINAL and row.status != "ready":
+        raise RemoteError(f"The distillation {row.id} is {row.status}. {told(row.problem)}".strip())
+
+
+def follow_dataset(portal: PortalClient, dataset: Dataset, console: Console) -> Dataset:
+    """Wait until it is checked."""
+    with step_display(console) as display, _leaving_it(dataset.id):
+        while dataset.status == "checking":
+            display.show("checking", 0, 1, "")
+            dataset = _next(portal.datasets.get, dataset.id, console)
+        display.finish("checking")
+    return dataset
+
+
+def follow_distillation(portal: PortalClient, row: Distillation, console: Console) -> Distillation:
+    """Wait until it has ended, one way or another."""
+    with step_display(console) as display, _leaving_it(row.id):
+        while row.status not in FINAL:
+            _show(display, row)
+            row = _next(portal.distillations.get, row.id, console)
+        _show(display, row)
+    return row
+
+
+def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -> AccessRequest:
+    """Wait until somebody has decided it."""
+    with _leaving_it(row.id):
+        if row.status == "requested":
+            console.print("Waiting for a decision.")
+        while row.status == "requested":
+            row = _next(portal.requests.get, row.id, console)
+    return row
+
+
+def download_results(
+    portal: PortalClient, distillation_id: str, out: Path, console: Console
+) -> list[Path]:
     """Write the bundle and the reports into a folder, and tell where they are.
 
     Raises:
@@ -130,13 +165,86 @@ def download(portal: PortalClient, distillation_id: str, out: Path) -> list[Path
     """
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, resource in RESULTS.items():
-        paths.append(out / name)
-        portal.download(distillation_id, resource, paths[-1])
+    with step_display(console) as display, _keeping_parts():
+        for name, result in RESULTS.items():
+            paths.append(out / name)
+            portal.distillations.download(
+                distillation_id, result, paths[-1], on_progress=_transfer(display, name)
+            )
+            display.finish(name)
     return paths
 
 
-def _show(display: StepDisplay, row: DistillationRead) -> None:
+def download_release(
+    portal: PortalClient, release_id: str, out: Path, console: Console
+) -> tuple[Release, Path]:
+    """Write the signed bundle into a folder, and tell what it should be and where it is.
+
+    Raises:
+        PortalError: The portal refused, could not be reached, or sent another file.
+        OSError: The folder cannot be written to.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{release_id}.zip"
+    with step_display(console) as display, _keeping_parts():
+        release = portal.releases.download(
+            release_id, path, on_progress=_transfer(display, path.name)
+        )
+        display.finish(path.name)
+    return release, path
+
+
+def told(problem: Problem | None) -> str:
+    return f"{problem.title}. {problem.detail}".strip() if problem else ""
+
+
+@contextmanager
+def _leaving_it(identifier: str) -> Iterator[None]:
+    """Say, on an interrupt, that only the waiting ends."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Nobody waits for it any more, and it goes on at the portal: exchange status "
+            f"{identifier} --follow"
+        ) from None
+
+
+@contextmanager
+def _keeping_parts() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "The download was interrupted. What has arrived is kept: the same command goes on from "
+            "there."
+        ) from None
+
+
+def _next(look: Callable[[str], Row], identifier: str, console: Console) -> Row:
+    """Look again, a little later. Raises PortalError after a long silence, or a refusal."""
+    began = time.monotonic()
+    silent = False
+    while True:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        try:
+            return look(identifier)
+        except PortalError as error:
+            if not error.is_temporary or time.monotonic() - began > PATIENCE_SECONDS:
+                raise
+            if not silent:
+                console.print("The portal does not answer; asking again.", markup=False)
+            silent = True
+
+
+def _transfer(display: StepDisplay, step: str) -> TransferListener:
+    def show(done: int, total: int | None) -> None:
+        display.show(step, done, max(done, 1) if total is None else total, "bytes")
+
+    return show
+
+
+def _show(display: StepDisplay, row: Distillation) -> None:
     for phase, state in row.phases.items():
         if phase == row.status:
             display.show(phase, state.done, state.total, state.unit, left=row.eta_seconds)
@@ -144,5 +252,5 @@ def _show(display: StepDisplay, row: DistillationRead) -> None:
             display.finish(phase)
 
 
-def _told(problem: ProblemRead | None) -> str:
-    return f"{problem.title}. {problem.detail}" if problem else ""
+def _printable(name: str) -> str:
+    return "".join(letter for letter in name if letter.isprintable())[:200].strip() or "archive"

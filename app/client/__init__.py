@@ -1,0 +1,55 @@
+"""A client of a portal: typed methods over its REST API.
+
+It needs no more than the base install::
+
+    with PortalClient.signed_in() as portal:
+        for release in portal.releases.search(class_name="COVID"):
+            print(release.title)
+"""
+
+from app.client.addresses import LOCAL_PORTAL
+from app.client.distillations import RESULTS
+from app.client.errors import PortalError, UnreachableError
+from app.client.models import (
+    FINAL,
+    Access,
+    AccessRequest,
+    AuditEntry,
+    Dataset,
+    Distillation,
+    Grant,
+    Key,
+    Me,
+    Notice,
+    Problem,
+    Release,
+    ReleaseBrief,
+    Token,
+)
+from app.client.portal import PortalClient
+from app.client.signins import NotSignedInError
+from app.client.transport import Retries
+
+__all__ = [
+    "FINAL",
+    "LOCAL_PORTAL",
+    "RESULTS",
+    "Access",
+    "AccessRequest",
+    "AuditEntry",
+    "Dataset",
+    "Distillation",
+    "Grant",
+    "Key",
+    "Me",
+    "NotSignedInError",
+    "Notice",
+    "PortalClient",
+    "PortalError",
+    "Problem",
+    "Release",
+    "ReleaseBrief",
+    "Retries",
+    "Token",
+    "UnreachableError",
+]

@@ -1,0 +1,75 @@
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.client.addresses import id_of
+from app.client.downloads import TransferListener, download, ignore_progress
+from app.client.models import Distillation
+from app.client.transport import Transport
+
+RESULTS = {"bundle.zip": "bundle", "report.html": "report.html", "report.json": "report.json"}
+"""Names for files, and the names under which the portal has them."""
+
+
+class Distillations:
+    """Distilled sets of one's own datasets."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def start(
+        self,
+        dataset_id: str,
+        *,
+        preset: str,
+        images_per_class: int | None = None,
+        seed: int = 0,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Distillation:
+        """Ask for a distilled set. `images_per_class` is the preset's where it is None."""
+        body = {
+            "preset": preset,
+            "images_per_class": images_per_class,
+            "seed": seed,
+            "overrides": dict(overrides or {}),
+        }
+        path = f"/datasets/{id_of(dataset_id)}/distillations"
+        return self._transport.post(path, Distillation, body, once=True)
+
+    def get(self, distillation_id: str) -> Distillation:
+        return self._transport.read(f"/distillations/{id_of(distillation_id)}", Distillation)
+
+    def list(self, *, dataset_id: str | None = None) -> Iterator[Distillation]:
+        """Newest first."""
+        return self._transport.rows("/distillations", Distillation, {"dataset_id": dataset_id})
+
+    def cancel(self, distillation_id: str) -> Distillation:
+        """Stop at the next step; what was computed is kept."""
+        path = f"/distillations/{id_of(distillation_id)}/cancel"
+        return self._transport.post(path, Distillation, once=True)
+
+    def retry(self, distillation_id: str) -> Distillation:
+        """Queue one that failed or was cancelled again; it goes on from its last checkpoint."""
+        path = f"/distillations/{id_of(distillation_id)}/retry"
+        return self._transport.post(path, Distillation, once=True)
+
+    def delete(self, distillation_id: str) -> None:
+        """Its results, checkpoints and events. The dataset stays."""
+        self._transport.ask("DELETE", f"/distillations/{id_of(distillation_id)}")
+
+    def download(
+        self,
+        distillation_id: str,
+        result: str,
+        path: Path,
+        *,
+        on_progress: TransferListener = ignore_progress,
+    ) -> None:
+        """Write a result (`bundle`, `report.html`, `report.json`) to a file.
+
+        Raises PortalError and OSError as `app.client.downloads.download` does.
+        """
+        if result not in RESULTS.values():
+            raise ValueError(f"the results are {', '.join(RESULTS.values())}")
+        source = f"/distillations/{id_of(distillation_id)}/{result}"
+        download(self._transport, source, path, on_progress=on_progress)

@@ -1,0 +1,258 @@
+"""What a portal answers, as typed rows.
+
+They have the fields that callers read; what else a portal sends is ignored, and a status is any
+text, so that an older client works with a newer portal. Times are in UTC.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+FINAL = frozenset({"ready", "failed", "cancelled"})
+"""Statuses in which a distillation stays."""
+
+Direction = Literal["received", "sent"]
+"""Of requests and grants: `received` for our releases, `sent` by us for others'."""
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Problem(Row):
+    """RFC 9457: what went wrong and what to do."""
+
+    title: str
+    detail: str = ""
+
+
+class Party(Row):
+    id: str
+    name: str
+
+
+class Me(Row):
+    """Who is asking, and what they may do."""
+
+    organisation_id: str
+    organisation: str
+    user_id: str | None
+    """None for a token of the organisation itself."""
+    name: str
+    email: str | None
+    roles: list[str]
+    permissions: list[str]
+
+
+class Token(Row):
+    id: str
+    created_at: datetime
+    name: str
+    user_id: str | None
+    role: str | None
+    scopes: list[str] | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewToken(Token):
+    secret: SecretStr
+    """Shown this once."""
+
+
+class Organisation(Row):
+    id: str
+    name: str
+    contact: str
+
+
+class Key(Row):
+    """An organisation's public key, as the portal tells it."""
+
+    id: str
+    created_at: datetime
+    public_key: str
+    fingerprint: str
+    retired_at: datetime | None
+    compromised: bool
+
+
+class Notice(Row):
+    id: str
+    created_at: datetime
+    kind: str
+    title: str
+    text: str
+    data: dict[str, Any]
+    read_at: datetime | None
+
+
+class Dataset(Row):
+    id: str
+    created_at: datetime
+    name: str
+    status: str
+    size: int | None
+    sha256: str | None
+    classes: dict[str, dict[str, int]] | None
+    """Images per class and split, once it is ready."""
+    problem: Problem | None
+
+
+class Phase(Row):
+    done: float
+    total: float
+    unit: str
+
+
+class Distillation(Row):
+    id: str
+    dataset_id: str
+    created_at: datetime
+    status: str
+    phases: dict[str, Phase]
+    """Of every phase begun so far."""
+    eta_seconds: float | None
+    """Until the end of the whole job."""
+    preset: str
+    images_per_class: int
+    seed: int
+    verdict: str | None
+    problem: Problem | None
+
+
+class Access(Row):
+    """How one's own organisation stands to a release."""
+
+    state: str
+    request_id: str | None = None
+    grant_id: str | None = None
+    expires_at: datetime | None = None
+    terms_accepted_at: datetime | None = None
+
+
+class Terms(Row):
+    template: str
+    text: str
+    sha256: str
+    duo: list[str]
+
+
+class Bundle(Row):
+    sha256: str
+    size: int
+
+
+class ReleaseKey(Row):
+    public_key: str
+    fingerprint: str
+
+
+class Score(Row):
+    """What a recipient measured, signed with its organisation's key."""
+
+    id: str
+    created_at: datetime
+    organisation: Party
+    document: str
+    signature: str
+    public_key: str
+    figures: dict[str, Any]
+
+
+class ReleaseBrief(Row):
+    """A release in the catalogue."""
+
+    id: str
+    created_at: datetime
+    organisation: Party
+    number: int
+    status: str
+    title: str
+    summary: str
+    modality: str
+    classes: list[str]
+    images: int
+    images_per_class: int
+    image_size: int
+    balanced_accuracy: float | None
+    verdict: str
+    embargo_until: datetime | None
+
+
+class Release(ReleaseBrief):
+    card: str
+    terms: Terms
+    contact: str
+    citation: str
+    facts: dict[str, Any]
+    key: ReleaseKey
+    bundle: Bundle
+    superseded_by: str | None
+    withdrawn_at: datetime | None
+    withdrawal_reason: str
+    access: Access
+    scores: list[Score] = Field(default_factory=list)
+    distillation_id: str | None
+    downloads: int | None
+    """By other organisations; None for whoever is not its owner."""
+
+
+class Download(Row):
+    created_at: datetime
+    organisation: Party
+    name: str
+
+
+class AccessRequest(Row):
+    id: str
+    created_at: datetime
+    release_id: str
+    release_title: str
+    owner: Party
+    organisation: Party
+    """Who asks."""
+    requester: str
+    requester_email: str
+    purpose: str
+    status: str
+    reason: str
+    decided_by: str | None
+    decided_at: datetime | None
+    grant_id: str | None
+
+
+class Acceptance(Row):
+    name: str
+    email: str
+    accepted_at: datetime
+    terms_sha256: str
+    terms_text: str
+
+
+class Grant(Row):
+    id: str
+    created_at: datetime
+    release_id: str
+    release_title: str
+    owner: Party
+    organisation: Party
+    """Who may download."""
+    request_id: str | None
+    granted_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    reason: str
+    acceptance: Acceptance | None
+
+
+class AuditEntry(Row):
+    number: int
+    at: datetime
+    actor: dict[str, Any]
+    action: str
+    subject: str | None
+    outcome: str
+    details: dict[str, Any]
+    hash: str

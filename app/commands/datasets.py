@@ -1,0 +1,39 @@
+"""`exchange upload`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.asking import PortalUrl, Wait, asking
+from app.commands.output import say
+
+PANEL = "Your images"
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange upload xrays.zip")
+def upload(
+    archive: Path,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the dataset [default: the archive's].")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Id of a dataset that awaits an archive, not a new one.")
+    ] = None,
+    wait: Wait = True,
+    portal: PortalUrl = None,
+) -> None:
+    """Upload an archive to a portal. The last line is the dataset's id."""
+    with asking(portal) as client:
+        from rich.console import Console
+
+        from app import remote
+
+        row = remote.upload(
+            client, archive, Console(stderr=True), name=name, dataset_id=dataset, wait=wait
+        )
+    for class_name, splits in (row.classes or {}).items():
+        say(f"{class_name}: {sum(splits.values())} images")
+    say(row.id)

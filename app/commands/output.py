@@ -1,0 +1,54 @@
+"""What commands print: lines for people on stdout, or one JSON document for programs.
+
+Text of others (titles, purposes, reasons) never reaches the terminal with control characters in it.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def clean(text: str) -> str:
+    """The text without what could move the cursor, colour the line or turn it around."""
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
+
+
+def say(text: str = "", *, indent: int = 0) -> None:
+    for line in clean(text).splitlines() or [""]:
+        typer.echo(" " * indent + line if line else "")
+
+
+def say_json(document: "BaseModel | Iterable[BaseModel] | dict[str, Any]") -> None:
+    """One document: an object, or an array for several rows. Times are RFC 3339, in UTC."""
+    typer.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    return [_plain(item) for item in value]
+
+
+def moment(when: datetime) -> str:
+    """As people read it, in UTC."""
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def words(status: str) -> str:
+    """A name of the REST API as words."""
+    return status.replace("_", " ")

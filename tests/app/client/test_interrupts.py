@@ -1,0 +1,103 @@
+"""Commands that are interrupted or killed, and go on."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def start(tmp_path):
+    """`start(member, url, "download", …)` runs a command in a process of its own."""
+    started = []
+
+    def run(member, url, *arguments):
+        environment = {
+            **os.environ,
+            "EXCHANGE_TOKEN": member.token,
+            "EXCHANGE_PORTAL_URL": url,
+            "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+        }
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "app.cli", *arguments],
+                cwd=tmp_path,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_download_that_was_stopped_goes_on(
+    start, house, shared, way, tmp_path, number, eventually
+):
+    content = house.storage.get(f"releases/{shared['id']}/bundle.zip")
+    part = tmp_path / f"{shared['id']}.zip.part"
+    way.next(way.whole, way.stall_after(2000))
+    process = start(house.recipient, way.url, "download", shared["id"])
+    assert way.stalled.wait(timeout=20)
+    eventually(lambda: part.is_file() and part.stat().st_size == 2000, "2000 bytes have arrived")
+
+    process.send_signal(number)
+    _, told = process.communicate(timeout=20)
+
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    if number == signal.SIGINT:
+        assert "the same command goes on from there" in told
+        assert "Traceback" not in told
+    assert part.read_bytes() == content[:2000]
+    again = start(house.recipient, way.url, "download", shared["id"])
+    out, told = again.communicate(timeout=30)
+    assert again.returncode == 0, told
+    assert Path(tmp_path / out.strip()).read_bytes() == content
+    assert [headers.get("range") for _, path, headers in way.requests if "bundle" in path] == [
+        None,
+        "bytes=2000-",
+    ]
+    assert not part.exists()
+    assert house.steward.get(f"/releases/{shared['id']}").json()["downloads"] == 1
+
+
+def test_who_stops_waiting_is_told_that_the_job_goes_on(start, house, way, eventually):
+    dataset_id = house.ready_dataset()
+    process = start(house.steward, way.url, "distill", dataset_id, "--preset", "cpu_demo")
+    eventually(lambda: len(way.requests) > 2, "it waits")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    [row] = house.steward.get("/distillations").json()["items"]
+    assert process.returncode == 130
+    assert f"exchange status {row['id']} --follow" in told
+    assert row["status"] == "queued"
+
+
+def test_an_upload_that_was_interrupted_says_how_to_send_it_again(
+    start, house, way, tmp_path, eventually
+):
+    (tmp_path / "chest.zip").write_bytes(b"an archive")
+
+    def swallow(way, handler, headers):
+        way.wait()
+        handler.close_connection = True
+
+    way.next(way.whole, swallow)
+    process = start(house.steward, way.url, "upload", "chest.zip")
+    assert way.stalled.wait(timeout=20)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    [dataset] = house.steward.get("/datasets").json()["items"]
+    assert process.returncode == 130
+    assert f"exchange upload ARCHIVE --dataset {dataset['id']}" in told
+    assert dataset["status"] == "awaiting_upload"

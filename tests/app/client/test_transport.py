@@ -1,0 +1,281 @@
+"""What is sent again, what is not, and how it is told."""
+
+import socket
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from app.client import PortalClient, PortalError, Retries, UnreachableError
+from app.client.addresses import is_safe, portal_address
+from app.client.transport import retry_after
+
+
+def test_what_was_made_before_its_reply_was_lost_is_made_once(client_of, house, way):
+    way.next(way.lose_reply, way.lose_reply)
+    made = client_of(house.steward, url=way.url).datasets.create("chest")
+
+    assert [row["id"] for row in house.steward.get("/datasets").json()["items"]] == [made.id]
+    keys = {headers["idempotency-key"] for _, _, headers in way.requests}
+    assert len(way.requests) == 3
+    assert len(keys) == 1
+
+
+def test_every_request_has_a_key_of_its_own(client_of, house, way):
+    client = client_of(house.steward, url=way.url)
+    assert client.datasets.create("chest").id != client.datasets.create("chest").id
+
+
+@pytest.mark.parametrize("behaviour", ["lose_reply", "hang_up"])
+def test_a_decision_whose_reply_was_lost_is_not_sent_again(client_of, house, way, behaviour):
+    release = house.release()
+    purpose = "We train a triage network for our emergency department with it."
+    request = client_of(house.recipient).requests.ask(release["id"], purpose)
+    way.next(getattr(way, behaviour))
+
+    with pytest.raises(UnreachableError, match="is not known: look before"):
+        client_of(house.steward, url=way.url).requests.grant(request.id)
+
+    assert len(way.requests) == 1
+
+
+def test_a_read_is_sent_again_until_the_portal_answers(client_of, house, way):
+    dataset_id = house.ready_dataset()
+    way.next(way.hang_up, way.answer(503, Retry_After="0"), way.answer(429), way.whole)
+    assert client_of(house.steward, url=way.url).datasets.get(dataset_id).status == "ready"
+    assert len(way.requests) == 4
+
+
+def test_how_often_is_bounded(client_of, house, way):
+    way.next(*[way.answer(502, b"<h1>Bad gateway</h1>")] * 10)
+    with pytest.raises(PortalError, match="HTTP 502, without a reason") as caught:
+        client_of(house.steward, url=way.url).datasets.get("ds_1")
+    assert caught.value.is_temporary
+    assert len(way.requests) == 4
+
+
+def test_a_long_wait_is_left_to_who_asked(client_of, house, way):
+    problem = (
+        b'{"type": "urn:iadd-exchange:problem:too-many-requests", "title": "Too many requests", '
+        b'"detail": "Try again in 60 s.", "status": 429}'
+    )
+    way.next(way.answer(429, problem, Retry_After="60"))
+    with pytest.raises(PortalError, match="Try again in 60 s") as caught:
+        client_of(house.steward, url=way.url).datasets.get("ds_1")
+    assert caught.value.code == "too-many-requests"
+    assert len(way.requests) == 1
+
+
+def test_a_busy_portal_is_not_asked_twice_for_a_decision(client_of, house, way):
+    way.next(way.answer(503, Retry_After="0"))
+    with pytest.raises(PortalError):
+        client_of(house.steward, url=way.url).requests.deny("req_1", "Because it is so.")
+    assert len(way.requests) == 1
+
+
+def test_what_never_left_is_sent_once_the_portal_is_there(house, live_url):
+    """Also a decision: nobody has heard of it yet."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    caught = []
+    patient = Retries(attempts=12, first_pause=0.01, longest_pause=2)
+
+    def decide():
+        with PortalClient(f"http://127.0.0.1:{port}", house.steward.token, retries=patient) as late:
+            try:
+                late.requests.deny("req_1", "Because it is so.")
+            except PortalError as error:
+                caught.append(error)
+
+    asking = threading.Thread(target=decide)
+    asking.start()
+    time.sleep(0.05)
+    host, portal_port = live_url.removeprefix("http://").split(":")
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        listener.settimeout(20)
+        near, _ = listener.accept()
+        with near, socket.create_connection((host, int(portal_port))) as far:
+            relay = [
+                threading.Thread(target=pump, args=ends) for ends in ((near, far), (far, near))
+            ]
+            for thread in relay:
+                thread.start()
+            asking.join(timeout=20)
+            near.shutdown(socket.SHUT_RDWR)
+            far.shutdown(socket.SHUT_RDWR)
+            for thread in relay:
+                thread.join(timeout=20)
+    assert [error.status for error in caught] == [404]
+
+
+def pump(source, sink):
+    try:
+        while piece := source.recv(4096):
+            sink.sendall(piece)
+    except OSError:
+        pass
+
+
+def test_a_portal_that_is_not_there_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    retries = Retries(attempts=2, first_pause=0.001)
+    with (
+        PortalClient(f"http://127.0.0.1:{port}", "token", retries=retries) as client,
+        pytest.raises(UnreachableError, match="does not answer") as caught,
+    ):
+        client.datasets.get("ds_1")
+    assert caught.value.status is None
+    assert caught.value.is_temporary
+
+
+def test_a_refusal_carries_the_problem(client_of, house):
+    with pytest.raises(PortalError, match="no dataset with this id") as caught:
+        client_of(house.steward).datasets.get("ds_nothing")
+    assert (caught.value.status, caught.value.is_temporary) == (404, False)
+    release = house.release()
+    with pytest.raises(PortalError) as refused:
+        client_of(house.recipient).releases.download(release["id"], house.portal.settings.data_dir)
+    assert (refused.value.status, refused.value.code) == (403, "no-access")
+    assert refused.value.members["access"] == "none"
+    assert refused.value.detail.startswith("Ask for it")
+
+
+def test_a_portal_that_has_moved_is_not_followed_with_the_token(client_of, house, way):
+    moved = way.answer(308, Location="https://elsewhere.example/api/v1/datasets/ds_1?x=1")
+    way.next(moved)
+    with pytest.raises(PortalError, match=r"leads to https://elsewhere\.example\. A token"):
+        client_of(house.steward, url=way.url).datasets.get("ds_1")
+    assert len(way.requests) == 1
+
+
+@pytest.mark.parametrize("content", [b"<!doctype html>", b"[]", b'{"items": 3}', b""])
+def test_what_is_no_portal_is_named(client_of, house, way, content):
+    way.next(way.answer(200, content), way.answer(200, content))
+    client = client_of(house.steward, url=way.url)
+    with pytest.raises(PortalError, match="is no portal"):
+        client.datasets.get("ds_1")
+    with pytest.raises(PortalError, match="is no portal"):
+        next(client.datasets.list())
+
+
+def test_lists_follow_their_pages_as_far_as_one_looks(client_of, house, way, monkeypatch):
+    monkeypatch.setattr("app.client.transport.PAGE", 2)
+    made = [house.new_dataset() for _ in range(5)]
+    client = client_of(house.steward, url=way.url)
+    rows = client.datasets.list()
+    assert next(rows).id == made[-1]
+    assert len(way.requests) == 1
+    assert [row.id for row in rows] == made[-2::-1]
+    assert len(way.requests) == 3
+
+
+@pytest.mark.parametrize("identifier", ["", "..", "ds_1/../../session", "ds_1?x", "ds ä", "x" * 65])
+def test_what_is_no_id_is_not_sent(client_of, house, way, identifier):
+    with pytest.raises(PortalError, match="no id") as caught:
+        client_of(house.steward, url=way.url).datasets.get(identifier)
+    assert caught.value.status == 404
+    assert way.requests == []
+
+
+@pytest.mark.parametrize("token", ["", "iadd_\n", "iadd_ä", "iadd_\x00"])
+def test_what_is_no_token_is_not_sent_and_not_shown(live_url, token):
+    with pytest.raises(PortalError, match="no token") as caught:
+        PortalClient(live_url, token)
+    assert token == "" or token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://Exchange.Example/", "https://exchange.example"),
+        (" http://127.0.0.1:8000 ", "http://127.0.0.1:8000"),
+        ("https://h.example:443/portal/", "https://h.example/portal"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_an_address_has_one_form(given, address):
+    assert portal_address(given) == address
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "exchange.example", "ftp://x", "https://", "https://me:pw@x", "https://x?y", "http://x:y"],
+)
+def test_what_is_no_address(given):
+    with pytest.raises(PortalError, match="Nothing was sent"):
+        portal_address(given)
+
+
+def test_nobody_reads_along_on_this_machine_or_by_tls():
+    assert all(map(is_safe, ["https://x.example", "http://127.0.0.1:1", "http://localhost:80"]))
+    assert is_safe("http://[::1]:8000")
+    assert not any(map(is_safe, ["http://x.example", "http://10.0.0.1", "http://localhost.evil"]))
+
+
+def test_a_proxy_of_the_environment_is_not_for_this_machine(client_of, house, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert list(client_of(house.steward).datasets.list()) == []
+
+
+def test_how_long_to_wait_is_read_in_both_forms():
+    soon = (datetime.now(UTC) + timedelta(seconds=30)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    assert retry_after(httpx.Response(503, headers={"Retry-After": "7"})) == 7
+    assert 25 < retry_after(httpx.Response(503, headers={"Retry-After": soon})) <= 30
+    for nonsense in ("", "soon", "-1", "1.5"):
+        assert retry_after(httpx.Response(503, headers={"Retry-After": nonsense})) is None
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token(tmp_path):
+    received = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+
+    def serve(listener):
+        connection, _ = listener.accept()
+        try:
+            with context.wrap_socket(connection, server_side=True) as secured:
+                received.append(secured.recv(4096))
+        except OSError:
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=serve, args=(listener,), daemon=True)
+        serving.start()
+        url = f"https://localhost:{listener.getsockname()[1]}"
+        with PortalClient(url, "iadd_secret") as client, pytest.raises(PortalError) as caught:
+            client.datasets.get("ds_1")
+        serving.join(timeout=20)
+    assert "SSL_CERT_FILE" in str(caught.value)
+    assert not caught.value.is_temporary
+    assert not any(received)
+
+
+def self_signed(folder):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path = folder / "localhost.pem"
+    path.write_bytes(
+        key.private_bytes(pem, pkcs8, serialization.NoEncryption()) + certificate.public_bytes(pem)
+    )
+    return path
