@@ -9,7 +9,7 @@ It needs no more than the base install::
 
 from app.client.addresses import LOCAL_PORTAL
 from app.client.distillations import RESULTS
-from app.client.errors import PortalError, UnreachableError
+from app.client.errors import AddressError, PortalError, UnreachableError
 from app.client.models import (
     FINAL,
     Access,
@@ -36,6 +36,7 @@ __all__ = [
     "RESULTS",
     "Access",
     "AccessRequest",
+    "AddressError",
     "AuditEntry",
     "Dataset",
     "Distillation",

@@ -73,7 +73,7 @@ class Grants:
         """Give an organisation access without being asked."""
         body = {"organisation_id": organisation_id, "expires_at": time_of(expires_at)}
         path = f"/releases/{id_of(release_id)}/grants"
-        return self._transport.post(path, Grant, body, once=False)
+        return self._transport.post(path, Grant, body, once=True)
 
     def get(self, grant_id: str) -> Grant:
         return self._transport.read(f"/grants/{id_of(grant_id)}", Grant)

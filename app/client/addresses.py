@@ -4,7 +4,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from app.client.errors import PortalError
+from app.client.errors import AddressError, PortalError
 
 LOCAL_PORTAL = "http://127.0.0.1:8000"
 """Where `exchange up` listens."""
@@ -13,19 +13,19 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def portal_address(text: str) -> str:
-    """The one form of a portal's address. Raises PortalError where it is none."""
+    """The one form of a portal's address. Raises AddressError where it is none."""
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
     if host is None or parts.scheme not in ("http", "https"):
-        raise PortalError(
+        raise AddressError(
             "The portal's address begins with https:// (or http://), as in "
             "https://exchange.example. Nothing was sent."
         )
     if parts.username is not None or parts.query or parts.fragment:
-        raise PortalError(
+        raise AddressError(
             "The portal's address has no name, password or question in it. Nothing was sent."
         )
     shown = f"[{host}]" if ":" in host else host

@@ -42,6 +42,10 @@ class PortalError(RuntimeError):
         return self.status in TEMPORARY
 
 
+class AddressError(PortalError):
+    """What was named is no address of a portal. Nothing was sent."""
+
+
 class UnreachableError(PortalError):
     """No answer came: the portal, or the way to it, is down."""
 

@@ -141,6 +141,8 @@ class Terms(Row):
 
 class Bundle(Row):
     sha256: str
+    fingerprint: str
+    """What `exchange verify` shows."""
     size: int
 
 
@@ -158,7 +160,7 @@ class Score(Row):
     document: str
     signature: str
     public_key: str
-    figures: dict[str, Any]
+    score: dict[str, Any]
 
 
 class ReleaseBrief(Row):

@@ -48,8 +48,7 @@ class Releases:
             supersedes: An own release whose place this one takes.
 
         Raises:
-            PortalError: As `not-cleared`, where the audit does not clear it. After no answer at
-                all, look at `mine()` before you publish again.
+            PortalError: As `not-cleared`, where the audit does not clear it.
         """
         body = {
             "title": title,
@@ -65,7 +64,7 @@ class Releases:
             "supersedes": supersedes,
         }
         path = f"/distillations/{id_of(distillation_id)}/releases"
-        return self._transport.post(path, Release, body, once=False)
+        return self._transport.post(path, Release, body, once=True)
 
     def search(
         self,

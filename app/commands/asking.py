@@ -47,7 +47,7 @@ def asking(portal: str | None) -> Iterator["PortalClient"]:
 
 @contextmanager
 def ending_well() -> Iterator[None]:
-    from app.client import NotSignedInError, PortalError
+    from app.client import AddressError, NotSignedInError, PortalError
     from app.remote import RemoteError
 
     try:
@@ -59,6 +59,8 @@ def ending_well() -> Iterator[None]:
         leave(str(error), code_of(reason) if isinstance(reason, PortalError) else Exit.FAILED)
     except NotSignedInError as error:
         leave(str(error), Exit.SIGN_IN)
+    except AddressError as error:
+        leave(str(error), Exit.UNUSABLE)
     except PortalError as error:
         leave(_message(error), code_of(error))
     except BrokenPipeError:

@@ -13,6 +13,7 @@ from app.releases.terms import TITLES, TermsTemplate
 
 if TYPE_CHECKING:
     from app.client import Release, ReleaseBrief
+    from app.client.models import Score
 
 PANEL = "Sharing"
 
@@ -164,13 +165,13 @@ def show(
     say(_facts(row), indent=2)
     say(row.summary, indent=2)
     say(f"Terms: {_terms_name(row)}; {', '.join(row.terms.duo) or 'no DUO conditions'}.", indent=2)
-    say(f"Bundle: {row.bundle.size} bytes, SHA-256 {row.bundle.sha256}", indent=2)
+    say(f"Bundle: {row.bundle.size} bytes, fingerprint {row.bundle.fingerprint}", indent=2)
     say(f"Signed with {row.key.public_key} (fingerprint {row.key.fingerprint})", indent=2)
     say(f"Contact: {row.contact}", indent=2)
     if row.downloads is not None:
         say(f"Downloaded {row.downloads} times by others.", indent=2)
     for score in row.scores:
-        say(f"Measured by {score.organisation.name} on {moment(score.created_at)}.", indent=2)
+        say(f"{score.organisation.name} measured {_measured(score)}", indent=2)
     if row.superseded_by:
         say(f"A later one took its place: {row.superseded_by}", indent=2)
     say(standing(row), indent=2)
@@ -235,6 +236,16 @@ def _facts(row: "ReleaseBrief") -> str:
     if row.embargo_until is not None:
         facts.append(f"not before {moment(row.embargo_until)}")
     return " · ".join(facts)
+
+
+def _measured(score: "Score") -> str:
+    """A recipient's own result, on its own test images."""
+    try:
+        figure = score.score["figures"]["balanced_accuracy"]
+        said = f"balanced accuracy {figure['mean']:.3f} ± {figure['std']:.3f}"
+    except (KeyError, TypeError, ValueError):
+        said = "it"
+    return f"{said} on its own images, {moment(score.created_at)}."
 
 
 def _terms_name(row: "Release") -> str:

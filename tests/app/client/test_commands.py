@@ -216,6 +216,33 @@ def test_a_release_signed_by_somebody_else_than_trusted_fails(exchange, house, s
     assert shared["key"]["public_key"] in unknown.stderr
 
 
+def test_a_release_shows_what_a_recipient_measured(exchange, house, shared):
+    assert exchange(house.recipient, "download", shared["id"]).exit_code == 0
+    figure = {"mean": 0.7, "std": 0.02, "n": 5}
+    names = ("balanced_accuracy", "accuracy", "macro_f1", "auroc")
+    score = {
+        "format": 1,
+        "release": {"fingerprint": shared["bundle"]["fingerprint"], "images": 4},
+        "classes": ["COVID", "Normal"],
+        "left_out": [],
+        "class_map": {"COVID": "COVID", "Normal": "Normal"},
+        "test_images": {"COVID": 10, "Normal": 20},
+        "figures": {**dict.fromkeys(names, figure), "per_class": {}},
+        "recipe": {"optimizer": "SGD", "lr": 0.01},
+        "network": {"name": "convnet", "depth": 5, "width": 16},
+        "image_size": 112,
+        "seed": 0,
+        "versions": {"torch": "2.11"},
+        "time": "2026-11-24T12:00:00Z",
+    }
+    sent = house.recipient.post(f"/releases/{shared['id']}/scores", json={"score": score})
+    assert sent.status_code == 201, sent.text
+    shown = exchange(house.steward, "show", shared["id"]).stdout
+    assert "Elsewhere measured balanced accuracy 0.700 ± 0.020 on its own images" in shown
+    assert shared["bundle"]["fingerprint"] in shown
+    assert "Downloaded 1 times by others." in shown
+
+
 def test_results_of_ones_own_are_downloaded_and_checked(exchange, house):
     done = exchange(house.steward, "download", ready_with_reports(house), "--out", "results")
     assert done.exit_code == 0, done.output
@@ -419,7 +446,7 @@ def test_without_a_token_nothing_is_sent(exchange, house, way):
 def test_a_portal_that_is_not_there_is_another_code_than_a_refusal(exchange, house, way):
     way.next(*[way.answer(503, Retry_After="60")] * 2)
     assert exchange(house.steward, "status", "--portal", way.url).exit_code == Exit.LATER
-    assert exchange(house.steward, "status", "--portal", "nonsense").exit_code == Exit.FAILED
+    assert exchange(house.steward, "status", "--portal", "nonsense").exit_code == 2
 
 
 def test_what_others_wrote_cannot_move_the_cursor():

@@ -28,6 +28,21 @@ def test_what_was_made_before_its_reply_was_lost_is_made_once(client_of, house, 
     assert len(keys) == 1
 
 
+def test_a_release_or_a_grant_whose_reply_was_lost_is_made_once(client_of, house, way):
+    client = client_of(house.steward, url=way.url)
+    way.next(way.lose_reply, way.whole, way.lose_reply)
+    made = client.releases.publish(
+        house.releasable_distillation(),
+        title="Chest X-rays",
+        summary="Two classes of adults.",
+        contact="data@st-anna.example",
+    )
+    given = client.grants.give(made.id, house.elsewhere_id)
+    assert [row["id"] for row in house.steward.get("/releases").json()["items"]] == [made.id]
+    assert [row["id"] for row in house.steward.get("/grants").json()["items"]] == [given.id]
+    assert len(way.requests) == 4
+
+
 def test_every_request_has_a_key_of_its_own(client_of, house, way):
     client = client_of(house.steward, url=way.url)
     assert client.datasets.create("chest").id != client.datasets.create("chest").id

@@ -1,0 +1,55 @@
+"""The client's rows are what the portal sends."""
+
+import pytest
+
+from app.access import schemas as access
+from app.audit import schemas as audit
+from app.client import models
+from app.datasets import schemas as datasets
+from app.distillations import schemas as distillations
+from app.keys import schemas as keys
+from app.notifications import schemas as notifications
+from app.organisations import schemas as organisations
+from app.releases import schemas as releases
+from app.sessions import schemas as sessions
+from app.tokens import schemas as tokens
+
+PAIRS = [
+    (models.Access, access.AccessRead),
+    (models.AccessRequest, access.AccessRequestRead),
+    (models.Acceptance, access.AcceptanceRead),
+    (models.AuditEntry, audit.AuditEntryRead),
+    (models.Bundle, releases.BundleRead),
+    (models.Dataset, datasets.DatasetRead),
+    (models.Distillation, distillations.DistillationRead),
+    (models.Download, releases.DownloadRead),
+    (models.Grant, access.GrantRead),
+    (models.Key, keys.KeyRead),
+    (models.Me, sessions.SessionRead),
+    (models.NewToken, tokens.TokenCreated),
+    (models.Notice, notifications.NotificationRead),
+    (models.Organisation, organisations.OrganisationBrief),
+    (models.Party, access.Party),
+    (models.Phase, distillations.Progress),
+    (models.Release, releases.ReleaseRead),
+    (models.ReleaseBrief, releases.ReleaseBrief),
+    (models.ReleaseKey, releases.KeyOfRelease),
+    (models.Score, releases.ScoreRead),
+    (models.Terms, releases.TermsRead),
+    (models.Token, tokens.TokenRead),
+]
+
+
+@pytest.mark.parametrize(("ours", "sent"), PAIRS, ids=lambda model: model.__name__)
+def test_the_portal_sends_what_the_client_reads(ours, sent):
+    assert set(ours.model_fields) <= set(sent.model_fields)
+
+
+def test_no_row_is_forgotten():
+    rows = {
+        value
+        for value in vars(models).values()
+        if isinstance(value, type) and issubclass(value, models.Row)
+    }
+    # Problems are no model of the portal's but RFC 9457's.
+    assert rows - {models.Row, models.Problem} == {ours for ours, _ in PAIRS}
