@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import typer
 
 from app import remote
@@ -19,6 +21,7 @@ from app.core.security import Role
 from app.models import DatasetStatus, DistillationStatus
 from app.releases.terms import TermsTemplate
 
+ROOT = Path(__file__).parents[3]
 PURPOSE = "We train a triage network for our emergency department with it."
 
 
@@ -456,7 +459,7 @@ def test_what_others_wrote_cannot_move_the_cursor():
 def test_exit_codes_are_explained_in_one_place():
     assert set(MEANINGS) == set(Exit)
     assert all(f"{code.value} {meaning}" in HELP for code, meaning in MEANINGS.items())
-    documented = (Path(__file__).parents[3] / "docs" / "client.md").read_text()
+    documented = (ROOT / "docs" / "client.md").read_text()
     assert all(f"| {code.value} | {meaning} |" in documented for code, meaning in MEANINGS.items())
 
 
@@ -472,6 +475,42 @@ def test_every_command_has_an_example_that_it_understands():
         assert example[: len(name.split())] == name.split()
         command.make_context(name, example[len(name.split()) :])
         assert command.help.strip().endswith((".", ")")), name
+
+
+@pytest.mark.parametrize("page", ["docs/client.md", "README.md"])
+def test_every_command_of_a_page_is_one(page):
+    root = typer.main.get_command(app)
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    found = [
+        shlex.split(re.split(r"\bexchange ", line, maxsplit=1)[1], comments=True)
+        for line in lines
+        if re.search(r"(^|/|\| )exchange ", line)
+    ]
+    assert len(found) > 5
+    for name, *arguments in found:
+        command, context = root.commands[name], typer.Context(root)
+        if name in ("audit", "admin"):
+            command, arguments = command.commands[arguments[0]], arguments[1:]
+        command.make_context(name, arguments, parent=context)
+
+
+def test_the_python_of_the_page_finds_asks_and_downloads(house, live_url, monkeypatch, tmp_path):
+    monkeypatch.setenv("EXCHANGE_PORTAL_URL", live_url)
+    monkeypatch.setenv("EXCHANGE_TOKEN", house.recipient.token)
+    monkeypatch.chdir(tmp_path)
+    release = house.release()
+    [program] = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL
+    )
+    exec(program, {})
+    [asked] = house.recipient.get("/access-requests").json()["items"]
+    grant = house.steward.post(f"/access-requests/{asked['id']}/grant", json={}).json()["grant_id"]
+    house.recipient.post(
+        f"/grants/{grant}/acceptance", json={"terms_sha256": release["terms"]["sha256"]}
+    )
+    exec(program, {})
+    assert (tmp_path / f"{release['id']}.zip").stat().st_size == release["bundle"]["size"]
 
 
 def test_terms_are_those_that_a_portal_knows():
@@ -505,7 +544,7 @@ def test_the_base_install_is_enough(house, live_url, tmp_path):
         "EXCHANGE_PORTAL_URL": live_url,
         "EXCHANGE_TOKEN": house.admin.token,
         "XDG_CONFIG_HOME": str(tmp_path),
-        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(
         [sys.executable, "-c", program],
