@@ -3,6 +3,7 @@
 Whatever is done here is told in the log of the organisation that it is done to.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +16,7 @@ from app.shell import DataDir, fail, load_settings, needs, open_database
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from app.audit.chain import Head
     from app.core.security import Role
     from app.core.vault import Vault
 
@@ -57,21 +59,26 @@ def create_user(
     ],
     data_dir: DataDir = None,
 ) -> None:
-    """Make an account. The password is asked for, and read from a pipe where there is one."""
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    with _opened(data_dir) as (session, _):
+    """Make an account. The password is asked for, or read as one line from a pipe."""
+    with needs("portal"):
         from pydantic import ValidationError
 
+        from app.core.errors import Problem
         from app.organisations.service import find_by_name
         from app.users import service
         from app.users.schemas import UserCreate
 
-        roles = [_role(text) for text in role]
-        try:
-            body = UserCreate(email=email, name=name, roles=roles, password=password)
-        except ValidationError as error:
-            first = error.errors()[0]
-            fail(f"{first['loc'][0]}: {first['msg']}. Nothing was changed.")
+    roles = [_role(text) for text in role]
+    try:
+        body = UserCreate(email=email, name=name, roles=roles, password=_read_password())
+        password_hash = service.hash_new_password(body.password.get_secret_value(), body.email)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ")
+        fail(f"{first['loc'][0]}: {reason}. Nothing was changed.")
+    except Problem as problem:
+        fail(problem.detail)
+    with _opened(data_dir) as (session, _):
         owner = find_by_name(session, organisation)
         user = service.create_by_operator(
             session,
@@ -79,7 +86,7 @@ def create_user(
             email=body.email,
             name=body.name,
             roles=body.roles,
-            password=body.password.get_secret_value(),
+            password_hash=password_hash,
         )
     typer.echo(f"{user.name} can sign in as {user.email}.")
     typer.echo(user.id)
@@ -133,22 +140,33 @@ def create_token(
 def verify_audit(data_dir: DataDir = None) -> None:
     """Check the log of every organisation. Exit code 1 where one was changed."""
     with needs("portal"):
-        from app.audit.chain import BrokenChain, expect_end, follow
-        from app.audit.log import entry_dict
-        from app.audit.repository import AuditRepository
+        from app.audit.chain import BrokenChain
+        from app.organisations.repository import OrganisationRepository
     broken = 0
     with open_database(load_settings(data_dir)) as opened, opened.reading() as session:
-        log = AuditRepository(session)
-        for organisation_id in log.organisations():
+        for organisation_id in OrganisationRepository(session).ids():
             try:
-                found = follow(map(entry_dict, log.from_the_start(organisation_id)))
-                expect_end(found, log.head(organisation_id))
+                end = _follow_log(session, organisation_id)
             except BrokenChain as error:
                 broken += 1
                 typer.echo(f"{organisation_id}: the log was changed: {error}", err=True)
             else:
-                typer.echo(f"{organisation_id}: {found.number} entries, intact, ends {found.hash}")
+                typer.echo(f"{organisation_id}: {end.number} entries, intact, ends {end.hash}")
     raise typer.Exit(1 if broken else 0)
+
+
+def _follow_log(session: "Session", organisation_id: str) -> "Head":
+    """The end of an organisation's log. Raises BrokenChain."""
+    from app.audit.chain import EMPTY, BrokenChain, expect_end, follow
+    from app.audit.log import entry_dict
+    from app.audit.repository import AuditRepository
+
+    log = AuditRepository(session)
+    found = follow(map(entry_dict, log.from_the_start(organisation_id)))
+    expect_end(found, log.head(organisation_id))
+    if found == EMPTY:
+        raise BrokenChain("it is empty, and begins when an organisation is made.")
+    return found
 
 
 @contextmanager
@@ -163,6 +181,13 @@ def _opened(data_dir: DataDir) -> "Iterator[tuple[Session, Vault]]":
             yield session, Vault.of(chosen)
     except Problem as problem:
         fail(problem.detail)
+
+
+def _read_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return password
 
 
 def _role(text: str) -> "Role":

@@ -1,10 +1,10 @@
 """`Idempotency-Key`: a POST that is sent again answers the same and changes nothing.
 
 The key and the reply are written in the transaction of the work itself: either both are there or
-neither. A request that failed leaves no key, so it may be sent again as it is.
+neither. A request that failed leaves no key, so it may be sent again as it is. Of the request only
+a hash with the portal's secret is kept: it may hold a password.
 """
 
-import hashlib
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.core.dependencies import PortalDep
 from app.core.errors import Conflict, Invalid
 from app.core.security import Caller
 from app.models.idempotency_key import IdempotencyKey
@@ -50,15 +51,24 @@ class Repeatable:
         if self._key is None:
             return work()
         row = self._take(session, caller, self._key)
-        if row.request_hash != self._hash:
-            raise KeyReused(
-                "Your organisation sent this key before with another request. Nothing was "
-                "changed. Take a new random key for each new request."
-            )
+        self._check(row)
         if row.reply is None:
             reply = work()
             row.reply = reply.model_dump(mode="json")
             return reply
+        return reply_type.model_validate(row.reply)
+
+    def known(self, session: Session, caller: Caller, reply_type: type[Reply]) -> Reply | None:
+        """What this request answered before; for work that is long, and ends in `once`.
+
+        Raises KeyReused.
+        """
+        if self._key is None:
+            return None
+        row = session.get(IdempotencyKey, (caller.organisation_id, self._key))
+        if row is None or row.reply is None:
+            return None
+        self._check(row)
         return reply_type.model_validate(row.reply)
 
     def once_secret(
@@ -75,6 +85,13 @@ class Repeatable:
         if not made:
             raise SecretShown(shown)
         return made[0]
+
+    def _check(self, row: IdempotencyKey) -> None:
+        if row.request_hash != self._hash:
+            raise KeyReused(
+                "Your organisation sent this key before with another request. Nothing was "
+                "changed. Take a new random key for each new request."
+            )
 
     def _take(self, session: Session, caller: Caller, key: str) -> IdempotencyKey:
         row = IdempotencyKey(
@@ -99,6 +116,7 @@ class _Done(BaseModel):
 
 async def get_repeatable(
     request: Request,
+    portal: PortalDep,
     idempotency_key: Annotated[
         str | None, Header(description="A random text; the same request sent again is done once.")
     ] = None,
@@ -110,9 +128,8 @@ async def get_repeatable(
             "Idempotency-Key has 1 to 255 visible ASCII characters, for example a UUID. "
             "Nothing was changed."
         )
-    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
-    digest.update(await request.body())
-    return Repeatable(idempotency_key, digest.hexdigest())
+    sent = f"{request.method} {request.url.path}\n".encode() + await request.body()
+    return Repeatable(idempotency_key, portal.vault.digest(sent))
 
 
 def _is_visible_ascii(text: str) -> bool:

@@ -2,14 +2,17 @@
 
 import hashlib
 import time
+from collections.abc import Iterator
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import TooLarge, TooManyRequests
 from app.core.metrics import Metrics
 from app.core.portal import Portal
 from app.core.problem_handlers import ProblemResponse
+from app.core.ratelimit import address_of
 
 STREAMED = ("PUT", "/archive")
 """The one request whose body may be large; its endpoint counts for itself."""
@@ -66,7 +69,11 @@ class BodyLimit:
 
 
 class RequestLimit:
-    """Counts the requests of each caller: by token or cookie, and by address for nobody's."""
+    """Counts the requests of each address, and of each caller wherever they come from.
+
+    By the address too, because a token or cookie that nobody has checked yet can be a new one each
+    time.
+    """
 
     def __init__(self, app: ASGIApp, portal: Portal) -> None:
         self._app = app
@@ -76,7 +83,8 @@ class RequestLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
-                self._limiter.count(self._rate, "request", _who(scope))
+                for who in _who(scope):
+                    self._limiter.count(self._rate, "request", who)
             except TooManyRequests as problem:
                 response = ProblemResponse(
                     problem.as_dict(), status_code=problem.status, headers=problem.headers
@@ -85,13 +93,12 @@ class RequestLimit:
         await self._app(scope, receive, send)
 
 
-def _who(scope: Scope) -> str:
+def _who(scope: Scope) -> Iterator[str]:
+    yield address_of(HTTPConnection(scope))
     headers = Headers(scope=scope)
     secret = headers.get("authorization") or headers.get("cookie")
     if secret is not None:
-        return hashlib.sha256(secret.encode()).hexdigest()
-    client: tuple[str, int] | None = scope.get("client")
-    return "unknown" if client is None else client[0]
+        yield hashlib.sha256(secret.encode()).hexdigest()
 
 
 class SafeHeaders:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from app.core.db import Database
+from app.core.oidc import Provider
+from app.core.passwords import PasswordTurns
 from app.core.queue import CeleryQueue, celery_app
 from app.core.ratelimit import RateLimiter
 from app.core.settings import Settings
@@ -19,6 +21,8 @@ class Portal:
     queue: CeleryQueue
     vault: Vault
     limiter: RateLimiter
+    passwords: PasswordTurns
+    provider: Provider | None
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -30,6 +34,8 @@ class Portal:
             queue=queue,
             vault=Vault.of(settings),
             limiter=RateLimiter(),
+            passwords=PasswordTurns(),
+            provider=Provider.of(settings),
         )
 
     def close(self) -> None:

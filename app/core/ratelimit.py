@@ -5,11 +5,13 @@ holds off floods and guessing, and what must be exact (the lock-out of an accoun
 database.
 """
 
+import math
 import time
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from starlette.requests import HTTPConnection
 
 from app.core.errors import TooManyRequests
 
@@ -23,12 +25,17 @@ class RateLimiter:
         if self._windows.hit(rate, *who):
             return
         opens_at = self._windows.get_window_stats(rate, *who).reset_time
-        seconds = max(1, round(opens_at - time.time()))
+        seconds = max(1, math.ceil(opens_at - time.time()))
         raise TooManyRequests(
             f"More such requests came than the {rate.amount} that may within "
             f"{rate.get_expiry()} s. This one changed nothing. Try again in {seconds} s.",
             headers={"Retry-After": str(seconds)},
         )
+
+
+def address_of(request: HTTPConnection) -> str:
+    """Of who asks, as the server saw it, or as a proxy told that the server trusts."""
+    return request.client.host if request.client else "unknown"
 
 
 def parse_rate(text: str) -> RateLimitItem:

@@ -79,6 +79,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         416: "No such range",
         422: "The request is not valid",
         429: "Too many requests",
+        502: "Somebody else's answer cannot be relied on",
+        503: "Somebody else does not answer",
     }
     return {
         status: {

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -93,8 +94,24 @@ class Settings(BaseSettings):
         description="Tries to sign in from one address, and to one account.",
     )
     request_rate: Rate = Field(
-        default="30000/minute", description="Requests of one caller to one portal process."
+        default="30000/minute",
+        description="Requests from one address, and of one caller, to one portal process.",
     )
+    oidc_issuer: str = Field(
+        default="",
+        description="Identity provider (OpenID Connect), as it calls itself. Empty: people sign in "
+        "with passwords alone.",
+    )
+    oidc_client_id: str = Field(default="", description="This portal's name at the provider.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Its secret there; empty for a public client. The provider is told to lead "
+        "back to `EXCHANGE_PUBLIC_URL` + `/api/v1/session/oidc/callback`.",
+    )
+    oidc_name: str = Field(
+        default="your hospital's account", description="What the sign-in calls the provider."
+    )
+
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="Mail server: `smtp://user:password@host:587` (STARTTLS), `smtps://…:465`. "
@@ -185,6 +202,21 @@ class Settings(BaseSettings):
                 "EXCHANGE_SECRET_KEY needs at least 32 random characters, and no placeholder: "
                 "make one with `openssl rand -base64 48`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _the_identity_provider_is_one(self) -> Self:
+        if not self.oidc_issuer:
+            return self
+        url = urlsplit(self.oidc_issuer)
+        here = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if url.scheme != "https" and not (url.scheme == "http" and here):
+            raise ValueError(
+                "EXCHANGE_OIDC_ISSUER begins with https://: whoever can change what the provider "
+                "says can sign in as anybody"
+            )
+        if not self.oidc_client_id:
+            raise ValueError("EXCHANGE_OIDC_ISSUER needs EXCHANGE_OIDC_CLIENT_ID beside it")
         return self
 
     @model_validator(mode="after")

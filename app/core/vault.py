@@ -1,64 +1,119 @@
-"""Small secrets in the database, encrypted with the portal's own.
+"""Small secrets, encrypted with the portal's own: in the database, and in cookies of a minute.
 
 The database and its backups then hold no key that signs in an organisation's name.
 """
 
 import base64
+import hmac
 import os
+import tempfile
+from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from app.core.settings import Settings
+from app.core.errors import Problem
+from app.core.settings import FEWEST_SECRET_CHARACTERS, Settings
 
 SECRET_FILE = "secret.key"  # noqa: S105 (the file's name)
 
 
-class WrongSecretKey(RuntimeError):  # noqa: N818 (it tells what is wrong)
+class Purpose(StrEnum):
+    """What is sealed for one purpose cannot be passed off as sealed for another."""
+
+    STORED = "vault 1"
+    SIGN_IN = "sign-in 1"
+
+
+class WrongSecretKey(Problem):
     """What is stored was encrypted with another EXCHANGE_SECRET_KEY."""
+
+    status = 503
+    code = "wrong-secret-key"
+    title = "The portal cannot open what it keeps secret"
 
 
 class Vault:
     """Seals and opens bytes with one secret."""
 
     def __init__(self, secret: str) -> None:
-        derived = HKDF(SHA256(), length=32, salt=None, info=b"iadd-exchange vault 1")
-        self._fernet = Fernet(base64.urlsafe_b64encode(derived.derive(secret.encode())))
+        self._fernets = {
+            purpose: Fernet(base64.urlsafe_b64encode(_derive(secret, purpose.value)))
+            for purpose in Purpose
+        }
+        self._digest_key = _derive(secret, "digest 1")
 
     @classmethod
     def of(cls, settings: Settings) -> "Vault":
         """With the secret of the settings, or the one in the data folder, made where none is."""
         return cls(settings.secret_key.get_secret_value() or _kept_secret(settings.data_dir))
 
-    def seal(self, content: bytes) -> str:
-        return self._fernet.encrypt(content).decode()
+    def seal(self, content: bytes, purpose: Purpose = Purpose.STORED) -> str:
+        return self._fernets[purpose].encrypt(content).decode()
 
     def open(self, sealed: str) -> bytes:
-        """Raises WrongSecretKey."""
+        """What was sealed to be stored. Raises WrongSecretKey."""
         try:
-            return self._fernet.decrypt(sealed.encode())
+            return self._fernets[Purpose.STORED].decrypt(sealed.encode())
         except InvalidToken:
             raise WrongSecretKey(
-                "A stored secret cannot be opened: EXCHANGE_SECRET_KEY is not the one that it was "
-                "stored with."
+                "A stored secret cannot be opened: EXCHANGE_SECRET_KEY (or secret.key in the data "
+                "folder) is not the one that it was stored with. Nothing was changed. The operator "
+                "of this portal has to put the right one back."
             ) from None
+
+    def open_recent(self, sealed: str, purpose: Purpose, within: timedelta) -> bytes | None:
+        """What was sealed not long ago; None where it was not, or not by this portal."""
+        try:
+            return self._fernets[purpose].decrypt(
+                sealed.encode(), ttl=round(within.total_seconds())
+            )
+        except InvalidToken:
+            return None
+
+    def digest(self, content: bytes) -> str:
+        """A hash to recognise content by, which without the secret cannot be guessed at."""
+        return hmac.digest(self._digest_key, content, "sha256").hex()
+
+
+def _derive(secret: str, purpose: str) -> bytes:
+    info = f"iadd-exchange {purpose}".encode()
+    return HKDF(SHA256(), length=32, salt=None, info=info).derive(secret.encode())
 
 
 def _kept_secret(folder: Path) -> str:
     path = folder / SECRET_FILE
-    folder.mkdir(parents=True, exist_ok=True)
-    secret = base64.urlsafe_b64encode(os.urandom(48))
-    # Written whole under another name and then linked: of two that start at once, one wins.
-    part = path.with_name(f"{SECRET_FILE}.{os.getpid()}")
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _make_secret(path)
+    secret = path.read_text().strip()
+    if len(secret) < FEWEST_SECRET_CHARACTERS:
+        raise WrongSecretKey(
+            f"{path} is no secret any more: it was cut off or emptied. Put a copy of it back; "
+            "without one the organisations' signing keys cannot be opened."
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    # Written whole under another name and then linked: of two that start at once, one wins. On the
+    # disk before anything is sealed with it, since what is sealed is worth nothing without it.
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f"{SECRET_FILE}.")
     try:
-        if not path.exists():
-            with open(part, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.write(secret)
-            os.link(part, path)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.urlsafe_b64encode(os.urandom(48)))
+            file.flush()
+            os.fsync(descriptor)
+        os.link(part, path)
     except FileExistsError:
-        pass
+        return
     finally:
-        part.unlink(missing_ok=True)
-    return path.read_text().strip()
+        Path(part).unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,6 +1,7 @@
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.ratelimit import address_of
 from app.core.schemas import PageRead, problems
 from app.invitations import service
 from app.invitations.repository import InvitationRepository
@@ -21,7 +22,7 @@ from app.users.schemas import UserRead
 router = APIRouter(tags=["invitations"], responses=problems(401, 403, 422))
 
 
-@router.post("/invitations", status_code=201, responses=problems(400, 413))
+@router.post("/invitations", status_code=201, responses=problems(400, 409, 413))
 def create_invitation(
     body: InvitationCreate, session: WriteSession, portal: PortalDep, caller: Manager
 ) -> InvitationCreated:
@@ -56,11 +57,13 @@ def create_password_link(
 
 @router.post("/session/forgotten", status_code=202, responses=problems(400, 413, 429))
 def forgot_password(
-    body: ForgottenPassword, request: Request, session: WriteSession, portal: PortalDep
+    body: ForgottenPassword, request: Request, portal: PortalDep, afterwards: BackgroundTasks
 ) -> dict[str, str]:
     """Have a link mailed to one's own address. The answer is the same whether it is known."""
     _limit(request, portal)
-    service.forgotten(portal, session, body.email)
+    portal.limiter.count(portal.settings.sign_in_limit, "link to", body.email)
+    # After the reply, which would else take longer for an address that is known.
+    afterwards.add_task(service.forgotten, portal, body.email)
     return {
         "status": "If there is an account with this address, a link was sent to it. Where this "
         "portal sends no mail, ask an admin of your organisation."
@@ -84,17 +87,18 @@ def look_at_invitation(
 
 
 @router.post("/invitations/accept", status_code=201, responses=problems(400, 404, 409, 413, 429))
-def accept_invitation(
-    body: InvitationAccept, request: Request, session: WriteSession, portal: PortalDep
+async def accept_invitation(
+    body: InvitationAccept, request: Request, portal: PortalDep
 ) -> UserRead:
     """Join an organisation, or set a new password; then sign in."""
     _limit(request, portal)
-    return UserRead.model_validate(service.accept(session, body))
+    return UserRead.model_validate(
+        await portal.passwords.run(service.accept, portal.database, body)
+    )
 
 
 def _limit(request: Request, portal: PortalDep) -> None:
-    address = request.client.host if request.client else "unknown"
-    portal.limiter.count(portal.settings.sign_in_limit, "link", address)
+    portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
 
 
 def _read(invitation: Invitation) -> InvitationRead:

@@ -1,6 +1,9 @@
 """Every query about invitations."""
 
-from sqlalchemy import delete, select
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -65,6 +68,40 @@ class InvitationRepository:
             .where(Invitation.secret_hash == secret_hash)
         )
         if lock:
-            query = query.with_for_update(of=Invitation)
+            query = query.with_for_update(of=Invitation, key_share=True)
         row = self._session.execute(query).one_or_none()
         return None if row is None else (row[0], row[1])
+
+    def lock_open_to(self, email: str, now: datetime) -> Sequence[Invitation]:
+        """Invitations to join that still work, of organisations that do; newest first."""
+        return self._session.scalars(
+            select(Invitation)
+            .join(Organisation, Organisation.id == Invitation.organisation_id)
+            .where(
+                Invitation.email == email,
+                Invitation.user_id.is_(None),
+                Invitation.accepted_at.is_(None),
+                Invitation.expires_at > now,
+                Organisation.disabled_at.is_(None),
+            )
+            .order_by(Invitation.created_at.desc(), Invitation.id)
+            .with_for_update(of=Invitation, key_share=True)
+        ).all()
+
+    def count_links(self, user_id: str, since: datetime) -> int:
+        """Links to set this person's password that were made since then and not used."""
+        query = select(func.count()).where(*_open_links(user_id), Invitation.created_at >= since)
+        return self._session.scalar(query) or 0
+
+    def delete_open_links(self, user_id: str) -> None:
+        """Links to set this person's password work no longer."""
+        self._session.execute(delete(Invitation).where(*_open_links(user_id)))
+
+    def delete_expired_links(self, user_id: str, now: datetime) -> None:
+        self._session.execute(
+            delete(Invitation).where(*_open_links(user_id), Invitation.expires_at <= now)
+        )
+
+
+def _open_links(user_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (Invitation.user_id == user_id, Invitation.accepted_at.is_(None))

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
 from app.core.clock import utc_now
+from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.portal import Portal
 from app.core.security import Caller, Role, hash_secret, new_secret
@@ -21,6 +22,9 @@ from app.notifications.service import Notice, notify_address
 from app.sessions.service import caller_of
 from app.users import service as users
 from app.users.repository import UserRepository
+
+LINKS_AN_HOUR = 3
+"""To one person who forgot their password, or whom somebody wants to annoy."""
 
 
 class LinkNotValid(NotFound):
@@ -41,8 +45,9 @@ class AccountDisabled(Conflict):
 def invite(
     portal: Portal, session: Session, caller: Caller, body: InvitationCreate
 ) -> tuple[Invitation, str]:
-    """An invitation and its link. Raises RoleNotYours."""
+    """An invitation and its link. Raises RoleNotYours, AddressTaken."""
     users.check_roles(caller, body.roles)
+    users.check_address(session, body.email)
     invitation, link = _make(
         portal,
         session,
@@ -72,7 +77,8 @@ def invite_first_admin(
 def reset_password(
     portal: Portal, session: Session, caller: Caller, user: User
 ) -> tuple[Invitation, str]:
-    """A link to set a forgotten password. Raises AccountDisabled."""
+    """A link to set a forgotten password. Raises AccountDisabled, RoleNotYours."""
+    users.check_theirs(caller, user)
     if user.disabled_at is not None:
         raise AccountDisabled(
             f"The account of {user.name} was disabled. No link was made. Enable it first."
@@ -90,10 +96,30 @@ def reset_password(
     return invitation, link
 
 
-def forgotten(portal: Portal, session: Session, email: str) -> None:
-    """Mail a link to the account's address, if there is such an account. Nobody is told if not."""
-    user = UserRepository(session).find_by_email(email)
-    if user is None or user.disabled_at is not None:
+def forgotten(portal: Portal, email: str) -> None:
+    """Mail a link to the account's address, if there is such an account. Nobody is told if not.
+
+    Nor where the account has no password: whoever signs in elsewhere is let in only by that place.
+    """
+    if not portal.settings.smtp_url.get_secret_value():
+        return
+    with portal.database.transaction() as session:
+        user = UserRepository(session).find_by_email(email)
+        if user is None or user.password_hash is None or not _is_enabled(session, user):
+            return
+        _forgotten(portal, session, user)
+
+
+def _is_enabled(session: Session, user: User) -> bool:
+    organisation = UserRepository(session).organisation_of(user)
+    return user.disabled_at is None and organisation.disabled_at is None
+
+
+def _forgotten(portal: Portal, session: Session, user: User) -> None:
+    now = utc_now()
+    invitations = InvitationRepository(session)
+    invitations.delete_expired_links(user.id, now)
+    if invitations.count_links(user.id, now - timedelta(hours=1)) >= LINKS_AN_HOUR:
         return
     _make(
         portal,
@@ -166,7 +192,7 @@ def revoke(session: Session, caller: Caller, invitation_id: str) -> None:
 def find(session: Session, secret: str, *, lock: bool = False) -> tuple[Invitation, Organisation]:
     """Raises LinkNotValid."""
     found = InvitationRepository(session).find_by_hash(hash_secret(secret), lock=lock)
-    if found is None or found[0].accepted_at is not None or found[0].expires_at <= utc_now():
+    if found is None or not _works(session, *found):
         raise LinkNotValid(
             "It was used before, was taken back, or is too old. Ask an admin of the organisation "
             "for another one."
@@ -174,26 +200,54 @@ def find(session: Session, secret: str, *, lock: bool = False) -> tuple[Invitati
     return found
 
 
-def accept(session: Session, body: InvitationAccept) -> User:
+def _works(session: Session, invitation: Invitation, organisation: Organisation) -> bool:
+    if invitation.accepted_at is not None or invitation.expires_at <= utc_now():
+        return False
+    if organisation.disabled_at is not None:
+        return False
+    if invitation.user_id is None:
+        return True
+    user = UserRepository(session).load(invitation.user_id)
+    # Whoever has become an operator since is out of reach of links that an admin made before.
+    return user.disabled_at is None and set(user.roles) <= set(invitation.roles)
+
+
+def accept(database: Database, body: InvitationAccept) -> User:
     """Join, or set the password. Raises LinkNotValid, NameMissing, AddressTaken, WeakPassword."""
-    invitation, organisation = find(session, body.secret, lock=True)
-    password = body.password.get_secret_value()
-    if invitation.user_id is not None:
-        user = UserRepository(session).load(invitation.user_id, lock=True)
-        users.set_password(session, user, password)
-        record(session, caller_of(user), Action.PASSWORD_CHANGED, user.id)
-    else:
-        if body.name is None:
-            raise NameMissing("Send your `name` too. Nothing was changed; the link still works.")
-        user = users.add(
-            session,
-            organisation.id,
-            email=invitation.email,
-            name=body.name,
-            roles=invitation.roles,
-            password=password,
-        )
-        invitation.user_id = user.id
-        record(session, caller_of(user), Action.USER_JOINED, user.id, roles=user.role_names)
+    with database.reading() as session:
+        invitation, _ = find(session, body.secret)
+    if invitation.user_id is None and body.name is None:
+        raise NameMissing("Send your `name` too. Nothing was changed; the link still works.")
+    password_hash = users.hash_new_password(body.password.get_secret_value(), invitation.email)
+    with database.transaction() as session:
+        invitation, _ = find(session, body.secret, lock=True)
+        if invitation.user_id is None:
+            return join(session, invitation, name=body.name or "", password_hash=password_hash)
+        return _set_password(session, invitation, invitation.user_id, password_hash)
+
+
+def join(session: Session, invitation: Invitation, *, name: str, password_hash: str | None) -> User:
+    """Make the account that an invitation promised. Raises AddressTaken."""
+    user = users.add(
+        session,
+        invitation.organisation_id,
+        email=invitation.email,
+        name=name,
+        roles=invitation.roles,
+        password_hash=password_hash,
+    )
+    invitation.user_id, invitation.accepted_at = user.id, utc_now()
+    session.flush()
+    record(session, caller_of(user), Action.USER_JOINED, user.id, roles=user.role_names)
+    return user
+
+
+def _set_password(
+    session: Session, invitation: Invitation, user_id: str, password_hash: str
+) -> User:
+    user = UserRepository(session).load(user_id, lock=True)
     invitation.accepted_at = utc_now()
+    session.flush()
+    users.set_password(session, user, password_hash)
+    record(session, caller_of(user), Action.PASSWORD_CHANGED, user.id)
     return user

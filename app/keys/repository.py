@@ -17,15 +17,21 @@ class KeyRepository:
         return self._session.scalars(
             select(OrganisationKey)
             .where(OrganisationKey.organisation_id == organisation_id)
-            .order_by(OrganisationKey.created_at.desc(), OrganisationKey.id.desc())
+            .order_by(
+                OrganisationKey.retired_at.is_not(None),
+                OrganisationKey.created_at.desc(),
+                OrganisationKey.id.desc(),
+            )
         ).all()
 
-    def present(self, organisation_id: str, *, lock: bool = False) -> OrganisationKey:
+    def present(self, organisation_id: str) -> OrganisationKey:
         """The key that it signs with now. Every organisation has one."""
-        query = select(OrganisationKey).where(
-            OrganisationKey.organisation_id == organisation_id, OrganisationKey.retired_at.is_(None)
-        )
-        return self._session.scalars(query.with_for_update() if lock else query).one()
+        return self._session.scalars(
+            select(OrganisationKey).where(
+                OrganisationKey.organisation_id == organisation_id,
+                OrganisationKey.retired_at.is_(None),
+            )
+        ).one()
 
     def load(self, key_id: str) -> OrganisationKey:
         """By id alone, for what names it."""

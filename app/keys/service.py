@@ -11,6 +11,7 @@ from app.core.vault import Vault
 from app.keys.repository import KeyRepository
 from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
+from app.organisations.repository import OrganisationRepository
 from app.releases.signature import Signer
 from app.releases.signing import KeyHistory, new_key
 
@@ -38,8 +39,10 @@ def rotate(session: Session, vault: Vault, caller: Caller, *, compromised: bool)
         compromised: Somebody else may have the old key. Then it makes no statement that the new
             one follows: whoever trusted it has to get the new one from the organisation itself.
     """
+    # Locked, so that of two that rotate at once the second rotates what the first has made.
+    OrganisationRepository(session).get(caller.organisation_id, lock=True)
     keys = KeyRepository(session)
-    old = keys.present(caller.organisation_id, lock=True)
+    old = keys.present(caller.organisation_id)
     private, public = new_key()
     rotation = None
     if not compromised:

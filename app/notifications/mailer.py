@@ -22,6 +22,8 @@ from app.notifications.repository import NotificationRepository
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(minutes=1)
+TAKEN_FOR = timedelta(minutes=10)
+"""A portal that has not sent it by then has died on the way, and another one takes it."""
 LONGEST_PAUSE = timedelta(hours=12)
 MOST_TRIES = 20
 SECONDS_FOR_THE_SERVER = 30
@@ -63,26 +65,30 @@ def send_due(portal: Portal) -> int:
 
 
 def _send(portal: Portal, notification_id: str) -> bool:
-    now = utc_now()
     with portal.database.transaction() as session:
-        notifications = NotificationRepository(session)
-        row = notifications.take(notification_id, until=now + FIRST_PAUSE)
-        if row is None:
-            return False
-        pause = min(FIRST_PAUSE * 2 ** (row.mail_tries - 1), LONGEST_PAUSE)
-        row.next_try_at = now + pause
+        row = NotificationRepository(session).take(notification_id, until=utc_now() + TAKEN_FOR)
+    if row is None:
+        return False
     try:
         _deliver(portal, compose(portal, row))
-    except (OSError, smtplib.SMTPException, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 (one mail never holds up the others)
         # The reason's text may repeat the address, so only its kind is told.
         logger.warning("mail for %s was not sent: %s", notification_id, type(error).__name__)
-        if row.mail_tries >= MOST_TRIES:
-            with portal.database.transaction() as session:
-                NotificationRepository(session).finish(notification_id, MailStatus.FAILED)
+        _postpone(portal, row)
         return False
     with portal.database.transaction() as session:
         NotificationRepository(session).finish(notification_id, MailStatus.SENT)
     return True
+
+
+def _postpone(portal: Portal, row: Notification) -> None:
+    pause = min(FIRST_PAUSE * 2 ** (row.mail_tries - 1), LONGEST_PAUSE)
+    with portal.database.transaction() as session:
+        notifications = NotificationRepository(session)
+        if row.mail_tries >= MOST_TRIES:
+            notifications.finish(row.id, MailStatus.FAILED)
+        else:
+            notifications.postpone(row.id, utc_now() + pause)
 
 
 def compose(portal: Portal, row: Notification) -> EmailMessage:

@@ -94,6 +94,11 @@ class NotificationRepository:
             return None
         return self._session.get(Notification, notification_id, populate_existing=True)
 
+    def postpone(self, notification_id: str, until: datetime) -> None:
+        self._session.execute(
+            update(Notification).where(Notification.id == notification_id).values(next_try_at=until)
+        )
+
     def finish(self, notification_id: str, status: MailStatus) -> None:
         """Sent, or given up: a link with a secret is kept no longer."""
         self._session.execute(

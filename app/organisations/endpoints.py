@@ -88,7 +88,7 @@ def get_organisation(
     return service.read(session, organisation)
 
 
-@router.patch("/{organisation_id}", responses=problems(400, 404, 412, 413))
+@router.patch("/{organisation_id}", responses=problems(400, 404, 409, 412, 413))
 def operate_organisation(
     organisation_id: str,
     body: OrganisationOperate,

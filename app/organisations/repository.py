@@ -26,7 +26,11 @@ class OrganisationRepository:
     def get(self, organisation_id: str, *, lock: bool = False) -> Organisation:
         """One that takes part. Raises OrganisationNotFound."""
         query = select(Organisation).where(Organisation.id == organisation_id)
-        found = self._session.scalar(query.with_for_update() if lock else query)
+        if lock:
+            # key_share: every entry of a log refers to its organisation. Without it, whoever holds
+            # this row and wants the log would wait for who holds the log and wants to refer here.
+            query = query.with_for_update(key_share=True)
+        found = self._session.scalar(query.execution_options(populate_existing=lock))
         if found is None:
             raise OrganisationNotFound(
                 "No organisation has this id; GET /api/v1/organisations lists them."
@@ -46,6 +50,9 @@ class OrganisationRepository:
 
     def find_by_name(self, name: str) -> Organisation | None:
         return self._session.scalar(select(Organisation).where(Organisation.name == name))
+
+    def ids(self) -> Sequence[str]:
+        return self._session.scalars(select(Organisation.id).order_by(Organisation.id)).all()
 
     def names(self) -> Sequence[str]:
         return self._session.scalars(select(Organisation.name).order_by(Organisation.name)).all()

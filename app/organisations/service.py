@@ -1,5 +1,6 @@
 """Organisations: made by the operator, changed by their admins."""
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
@@ -21,6 +22,11 @@ from app.releases.gate import policy_of
 from app.users.repository import UserRepository
 
 
+class OwnHouse(Conflict):
+    code = "own-organisation"
+    title = "Not your own organisation"
+
+
 class OrganisationExists(Conflict):
     code = "organisation-exists"
     title = "There is an organisation of this name"
@@ -36,7 +42,12 @@ def create(
 ) -> Organisation:
     """An organisation with its first signing key. Raises OrganisationExists."""
     _check_name(session, name)
-    organisation = OrganisationRepository(session).add(Organisation(name=name, contact=contact))
+    organisation = Organisation(name=name, contact=contact)
+    try:
+        with session.begin_nested():
+            OrganisationRepository(session).add(organisation)
+    except IntegrityError:  # somebody else has just taken the name
+        raise _exists(name) from None
     record_by_portal(session, organisation.id, Action.ORGANISATION_CREATED, organisation.id, by=by)
     keys.create_first(session, vault, organisation.id, by=by)
     return organisation
@@ -44,7 +55,11 @@ def create(
 
 def _check_name(session: Session, name: str) -> None:
     if OrganisationRepository(session).find_by_name(name) is not None:
-        raise OrganisationExists(f"{name!r} is there already. Nothing was changed.")
+        raise _exists(name)
+
+
+def _exists(name: str) -> OrganisationExists:
+    return OrganisationExists(f"{name!r} is there already. Nothing was changed.")
 
 
 def find_by_name(session: Session, name: str) -> Organisation:
@@ -62,12 +77,15 @@ def change(
 ) -> None:
     """Raises OrganisationExists."""
     if body.name is not None and body.name != organisation.name:
-        _check_name(session, body.name)
-        organisation.name = body.name
+        _rename(session, organisation, body.name)
     if body.contact is not None:
         organisation.contact = body.contact
     if body.policy is not None:
-        organisation.policy = body.policy.model_dump(mode="json")
+        # What a policy does not name stays too: a gate is not opened by leaving something out.
+        organisation.policy = {
+            **organisation.policy,
+            **body.policy.model_dump(mode="json", exclude_unset=True),
+        }
     session.flush()
     record(
         session,
@@ -79,12 +97,29 @@ def change(
     )
 
 
+def _rename(session: Session, organisation: Organisation, name: str) -> None:
+    _check_name(session, name)
+    try:
+        with session.begin_nested():
+            organisation.name = name
+            session.flush()
+    except IntegrityError:
+        raise _exists(name) from None
+
+
 def operate(
     session: Session, caller: Caller, organisation: Organisation, body: OrganisationOperate
 ) -> None:
-    """What the operator decides about an organisation; its own log tells it."""
+    """What the operator decides about an organisation; its own log tells it. Raises OwnHouse."""
+    if body.disabled and organisation.id == caller.organisation_id:
+        raise OwnHouse(
+            "It is your own: nobody could enable it again from here. Nothing was changed."
+        )
     if body.quota is not None:
-        organisation.quota = body.quota.model_dump(mode="json")
+        organisation.quota = {
+            **organisation.quota,
+            **body.quota.model_dump(mode="json", exclude_unset=True),
+        }
     if body.disabled is not None:
         organisation.disabled_at = (
             (organisation.disabled_at or utc_now()) if body.disabled else None

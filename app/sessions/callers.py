@@ -48,7 +48,7 @@ def get_caller(
 ) -> Caller:
     if credentials is not None:
         return tokens.authenticate(portal.database, credentials.credentials)
-    secret = cookie_of(request)
+    secret = cookie_of(request, portal.settings)
     if secret is None:
         raise Unauthenticated(
             "Send `Authorization: Bearer TOKEN`, or sign in. Tokens are made with POST "

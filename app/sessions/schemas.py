@@ -1,17 +1,14 @@
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field
 
-from app.core.passwords import MOST_CHARACTERS
 from app.core.schemas import ReplyModel, RequestModel
 from app.core.security import Permission, Role
-
-SentPassword = Annotated[SecretStr, Field(min_length=1, max_length=MOST_CHARACTERS)]
+from app.users.schemas import Email, SentPassword
 
 
 class SessionCreate(RequestModel):
-    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=320)]
+    email: Email
     password: SentPassword
 
 
@@ -33,4 +30,4 @@ class SessionRead(ReplyModel):
 
 
 class ForgottenPassword(RequestModel):
-    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=320)]
+    email: Email

@@ -104,46 +104,80 @@ def _ended() -> Unauthenticated:
     )
 
 
-def sign_in(database: Database, email: str, password: str, *, lasts: timedelta) -> SignedIn:
-    """Check a password and begin a session. Raises WrongCredentials.
+def sign_in(
+    database: Database, email: str, password: str, *, lasts: timedelta, replaces: str | None = None
+) -> SignedIn:
+    """Check a password and begin a session. No transaction is open during the check.
 
-    The check takes a tenth of a second, so no transaction is open meanwhile.
+    Args:
+        database: Where people and sessions are.
+        email: Of the account.
+        password: As it was typed.
+        lasts: How long the session works at most.
+        replaces: The cookie that the browser had before: its session ends.
+
+    Raises:
+        WrongCredentials: Whatever the reason.
     """
     with database.reading() as session:
         user = UserRepository(session).find_by_email(email)
-    right = check_password(password, None if user is None else user.password_hash)
+    checked = None if user is None else user.password_hash
+    right = check_password(password, checked)
     if user is None:
         raise _wrong()
     with database.transaction() as session:
-        # Read again, and locked: many tries at once each count.
         user = UserRepository(session).load(user.id, lock=True)
-        signed_in = _judge(session, user, right=right, lasts=lasts)
+        signed_in = None
+        if judge_password(session, user, checked, right=right):
+            signed_in = _admit(session, user, lasts=lasts, replaces=replaces)
     if signed_in is None:
         raise _wrong()
     return signed_in
 
 
-def _judge(session: Session, user: User, *, right: bool, lasts: timedelta) -> SignedIn | None:
+def judge_password(session: Session, user: User, checked: str | None, *, right: bool) -> bool:
+    """Whether somebody knew the password; wrong ones are counted.
+
+    Args:
+        session: The transaction in which a wrong one is counted.
+        user: Read again and locked since the check: many tries at once each count.
+        checked: The hash that the password was checked against. Another one may be there by now.
+        right: What the check said.
+    """
     now = utc_now()
     if user.locked_until is not None and user.locked_until > now:
-        _tell_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
-        return None
-    if not right:
+        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
+        return False
+    if not right or user.password_hash != checked:
         _count_failure(session, user, now)
-        return None
+        return False
+    return True
+
+
+def _admit(
+    session: Session, user: User, *, lasts: timedelta, replaces: str | None
+) -> SignedIn | None:
     organisation = UserRepository(session).organisation_of(user)
     if user.disabled_at is not None or organisation.disabled_at is not None:
-        _tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
+        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
         return None
-    return open_session(session, user, organisation, lasts=lasts, by="password")
+    return open_session(session, user, organisation, lasts=lasts, by="password", replaces=replaces)
 
 
 def open_session(
-    session: Session, user: User, organisation: Organisation, *, lasts: timedelta, by: str
+    session: Session,
+    user: User,
+    organisation: Organisation,
+    *,
+    lasts: timedelta,
+    by: str,
+    replaces: str | None,
 ) -> SignedIn:
-    """Begin a session for somebody who has shown who they are."""
+    """Begin a session for somebody who has shown who they are, always with a new secret."""
     now = utc_now()
     secret = new_secret()
+    if replaces is not None:
+        WebSessionRepository(session).delete(hash_secret(replaces))
     row = WebSessionRepository(session).add(
         WebSession(
             user_id=user.id,
@@ -162,11 +196,11 @@ def _count_failure(session: Session, user: User, now: datetime) -> None:
     user.failed_sign_ins += 1
     beyond = user.failed_sign_ins - TRIES
     if beyond < 0:
-        _tell_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
+        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
         return
     lock = min(FIRST_LOCK * 2 ** min(beyond, 10), LONGEST_LOCK)
     user.locked_until = now + lock
-    _tell_failure(
+    tell_failure(
         session,
         user,
         Action.ACCOUNT_LOCKED,
@@ -175,7 +209,8 @@ def _count_failure(session: Session, user: User, now: datetime) -> None:
     )
 
 
-def _tell_failure(session: Session, user: User, action: Action, **details: object) -> None:
+def tell_failure(session: Session, user: User, action: Action, **details: object) -> None:
+    """In the log of the person's organisation."""
     record_by_portal(
         session,
         user.organisation_id,

@@ -61,6 +61,9 @@ class TokenRepository:
         ).one_or_none()
         return None if row is None else (row[0], row[1], row[2])
 
+    def expiry_of(self, token_id: str) -> datetime | None:
+        return self._session.scalar(select(Token.expires_at).where(Token.id == token_id))
+
     def add(self, token: Token) -> Token:
         self._session.add(token)
         self._session.flush()

@@ -31,7 +31,9 @@ class TokenCreate(RequestModel):
         description="Narrows it to these. Absent: everything that the role, or you, may do.",
     )
     expires_at: FutureTime | None = Field(
-        default=None, description="RFC 3339 with a time zone. Absent: it does not expire."
+        default=None,
+        description="RFC 3339 with a time zone. Absent: it does not expire, "
+        "or with the token that it is made with.",
     )
 
 

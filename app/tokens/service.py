@@ -31,6 +31,11 @@ class ScopeTooWide(Forbidden):
     title = "You may not do that yourself"
 
 
+class OutlivesMaker(Forbidden):
+    code = "token-outlives-maker"
+    title = "A token cannot outlive the one it is made with"
+
+
 def authenticate(database: Database, secret: str) -> Caller:
     """The caller behind a bearer token. Raises Unauthenticated."""
     with database.reading() as session:
@@ -75,7 +80,7 @@ def _invalid_token(reason: str) -> Unauthenticated:
 
 
 def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, str]:
-    """A new token and its secret, which is stored nowhere. Raises ScopeTooWide."""
+    """A new token and its secret, which is stored nowhere. Raises ScopeTooWide, OutlivesMaker."""
     if body.role is not None and not caller.may(Permission.MANAGE):
         raise ScopeTooWide(
             "Tokens of the organisation are made by its admins. Nothing was changed. Leave `role` "
@@ -97,6 +102,7 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
             "changed.",
             refused=refused,
         )
+    expires_at = _within_parents(session, caller, body.expires_at)
     token, secret = _make(
         session,
         caller.organisation_id,
@@ -104,7 +110,7 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
         name=body.name or "",
         role=body.role,
         scopes=body.scopes,
-        expires_at=body.expires_at,
+        expires_at=expires_at,
     )
     record(
         session,
@@ -116,6 +122,23 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
         expires_at=None if token.expires_at is None else token.expires_at.isoformat(),
     )
     return token, secret
+
+
+def _within_parents(
+    session: Session, caller: Caller, expires_at: datetime | None
+) -> datetime | None:
+    """The end of a token: without a wish of its own, that of the token it was made with."""
+    if caller.token_id is None:
+        return expires_at
+    last = TokenRepository(session).expiry_of(caller.token_id)
+    if last is None or expires_at is None:
+        return expires_at or last
+    if expires_at > last:
+        raise OutlivesMaker(
+            f"The token that you ask with expires at {last:%Y-%m-%dT%H:%M:%SZ}, and what is made "
+            "with it cannot last longer. Nothing was changed. Sign in to make one that does."
+        )
+    return expires_at
 
 
 def create_by_operator(

@@ -27,8 +27,13 @@ def create_user(
 
     Mostly POST /api/v1/invitations is better: nobody else then ever knows the password.
     """
+    # Before the first statement, with which the transaction begins.
+    password_hash = service.hash_new_password(body.password.get_secret_value(), body.email)
     user = repeatable.once(
-        session, caller, UserRead, lambda: read(service.create(session, caller, body))
+        session,
+        caller,
+        UserRead,
+        lambda: read(service.create(session, caller, body, password_hash)),
     )
     response.headers["Location"] = f"/api/v1/users/{user.id}"
     return user
@@ -44,13 +49,14 @@ def list_users(
 
 
 @router.put("/me/password", status_code=204, responses=problems(400, 413, 429))
-def change_password(
+async def change_password(
     body: PasswordChange, request: Request, portal: PortalDep, caller: Anybody
 ) -> Response:
     """My own password. My other sessions end."""
     portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
-    secret = cookie_of(request)
-    service.change_own_password(
+    secret = cookie_of(request, portal.settings)
+    await portal.passwords.run(
+        service.change_own_password,
         portal.database,
         caller,
         current=body.current.get_secret_value(),

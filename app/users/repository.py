@@ -1,8 +1,9 @@
 """Every query about people."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -17,6 +18,12 @@ class UserNotFound(NotFound):
     title = "No such person"
 
 
+def _locked(query: Select[Any]) -> Select[Any]:
+    # key_share: rows that refer to the person may still be written meanwhile, so that nobody who
+    # holds the organisation's log waits here for somebody who waits for that log.
+    return query.with_for_update(key_share=True)
+
+
 class ReadableUsers:
     """The people of the caller's organisation."""
 
@@ -27,7 +34,7 @@ class ReadableUsers:
     def get(self, user_id: str, *, lock: bool = False) -> User:
         """Raises UserNotFound."""
         query = self._query.where(User.id == user_id)
-        user = self._session.scalar(query.with_for_update() if lock else query)
+        user: User | None = self._session.scalar(_locked(query) if lock else query)
         if user is None:
             raise UserNotFound(
                 "Your organisation has nobody with this id; GET /api/v1/users lists its people."
@@ -48,7 +55,8 @@ class UserRepository:
     def load(self, user_id: str, *, lock: bool = False) -> User:
         """By id alone, for what was found by one that is known to exist."""
         query = select(User).where(User.id == user_id).execution_options(populate_existing=True)
-        return self._session.scalars(query.with_for_update() if lock else query).one()
+        user: User = self._session.scalars(_locked(query) if lock else query).one()
+        return user
 
     def find_by_email(self, email: str) -> User | None:
         return self._session.scalar(select(User).where(User.email == email.strip().lower()))

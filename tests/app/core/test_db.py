@@ -82,6 +82,19 @@ def test_reading_commits_nothing(database):
         assert session.scalar(select(func.count()).select_from(Organisation)) == 0
 
 
+def test_a_reader_sees_one_moment_of_what_changes_meanwhile(database):
+    def count(session):
+        return session.scalar(select(func.count()).select_from(Organisation))
+
+    with database.reading() as session:
+        before = count(session)
+        with database.transaction() as other:
+            other.add(Organisation(name="St. Anna"))
+        assert count(session) == before
+    with database.reading() as session:
+        assert count(session) == before + 1
+
+
 def test_sqlite_is_set_up_for_several_processes(sqlite_url):
     database = Database(sqlite_url)
     with database.reading() as session:

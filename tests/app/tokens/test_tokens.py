@@ -118,6 +118,22 @@ def test_nobody_makes_a_token_that_may_more_than_they(house):
     assert [item["name"] for item in person.get("/tokens").json()["items"]] == ["notebook", ""]
 
 
+def test_what_is_made_with_a_token_does_not_outlive_it(house):
+    person = house.person(house.organisation_id, Role.RESEARCHER)
+    short = person.post("/tokens", json={"expires_at": in_days(1)}).json()
+    header = {"Authorization": f"Bearer {short['secret']}"}
+
+    def make(**body):
+        return house.client.post("/api/v1/tokens", headers=header, json=body)
+
+    longer = make(expires_at=in_days(2))
+    assert longer.status_code == 403
+    assert longer.json()["type"].endswith(":token-outlives-maker")
+    assert make().json()["expires_at"] == short["expires_at"]
+    assert make(expires_at=in_days(0.5)).status_code == 201
+    assert person.post("/tokens", json={}).json()["expires_at"] is None
+
+
 def test_a_role_that_is_taken_away_takes_effect_at_once(house):
     person = house.person(house.organisation_id, Role.STEWARD)
     assert person.post("/datasets", json={"name": "chest"}).status_code == 201
