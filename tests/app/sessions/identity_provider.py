@@ -4,6 +4,7 @@ It checks PKCE, which the package leaves out, and names its key in each token. A
 into the ID token as they are, whatever they overwrite; these ask for more:
 
 - `only_asked`: the address is told by the userinfo endpoint alone, as many providers do.
+- `swapped`: the ID token names this subject, and the userinfo endpoint the real one.
 - `signed`: `by another` uses a key that is not published, `none` none, and `with the public key`
   takes that for a secret that both sides share.
 
@@ -52,6 +53,7 @@ class Peculiar(_app.OpenIDCode):
         if user.claims.get("only_asked"):
             claims.pop("email", None)
             claims.pop("email_verified", None)
+        claims["sub"] = user.claims.get("swapped", user.sub)
         return claims
 
     def encode_id_token(self, token, request):

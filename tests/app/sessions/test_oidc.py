@@ -301,6 +301,8 @@ def test_an_address_that_only_the_userinfo_endpoint_tells(house, provider):
         {"iat": 4_000_000_000},
         {"azp": "another client"},
         {"at_hash": "of another token"},
+        {"only_asked": True, "swapped": "somebody else"},
+        {"swapped": "x" * 256},
         {"signed": "by another"},
         {"signed": "none"},
         {"signed": "with the public key"},
