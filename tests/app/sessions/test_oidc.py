@@ -250,6 +250,14 @@ def test_an_address_that_nobody_has_verified_opens_no_account(house, provider, v
     assert person(house).oidc_subject is None
 
 
+def test_an_address_that_nobody_has_verified_accepts_no_invitation(house, provider):
+    house.admin.post("/invitations", json={"email": EMAIL, "roles": ["admin"]})
+    provider.knows("grey", **(GREY | {"email_verified": False}))
+
+    assert problem(sign_in(house, provider)) == (403, "oidc-address-not-verified")
+    assert person(house) is None
+
+
 @pytest.mark.parametrize("claims", [{}, {"email": "no address", "email_verified": True}])
 def test_without_an_address_there_is_no_first_sign_in(house, provider, claims):
     provider.knows("grey", **claims)
