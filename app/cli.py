@@ -19,6 +19,7 @@ from app.commands import (
     releases,
     service,
     status,
+    trainings,
 )
 
 app = typer.Typer(
@@ -32,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (login, status, datasets, distillations, releases, access, download, keys):
+for group in (login, status, datasets, distillations, releases, access, download, trainings, keys):
     app.add_typer(group.commands)
 app.add_typer(audit.commands, name="audit", rich_help_panel=keys.PANEL)
 app.add_typer(service.commands)

@@ -5,7 +5,7 @@ kept and how it goes on; a portal that does not answer for a while ends no waiti
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from app.client import (
     PortalError,
     Problem,
     Release,
+    Training,
 )
 from app.client.downloads import TransferListener
 from app.terminal import StepDisplay, step_display
@@ -142,6 +143,27 @@ def follow_distillation(portal: PortalClient, row: Distillation, console: Consol
             row = _next(portal.distillations.get, row.id, console)
         _show(display, row)
     return row
+
+
+def follow_training(
+    portal: PortalClient, row: Training, console: Console, *, until: Collection[str] = ()
+) -> Training:
+    """Wait until it has ended, or is in one of these statuses."""
+    with step_display(console) as display, _leaving_it(row.id):
+        while row.status not in FINAL and row.status not in until:
+            state = row.progress
+            if state is None:
+                display.show(row.status, 0, 1, "")
+            else:
+                display.show(row.status, state.done, state.total, state.unit, left=row.eta_seconds)
+            row = _next(portal.trainings.get, row.id, console)
+    return row
+
+
+def expect_trained(row: Training) -> None:
+    """Raises RemoteError where it has ended without a result."""
+    if row.status in FINAL and row.status != "ready":
+        raise RemoteError(f"The training {row.id} is {row.status}. {told(row.problem)}".strip())
 
 
 def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -> AccessRequest:

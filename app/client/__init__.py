@@ -25,6 +25,7 @@ from app.client.models import (
     Release,
     ReleaseBrief,
     Token,
+    Training,
 )
 from app.client.portal import PortalClient
 from app.client.signins import NotSignedInError
@@ -52,5 +53,6 @@ __all__ = [
     "ReleaseBrief",
     "Retries",
     "Token",
+    "Training",
     "UnreachableError",
 ]

@@ -258,3 +258,17 @@ class AuditEntry(Row):
     outcome: str
     details: dict[str, Any]
     hash: str
+
+
+class Training(Row):
+    id: str
+    created_at: datetime
+    dataset_id: str
+    release_ids: list[str]
+    class_maps: dict[str, dict[str, str | None]] | None
+    """Proposed while it is `proposed`, confirmed after that."""
+    status: str
+    progress: Phase | None
+    eta_seconds: float | None
+    result: dict[str, Any] | None
+    problem: Problem | None

@@ -13,6 +13,7 @@ from app.client.log import Log
 from app.client.models import Me
 from app.client.releases import Releases
 from app.client.signins import find_sign_in
+from app.client.trainings import Trainings
 from app.client.transport import Retries, Transport
 
 DEFAULT_RETRIES = Retries()
@@ -43,6 +44,7 @@ class PortalClient:
         tokens: One's own.
         notices: What one should know.
         log: The organisation's audit log.
+        trainings: Networks trained on releases, and what a release was worth.
     """
 
     def __init__(self, url: str, token: str | None, *, retries: Retries | None = None) -> None:
@@ -57,6 +59,7 @@ class PortalClient:
         self.tokens = Tokens(self._transport)
         self.notices = Notices(self._transport)
         self.log = Log(self._transport)
+        self.trainings = Trainings(self._transport)
 
     @classmethod
     def signed_in(cls, url: str | None = None, *, retries: Retries | None = None) -> Self:

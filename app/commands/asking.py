@@ -149,5 +149,6 @@ NAMES = {
     "rel": "a release",
     "req": "a request",
     "gr": "a grant",
+    "tr": "a training",
 }
 """What ids are of, by their prefix."""

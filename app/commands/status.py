@@ -11,6 +11,7 @@ from app.commands.asking import PortalUrl, asking, kind_of
 from app.commands.exits import CommandError, Exit
 from app.commands.output import AsJson, moment, say, say_json, words
 from app.commands.releases import standing
+from app.commands.trainings import say_training
 
 if TYPE_CHECKING:
     from app.client import (
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
         Problem,
         Release,
         ReleaseBrief,
+        Training,
     )
 
-    Thing = Dataset | Distillation | Release | AccessRequest | Grant
+    Thing = Dataset | Distillation | Release | AccessRequest | Grant | Training
 
 Item = TypeVar("Item")
 
@@ -107,7 +109,7 @@ def _one(client: "PortalClient", identifier: str, *, follow: bool, as_json: bool
 
 
 def _get(client: "PortalClient", identifier: str) -> "Thing":
-    kind = kind_of(identifier, "ds", "dl", "rel", "req", "gr")
+    kind = kind_of(identifier, "ds", "dl", "rel", "req", "gr", "tr")
     if kind == "ds":
         return client.datasets.get(identifier)
     if kind == "dl":
@@ -116,6 +118,8 @@ def _get(client: "PortalClient", identifier: str) -> "Thing":
         return client.releases.get(identifier)
     if kind == "req":
         return client.requests.get(identifier)
+    if kind == "tr":
+        return client.trainings.get(identifier)
     return client.grants.get(identifier)
 
 
@@ -123,7 +127,7 @@ def _follow(client: "PortalClient", row: "Thing") -> "Thing":
     from rich.console import Console
 
     from app import remote
-    from app.client import AccessRequest, Dataset, Distillation
+    from app.client import AccessRequest, Dataset, Distillation, Training
 
     console = Console(stderr=True)
     if isinstance(row, Dataset):
@@ -132,11 +136,13 @@ def _follow(client: "PortalClient", row: "Thing") -> "Thing":
         return remote.follow_distillation(client, row, console)
     if isinstance(row, AccessRequest):
         return remote.follow_request(client, row, console)
+    if isinstance(row, Training):
+        return remote.follow_training(client, row, console, until=("proposed",))
     return row
 
 
 def _say_row(row: "Thing", *, mine: str) -> None:
-    from app.client import AccessRequest, Dataset, Distillation, Grant
+    from app.client import AccessRequest, Dataset, Distillation, Grant, Training
 
     if isinstance(row, Dataset):
         _say_dataset(row)
@@ -146,6 +152,8 @@ def _say_row(row: "Thing", *, mine: str) -> None:
         say_request(row, mine=mine)
     elif isinstance(row, Grant):
         say_grant(row, mine=mine)
+    elif isinstance(row, Training):
+        say_training(row)
     else:
         say(f"{row.id}  {row.title}, version {row.number}: {words(row.status)}")
         say(standing(row), indent=2)

@@ -13,6 +13,7 @@ from app.organisations import schemas as organisations
 from app.releases import schemas as releases
 from app.sessions import schemas as sessions
 from app.tokens import schemas as tokens
+from app.trainings import schemas as trainings
 
 PAIRS = [
     (models.Access, access.AccessRead),
@@ -37,6 +38,7 @@ PAIRS = [
     (models.Score, releases.ScoreRead),
     (models.Terms, releases.TermsRead),
     (models.Token, tokens.TokenRead),
+    (models.Training, trainings.TrainingRead),
 ]
 
 

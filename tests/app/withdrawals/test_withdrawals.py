@@ -67,7 +67,7 @@ def test_a_withdrawn_dataset_takes_its_releases_along_and_tells_who_has_them(hou
 
 
 def test_patients_files_wait_for_a_worker_and_are_named_nowhere_else(house):
-    dataset_id, distillation_id, release = shared(house)
+    dataset_id, _, release = shared(house)
 
     reply = house.steward.post(
         f"/datasets/{dataset_id}/withdrawals", json={**REASON, "files": ["COVID/mueller-1.png"]}
