@@ -25,6 +25,7 @@ def test_every_task_goes_to_its_queue_with_its_id_alone(queue, broker):
         Task.RECORD_TRAJECTORY,
         Task.DISTILL,
         Task.EVALUATE,
+        Task.TRAIN,
     }
 
 
