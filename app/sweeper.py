@@ -25,12 +25,15 @@ from app.datasets.repository import DatasetRepository
 from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import UNFINISHED, waits_for
+from app.keys.repository import KeyRepository
+from app.keys.service import create_first
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.idempotency_key import IdempotencyKey
 from app.models.teacher import Teacher
 from app.models.training import UNFINISHED as UNFINISHED_TRAININGS
 from app.models.training import Training, TrainingStatus
+from app.organisations.repository import OrganisationRepository
 from app.sessions.repository import WebSessionRepository
 from app.trainings.repository import TrainingRepository
 
@@ -94,6 +97,7 @@ def sweep(portal: Portal) -> None:
         forget_keys,
         remind_of_access,
         end_sessions,
+        make_missing_keys,
     )
     for step in steps:
         try:
@@ -199,3 +203,14 @@ def end_sessions(portal: Portal) -> None:
     now = utc_now()
     with portal.database.transaction() as session:
         WebSessionRepository(session).delete_ended(now, now - portal.settings.session_idle)
+
+
+def make_missing_keys(portal: Portal) -> None:
+    """Organisations of a database from before there were keys and logs get theirs."""
+    with portal.database.reading() as session:
+        without = KeyRepository(session).organisations_without()
+    for organisation_id in without:
+        with portal.database.transaction() as session:
+            OrganisationRepository(session).get(organisation_id, lock=True)
+            if not KeyRepository(session).of_organisation(organisation_id):
+                create_first(session, portal.vault, organisation_id, by="the portal")

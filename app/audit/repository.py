@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.audit.chain import EMPTY, Head
 from app.core.security import Caller
 from app.models.audit_entry import AuditEntry, AuditHead
+from app.models.organisation import Organisation
 
 BATCH = 1000
 
@@ -63,6 +64,13 @@ class AuditRepository:
 
     def lock_head(self, organisation_id: str) -> AuditHead:
         """The head, which nobody else can move until this transaction ends."""
+        # PostgreSQL takes this lock for the entry's foreign key anyway, after the head's: whoever
+        # holds the organisation and waits for the head would then wait for each other.
+        self._session.scalar(
+            select(Organisation.id)
+            .where(Organisation.id == organisation_id)
+            .with_for_update(read=True, key_share=True)
+        )
         row = self._session.get(
             AuditHead, organisation_id, populate_existing=True, with_for_update=True
         )

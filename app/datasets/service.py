@@ -20,7 +20,7 @@ from app.datasets.schemas import DatasetCreate, ThumbnailRead
 from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
-from app.organisations.quotas import allow_dataset, room_for_archive
+from app.organisations.quotas import allow_dataset, no_room, room_for_archive
 
 THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
@@ -136,10 +136,14 @@ def accept_archive(
 ) -> tuple[Dataset, str | None]:
     """`awaiting_upload | rejected → checking`; the dataset, and the key it no longer names.
 
-    Raises DatasetNotFound, NotAwaitingUpload.
+    Raises DatasetNotFound, NotAwaitingUpload, StorageExceeded.
     """
     datasets = DatasetRepository(session)
     dataset = datasets.readable_by(caller).get(dataset_id, lock=True)
+    # Again: several uploads at once each saw room for itself.
+    room = room_for_archive(session, caller.organisation_id, lock=True) + (dataset.size or 0)
+    if archive.size > room:
+        raise no_room(room)
     replaced = dataset.archive_key
     if not datasets.accept_archive(
         dataset_id, key=archive.key, size=archive.size, sha256=archive.sha256

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
 
 
@@ -38,6 +39,13 @@ class KeyRepository:
         return self._session.scalars(
             select(OrganisationKey).where(OrganisationKey.id == key_id)
         ).one()
+
+    def organisations_without(self) -> Sequence[str]:
+        """Organisations from before there were keys."""
+        keys = select(OrganisationKey.organisation_id)
+        return self._session.scalars(
+            select(Organisation.id).where(Organisation.id.not_in(keys))
+        ).all()
 
     def add(self, key: OrganisationKey) -> OrganisationKey:
         self._session.add(key)

@@ -61,10 +61,10 @@ def allow_run(session: Session, organisation_id: str) -> None:
         )
 
 
-def room_for_archive(session: Session, organisation_id: str) -> int:
-    """Bytes that the organisation may still store."""
+def room_for_archive(session: Session, organisation_id: str, *, lock: bool = False) -> int:
+    """Bytes that the organisation may still store; `lock` keeps others from filling them."""
     organisations = OrganisationRepository(session)
-    most = quota_of(organisations.load(organisation_id)).stored_bytes
+    most = quota_of(organisations.get(organisation_id, lock=lock)).stored_bytes
     return max(0, most - organisations.stored_bytes(organisation_id))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from app.core.clock import utc_now
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
-from app.models import Dataset, Distillation, DistillationStatus, Teacher
+from app.models import Dataset, Distillation, DistillationStatus, Organisation, Teacher
 from app.sweeper import sweep
 
 STEPS = {
@@ -160,3 +160,15 @@ def test_every_portal_sweeps_by_itself(house_with, broker):
         time.sleep(0.02)
 
     assert broker.messages() == [("gpu", "distill", distillation_id)]
+
+
+def test_an_organisation_from_before_there_were_keys_gets_one(house):
+    with house.database.transaction() as session:
+        old = Organisation(name="Old Hospital")
+        session.add(old)
+
+    sweep(house.portal)
+    sweep(house.portal)
+
+    keys = house.admin.get(f"/organisations/{old.id}/keys").json()["items"]
+    assert len(keys) == 1

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.core.storage import PART_BYTES, PARTS_IN_FLIGHT
-from app.models import DatasetStatus
+from app.models import DatasetStatus, Organisation
 
 LIMIT = 1_000_000
 
@@ -192,3 +192,30 @@ def test_reading_goes_on_while_an_upload_is_open(house, live_url):
         reader.join(timeout=10)
 
     assert answers == [200]
+
+
+def test_uploads_at_once_do_not_share_the_same_room(house):
+    with house.database.transaction() as session:
+        home = session.get_one(Organisation, house.organisation_id)
+        home.quota = {"stored_bytes": 150_000}
+    ids = [house.new_dataset(), house.new_dataset()]
+    together = threading.Barrier(2)
+
+    def body():
+        yield b"x" * 50_000
+        together.wait(timeout=10)  # both have seen room for 100,000 bytes
+        yield b"x" * 50_000
+
+    def upload(dataset_id, replies):
+        reply = house.steward.put(f"/datasets/{dataset_id}/archive", content=body())
+        replies.append(reply.status_code)
+
+    replies = []
+    threads = [threading.Thread(target=upload, args=(row, replies)) for row in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(replies) == [202, 413]
+    assert len([key for row in ids for key in house.stored(f"datasets/{row}")]) == 1
