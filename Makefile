@@ -18,12 +18,15 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/exchange demo --out demo-out
 
+# A file's tests share servers, so that each file stays in one process.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+
 test: $(READY)
-	$(BIN)/pytest -m "not slow and not gpu and not browser"
+	$(BIN)/pytest $(PARALLEL) -m "not slow and not gpu and not browser"
 
 # The portal's tests again, on PostgreSQL from a wheel.
 test-postgres: $(READY)
-	EXCHANGE_TEST_DATABASE=postgresql $(BIN)/pytest -m "not gpu and not browser" tests/app
+	EXCHANGE_TEST_DATABASE=postgresql $(BIN)/pytest $(PARALLEL) -m "not gpu and not browser" tests/app
 
 # What CI runs: the slow tests too.
 test-all: $(READY)

@@ -90,7 +90,11 @@ def test_a_repeated_request_makes_no_second_token_and_shows_no_secret(house):
     assert first.json()["secret"] not in str(stored.reply)
 
 
-@pytest.mark.parametrize("expires_at", [in_days(-1), in_days(5000), "2030-01-01T00:00:00", "soon"])
+@pytest.mark.parametrize(
+    "expires_at",
+    [in_days(-1), in_days(5000), "2030-01-01T00:00:00", "soon"],
+    ids=["past", "far away", "no time zone", "no time"],
+)
 def test_an_expiry_that_cannot_be(house, expires_at):
     reply = house.admin.post("/tokens", json={"role": "steward", "expires_at": expires_at})
 
