@@ -106,37 +106,69 @@ def change_access_request(
 
 @router.post("/access-requests/{request_id}/cancel", responses=problems(404, 409))
 def cancel_access_request(
-    request_id: str, session: WriteSession, caller: Requester
+    request_id: str,
+    session: WriteSession,
+    caller: Requester,
+    repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Take one's own request back."""
-    return _read_request(session, service.cancel(session, caller, request_id))
+    return repeatable.once(
+        session,
+        caller,
+        AccessRequestRead,
+        lambda: _read_request(session, service.cancel(session, caller, request_id)),
+    )
 
 
 @router.post("/access-requests/{request_id}/grant", responses=problems(400, 404, 409, 413))
 def grant_access(
-    request_id: str, body: AccessGrant, session: WriteSession, caller: Sharer
+    request_id: str,
+    body: AccessGrant,
+    session: WriteSession,
+    caller: Sharer,
+    repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Grant it. The requester then accepts the terms and may download."""
-    row = service.grant(session, caller, request_id, body)
-    return _read_request(session, row)
+    return repeatable.once(
+        session,
+        caller,
+        AccessRequestRead,
+        lambda: _read_request(session, service.grant(session, caller, request_id, body)),
+    )
 
 
 @router.post("/access-requests/{request_id}/return", responses=problems(400, 404, 409, 413))
 def return_access_request(
-    request_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer
+    request_id: str,
+    body: AccessRefusal,
+    session: WriteSession,
+    caller: Sharer,
+    repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Send it back with a reason; the requester may change it and send it again."""
-    row = service.give_back(session, caller, request_id, body)
-    return _read_request(session, row)
+    return repeatable.once(
+        session,
+        caller,
+        AccessRequestRead,
+        lambda: _read_request(session, service.give_back(session, caller, request_id, body)),
+    )
 
 
 @router.post("/access-requests/{request_id}/deny", responses=problems(400, 404, 409, 413))
 def deny_access(
-    request_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer
+    request_id: str,
+    body: AccessRefusal,
+    session: WriteSession,
+    caller: Sharer,
+    repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Deny it, with a reason."""
-    row = service.deny(session, caller, request_id, body)
-    return _read_request(session, row)
+    return repeatable.once(
+        session,
+        caller,
+        AccessRequestRead,
+        lambda: _read_request(session, service.deny(session, caller, request_id, body)),
+    )
 
 
 @router.post(
@@ -185,19 +217,36 @@ def get_grant(grant_id: str, session: ReadSession, caller: Reader) -> GrantRead:
     "/grants/{grant_id}/acceptance", status_code=201, responses=problems(400, 404, 409, 413)
 )
 def accept_terms(
-    grant_id: str, body: TermsAcceptance, session: WriteSession, caller: Requester
+    grant_id: str,
+    body: TermsAcceptance,
+    session: WriteSession,
+    caller: Requester,
+    repeatable: RepeatableDep,
 ) -> GrantRead:
     """Accept the release's terms, in one's own name and for one's organisation."""
-    return _read_grant(session, service.accept_terms(session, caller, grant_id, body))
+    return repeatable.once(
+        session,
+        caller,
+        GrantRead,
+        lambda: _read_grant(session, service.accept_terms(session, caller, grant_id, body)),
+    )
 
 
 @router.post("/grants/{grant_id}/revoke", responses=problems(400, 404, 409, 413))
 def revoke_grant(
-    grant_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer
+    grant_id: str,
+    body: AccessRefusal,
+    session: WriteSession,
+    caller: Sharer,
+    repeatable: RepeatableDep,
 ) -> GrantRead:
     """End an organisation's access, with a reason that it reads."""
-    row = service.revoke(session, caller, grant_id, body.reason)
-    return _read_grant(session, row)
+    return repeatable.once(
+        session,
+        caller,
+        GrantRead,
+        lambda: _read_grant(session, service.revoke(session, caller, grant_id, body.reason)),
+    )
 
 
 @router.delete("/grants/{grant_id}", status_code=204, responses=problems(404, 409))

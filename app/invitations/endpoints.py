@@ -1,6 +1,7 @@
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.idempotency import RepeatableDep
 from app.core.ratelimit import address_of
 from app.core.schemas import PageRead, problems
 from app.invitations import service
@@ -24,10 +25,20 @@ router = APIRouter(tags=["invitations"], responses=problems(401, 403, 422))
 
 @router.post("/invitations", status_code=201, responses=problems(400, 409, 413))
 def create_invitation(
-    body: InvitationCreate, session: WriteSession, portal: PortalDep, caller: Manager
+    body: InvitationCreate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Manager,
+    repeatable: RepeatableDep,
 ) -> InvitationCreated:
     """Invite somebody into the caller's organisation: a link, shown once and mailed."""
-    return _created(*service.invite(portal, session, caller, body))
+    return repeatable.once_secret(
+        session,
+        caller,
+        lambda: _created(*service.invite(portal, session, caller, body)),
+        shown="This request made an invitation before; its link was in that reply alone. Revoke "
+        "it if the reply was lost (GET /api/v1/invitations lists them) and make another.",
+    )
 
 
 @router.get("/invitations")

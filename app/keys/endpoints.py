@@ -1,6 +1,7 @@
 from fastapi import APIRouter
 
 from app.core.dependencies import PortalDep, ReadSession, WriteSession
+from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
 from app.keys import service
 from app.keys.repository import KeyRepository
@@ -28,10 +29,19 @@ def list_keys(organisation_id: str, session: ReadSession, caller: Anybody) -> Ke
 
 @router.post("/mine/keys", status_code=201, responses=problems(400, 413))
 def rotate_key(
-    body: KeyRotate, session: WriteSession, portal: PortalDep, caller: Manager
+    body: KeyRotate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Manager,
+    repeatable: RepeatableDep,
 ) -> KeyRead:
     """Sign with a new key from now on. What was signed before stays valid."""
-    return _read(service.rotate(session, portal.vault, caller, compromised=body.compromised))
+    return repeatable.once(
+        session,
+        caller,
+        KeyRead,
+        lambda: _read(service.rotate(session, portal.vault, caller, compromised=body.compromised)),
+    )
 
 
 def _read(key: OrganisationKey) -> KeyRead:

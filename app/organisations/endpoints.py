@@ -2,6 +2,7 @@ from fastapi import APIRouter, Response
 
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
+from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.invitations.service import invite_first_admin
 from app.models.organisation import Organisation
@@ -28,19 +29,28 @@ def create_organisation(
     session: WriteSession,
     portal: PortalDep,
     caller: Operator,
+    repeatable: RepeatableDep,
     response: Response,
 ) -> OrganisationCreated:
     """A new organisation, and the link for its first admin. Later ones are its own affair."""
-    organisation = service.create(
-        session, portal.vault, body.name, contact=body.contact, by=f"{caller.name}, operator"
+    by = f"{caller.name}, operator"
+
+    def create() -> OrganisationCreated:
+        organisation = service.create(session, portal.vault, body.name, contact=body.contact, by=by)
+        link = None
+        if body.admin_email is not None:
+            _, link = invite_first_admin(portal, session, organisation, body.admin_email, by)
+        return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
+
+    organisation = repeatable.once_secret(
+        session,
+        caller,
+        create,
+        shown="This request made the organisation before; the link for its admin was in that reply "
+        "alone. If it was lost, `exchange admin create-user` makes the first admin.",
     )
-    link = None
-    if body.admin_email is not None:
-        _, link = invite_first_admin(
-            portal, session, organisation, body.admin_email, f"{caller.name}, operator"
-        )
     response.headers["Location"] = f"/api/v1/organisations/{organisation.id}"
-    return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
+    return organisation
 
 
 @router.get("")

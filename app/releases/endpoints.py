@@ -152,10 +152,15 @@ def withdraw_release(
     session: WriteSession,
     portal: PortalDep,
     caller: Sharer,
+    repeatable: RepeatableDep,
 ) -> ReleaseRead:
     """Take it back: recipients are told, nobody downloads it again, a tombstone stays."""
-    release = service.withdraw(session, caller, release_id, body.reason)
-    return service.read(session, portal.storage, caller, release)
+
+    def withdraw() -> ReleaseRead:
+        release = service.withdraw(session, caller, release_id, body.reason)
+        return service.read(session, portal.storage, caller, release)
+
+    return repeatable.once(session, caller, ReleaseRead, withdraw)
 
 
 @router.get("/releases/{release_id}/downloads", responses=problems(404))

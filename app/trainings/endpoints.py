@@ -44,16 +44,29 @@ def get_training(training_id: str, session: ReadSession, caller: Reader) -> Trai
 
 @router.post("/{training_id}/confirm", status_code=202, responses=problems(400, 404, 409, 413))
 def confirm_training(
-    training_id: str, body: TrainingConfirm, session: WriteSession, caller: Distiller
+    training_id: str,
+    body: TrainingConfirm,
+    session: WriteSession,
+    caller: Distiller,
+    repeatable: RepeatableDep,
 ) -> TrainingRead:
     """Confirm which class is which, or say otherwise; then it trains."""
-    return read(service.confirm(session, caller, training_id, body))
+    return repeatable.once(
+        session,
+        caller,
+        TrainingRead,
+        lambda: read(service.confirm(session, caller, training_id, body)),
+    )
 
 
 @router.post("/{training_id}/cancel", status_code=202, responses=problems(404, 409))
-def cancel_training(training_id: str, session: WriteSession, caller: Distiller) -> TrainingRead:
+def cancel_training(
+    training_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
+) -> TrainingRead:
     """Stop at the next step."""
-    return read(service.cancel(session, caller, training_id))
+    return repeatable.once(
+        session, caller, TrainingRead, lambda: read(service.cancel(session, caller, training_id))
+    )
 
 
 def read(training: Training) -> TrainingRead:

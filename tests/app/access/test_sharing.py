@@ -238,3 +238,19 @@ def test_both_logs_tell_each_decision(house, step):
     for admin in (house.admin, house.stranger):
         items = admin.get(f"/audit?action={action}").json()["items"]
         assert len(items) == 1
+
+
+@pytest.mark.parametrize("step", ["grant", "return", "deny"])
+def test_a_decision_that_is_sent_again_is_the_same_one(house, step):
+    request = ask(house, house.release())
+    body = {} if step == "grant" else {"reason": "Because it is so."}
+    path, headers = f"/access-requests/{request['id']}/{step}", {"Idempotency-Key": "once"}
+
+    first = house.steward.post(path, json=body, headers=headers)
+    second = house.steward.post(path, json=body, headers=headers)
+
+    assert first.status_code == 200
+    assert second.json() == first.json()
+    assert house.steward.post(path, json=body, headers={}).status_code == (
+        200 if step == "return" else 409
+    )
