@@ -7,12 +7,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import Invalid, Problem, problem_dict
+from app.core.errors import Invalid, NotFound, Problem, problem_dict
 from app.core.ids import new_id
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(ClientDisconnect, _disconnect)
+    app.add_exception_handler(DataError, _unstorable)
 
 
 def _problem(_request: Request, error: Exception) -> Response:
@@ -68,6 +70,17 @@ def _validation(_request: Request, error: Exception) -> Response:
     ]
     listed = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:5])
     problem = Invalid(f"{listed}. Nothing was changed.", errors=errors)
+    return ProblemResponse(problem.as_dict(), status_code=problem.status)
+
+
+def _unstorable(request: Request, _error: Exception) -> Response:
+    """What PostgreSQL cannot store, it cannot look for either: above all the character NUL."""
+    if "\x00" in request.url.path or "%00" in request.scope.get("raw_path", b"").decode("latin-1"):
+        problem: Problem = NotFound("Nothing has such an id: it holds a character that no id has.")
+    else:
+        problem = Invalid(
+            "It holds a character or a number that cannot be stored. Nothing was changed."
+        )
     return ProblemResponse(problem.as_dict(), status_code=problem.status)
 
 
