@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, delete, true
 
-from app.access import service as access
+from app.access import grants
 from app.core import leases
 from app.core.clock import utc_now
 from app.core.portal import Portal
@@ -196,7 +196,7 @@ def forget_keys(portal: Portal) -> None:
 
 def remind_of_access(portal: Portal) -> None:
     with portal.database.transaction() as session:
-        access.remind(session)
+        grants.remind(session)
 
 
 def end_sessions(portal: Portal) -> None:

@@ -1,10 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
-from app.access import service
+from app.access import grants, service
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import (
     AcceptanceRead,
@@ -22,6 +22,7 @@ from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.core.security import Caller
 from app.models.access import AccessRequest, Grant, RequestStatus
 from app.organisations.repository import OrganisationRepository
 from app.releases.repository import ReleaseRepository
@@ -50,11 +51,8 @@ def request_access(
     response: Response,
 ) -> AccessRequestRead:
     """Ask another organisation for a release, with one's purpose."""
-    row = repeatable.once(
-        session,
-        caller,
-        AccessRequestRead,
-        lambda: _read_request(session, service.request(session, caller, release_id, body)),
+    row = _request_once(
+        repeatable, session, caller, lambda: service.request(session, caller, release_id, body)
     )
     response.headers["Location"] = f"/api/v1/access-requests/{row.id}"
     return row
@@ -112,11 +110,8 @@ def cancel_access_request(
     repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Take one's own request back."""
-    return repeatable.once(
-        session,
-        caller,
-        AccessRequestRead,
-        lambda: _read_request(session, service.cancel(session, caller, request_id)),
+    return _request_once(
+        repeatable, session, caller, lambda: service.cancel(session, caller, request_id)
     )
 
 
@@ -129,11 +124,8 @@ def grant_access(
     repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Grant it. The requester then accepts the terms and may download."""
-    return repeatable.once(
-        session,
-        caller,
-        AccessRequestRead,
-        lambda: _read_request(session, service.grant(session, caller, request_id, body)),
+    return _request_once(
+        repeatable, session, caller, lambda: service.grant(session, caller, request_id, body)
     )
 
 
@@ -146,11 +138,8 @@ def return_access_request(
     repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Send it back with a reason; the requester may change it and send it again."""
-    return repeatable.once(
-        session,
-        caller,
-        AccessRequestRead,
-        lambda: _read_request(session, service.give_back(session, caller, request_id, body)),
+    return _request_once(
+        repeatable, session, caller, lambda: service.give_back(session, caller, request_id, body)
     )
 
 
@@ -163,11 +152,8 @@ def deny_access(
     repeatable: RepeatableDep,
 ) -> AccessRequestRead:
     """Deny it, with a reason."""
-    return repeatable.once(
-        session,
-        caller,
-        AccessRequestRead,
-        lambda: _read_request(session, service.deny(session, caller, request_id, body)),
+    return _request_once(
+        repeatable, session, caller, lambda: service.deny(session, caller, request_id, body)
     )
 
 
@@ -182,11 +168,11 @@ def grant_directly(
     repeatable: RepeatableDep,
 ) -> GrantRead:
     """Give an organisation access without being asked."""
-    return repeatable.once(
+    return _grant_once(
+        repeatable,
         session,
         caller,
-        GrantRead,
-        lambda: _read_grant(session, service.grant_directly(session, caller, release_id, body)),
+        lambda: service.grant_directly(session, caller, release_id, body),
     )
 
 
@@ -224,11 +210,8 @@ def accept_terms(
     repeatable: RepeatableDep,
 ) -> GrantRead:
     """Accept the release's terms, in one's own name and for one's organisation."""
-    return repeatable.once(
-        session,
-        caller,
-        GrantRead,
-        lambda: _read_grant(session, service.accept_terms(session, caller, grant_id, body)),
+    return _grant_once(
+        repeatable, session, caller, lambda: grants.accept_terms(session, caller, grant_id, body)
     )
 
 
@@ -241,19 +224,30 @@ def revoke_grant(
     repeatable: RepeatableDep,
 ) -> GrantRead:
     """End an organisation's access, with a reason that it reads."""
-    return repeatable.once(
-        session,
-        caller,
-        GrantRead,
-        lambda: _read_grant(session, service.revoke(session, caller, grant_id, body.reason)),
+    return _grant_once(
+        repeatable, session, caller, lambda: grants.revoke(session, caller, grant_id, body.reason)
     )
 
 
 @router.delete("/grants/{grant_id}", status_code=204, responses=problems(404, 409))
 def delete_grant(grant_id: str, session: WriteSession, caller: Sharer) -> Response:
     """End an organisation's access, without a word."""
-    service.revoke(session, caller, grant_id, "")
+    grants.revoke(session, caller, grant_id, "")
     return Response(status_code=204)
+
+
+def _request_once(
+    repeatable: RepeatableDep, session: Session, caller: Caller, work: Callable[[], AccessRequest]
+) -> AccessRequestRead:
+    return repeatable.once(
+        session, caller, AccessRequestRead, lambda: _read_request(session, work())
+    )
+
+
+def _grant_once(
+    repeatable: RepeatableDep, session: Session, caller: Caller, work: Callable[[], Grant]
+) -> GrantRead:
+    return repeatable.once(session, caller, GrantRead, lambda: _read_grant(session, work()))
 
 
 def _read_request(session: Session, row: AccessRequest) -> AccessRequestRead:

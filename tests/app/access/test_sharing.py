@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.access import service as access
+from app.access import grants
 from app.core.clock import utc_now
 from app.core.security import Role
 from app.models import Grant, Notification
@@ -167,7 +167,7 @@ def test_access_that_expires_is_told_before_and_after(house):
 
     def sweep():
         with house.database.transaction() as session:
-            access.remind(session)
+            grants.remind(session)
 
     sweep()
     sweep()
