@@ -14,7 +14,7 @@ from app.access.rules import allow_download
 from app.core.errors import Problem, problem_dict
 from app.core.leases import LeaseLost, release
 from app.core.queue import Task, enqueue_after_commit
-from app.core.security import PERMISSIONS, Caller, Role
+from app.core.security import Caller, Role
 from app.core.types import JsonObject
 from app.models import Dataset, Release, Training, TrainingStatus
 from app.releases.repository import ReleaseRepository
@@ -181,12 +181,7 @@ def _load(services: Services, hold: Hold) -> tuple[Training, Dataset, list[Relea
         dataset = session.get_one(Dataset, row.dataset_id)
         found = ReleaseRepository(session).find(row.release_ids)
         releases = [found[name] for name in row.release_ids]
-        caller = Caller(
-            organisation_id=row.organisation_id,
-            permissions=PERMISSIONS[Role.RESEARCHER],
-            roles=(Role.RESEARCHER,),
-            name="worker",
-        )
+        caller = Caller.on_behalf(row.organisation_id, Role.RESEARCHER, "worker")
         for one in releases:
             allow_download(session, caller, one)
     return row, dataset, releases

@@ -9,10 +9,11 @@ Only the standard library: an export is verified where nothing of the portal is 
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from app.core.one_form import one_form
 
 START = "0" * 64
 """The hash before the first entry."""
@@ -38,16 +39,9 @@ class Head:
 EMPTY = Head(0, START)
 
 
-def canonical(value: Any) -> bytes:
-    """JSON with one form: sorted keys, no spaces, UTF-8."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
-
-
 def hash_entry(entry: Mapping[str, Any]) -> str:
     """SHA-256 of an entry's content and of the hash before it."""
-    return hashlib.sha256(canonical({name: entry[name] for name in HASHED})).hexdigest()
+    return hashlib.sha256(one_form({name: entry[name] for name in HASHED})).hexdigest()
 
 
 def follow(entries: Iterable[Mapping[str, Any]], start: Head = EMPTY) -> Head:

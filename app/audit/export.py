@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, canonical, expect_end, follow
+from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, expect_end, follow
+from app.core.one_form import one_form
 from app.releases.container import UnreadableError
 from app.releases.signature import Signer
 from app.releases.signing import (
@@ -96,7 +97,7 @@ class Statement:
             signed = verify(
                 read.history.key,
                 decode(as_text(signature), SIGNATURE_BYTES),
-                signed_message(Purpose.LOG, canonical(document)),
+                signed_message(Purpose.LOG, one_form(document)),
             )
         except SigningError as error:
             raise BrokenChain("its last line is not as it was written.") from error
@@ -120,7 +121,7 @@ def last_line(head: Head, organisation_id: str, signer: Signer, at: datetime) ->
         "key": signer.history.key,
         "history": signer.history.to_list(),
     }
-    signature = signer.sign(signed_message(Purpose.LOG, canonical(statement)))
+    signature = signer.sign(signed_message(Purpose.LOG, one_form(statement)))
     return {"head": statement, "signature": encode(signature)}
 
 
@@ -129,8 +130,8 @@ def to_lines(entries: Iterable[dict[str, Any]], last: dict[str, Any]) -> Iterato
     for entry in entries:
         if entry["number"] > last["head"]["number"]:
             break
-        yield canonical(entry) + b"\n"
-    yield canonical(last) + b"\n"
+        yield one_form(entry) + b"\n"
+    yield one_form(last) + b"\n"
 
 
 def verify_export(
@@ -214,7 +215,7 @@ def _parse(line: bytes, head: Head) -> dict[str, Any]:
     """One line, in the one form that it has. Raises NoLogError, BrokenChain."""
     try:
         document = json.loads(line)
-        written = canonical(document) + b"\n"
+        written = one_form(document) + b"\n"
     except (ValueError, RecursionError):
         document = None
     is_of_a_log = isinstance(document, dict) and not {"head", "previous_hash"}.isdisjoint(document)

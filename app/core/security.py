@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 TOKEN_PREFIX = "iadd_"  # noqa: S105 (a recognisable prefix, so that leaked tokens can be searched for)
 
@@ -82,6 +83,16 @@ class Caller:
     name: str
     user_id: str | None = None
     token_id: str | None = None
+
+    @classmethod
+    def on_behalf(cls, organisation_id: str, role: Role, name: str) -> Self:
+        """Whoever asked for work that a task goes on with: tasks carry ids, and no callers."""
+        return cls(
+            organisation_id=organisation_id,
+            permissions=PERMISSIONS[role],
+            roles=(role,),
+            name=name,
+        )
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

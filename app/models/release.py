@@ -64,8 +64,6 @@ class Release(Timestamps, Base):
     key_id: Mapped[str] = mapped_column(ForeignKey("organisation_key.id"))
     """The key that signed it."""
     published_by: Mapped[str] = mapped_column(String(200))
-    downloads: Mapped[int] = mapped_column(default=0)
-    """By other organisations."""
     superseded_by: Mapped[str | None] = mapped_column(String(40), default=None)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     withdrawal_reason: Mapped[str] = mapped_column(String(2000), default="")

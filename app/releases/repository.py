@@ -7,7 +7,7 @@ bundle is `app.access.rules`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -155,14 +155,14 @@ class ReleaseRepository:
             found[row.release_id].append(row.name)
         return found
 
-    def count_download(self, download: Download) -> None:
+    def add_download(self, download: Download) -> None:
         self._session.add(download)
-        self._session.execute(
-            update(Release)
-            .where(Release.id == download.release_id)
-            # The release itself stays as it is: `updated_at` would say otherwise.
-            .values(downloads=Release.downloads + 1, updated_at=Release.updated_at)
-        )
+        self._session.flush()
+
+    def count_downloads(self, release_id: str) -> int:
+        """By other organisations: the owner's own are not kept."""
+        query = select(func.count()).where(Download.release_id == release_id)
+        return self._session.scalar(query) or 0
 
     def downloads(self, release_id: str, *, cursor: str | None, limit: int) -> Page[Download]:
         query = select(Download).where(Download.release_id == release_id)

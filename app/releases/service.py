@@ -111,7 +111,7 @@ def read(session: Session, storage: Storage, caller: Caller, row: Release) -> Re
         scores=_read_scores(session, row.id),
         distillation_id=row.distillation_id if is_owner else None,
         published_by=row.published_by if is_owner else None,
-        downloads=row.downloads if is_owner else None,
+        downloads=ReleaseRepository(session).count_downloads(row.id) if is_owner else None,
     )
 
 
@@ -196,7 +196,7 @@ def count_download(
 ) -> None:
     """Somebody has it now, or trains on it here: told to its owner and to both logs."""
     if access.state != AccessState.OWNER:
-        ReleaseRepository(session).count_download(
+        ReleaseRepository(session).add_download(
             Download(
                 release_id=row.id,
                 organisation_id=caller.organisation_id,

@@ -8,7 +8,6 @@ whoever stole the old key could make it too.
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from typing import Any, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from app.core.one_form import one_form
 
 ALGORITHM = "ed25519"
 
@@ -107,15 +108,13 @@ def verify(public: str, signature: bytes, message: bytes) -> bool:
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """The one way to write a JSON document of texts and whole numbers (RFC 8785).
+    """What is signed of a document: see `one_form`.
 
     Raises:
         SigningError: When it cannot be written so.
     """
     try:
-        return json.dumps(
-            document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        ).encode()
+        return one_form(document)
     except (ValueError, TypeError, RecursionError) as error:
         raise SigningError("it is not a document that can be signed") from error
 

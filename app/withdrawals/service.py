@@ -14,7 +14,7 @@ from app.audit.log import Action, record, record_by_portal
 from app.core.clock import utc_now
 from app.core.errors import Conflict
 from app.core.queue import Task, enqueue_after_commit
-from app.core.security import PERMISSIONS, Caller, Permission, Role
+from app.core.security import Caller, Permission, Role
 from app.core.storage import Storage
 from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
@@ -103,7 +103,7 @@ def is_named(name: str, files: set[str]) -> bool:
 def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
     """The images are gone: mark what came from them, and tell whoever has it."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
-    caller = _on_behalf(withdrawal)
+    caller = Caller.on_behalf(withdrawal.organisation_id, Role.STEWARD, withdrawal.asked_by)
     distillations = DistillationRepository(session).of_dataset(withdrawal.dataset_id)
     for row in distillations:
         row.withdrawal_id = withdrawal.id
@@ -188,16 +188,6 @@ def _tell_stewards(session: Session, withdrawal: Withdrawal) -> None:
             link=f"/withdrawals/{withdrawal.id}",
             data={"withdrawal": withdrawal.id, "dataset": withdrawal.dataset_id},
         ),
-    )
-
-
-def _on_behalf(withdrawal: Withdrawal) -> Caller:
-    """Whoever asked for it: a worker ends it in their name."""
-    return Caller(
-        organisation_id=withdrawal.organisation_id,
-        permissions=PERMISSIONS[Role.STEWARD],
-        roles=(Role.STEWARD,),
-        name=withdrawal.asked_by,
     )
 
 

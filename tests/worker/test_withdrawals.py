@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.core.queue import Task
-from app.core.security import PERMISSIONS, Caller, Role
+from app.core.security import Caller, Role
 from app.models import Dataset, DatasetStatus, Withdrawal, WithdrawalStatus
 from app.withdrawals import service
 from app.withdrawals.schemas import WithdrawalCreate
@@ -88,12 +88,7 @@ def checked(bench: "Bench", dataset_id: str) -> Dataset:
 
 
 def withdraw(bench: "Bench", dataset_id: str, *files: str) -> str:
-    caller = Caller(
-        organisation_id=bench.organisation_id,
-        permissions=PERMISSIONS[Role.STEWARD],
-        roles=(Role.STEWARD,),
-        name="Dr. Grey",
-    )
+    caller = Caller.on_behalf(bench.organisation_id, Role.STEWARD, "Dr. Grey")
     body = WithdrawalCreate(files=list(files), reason="Consent was withdrawn.")
     with bench.database.transaction() as session:
         return service.withdraw(session, bench.storage, caller, dataset_id, body).id

@@ -288,7 +288,6 @@ def upgrade() -> None:
         sa.Column("bundle_size", sa.BigInteger(), nullable=False),
         sa.Column("key_id", sa.String(length=40), nullable=False),
         sa.Column("published_by", sa.String(length=200), nullable=False),
-        sa.Column("downloads", sa.Integer(), nullable=False),
         sa.Column("superseded_by", sa.String(length=40), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawal_reason", sa.String(length=2000), nullable=False),
