@@ -18,7 +18,7 @@ from app.commands.asking import (
     text_of,
 )
 from app.commands.exits import CommandError, Exit
-from app.commands.output import AsJson, moment, say, say_json, words
+from app.commands.output import AsJson, moment, say, say_rows, words
 
 if TYPE_CHECKING:
     from app.client import AccessRequest, Grant, PortalClient
@@ -82,13 +82,7 @@ def requests(
         wanted = (row for row in rows if not only_open or row.status in ("requested", "returned"))
         found = list(islice(wanted, most))
         mine = client.me().organisation_id
-    if as_json:
-        say_json(found)
-        return
-    for row in found:
-        say_request(row, mine=mine)
-    if not found:
-        say("There are none.")
+    say_rows(found, lambda row: say_request(row, mine=mine), as_json=as_json)
 
 
 @commands.command(
@@ -201,13 +195,7 @@ def grants(
         rows = client.grants.list(direction=direction, release_id=release)
         found = list(islice(rows, most))
         mine = client.me().organisation_id
-    if as_json:
-        say_json(found)
-        return
-    for row in found:
-        say_grant(row, mine=mine)
-    if not found:
-        say("There are none.")
+    say_rows(found, lambda row: say_grant(row, mine=mine), as_json=as_json)
 
 
 @commands.command(

@@ -4,14 +4,16 @@ Text of others (titles, purposes, reasons) never reaches the terminal with contr
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+Item = TypeVar("Item", bound="BaseModel")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -32,6 +34,17 @@ def say(text: str = "", *, indent: int = 0) -> None:
 def say_json(document: "BaseModel | Iterable[BaseModel] | dict[str, Any]") -> None:
     """One document: an object, or an array for several rows. Times are RFC 3339, in UTC."""
     typer.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False))
+
+
+def say_rows(rows: "Sequence[Item]", say_one: "Callable[[Item], None]", *, as_json: bool) -> None:
+    """A list, for people or for programs."""
+    if as_json:
+        say_json(rows)
+        return
+    for row in rows:
+        say_one(row)
+    if not rows:
+        say("There are none.")
 
 
 def _plain(value: Any) -> Any:

@@ -51,8 +51,12 @@ def train(
         )
         row = remote.follow_training(client, row, terminal, until=("proposed",))
         remote.expect_trained(row)
-        maps = _changed(row.class_maps or {}, class_map or [])
-        _confirm(maps, row.id, yes=yes)
+        try:
+            maps = _changed(row.class_maps or {}, class_map or [])
+            _confirm(maps, yes=yes)
+        except (CommandError, typer.Abort):
+            client.trainings.cancel(row.id)
+            raise
         row = client.trainings.confirm(row.id, maps)
         if wait:
             row = remote.follow_training(client, row, terminal)
@@ -121,15 +125,14 @@ def _changed(
     return maps
 
 
-def _confirm(maps: dict[str, dict[str, str | None]], training_id: str, *, yes: bool) -> None:
+def _confirm(maps: dict[str, dict[str, str | None]], *, yes: bool) -> None:
     for release, classes in maps.items():
         typer.echo(f"Classes of {release}:", err=True)
         for theirs, ours in classes.items():
             typer.echo(f"  {theirs} is {ours or 'left out'}", err=True)
     if not yes and not typer.confirm("Is that so?", err=True):
         raise CommandError(
-            f"Nothing is trained. The training {training_id} waits for its class maps; `exchange "
-            "train` with --class-map says which class is which.",
+            "Nothing is trained. Say which class is which with --class-map, and train again.",
             Exit.NOT_NOW,
         )
 

@@ -74,7 +74,17 @@ def test_a_class_map_of_no_class_starts_nothing(exchange, house, eventually):
     worker.join(timeout=10)
     assert done.exit_code == Exit.UNUSABLE
     with house.database.reading() as session:
-        assert session.query(Training).one().status == TrainingStatus.PROPOSED
+        assert session.query(Training).one().status == TrainingStatus.CANCELLED
+
+
+def test_whoever_says_no_trains_nothing(exchange, house, eventually):
+    release, dataset = house.release(), house.ready_dataset()
+    worker = play_worker(house, eventually, release, to_the_end=False)
+    done = exchange(house.steward, "train", dataset, release["id"], given="n\n")
+    worker.join(timeout=10)
+    assert done.exit_code == Exit.NOT_NOW
+    with house.database.reading() as session:
+        assert session.query(Training).one().status == TrainingStatus.CANCELLED
 
 
 def test_a_score_that_is_none_is_not_sent(exchange, house, tmp_path):
