@@ -1,8 +1,8 @@
 """The gate: what the report's privacy section has to say before a release leaves.
 
-One function, a verdict in, a decision out. The portal's own rules hold for everybody; an
-organisation's policy can only demand more. A deeper audit adds to the privacy section, and a rule
-here.
+One function, a verdict in, a decision out. What an audit refused is released under no policy. What only distances did not
+refute is not released either, unless the organisation has decided that it is; a deeper audit writes
+the `power` of its attacks into the privacy section, and then this decision is needed no longer.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ CLEARED = (Verdict.NOT_REFUTED, Verdict.PROVEN)
 
 
 class Policy(RequestModel):
-    """What an organisation demands of its own releases, beyond the portal's rules."""
+    """What an organisation has decided about its own releases."""
 
     proven_only: bool = Field(
         default=False, description="Release nothing but sets made under differential privacy."
@@ -29,6 +29,12 @@ class Policy(RequestModel):
         default=False,
         description="Allow sets whose images started from single patients' images, where the "
         "audit cleared them.",
+    )
+    unknown_power: bool = Field(
+        default=False,
+        description="Release sets that distances alone did not refute, although distances can "
+        "clear nothing: the organisation's own decision, as long as no membership attack of known "
+        "power was run.",
     )
     metrics_without_power: int = Field(
         default=100,
@@ -102,6 +108,16 @@ def _under_policy(
         reasons.append(
             "Your organisation releases only what is proven under differential privacy, and this "
             "set is not."
+        )
+    cleared_by_distances = privacy.get("verdict") == Verdict.NOT_REFUTED and not privacy.get(
+        "power"
+    )
+    if cleared_by_distances and not policy.unknown_power:
+        reasons.append(
+            "Distances did not refute it, and distances alone clear nothing: no membership attack "
+            "of known power was run. An admin may decide that your organisation releases such sets "
+            'all the same: PATCH /api/v1/organisations/mine with {"policy": {"unknown_power": '
+            "true}}."
         )
     if report.get("initialisation") == "real" and not policy.real_starts:
         reasons.append(

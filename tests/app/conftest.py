@@ -38,7 +38,7 @@ from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.main import create_app
 from app.migrations import upgrade
-from app.models import Base, DatasetStatus, Distillation, DistillationStatus
+from app.models import Base, DatasetStatus, Distillation, DistillationStatus, Organisation
 from app.organisations import service as organisations
 from app.tokens import service as tokens
 from app.users import service as users
@@ -309,6 +309,8 @@ class House:
             vault = self.portal.vault
             home = organisations.create(session, vault, "St. Anna").id
             elsewhere = organisations.create(session, vault, "Elsewhere").id
+            # As an organisation decides that means to share before there are membership attacks.
+            session.get_one(Organisation, home).policy = {"unknown_power": True}
         self.organisation_id = home
         self.elsewhere_id = elsewhere
         self.steward = self.member(home, Role.STEWARD)

@@ -105,12 +105,16 @@ def test_two_hospitals_share_what_one_has_learnt(
         return bool(now["status"] == "ready")
 
     wait_until(finished, "it is distilled", 120)
-    release = anna.post(
-        f"/distillations/{row['id']}/releases",
-        title="Two kinds of squares",
-        summary="Distilled from the ward's images.",
-        contact="data@anna.example",
-    )
+    said = {
+        "title": "Two kinds of squares",
+        "summary": "Distilled from the ward's images.",
+        "contact": "data@anna.example",
+    }
+    # Distances alone clear nothing: A's admin decides.
+    assert code(anna.post(f"/distillations/{row['id']}/releases", 409, **said)) == "not-cleared"
+    policy = {"policy": {"unknown_power": True}}
+    anna_admin.ask("PATCH", "/organisations/mine", 200, json=policy)
+    release = anna.post(f"/distillations/{row['id']}/releases", **said)
 
     # B finds, asks, is returned once, granted, accepts.
     [found] = bernd.get("/catalogue?q=squares&class=covid")["items"]

@@ -20,10 +20,17 @@ def report(**changes):
 
 
 def test_a_set_that_the_audit_cleared_may_leave():
-    decision = decide(report(), Policy())
+    decision = decide(report(privacy={"power": 0.2}), Policy())
     assert decision.allowed
     assert decision.reasons == ()
     assert decision.to_dict()["policy"]["proven_only"] is False
+
+
+def test_distances_alone_clear_nothing_until_the_organisation_decides():
+    decision = decide(report(), Policy())
+    assert not decision.allowed
+    assert "distances alone clear nothing" in " ".join(decision.reasons)
+    assert decide(report(), Policy(unknown_power=True)).allowed
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ def test_a_set_that_the_audit_cleared_may_leave():
     ],
 )
 def test_no_policy_releases_what_the_audit_refuses(privacy, words):
-    open_policy = Policy(real_starts=True, metrics_without_power=100)
+    open_policy = Policy(real_starts=True, metrics_without_power=100, unknown_power=True)
     decision = decide(report(privacy=privacy), open_policy)
     assert not decision.allowed
     assert words in " ".join(decision.reasons)
@@ -55,11 +62,12 @@ def test_a_report_without_a_privacy_section_is_refused():
         ({"fewest_images_per_class": 50}, {}, "COVID"),
     ],
 )
-def test_a_policy_can_only_demand_more(policy, changes, words):
-    decision = decide(report(**changes), Policy(**policy))
+def test_a_policy_may_demand_more(policy, changes, words):
+    decision = decide(report(privacy={"power": 0.2}, **changes), Policy(**policy))
     assert not decision.allowed
     assert words in " ".join(decision.reasons)
 
 
 def test_real_starts_leave_where_the_policy_allows_them_and_the_audit_cleared_them():
-    assert decide(report(initialisation="real"), Policy(real_starts=True)).allowed
+    cleared = report(initialisation="real", privacy={"power": 0.2})
+    assert decide(cleared, Policy(real_starts=True)).allowed

@@ -70,6 +70,14 @@ def test_the_organisations_policy_is_asked(house):
     assert code(publish(house, house.releasable_distillation())) == "not-cleared"
 
 
+def test_distances_alone_release_nothing_before_an_admin_decides(house):
+    distillation_id = house.releasable_distillation()
+    house.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": False}})
+    assert code(publish(house, distillation_id)) == "not-cleared"
+    house.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": True}})
+    assert publish(house, distillation_id).status_code == 201
+
+
 def test_numbers_count_and_the_earlier_one_is_superseded(house):
     distillation_id = house.releasable_distillation()
     first = publish(house, distillation_id).json()
