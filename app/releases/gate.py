@@ -1,8 +1,9 @@
 """The gate: what the report's privacy section has to say before a release leaves.
 
-One function, a verdict in, a decision out. What an audit refused is released under no policy. What only distances did not
-refute is not released either, unless the organisation has decided that it is; a deeper audit writes
-the `power` of its attacks into the privacy section, and then this decision is needed no longer.
+One function, a verdict in, a decision out. What an audit refused is released under no policy. What
+only distances did not refute is not released either, unless the organisation has decided so; a
+deeper audit writes the `power` of its attacks into the privacy section, and then this decision is
+needed no longer.
 """
 
 from collections.abc import Mapping
@@ -109,10 +110,8 @@ def _under_policy(
             "Your organisation releases only what is proven under differential privacy, and this "
             "set is not."
         )
-    cleared_by_distances = privacy.get("verdict") == Verdict.NOT_REFUTED and not privacy.get(
-        "power"
-    )
-    if cleared_by_distances and not policy.unknown_power:
+    not_refuted = privacy.get("verdict") == Verdict.NOT_REFUTED
+    if not_refuted and not privacy.get("power") and not policy.unknown_power:
         reasons.append(
             "Distances did not refute it, and distances alone clear nothing: no membership attack "
             "of known power was run. An admin may decide that your organisation releases such sets "

@@ -109,7 +109,7 @@ def permission(document: Mapping[str, Any]) -> Conclusion:
         headline="Use it inside the organisation for now",
         detail=(
             f"{start}Nothing here refutes the set, but distances can never clear a release: that "
-            "takes membership attacks of known power, which were not run. It is released only where "
-            "the organisation has decided to release such sets, and recipients accept terms."
+            "takes membership attacks of known power, which were not run. It leaves only where the "
+            "organisation has decided to release such sets, and recipients accept terms."
         ),
     )
