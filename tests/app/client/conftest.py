@@ -134,9 +134,10 @@ def answer(status, content=b"", **headers):
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.send_header("Content-Length", str(len(content)))
+        # Said, not only done: a client that keeps the connection would count its end as an attempt.
+        handler.send_header("Connection", "close")
         handler.end_headers()
         handler.wfile.write(content)
-        handler.close_connection = True
 
     return answered
 
