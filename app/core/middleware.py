@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.errors import TooLarge, TooManyRequests
 from app.core.metrics import Metrics
 from app.core.portal import Portal
-from app.core.problem_handlers import ProblemResponse
+from app.core.problem_handlers import reply
 from app.core.ratelimit import address_of
 
 STREAMED = ("PUT", "/archive")
@@ -62,9 +62,7 @@ class BodyLimit:
             f"A JSON body may have {self._limit} bytes at most. Nothing was changed.",
             limit=self._limit,
         )
-        response = ProblemResponse(
-            problem.as_dict(), status_code=problem.status, headers={"Connection": "close"}
-        )
+        response = reply(HTTPConnection(scope), problem.as_dict(), {"Connection": "close"})
         await response(scope, receive, send)
 
 
@@ -86,9 +84,7 @@ class RequestLimit:
                 for who in _who(scope):
                     self._limiter.count(self._rate, "request", who)
             except TooManyRequests as problem:
-                response = ProblemResponse(
-                    problem.as_dict(), status_code=problem.status, headers=problem.headers
-                )
+                response = reply(HTTPConnection(scope), problem.as_dict(), problem.headers)
                 return await response(scope, receive, send)
         await self._app(scope, receive, send)
 

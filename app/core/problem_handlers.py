@@ -1,6 +1,10 @@
-"""Every error leaves as application/problem+json, unexpected ones without their traceback."""
+"""Every error leaves as application/problem+json, unexpected ones without their traceback.
+
+To somebody who asked for a page, `app.state.problem_page` tells the same as a page.
+"""
 
 import logging
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +33,21 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
-def install(app: FastAPI) -> None:
+ProblemPage = Callable[[HTTPConnection, dict[str, Any], Mapping[str, str]], Response | None]
+"""A page that tells of the problem; None where the request was not one of a page."""
+
+
+def reply(
+    request: HTTPConnection, body: dict[str, Any], headers: Mapping[str, str] | None = None
+) -> Response:
+    """The problem, in the form that fits who asked."""
+    page: ProblemPage = request.scope["app"].state.problem_page
+    shown = page(request, body, headers or {})
+    return shown or ProblemResponse(body, status_code=body["status"], headers=headers)
+
+
+def install(app: FastAPI, page: ProblemPage) -> None:
+    app.state.problem_page = page
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -37,9 +55,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _unstorable)
 
 
-def _problem(_request: Request, error: Exception) -> Response:
+def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return ProblemResponse(error.as_dict(), status_code=error.status, headers=error.headers)
+    return reply(request, error.as_dict(), error.headers)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -58,10 +76,10 @@ def _http(request: Request, error: Exception) -> Response:
         status=status,
         detail=details.get(status, str(error.detail)),
     )
-    return ProblemResponse(body, status_code=status, headers=error.headers)
+    return reply(request, body, error.headers)
 
 
-def _validation(_request: Request, error: Exception) -> Response:
+def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # What was sent is not sent back: it may be a secret, or not be JSON at all.
     errors = [
@@ -70,7 +88,7 @@ def _validation(_request: Request, error: Exception) -> Response:
     ]
     listed = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:5])
     problem = Invalid(f"{listed}. Nothing was changed.", errors=errors)
-    return ProblemResponse(problem.as_dict(), status_code=problem.status)
+    return reply(request, problem.as_dict())
 
 
 def _unstorable(request: Request, _error: Exception) -> Response:
@@ -81,7 +99,7 @@ def _unstorable(request: Request, _error: Exception) -> Response:
         problem = Invalid(
             "It holds a character or a number that cannot be stored. Nothing was changed."
         )
-    return ProblemResponse(problem.as_dict(), status_code=problem.status)
+    return reply(request, problem.as_dict())
 
 
 def _where(location: tuple[Any, ...]) -> str:
@@ -119,13 +137,13 @@ class UnexpectedErrors:
                 raise
             incident = new_id("err")
             logger.exception("%s: %s %s", incident, scope["method"], scope["path"])
-            await _unexpected(incident)(scope, receive, send)
+            response = reply(HTTPConnection(scope), _unexpected(incident).as_dict())
+            await response(scope, receive, send)
 
 
-def _unexpected(incident: str) -> Response:
-    problem = Problem(
+def _unexpected(incident: str) -> Problem:
+    return Problem(
         "The portal made a mistake; the request changed nothing. Try again, and if it happens "
         f"again tell the operator this number, under which the log has the reason: {incident}.",
         incident=incident,
     )
-    return ProblemResponse(problem.as_dict(), status_code=problem.status)

@@ -9,7 +9,7 @@ that lock is taken while the endpoint's thread runs, never while the request wai
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
@@ -63,12 +63,23 @@ def get_caller(
     )
 
 
-def require(permission: Permission) -> Callable[..., Awaitable[Caller]]:
+def require(
+    permission: Permission, known_by: Callable[..., Any] = get_caller
+) -> Callable[..., Awaitable[Caller]]:
+    """A dependency: the caller, who may do this.
+
+    Args:
+        permission: What is needed.
+        known_by: The dependency that tells who calls.
+
+    Raises:
+        Forbidden: The caller's roles or scopes do not allow it; their organisation's log tells.
+    """
     roles = [role.value for role in Role if permission in PERMISSIONS[role]]
 
     # async: a plain function would cost a trip through the thread pool.
     async def allowed(
-        request: Request, portal: PortalDep, caller: Annotated[Caller, Depends(get_caller)]
+        request: Request, portal: PortalDep, caller: Annotated[Caller, Depends(known_by)]
     ) -> Caller:
         if caller.may(permission):
             return caller

@@ -1,6 +1,5 @@
 from typing import Annotated
 
-import anyio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
@@ -22,12 +21,10 @@ from app.sessions.cookies import (
     set_cookie,
 )
 from app.sessions.schemas import SessionCreate, SessionRead
+from app.sessions.signing_in import sign_in_with_password
 from app.sessions.who import read_caller, read_signed_in
 
 router = APIRouter(prefix="/session", tags=["session"], responses=problems(401, 403, 422))
-
-REFUSAL_SECONDS = 1.0
-"""After so long a wrong password is answered, known address or not: well above what each takes."""
 
 
 @router.post("", status_code=201, responses=problems(400, 413, 429))
@@ -35,21 +32,7 @@ async def sign_in(
     body: SessionCreate, request: Request, response: Response, portal: PortalDep
 ) -> SessionRead:
     """Sign in with address and password: a cookie for browsers, and the session's CSRF token."""
-    portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
-    portal.limiter.count(portal.settings.sign_in_limit, "sign in to", body.email)
-    answer_at = anyio.current_time() + REFUSAL_SECONDS
-    try:
-        signed_in = await portal.passwords.run(
-            service.sign_in,
-            portal.database,
-            body.email,
-            body.password.get_secret_value(),
-            lasts=portal.settings.session_length,
-            replaces=cookie_of(request, portal.settings),
-        )
-    except service.WrongCredentials:
-        await anyio.sleep_until(answer_at)
-        raise
+    signed_in = await sign_in_with_password(request, portal, body)
     set_cookie(response, portal.settings, signed_in.secret)
     return read_signed_in(signed_in)
 

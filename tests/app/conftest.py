@@ -663,7 +663,7 @@ def either_house(migrated_url: str, house_with: Callable[..., House]) -> House:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusals at the sign-in are answered at once."""
-    monkeypatch.setattr("app.sessions.endpoints.REFUSAL_SECONDS", 0)
+    monkeypatch.setattr("app.sessions.signing_in.REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

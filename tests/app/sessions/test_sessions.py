@@ -171,7 +171,7 @@ def test_unknown_addresses_and_wrong_passwords_get_the_same_answer(house):
 
 
 def test_refusals_are_answered_at_one_moment_whatever_they_took(house, monkeypatch):
-    monkeypatch.setattr("app.sessions.endpoints.REFUSAL_SECONDS", 0.7)
+    monkeypatch.setattr("app.sessions.signing_in.REFUSAL_SECONDS", 0.7)
     house.account(Role.STEWARD)
 
     for email in (EMAIL, "nobody@st-anna.example"):

@@ -1,0 +1,1 @@
+"""The portal's pages: server-rendered, over the same services as the REST API."""

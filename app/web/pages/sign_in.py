@@ -1,0 +1,149 @@
+"""Signing in and out, joining by an invitation, and a forgotten password."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Form, Request
+from pydantic import BaseModel, SecretStr
+from starlette.responses import Response
+
+from app.core.dependencies import PortalDep, ReadSession
+from app.core.errors import Problem
+from app.core.ratelimit import address_of
+from app.invitations import service as invitations
+from app.invitations.schemas import InvitationAccept, InvitationSecret
+from app.sessions import service as sessions
+from app.sessions.cookies import cookie_of, delete_cookie, set_cookie
+from app.sessions.schemas import ForgottenPassword, SessionCreate
+from app.sessions.signing_in import sign_in_with_password
+from app.web.forms import checked
+from app.web.render import go_to, page
+from app.web.visitors import Visitor, refuse_other_sites
+
+router = APIRouter(dependencies=[Depends(refuse_other_sites)])
+
+
+class SignInForm(BaseModel):
+    email: str = ""
+    password: SecretStr = SecretStr("")
+    next: str = "/"
+
+
+class JoinForm(BaseModel):
+    secret: SecretStr = SecretStr("")
+    name: str = ""
+    password: SecretStr = SecretStr("")
+
+
+@router.get("/sign-in")
+def show_sign_in(
+    request: Request, portal: PortalDep, next: str = "/", ended: bool = False
+) -> Response:
+    return page(
+        request,
+        "sign_in/sign_in.html",
+        next=local_path(next),
+        ended=ended,
+        provider=portal.settings.oidc_name if portal.provider is not None else None,
+    )
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request, portal: PortalDep, form: Annotated[SignInForm, Form()]
+) -> Response:
+    body = checked(SessionCreate, email=form.email, password=form.password.get_secret_value())
+    signed_in = await sign_in_with_password(request, portal, body)
+    response = go_to(request, local_path(form.next))
+    set_cookie(response, portal.settings, signed_in.secret)
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(
+    request: Request,
+    portal: PortalDep,
+    caller: Visitor,
+    everywhere: Annotated[bool, Form()] = False,
+) -> Response:
+    secret = cookie_of(request, portal.settings)
+    assert secret is not None, f"{caller.name} came with a cookie"
+    sessions.sign_out(portal.database, secret, everywhere=everywhere)
+    response = go_to(request, "/sign-in", note="note-signed-out")
+    delete_cookie(response, portal.settings)
+    return response
+
+
+@router.get("/forgotten")
+def show_forgotten(request: Request, portal: PortalDep) -> Response:
+    sends_mail = bool(portal.settings.smtp_url.get_secret_value())
+    return page(request, "sign_in/forgotten.html", sends_mail=sends_mail)
+
+
+@router.post("/forgotten")
+def forgotten(
+    request: Request,
+    portal: PortalDep,
+    afterwards: BackgroundTasks,
+    email: Annotated[str, Form()] = "",
+) -> Response:
+    body = checked(ForgottenPassword, email=email)
+    portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
+    portal.limiter.count(portal.settings.sign_in_limit, "link to", body.email)
+    # After the answer, which would else take longer for an address that is known.
+    afterwards.add_task(invitations.forgotten, portal, body.email)
+    return go_to(request, "/sign-in", note="note-link-sent")
+
+
+@router.get("/join")
+def show_join(request: Request) -> Response:
+    """The link's secret follows its `#`; the page's script sends it to `look`."""
+    return page(request, "sign_in/join.html")
+
+
+@router.post("/join/look")
+def look_at_link(
+    request: Request,
+    portal: PortalDep,
+    session: ReadSession,
+    secret: Annotated[str, Form()] = "",
+) -> Response:
+    """The form that fits the link: to join, or to set a password."""
+    portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
+    try:
+        body = checked(InvitationSecret, secret=secret)
+        invitation, organisation = invitations.find(session, body.secret)
+    except Problem as problem:
+        return page(request, "sign_in/link_not_valid.html", problem=problem.as_dict())
+    return page(
+        request,
+        "sign_in/join_form.html",
+        invitation=invitation,
+        organisation=organisation,
+        secret=secret,
+    )
+
+
+@router.post("/join")
+async def join(request: Request, portal: PortalDep, form: Annotated[JoinForm, Form()]) -> Response:
+    """Take the invitation, and be signed in."""
+    portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
+    password = form.password.get_secret_value()
+    body = checked(
+        InvitationAccept,
+        secret=form.secret.get_secret_value(),
+        name=form.name.strip() or None,
+        password=password,
+    )
+    user = await portal.passwords.run(invitations.accept, portal.database, body)
+    signed_in = await sign_in_with_password(
+        request, portal, SessionCreate.model_validate({"email": user.email, "password": password})
+    )
+    response = go_to(request, "/", note="note-welcome")
+    set_cookie(response, portal.settings, signed_in.secret)
+    return response
+
+
+def local_path(address: str) -> str:
+    """A path of this portal, or the first page: no link to the sign-in leads elsewhere."""
+    is_local = address.startswith("/") and not address.startswith(("//", "/\\", "/sign-in"))
+    return address if is_local and address.isprintable() else "/"

@@ -1,0 +1,131 @@
+"""Pages and fragments from templates, and the way on after a form."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from babel.core import Locale, UnknownLocaleError
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from app.core.security import Permission
+from app.web import formats
+from app.web.static_files import asset
+from app.web.texts import preferred, texts_in
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",  # the small signs within the style sheet
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+NAVIGATION = (
+    ("/", "nav-home", None),
+    ("/datasets", "nav-datasets", Permission.READ),
+    ("/distillations", "nav-distillations", Permission.READ),
+    ("/releases", "nav-releases", Permission.READ),
+    ("/catalogue", "nav-catalogue", Permission.READ),
+    ("/requests", "nav-requests", Permission.READ),
+    ("/organisation", "nav-organisation", Permission.MANAGE),
+    ("/audit", "nav-audit", Permission.AUDIT),
+    ("/operations", "nav-operations", Permission.OPERATE),
+)
+"""Address, name of its text, and what somebody has to be allowed to see it there."""
+
+NOTE_COOKIE = "exchange_note"
+"""The name of the text that the next page shows once: what was just done."""
+NOTE_SECONDS = 60
+
+
+@lru_cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(formats.FILTERS)
+    made.globals.update(asset=asset, Permission=Permission, navigation=NAVIGATION)
+    return made
+
+
+def language_of(request: HTTPConnection) -> str:
+    """What the browser asks for, among the languages that there are."""
+    wanted = []
+    for part in request.headers.get("accept-language", "").split(",")[:20]:
+        try:
+            wanted.append(Locale.parse(part.split(";")[0].strip(), sep="-").language)
+        except (ValueError, UnknownLocaleError):
+            continue
+    return preferred(wanted)
+
+
+def page(
+    request: HTTPConnection,
+    template: str,
+    /,
+    *,
+    status_code: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """A page, or a fragment of one, as an answer.
+
+    Args:
+        request: Who asks. `request.state.visitor` is there where somebody is signed in.
+        template: Path below `templates/`.
+        status_code: Of the answer.
+        headers: Of the answer; they may replace the policy of pages.
+        context: What the template shows.
+    """
+    texts = texts_in(language_of(request))
+    visitor = getattr(request.state, "visitor", None)
+    note = request.cookies.get(NOTE_COOKIE, "")
+    content = (
+        environment()
+        .get_template(template)
+        .render(
+            t=texts,
+            request=request,
+            visitor=visitor,
+            may=frozenset(()) if visitor is None else frozenset(visitor.permissions),
+            note=note if note.startswith("note-") and texts.has(note) else None,
+            **context,
+        )
+    )
+    response = HTMLResponse(
+        content, status_code, {"Content-Security-Policy": POLICY} | (headers or {})
+    )
+    if note and not is_fragment(request):
+        response.delete_cookie(NOTE_COOKIE)
+    return response
+
+
+def is_fragment(request: HTTPConnection) -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return request.headers.get("hx-request") == "true"
+
+
+def go_to(request: Request, address: str, note: str | None = None) -> Response:
+    """The page that follows a form, which shows the text `note` once."""
+    if is_fragment(request):
+        response = Response(headers={"HX-Redirect": address})
+    else:
+        response = RedirectResponse(address, 303)
+    if note is not None:
+        response.set_cookie(NOTE_COOKIE, note, max_age=NOTE_SECONDS, httponly=True, samesite="lax")
+    return response

@@ -1,0 +1,18 @@
+"""Mounts the pages."""
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from app.web.pages.home import router as home
+from app.web.pages.sign_in import router as sign_in
+from app.web.static_files import ADDRESS, FOLDER, Assets
+
+router = APIRouter(include_in_schema=False)
+for pages in (sign_in, home):
+    router.include_router(pages)
+
+
+def install(app: FastAPI) -> None:
+    app.include_router(router)
+    # Compressed, unlike pages: there is no secret in them whose length could tell something.
+    app.mount(ADDRESS, GZipMiddleware(Assets(directory=FOLDER)), name="static")

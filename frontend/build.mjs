@@ -1,0 +1,23 @@
+// Bundles what the pages need into app/web/static. No page loads anything from elsewhere.
+import { build } from "esbuild";
+import { copyFile } from "node:fs/promises";
+
+const OUT = process.env.EXCHANGE_STATIC ?? "../app/web/static";
+
+await build({
+  entryPoints: {
+    app: "src/app.js", // on every page
+    upload: "src/upload.js", // the page that uploads
+    progress: "src/progress.js", // the page that follows a distillation
+    styles: "src/app.css",
+  },
+  entryNames: "[name]",
+  outdir: OUT,
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: ["es2020"],
+  legalComments: "inline",
+  charset: "utf8",
+});
+await copyFile("src/icon.svg", `${OUT}/icon.svg`);
