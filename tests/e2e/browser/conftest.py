@@ -1,0 +1,157 @@
+"""A real Chromium before the whole service, as people use it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Service
+    from playwright.sync_api import Browser, Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PASSWORD = "a sentence that only I would say"
+# Loopback alone: a browser of its own accord asks its maker for this and that.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def chromium_path() -> str | None:
+    """`EXCHANGE_CHROMIUM`, or the system's."""
+    named = os.environ.get("EXCHANGE_CHROMIUM")
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+# Not for the whole run: while it lives, nothing else in this process may run an event loop.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("needs a Chromium: apt-get install chromium, or EXCHANGE_CHROMIUM=path")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Account:
+    email: str
+    name: str
+    organisation: str
+
+
+def hire(service: "Service", organisation: str, name: str, role: str) -> Account:
+    """Somebody with an account and PASSWORD, in an organisation that is made if it is not there."""
+    email = f"{name.split()[-1].lower()}@{organisation.lower().replace(' ', '')}.example"
+    subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "app.cli", "admin", "create-user"),
+            *("--organisation", organisation, "--email", email, "--name", name, "--role", role),
+            *("--data-dir", str(service.data_dir)),
+        ],
+        input=f"{PASSWORD}\n",
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    return Account(email, name, organisation)
+
+
+def found(service: "Service", organisation: str) -> None:
+    """Make an organisation."""
+    subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "app.cli", "admin", "create-organisation", organisation),
+            *("--data-dir", str(service.data_dir)),
+        ],
+        capture_output=True,
+        check=True,
+    )
+
+
+class Desk:
+    """Somebody at their browser: pages, and what went wrong on them."""
+
+    def __init__(self, browser: "Browser", url: str, **context: Any) -> None:
+        self.url = url
+        self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
+        self.context.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.page = self.new_page()
+
+    def new_page(self) -> "Page":
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._hear)
+        return page
+
+    def _hear(self, message: Any) -> None:
+        # Replies of 4xx and lost connections are part of some stories; scripts that fail and what
+        # the Content-Security-Policy stops are part of none.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def open(self, path: str) -> "Page":
+        self.page.goto(self.url + path)
+        return self.page
+
+    def sign_in(self, account: Account, password: str = PASSWORD) -> "Desk":
+        page = self.open("/sign-in")
+        page.get_by_label("E-mail address").fill(account.email)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url(self.url + "/")
+        return self
+
+
+@pytest.fixture
+def desk(chromium: "Browser") -> Iterator[Callable[..., Desk]]:
+    """`desk(service)`: a browser of somebody's own. At the end no page may have complained."""
+    desks: list[Desk] = []
+
+    def sit(service: "Service", account: Account | None = None, **context: Any) -> Desk:
+        desks.append(Desk(chromium, service.url, **context))
+        if account is not None:
+            desks[-1].sign_in(account)
+        return desks[-1]
+
+    yield sit
+    for one in desks:
+        one.context.close()
+        assert one.complaints == []
+
+
+@pytest.fixture(name="hire", scope="session")
+def _hire() -> Callable[..., Account]:
+    return hire
+
+
+@pytest.fixture(name="found", scope="session")
+def _found() -> Callable[..., None]:
+    return found
+
+
+@pytest.fixture(scope="session")
+def password() -> str:
+    return PASSWORD
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path | None:
+    """Where pictures of the pages go, if somebody wants some."""
+    named = os.environ.get("EXCHANGE_SCREENSHOTS")
+    return None if named is None else Path(named)
