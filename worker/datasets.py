@@ -13,12 +13,16 @@ from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.models import Dataset
 from app.withdrawals import service as withdrawals
+from iadd.imageset import ImageSet
 from iadd.progress import Progress
 from worker.celery_app import process_name
 from worker.hold import Cancelled, Hold, Interrupted
-from worker.intake.examine import Rejected, examine
+from worker.intake.changes import count_changes
+from worker.intake.examine import Accepted, Rejected, examine
+from worker.pipeline import load_images
 from worker.problems import WorkersLostError
 from worker.retries import carry_out
+from worker.samples import draw_archive
 from worker.services import Services, get_services
 from worker.withdrawals import NOTHING_NAMED, TakenOut, forget_names, take_out
 
@@ -65,6 +69,8 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
             if taken.images == 0:
                 return lambda: _keep(services, hold, dataset)
             archive_key = taken.columns["archive_key"]
+        elif archive_key is None and dataset.is_sample:
+            archive_key = draw_archive(services, hold, dataset, scratch)
         if archive_key is None:
             raise FileNotFoundError(f"{dataset.id} has no archive")
         archive = scratch / "archive"
@@ -72,7 +78,8 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
         hold.check()
         found = examine(archive, on_progress=on_progress)
     quality_key = f"datasets/{dataset.id}/quality.json"
-    services.storage.put(quality_key, json.dumps(found.quality).encode())
+    quality = {**found.quality, "changes": _changes(services, dataset, found)}
+    services.storage.put(quality_key, json.dumps(quality).encode())
     if isinstance(found, Rejected):
         problem = found.problem
 
@@ -114,6 +121,23 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
         logger.info("%s: ready", hold.row_id)
 
     return accept
+
+
+def _changes(services: Services, dataset: Dataset, found: Accepted | Rejected) -> JsonObject | None:
+    """What is different from the version before, where there is one that is still stored."""
+    if dataset.previous_id is None or isinstance(found, Rejected):
+        return None
+    with services.database.reading() as session:
+        previous = session.get_one(Dataset, dataset.previous_id)
+    if previous.images_key is None:
+        return None
+    try:
+        before = load_images(services.storage, previous.images_key)
+    except FileNotFoundError:
+        # Deleted at this moment.
+        return None
+    changes = count_changes(before, ImageSet.from_bytes(found.images))
+    return None if changes is None else {"previous_id": previous.id, **changes}
 
 
 def _columns(taken: TakenOut | None) -> JsonObject:

@@ -39,10 +39,15 @@ class Action(StrEnum):
     ACCOUNT_LOCKED = "session.locked"
     REFUSED = "request.refused"
     DATASET_CREATED = "dataset.created"
+    SAMPLE_MADE = "dataset.sample_made"
     ARCHIVE_UPLOADED = "dataset.uploaded"
+    UPLOAD_STARTED = "upload.started"
+    UPLOAD_ENDED = "upload.ended"
+    UPLOAD_EXPIRED = "upload.expired"
     DATASET_DELETED = "dataset.deleted"
     IMAGES_SEEN = "dataset.images_seen"
     QUALITY_SEEN = "dataset.quality_seen"
+    FORECAST_ASKED = "forecast.asked"
     DISTILLATION_STARTED = "distillation.started"
     DISTILLATION_CANCELLED = "distillation.cancelled"
     DISTILLATION_RETRIED = "distillation.retried"
@@ -67,6 +72,12 @@ class Action(StrEnum):
     WITHDRAWAL_DONE = "withdrawal.done"
     TRAINING_STARTED = "training.started"
     TRAINING_CANCELLED = "training.cancelled"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105 (the name of an action)
+    WEBHOOK_TESTED = "webhook.tested"
+    WEBHOOK_PAUSED = "webhook.paused"
+    WEBHOOK_DELETED = "webhook.deleted"
     LOG_EXPORTED = "log.exported"
 
 

@@ -12,7 +12,8 @@ from app.core.storage import StorageError
 from app.datasets import service
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
-from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead
+from app.datasets.sample import make_sample
+from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead, VersionsRead
 from app.models.dataset import Dataset
 from app.organisations.quotas import no_room
 from app.sessions.callers import Deleter, Reader, Uploader
@@ -20,7 +21,7 @@ from app.sessions.callers import Deleter, Reader, Uploader
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
 
 
-@router.post("", status_code=201, responses=problems(400, 413))
+@router.post("", status_code=201, responses=problems(400, 404, 409, 413))
 def create_dataset(
     body: DatasetCreate,
     session: WriteSession,
@@ -32,6 +33,33 @@ def create_dataset(
     dataset = repeatable.once(
         session, caller, DatasetRead, lambda: read(service.create(session, caller, body))
     )
+    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
+    return dataset
+
+
+@router.post(
+    "/sample",
+    status_code=201,
+    responses={
+        200: {"model": DatasetRead, "description": "The one that is there already"},
+        **problems(409, 413),
+    },
+)
+def create_sample_dataset(
+    session: WriteSession, caller: Uploader, repeatable: RepeatableDep, response: Response
+) -> DatasetRead:
+    """A dataset of X-rays that the portal draws, to try everything out on: no patients are in it.
+
+    An organisation has one at a time.
+    """
+
+    def make() -> DatasetRead:
+        sample, made = make_sample(session, caller)
+        if not made:
+            response.status_code = 200
+        return read(sample)
+
+    dataset = repeatable.once(session, caller, DatasetRead, make)
     response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
     return dataset
 
@@ -48,6 +76,13 @@ def list_datasets(
 @router.get("/{dataset_id}", responses=problems(404))
 def get_dataset(dataset_id: str, session: ReadSession, caller: Reader) -> DatasetRead:
     return read(DatasetRepository(session).readable_by(caller).get(dataset_id))
+
+
+@router.get("/{dataset_id}/versions", responses=problems(404))
+def list_dataset_versions(dataset_id: str, session: ReadSession, caller: Reader) -> VersionsRead:
+    """The line of versions that a dataset is in, the oldest first."""
+    line = service.versions(session, caller, dataset_id)
+    return VersionsRead(items=[read(dataset) for dataset in line])
 
 
 @router.put(

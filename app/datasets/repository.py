@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -16,6 +16,9 @@ from app.models.dataset import Dataset, DatasetStatus
 from app.models.teacher import Teacher
 from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
+from app.models.webhook import WebhookEvent
+from app.uploads.repository import UploadRepository
+from app.webhooks.events import tell
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
 
@@ -48,6 +51,19 @@ class ReadableDatasets:
     def page(self, *, cursor: str | None, limit: int) -> Page[Dataset]:
         return paginate(self._session, self._query, Dataset, cursor=cursor, limit=limit)
 
+    def line(self, dataset: Dataset) -> Sequence[Dataset]:
+        """Every version of a dataset, the oldest first."""
+        first = dataset.line_id
+        query = self._query.where(or_(Dataset.id == first, Dataset.first_id == first))
+        return self._session.scalars(query.order_by(Dataset.version)).all()
+
+    def sample(self) -> Dataset | None:
+        """The newest sample cohort that can be used, or soon can."""
+        query = self._query.where(
+            Dataset.sample_seed.is_not(None), Dataset.status != DatasetStatus.REJECTED
+        )
+        return self._session.scalars(query.order_by(Dataset.created_at.desc()).limit(1)).first()
+
 
 class DatasetRepository:
     def __init__(self, session: Session) -> None:
@@ -60,10 +76,25 @@ class DatasetRepository:
         """By id alone, for tasks: whoever enqueued it had the right to."""
         return self._session.get(Dataset, dataset_id, populate_existing=True)
 
+    def is_sample(self, dataset_id: str) -> bool:
+        """Whether its images were drawn, also once it is deleted."""
+        query = select(Dataset.sample_seed).where(Dataset.id == dataset_id)
+        return self._session.scalar(query) is not None
+
     def add(self, dataset: Dataset) -> Dataset:
         self._session.add(dataset)
         self._session.flush()
         return dataset
+
+    def next_version(self, dataset: Dataset) -> int:
+        """The number after the last one of its line, deleted ones included."""
+        first = dataset.line_id
+        newest = self._session.scalar(
+            select(func.max(Dataset.version)).where(
+                or_(Dataset.id == first, Dataset.first_id == first)
+            )
+        )
+        return (newest or dataset.version) + 1
 
     def accept_archive(self, dataset_id: str, *, key: str, size: int, sha256: str) -> bool:
         """The archive is there: `awaiting_upload | rejected → checking`; False if not so."""
@@ -90,7 +121,10 @@ class DatasetRepository:
             .returning(Dataset.id)
             .execution_options(synchronize_session=False)
         )
-        return self._session.execute(statement).scalar_one_or_none() is not None
+        if self._session.execute(statement).scalar_one_or_none() is None:
+            return False
+        UploadRepository(self._session).end_those_of(dataset_id)
+        return True
 
     def claim(self, dataset_id: str, *, owner: str, seconds: float) -> int | None:
         """Take a dataset that is `checking`; its fence, or None when there is nothing to do."""
@@ -126,6 +160,7 @@ class DatasetRepository:
             problem=None,
             **more,
         )
+        self._tell(dataset_id, WebhookEvent.DATASET_READY)
 
     def mark_rejected(
         self,
@@ -150,6 +185,13 @@ class DatasetRepository:
             problem=problem,
             **more,
         )
+        self._tell(dataset_id, WebhookEvent.DATASET_REJECTED)
+
+    def _tell(self, dataset_id: str, event: WebhookEvent) -> None:
+        owner = self._session.scalars(
+            select(Dataset.organisation_id).where(Dataset.id == dataset_id)
+        ).one()
+        tell(self._session, owner, event, {"dataset": dataset_id})
 
     def trainings_running(self, dataset_id: str) -> Sequence[str]:
         return self._session.scalars(
@@ -167,6 +209,7 @@ class DatasetRepository:
         dataset.deleted_at = utc_now()
         dataset.fence += 1
         self._session.flush()
+        UploadRepository(self._session).end_those_of(dataset.id)
 
     def mark_purged(self, dataset_id: str) -> None:
         self._session.execute(

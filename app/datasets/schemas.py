@@ -1,7 +1,7 @@
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from app.core.schemas import Line, ReplyModel, RequestModel, Text
 from app.models.dataset import DatasetStatus
@@ -10,6 +10,10 @@ from app.models.dataset import DatasetStatus
 class DatasetCreate(RequestModel):
     name: Line
     description: Text = ""
+    previous_id: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = Field(
+        default=None,
+        description="An own dataset that this one is the next version of. It stays as it is.",
+    )
 
 
 class DatasetRead(ReplyModel):
@@ -25,6 +29,13 @@ class DatasetRead(ReplyModel):
         description="Images per class and split, once it is ready."
     )
     problem: dict[str, Any] | None = Field(description="Why it was rejected (RFC 9457).")
+    is_sample: bool = Field(
+        description="The sample cohort: drawn by the portal, with no patients. Nothing that is "
+        "learned from it holds for people, and it is not shared."
+    )
+    version: int = Field(description="Its place in its line of versions, from 1.")
+    previous_id: str | None = Field(description="The version before it, where one is left.")
+    next_id: str | None = Field(description="The version after it.")
 
 
 class ThumbnailRead(ReplyModel):
@@ -34,3 +45,7 @@ class ThumbnailRead(ReplyModel):
 
 class ThumbnailsRead(ReplyModel):
     items: list[ThumbnailRead]
+
+
+class VersionsRead(ReplyModel):
+    items: list[DatasetRead] = Field(description="The oldest first.")

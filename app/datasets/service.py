@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
-from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository
+from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository, ReadableDatasets
 from app.datasets.schemas import DatasetCreate, ThumbnailRead
 from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset, DatasetStatus
@@ -55,6 +55,21 @@ class ThumbnailNotFound(NotFound):
     title = "No such thumbnail"
 
 
+class HasNextVersion(Conflict):
+    code = "dataset-has-next-version"
+    title = "It has a next version already"
+
+
+class SampleHasNoVersions(Conflict):
+    code = "sample-has-no-versions"
+    title = "The sample cohort has no versions"
+
+
+class SampleTakesNoArchive(NotAwaitingUpload):
+    code = "sample-takes-no-archive"
+    title = "The sample cohort takes no archive"
+
+
 @dataclass(frozen=True)
 class StoredArchive:
     key: str
@@ -63,24 +78,69 @@ class StoredArchive:
 
 
 def create(session: Session, caller: Caller, body: DatasetCreate) -> Dataset:
-    """Raises QuotaExceeded."""
+    """Raises DatasetNotFound, HasNextVersion, SampleHasNoVersions, QuotaExceeded."""
+    datasets = DatasetRepository(session)
     allow_dataset(session, caller.organisation_id)
-    dataset = DatasetRepository(session).add(
-        Dataset(
-            organisation_id=caller.organisation_id, name=body.name, description=body.description
-        )
+    dataset = Dataset(
+        organisation_id=caller.organisation_id, name=body.name, description=body.description
     )
-    record(session, caller, Action.DATASET_CREATED, dataset.id)
+    if body.previous_id is None:
+        datasets.add(dataset)
+        record(session, caller, Action.DATASET_CREATED, dataset.id)
+        return dataset
+    previous = _to_follow(datasets.readable_by(caller), body.previous_id)
+    dataset.first_id = previous.line_id
+    dataset.version = datasets.next_version(previous)
+    datasets.add(dataset)
+    record(
+        session,
+        caller,
+        Action.DATASET_CREATED,
+        dataset.id,
+        previous=previous.id,
+        version=dataset.version,
+    )
     return dataset
 
 
-def expect_archive(session: Session, caller: Caller, dataset_id: str) -> int:
-    """How many bytes the organisation has room for. Raises DatasetNotFound, NotAwaitingUpload."""
+def _to_follow(datasets: ReadableDatasets, dataset_id: str) -> Dataset:
+    """A dataset that may get a next version. Raises DatasetNotFound and what says why not."""
+    # `allow_dataset` holds the organisation, so no other version can come between.
+    previous = datasets.get(dataset_id)
+    if previous.is_sample:
+        raise SampleHasNoVersions(
+            "It is the sample cohort, whose images were drawn. No dataset was made. Make a dataset "
+            "of your own, without `previous_id`."
+        )
+    if previous.next_id is not None:
+        raise HasNextVersion(
+            f"{previous.next_id} is its next version. No dataset was made. Follow the newest "
+            f"version; GET /api/v1/datasets/{dataset_id}/versions lists them.",
+            next_id=previous.next_id,
+        )
+    return previous
+
+
+def versions(session: Session, caller: Caller, dataset_id: str) -> Sequence[Dataset]:
+    """All versions of a dataset, the oldest first. Raises DatasetNotFound."""
+    datasets = DatasetRepository(session).readable_by(caller)
+    return datasets.line(datasets.get(dataset_id))
+
+
+def expect_archive(
+    session: Session, caller: Caller, dataset_id: str, *, besides: str | None = None
+) -> int:
+    """How many bytes the organisation has room for, besides those of one upload.
+
+    Raises DatasetNotFound, NotAwaitingUpload.
+    """
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    _refuse_sample(dataset)
     if dataset.status not in ACCEPTS_UPLOAD:
         raise _not_awaiting(dataset.status)
     # An archive that was rejected makes way for this one.
-    return room_for_archive(session, caller.organisation_id) + (dataset.size or 0)
+    room = room_for_archive(session, caller.organisation_id, besides=besides)
+    return room + (dataset.size or 0)
 
 
 async def store_archive(
@@ -112,14 +172,18 @@ async def store_archive(
             if chunk:
                 yield chunk
         if size == 0:
-            raise EmptyArchive(
-                "The body of the request held no byte. The dataset still awaits its archive: send "
-                "a zip or tar file as the body of this PUT."
-            )
+            raise empty_archive()
 
     key = f"datasets/{dataset_id}/archive-{secrets.token_hex(8)}"
     await storage.put_stream(key, counted())
     return StoredArchive(key=key, size=size, sha256=digest.hexdigest())
+
+
+def empty_archive() -> EmptyArchive:
+    return EmptyArchive(
+        "An archive of no byte was sent. The dataset still awaits its archive: send a zip or tar "
+        "file."
+    )
 
 
 def archive_too_large(limit: int) -> ArchiveTooLarge:
@@ -140,6 +204,7 @@ def accept_archive(
     """
     datasets = DatasetRepository(session)
     dataset = datasets.readable_by(caller).get(dataset_id, lock=True)
+    _refuse_sample(dataset)
     # Again: several uploads at once each saw room for itself.
     room = room_for_archive(session, caller.organisation_id, lock=True) + (dataset.size or 0)
     if archive.size > room:
@@ -160,6 +225,16 @@ def accept_archive(
     )
     session.refresh(dataset)
     return dataset, replaced
+
+
+def _refuse_sample(dataset: Dataset) -> None:
+    """Whatever was uploaded there would pass for drawn images."""
+    if dataset.is_sample:
+        raise SampleTakesNoArchive(
+            "Its images are drawn by the portal. Nothing was stored. Make a dataset of your own: "
+            "POST /api/v1/datasets.",
+            dataset_status=dataset.status.value,
+        )
 
 
 def _not_awaiting(status: DatasetStatus) -> NotAwaitingUpload:

@@ -14,6 +14,7 @@ from app.models.base import Base
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, FINAL, PHASES, Distillation, DistillationStatus, Verdict
 from app.models.event import Event, EventKind
+from app.models.forecast import Forecast, ForecastStatus, Measurement
 from app.models.idempotency_key import IdempotencyKey
 from app.models.invitation import Invitation
 from app.models.notification import MailStatus, Notification
@@ -45,10 +46,13 @@ __all__ = [
     "Download",
     "Event",
     "EventKind",
+    "Forecast",
+    "ForecastStatus",
     "Grant",
     "IdempotencyKey",
     "Invitation",
     "MailStatus",
+    "Measurement",
     "Notification",
     "Organisation",
     "OrganisationKey",

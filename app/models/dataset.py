@@ -1,8 +1,19 @@
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    ScalarSelect,
+    String,
+    func,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, aliased, column_property, mapped_column
 
 from app.core.ids import new_id
 from app.core.types import JsonColumn, JsonObject, UtcDateTime, text_enum
@@ -27,6 +38,12 @@ class Dataset(Leased, Timestamps, Base):
     status: Mapped[DatasetStatus] = mapped_column(
         text_enum(DatasetStatus), default=DatasetStatus.AWAITING_UPLOAD
     )
+    first_id: Mapped[str | None] = mapped_column(String(40), index=True, default=None)
+    """The first version of its line; None where it is that itself."""
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    """Its place in the line. Numbers of deleted versions are not given again."""
+    sample_seed: Mapped[int | None] = mapped_column(default=None)
+    """Set: its images are drawn by this seed, and no patient's."""
     size: Mapped[int | None] = mapped_column(BigInteger, default=None)
     """Bytes of the archive."""
     sha256: Mapped[str | None] = mapped_column(String(64), default=None)
@@ -44,3 +61,37 @@ class Dataset(Leased, Timestamps, Base):
     """Asked to be deleted; from then on nobody sees it."""
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """Its objects are gone. The row stays, since results refer to it."""
+
+    @property
+    def is_sample(self) -> bool:
+        return self.sample_seed is not None
+
+    @property
+    def line_id(self) -> str:
+        """What all versions of it have in common: the id of the first."""
+        return self.first_id or self.id
+
+    if TYPE_CHECKING:
+        # Set below, beside the columns: whoever shows a dataset has them without another query.
+        previous_id: Mapped[str | None]
+        next_id: Mapped[str | None]
+
+
+_other = aliased(Dataset)
+
+
+_in_line = or_(
+    _other.first_id == func.coalesce(Dataset.first_id, Dataset.id), _other.id == Dataset.first_id
+)
+
+
+def _first(where: ColumnElement[bool], order: ColumnElement[int]) -> ScalarSelect[str]:
+    """Of the versions in a dataset's line that were not deleted."""
+    query = select(_other.id).where(_in_line, where, _other.deleted_at.is_(None))
+    return query.order_by(order).limit(1).correlate_except(_other).scalar_subquery()
+
+
+Dataset.previous_id = column_property(
+    _first(_other.version < Dataset.version, _other.version.desc())
+)
+Dataset.next_id = column_property(_first(_other.version > Dataset.version, _other.version.asc()))

@@ -25,6 +25,7 @@ from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
 from app.core.types import JsonObject
+from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.service import result_key
 from app.keys.service import signer_of
@@ -54,6 +55,11 @@ PUBLIC = ("preset", "images_per_class", "initialisation", "seed", "versions", "u
 class NotCleared(Conflict):
     code = "not-cleared"
     title = "The audit does not clear it for release"
+
+
+class SampleNotReleasable(Conflict):
+    code = "sample-not-releasable"
+    title = "The sample cohort is not shared"
 
 
 class TermsNotUsable(Invalid):
@@ -90,6 +96,7 @@ def publish(
     Raises:
         DistillationNotFound: It is not the caller's.
         ResultNotReady: It has not finished.
+        SampleNotReleasable: It was distilled from drawn images.
         NotCleared: The gate refuses it; the log tells that too.
         TermsNotUsable: Template, text or DUO codes do not go together.
         ReleaseNotFound: `supersedes` is none of the caller's.
@@ -148,6 +155,12 @@ def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCr
                 "Images that it was distilled from were withdrawn since. No release was made. POST "
                 f"/api/v1/distillations/{distillation_id}/again distills without them.",
                 withdrawal_id=distillation.withdrawal_id,
+            )
+        if DatasetRepository(session).is_sample(distillation.dataset_id):
+            raise SampleNotReleasable(
+                "It was distilled from the sample cohort, whose images the portal has drawn: in "
+                "the catalogue others would take it for patients'. No release was made; its report "
+                "and bundle are yours to look at. Distill a dataset of your own to share it."
             )
         bundle_key = result_key(session, caller, distillation_id, "bundle_key")
         report_key = result_key(session, caller, distillation_id, "report_json_key")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +54,21 @@ def draw_cohort(
 
 
 def write_archive(
-    path: Path, images_per_class: int, *, image_size: int = 224, seed: int = 0
+    path: Path,
+    images_per_class: int,
+    *,
+    image_size: int = 224,
+    seed: int = 0,
+    on_image: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a cohort as a zip of ``<class>/<nnnn>.png``; the same arguments, the same bytes.
+
+    Args:
+        path: Where to write.
+        images_per_class: Of every class.
+        image_size: Side of the images.
+        seed: Of the draw.
+        on_image: Called before each image is written; may raise to stop.
 
     Raises:
         FileExistsError: when there is something at `path`.
@@ -64,6 +76,7 @@ def write_archive(
     with zipfile.ZipFile(path, "x") as archive:
         cohort = draw_cohort(images_per_class, image_size=image_size, seed=seed)
         for count, (class_name, image) in enumerate(cohort):
+            on_image()
             name = f"{class_name}/{count % images_per_class:04}.png"
             archive.writestr(zipfile.ZipInfo(name, _DATE), _png(image))
 
