@@ -16,9 +16,6 @@ from app.models.dataset import Dataset, DatasetStatus
 from app.models.teacher import Teacher
 from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
-from app.models.webhook import WebhookEvent
-from app.uploads.repository import UploadRepository
-from app.webhooks.events import tell
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
 
@@ -121,10 +118,7 @@ class DatasetRepository:
             .returning(Dataset.id)
             .execution_options(synchronize_session=False)
         )
-        if self._session.execute(statement).scalar_one_or_none() is None:
-            return False
-        UploadRepository(self._session).end_those_of(dataset_id)
-        return True
+        return self._session.execute(statement).scalar_one_or_none() is not None
 
     def claim(self, dataset_id: str, *, owner: str, seconds: float) -> int | None:
         """Take a dataset that is `checking`; its fence, or None when there is nothing to do."""
@@ -160,7 +154,6 @@ class DatasetRepository:
             problem=None,
             **more,
         )
-        self._tell(dataset_id, WebhookEvent.DATASET_READY)
 
     def mark_rejected(
         self,
@@ -185,13 +178,6 @@ class DatasetRepository:
             problem=problem,
             **more,
         )
-        self._tell(dataset_id, WebhookEvent.DATASET_REJECTED)
-
-    def _tell(self, dataset_id: str, event: WebhookEvent) -> None:
-        owner = self._session.scalars(
-            select(Dataset.organisation_id).where(Dataset.id == dataset_id)
-        ).one()
-        tell(self._session, owner, event, {"dataset": dataset_id})
 
     def trainings_running(self, dataset_id: str) -> Sequence[str]:
         return self._session.scalars(
@@ -209,7 +195,6 @@ class DatasetRepository:
         dataset.deleted_at = utc_now()
         dataset.fence += 1
         self._session.flush()
-        UploadRepository(self._session).end_those_of(dataset.id)
 
     def mark_purged(self, dataset_id: str) -> None:
         self._session.execute(
