@@ -16,7 +16,6 @@ from app.shell import DataDir, fail, load_settings, needs, open_database
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from app.audit.chain import Head
     from app.core.security import Role
     from app.core.vault import Vault
 
@@ -141,32 +140,19 @@ def verify_audit(data_dir: DataDir = None) -> None:
     """Check the log of every organisation. Exit code 1 where one was changed."""
     with needs("portal"):
         from app.audit.chain import BrokenChain
+        from app.audit.checking import check
         from app.organisations.repository import OrganisationRepository
     broken = 0
     with open_database(load_settings(data_dir)) as opened, opened.reading() as session:
         for organisation_id in OrganisationRepository(session).ids():
             try:
-                end = _follow_log(session, organisation_id)
+                end = check(session, organisation_id)
             except BrokenChain as error:
                 broken += 1
                 typer.echo(f"{organisation_id}: the log was changed: {error}", err=True)
             else:
                 typer.echo(f"{organisation_id}: {end.number} entries, intact, ends {end.hash}")
     raise typer.Exit(1 if broken else 0)
-
-
-def _follow_log(session: "Session", organisation_id: str) -> "Head":
-    """The end of an organisation's log. Raises BrokenChain."""
-    from app.audit.chain import EMPTY, BrokenChain, expect_end, follow
-    from app.audit.log import entry_dict
-    from app.audit.repository import AuditRepository
-
-    log = AuditRepository(session)
-    found = follow(map(entry_dict, log.from_the_start(organisation_id)))
-    expect_end(found, log.head(organisation_id))
-    if found == EMPTY:
-        raise BrokenChain("it is empty, and begins when an organisation is made.")
-    return found
 
 
 @contextmanager

@@ -1,13 +1,13 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from app.access import grants, service
+from app.access.reading import read_grant, read_grants, read_request, read_requests
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import (
-    AcceptanceRead,
     AccessGrant,
     AccessRefusal,
     AccessRequestChange,
@@ -15,7 +15,6 @@ from app.access.schemas import (
     AccessRequestRead,
     DirectGrant,
     GrantRead,
-    Party,
     TermsAcceptance,
 )
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
@@ -24,8 +23,6 @@ from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
 from app.models.access import AccessRequest, Grant, RequestStatus
-from app.organisations.repository import OrganisationRepository
-from app.releases.repository import ReleaseRepository
 from app.sessions.callers import Reader, Requester, Sharer
 
 router = APIRouter(tags=["access"], responses=problems(401, 403, 422))
@@ -74,7 +71,7 @@ def list_access_requests(
         .readable_by(caller)
         .requests(direction, status, release_id, cursor=cursor, limit=limit)
     )
-    return PageRead(items=_read_requests(session, page.items), next_cursor=page.next_cursor)
+    return PageRead(items=read_requests(session, page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/access-requests/{request_id}", responses=problems(404))
@@ -83,7 +80,7 @@ def get_access_request(
 ) -> AccessRequestRead:
     row = AccessRepository(session).readable_by(caller).request(request_id)
     response.headers["ETag"] = etag_of(row)
-    return _read_request(session, row)
+    return read_request(session, row)
 
 
 @router.patch("/access-requests/{request_id}", responses=problems(400, 404, 409, 412, 413))
@@ -99,7 +96,7 @@ def change_access_request(
     if_match.check(AccessRepository(session).readable_by(caller).request(request_id))
     row = service.change(session, caller, request_id, body)
     response.headers["ETag"] = etag_of(row)
-    return _read_request(session, row)
+    return read_request(session, row)
 
 
 @router.post("/access-requests/{request_id}/cancel", responses=problems(404, 409))
@@ -191,12 +188,12 @@ def list_grants(
         .readable_by(caller)
         .grants(direction, release_id, cursor=cursor, limit=limit)
     )
-    return PageRead(items=_read_grants(session, page.items), next_cursor=page.next_cursor)
+    return PageRead(items=read_grants(session, page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/grants/{grant_id}", responses=problems(404))
 def get_grant(grant_id: str, session: ReadSession, caller: Reader) -> GrantRead:
-    return _read_grant(session, AccessRepository(session).readable_by(caller).grant(grant_id))
+    return read_grant(session, AccessRepository(session).readable_by(caller).grant(grant_id))
 
 
 @router.post(
@@ -240,81 +237,11 @@ def _request_once(
     repeatable: RepeatableDep, session: Session, caller: Caller, work: Callable[[], AccessRequest]
 ) -> AccessRequestRead:
     return repeatable.once(
-        session, caller, AccessRequestRead, lambda: _read_request(session, work())
+        session, caller, AccessRequestRead, lambda: read_request(session, work())
     )
 
 
 def _grant_once(
     repeatable: RepeatableDep, session: Session, caller: Caller, work: Callable[[], Grant]
 ) -> GrantRead:
-    return repeatable.once(session, caller, GrantRead, lambda: _read_grant(session, work()))
-
-
-def _read_request(session: Session, row: AccessRequest) -> AccessRequestRead:
-    return _read_requests(session, [row])[0]
-
-
-def _read_requests(session: Session, rows: Sequence[AccessRequest]) -> list[AccessRequestRead]:
-    titles = _titles(session, [row.release_id for row in rows])
-    names = _names(session, rows)
-    grants = AccessRepository(session).grants_of_requests([row.id for row in rows])
-    return [
-        AccessRequestRead(
-            id=row.id,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            release_id=row.release_id,
-            release_title=titles[row.release_id],
-            owner=Party(id=row.owner_id, name=names[row.owner_id]),
-            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
-            requester=row.requester,
-            requester_email=row.requester_email,
-            purpose=row.purpose,
-            status=row.status,
-            reason=row.reason,
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
-            grant_id=grants.get(row.id),
-        )
-        for row in rows
-    ]
-
-
-def _read_grant(session: Session, row: Grant) -> GrantRead:
-    return _read_grants(session, [row])[0]
-
-
-def _read_grants(session: Session, rows: Sequence[Grant]) -> list[GrantRead]:
-    titles = _titles(session, [row.release_id for row in rows])
-    names = _names(session, rows)
-    acceptances = AccessRepository(session).acceptances([row.id for row in rows])
-    return [
-        GrantRead(
-            id=row.id,
-            created_at=row.created_at,
-            release_id=row.release_id,
-            release_title=titles[row.release_id],
-            owner=Party(id=row.owner_id, name=names[row.owner_id]),
-            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
-            request_id=row.request_id,
-            granted_by=row.granted_by,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
-            revoked_by=row.revoked_by,
-            reason=row.reason,
-            acceptance=None
-            if row.id not in acceptances
-            else AcceptanceRead.model_validate(acceptances[row.id]),
-        )
-        for row in rows
-    ]
-
-
-def _titles(session: Session, release_ids: list[str]) -> dict[str, str]:
-    found = ReleaseRepository(session).find(release_ids)
-    return {release_id: release.title for release_id, release in found.items()}
-
-
-def _names(session: Session, rows: Sequence[AccessRequest] | Sequence[Grant]) -> dict[str, str]:
-    ids = [key for row in rows for key in (row.owner_id, row.organisation_id)]
-    return OrganisationRepository(session).names_of(ids)
+    return repeatable.once(session, caller, GrantRead, lambda: read_grant(session, work()))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -114,15 +114,21 @@ class AccessRepository:
         self._session.flush()
 
     def last_request(self, release_id: str, organisation_id: str) -> AccessRequest | None:
-        return self._session.scalars(
+        return self.last_requests([release_id], organisation_id).get(release_id)
+
+    def last_requests(
+        self, release_ids: Sequence[str], organisation_id: str
+    ) -> dict[str, AccessRequest]:
+        """The newest of an organisation for each of these releases."""
+        rows = self._session.scalars(
             select(AccessRequest)
             .where(
-                AccessRequest.release_id == release_id,
+                AccessRequest.release_id.in_(set(release_ids)),
                 AccessRequest.organisation_id == organisation_id,
             )
-            .order_by(AccessRequest.created_at.desc(), AccessRequest.id.desc())
-            .limit(1)
-        ).first()
+            .order_by(AccessRequest.created_at, AccessRequest.id)
+        )
+        return {row.release_id: row for row in rows}
 
     def open_requests(self, release_id: str) -> Sequence[AccessRequest]:
         return self._session.scalars(
@@ -131,13 +137,29 @@ class AccessRepository:
             )
         ).all()
 
-    def last_grant(self, release_id: str, organisation_id: str) -> Grant | None:
-        return self._session.scalars(
+    def last_grants(self, release_ids: Sequence[str], organisation_id: str) -> dict[str, Grant]:
+        """The newest that an organisation was given of each of these releases."""
+        rows = self._session.scalars(
             select(Grant)
-            .where(Grant.release_id == release_id, Grant.organisation_id == organisation_id)
-            .order_by(Grant.created_at.desc(), Grant.id.desc())
-            .limit(1)
-        ).first()
+            .where(
+                Grant.release_id.in_(set(release_ids)),
+                Grant.organisation_id == organisation_id,
+            )
+            .order_by(Grant.created_at, Grant.id)
+        )
+        return {row.release_id: row for row in rows}
+
+    def count_waiting(self, release_ids: Sequence[str]) -> dict[str, int]:
+        """How many requests wait for their owner's decision, by release."""
+        rows = self._session.execute(
+            select(AccessRequest.release_id, func.count())
+            .where(
+                AccessRequest.release_id.in_(set(release_ids)),
+                AccessRequest.status == RequestStatus.REQUESTED,
+            )
+            .group_by(AccessRequest.release_id)
+        )
+        return dict(rows.tuples().all())
 
     def running_grants(self, release_id: str, now: datetime) -> Sequence[Grant]:
         return self._session.scalars(

@@ -1,5 +1,3 @@
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -13,7 +11,6 @@ from app.audit.repository import AuditRepository
 from app.audit.schemas import AuditEntryRead, AuditPage
 from app.core.clock import utc_now
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
-from app.core.pagination import InvalidCursor
 from app.core.portal import Portal
 from app.core.schemas import problems
 from app.core.security import Caller
@@ -38,20 +35,14 @@ def list_audit_entries(
     limit: Limit = 50,
 ) -> AuditPage:
     """The log of the caller's organisation, newest first."""
-    rows = (
+    page = (
         AuditRepository(session)
         .readable_by(caller)
-        .page(
-            before=None if cursor is None else _decode(cursor),
-            limit=limit,
-            action=action,
-            subject=subject,
-            since=since,
-        )
+        .page(action=action, subject=subject, since=since, cursor=cursor, limit=limit)
     )
-    items = [AuditEntryRead.model_validate(row) for row in rows[:limit]]
     return AuditPage(
-        items=items, next_cursor=_encode(items[-1].number) if len(rows) > limit else None
+        items=[AuditEntryRead.model_validate(row) for row in page.items],
+        next_cursor=page.next_cursor,
     )
 
 
@@ -81,20 +72,3 @@ def _export(portal: Portal, caller: Caller) -> Iterator[bytes]:
         entries = AuditRepository(session).readable_by(caller)
         last = last_line(entries.head(), caller.organisation_id, signer, utc_now())
         yield from to_lines(map(entry_dict, entries.from_the_start()), last)
-
-
-def _encode(number: int) -> str:
-    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> int:
-    try:
-        number = int(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
-        number = 0
-    if not 0 < number < 2**31:
-        raise InvalidCursor(
-            "This cursor was not made by this portal. Ask again without `cursor` for the first "
-            "page, then pass the `next_cursor` of each reply unchanged."
-        )
-    return number

@@ -1,5 +1,7 @@
 """Every query about the log."""
 
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -7,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audit.chain import EMPTY, Head
+from app.core.pagination import InvalidCursor, Page
 from app.core.security import Caller
 from app.models.audit_entry import AuditEntry, AuditHead
 from app.models.organisation import Organisation
@@ -24,31 +27,54 @@ class ReadableEntries:
     def page(
         self,
         *,
-        before: int | None,
-        limit: int,
         action: str | None = None,
         subject: str | None = None,
         since: datetime | None = None,
-    ) -> Sequence[AuditEntry]:
-        """Newest first, below `before`; one more than `limit`, to tell if there are more."""
+        until: datetime | None = None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page[AuditEntry]:
+        """Newest first. Raises InvalidCursor."""
         query = select(AuditEntry).where(AuditEntry.organisation_id == self._organisation_id)
-        if before is not None:
-            query = query.where(AuditEntry.number < before)
+        if cursor is not None:
+            query = query.where(AuditEntry.number < _decode(cursor))
         if action is not None:
             query = query.where(AuditEntry.action == action)
         if subject is not None:
             query = query.where(AuditEntry.subject == subject)
         if since is not None:
             query = query.where(AuditEntry.at >= since)
-        return self._session.scalars(
+        if until is not None:
+            query = query.where(AuditEntry.at < until)
+        rows = self._session.scalars(
             query.order_by(AuditEntry.number.desc()).limit(limit + 1)
         ).all()
+        if len(rows) <= limit:
+            return Page(rows, None)
+        return Page(rows[:limit], _encode(rows[limit - 1].number))
 
     def from_the_start(self) -> Iterator[AuditEntry]:
         return AuditRepository(self._session).from_the_start(self._organisation_id)
 
     def head(self) -> Head:
         return AuditRepository(self._session).head(self._organisation_id)
+
+
+def _encode(number: int) -> str:
+    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        number = int(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        number = 0
+    if not 0 < number < 2**31:
+        raise InvalidCursor(
+            "This cursor was not made by this portal. Ask again without `cursor` for the first "
+            "page, then pass the `next_cursor` of each reply unchanged."
+        )
+    return number
 
 
 class AuditRepository:

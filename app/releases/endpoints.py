@@ -1,16 +1,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
-from app.access.schemas import Party
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.downloads import send_object
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.models.distillation import Verdict
-from app.organisations.repository import OrganisationRepository
 from app.releases import service
+from app.releases.download import send_bundle
 from app.releases.publish import publish
 from app.releases.repository import ReleaseRepository, Search
 from app.releases.schemas import (
@@ -20,6 +17,7 @@ from app.releases.schemas import (
     ReleaseRead,
     ReleaseWithdraw,
 )
+from app.releases.terms import TermsTemplate
 from app.sessions.callers import Reader, Requester, Sharer
 
 router = APIRouter(tags=["releases"], responses=problems(401, 403, 422))
@@ -69,6 +67,7 @@ def search_catalogue(
     min_accuracy: Annotated[
         float | None, Query(ge=0, le=1, description="Least balanced accuracy.")
     ] = None,
+    terms: TermsTemplate | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[ReleaseBrief]:
@@ -82,6 +81,7 @@ def search_catalogue(
         fewest_images=min_images,
         most_images=max_images,
         least_accuracy=min_accuracy,
+        terms=terms,
     )
     page = (
         ReleaseRepository(session).readable_by(caller).catalogue(search, cursor=cursor, limit=limit)
@@ -133,16 +133,7 @@ async def download_release(
     release_id: str, request: Request, portal: PortalDep, caller: Requester
 ) -> Response:
     """The signed bundle, for its owner and whoever was given access and accepted the terms."""
-    wanted = request.headers.get("range", "")
-    counts = not wanted or wanted.replace(" ", "").startswith("bytes=0-")
-    key = await run_in_threadpool(_bundle_key, portal, caller, release_id, counts)
-    return await send_object(
-        request,
-        portal.storage,
-        key,
-        media_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{release_id}.zip"'},
-    )
+    return await send_bundle(request, portal, caller, release_id)
 
 
 @router.post("/releases/{release_id}/withdraw", responses=problems(400, 404, 409, 413))
@@ -175,17 +166,4 @@ def list_downloads(
     releases = ReleaseRepository(session)
     release = releases.readable_by(caller).get_own(release_id)
     page = releases.downloads(release.id, cursor=cursor, limit=limit)
-    names = OrganisationRepository(session).names_of([row.organisation_id for row in page.items])
-    items = [
-        DownloadRead(
-            created_at=row.created_at,
-            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
-            name=row.name,
-        )
-        for row in page.items
-    ]
-    return PageRead(items=items, next_cursor=page.next_cursor)
-
-
-def _bundle_key(portal: PortalDep, caller: Requester, release_id: str, counts: bool) -> str:
-    return service.bundle_key(portal, caller, release_id, counts=counts)
+    return PageRead(items=service.read_downloads(session, page.items), next_cursor=page.next_cursor)

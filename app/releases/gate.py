@@ -8,7 +8,7 @@ needed no longer.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -48,19 +48,33 @@ class Policy(RequestModel):
     )
 
 
+class Objection(NamedTuple):
+    """Why something is not released."""
+
+    code: str
+    """Stable; pages say with it what can be done."""
+    reason: str
+    """A sentence or two."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """What the gate says.
 
     Attributes:
         allowed: Whether it may be released.
-        reasons: Why not; one sentence each.
+        objections: Why not.
         policy: Under which policy, to be kept with the release.
     """
 
     allowed: bool
-    reasons: tuple[str, ...]
+    objections: tuple[Objection, ...]
     policy: Policy
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why not; one sentence each."""
+        return tuple(objection.reason for objection in self.objections)
 
     def to_dict(self) -> JsonObject:
         return {
@@ -77,14 +91,14 @@ def policy_of(organisation: Organisation) -> Policy:
 def decide(report: Mapping[str, Any], policy: Policy) -> Decision:
     """Judge a finished distillation by its ``report.json``."""
     privacy = report.get("privacy") or {}
-    reasons = [
+    objections = [
         *_verdict(privacy),
         *_under_policy(report, privacy, policy),
     ]
-    return Decision(not reasons, tuple(reasons), policy)
+    return Decision(not objections, tuple(objections), policy)
 
 
-def _verdict(privacy: Mapping[str, Any]) -> list[str]:
+def _verdict(privacy: Mapping[str, Any]) -> list[Objection]:
     verdict = privacy.get("verdict")
     if verdict in CLEARED:
         refused = [
@@ -92,40 +106,44 @@ def _verdict(privacy: Mapping[str, Any]) -> list[str]:
             for metric in privacy.get("metrics", [])
             if metric["outcome"] == "refused"
         ]
-        return [f"The audit refused it: {', '.join(refused)}."] if refused else []
+        said = f"The audit refused it: {', '.join(refused)}."
+        return [Objection("refused", said)] if refused else []
     if verdict == Verdict.REFUTED:
         return [
-            "The audit refuted it: an attack worked, or a copy of a training image was found. It "
-            "stays in the organisation."
+            Objection(
+                "refuted",
+                "The audit refuted it: an attack worked, or a copy of a training image was found. "
+                "It stays in the organisation.",
+            )
         ]
-    return ["It has no verdict: what was not audited is not released."]
+    return [Objection("no-verdict", "It has no verdict: what was not audited is not released.")]
 
 
 def _under_policy(
     report: Mapping[str, Any], privacy: Mapping[str, Any], policy: Policy
-) -> list[str]:
-    reasons = []
+) -> list[Objection]:
+    found = {}
     if policy.proven_only and privacy.get("verdict") != Verdict.PROVEN:
-        reasons.append(
+        found["proven-only"] = (
             "Your organisation releases only what is proven under differential privacy, and this "
             "set is not."
         )
     not_refuted = privacy.get("verdict") == Verdict.NOT_REFUTED
     if not_refuted and not privacy.get("power") and not policy.unknown_power:
-        reasons.append(
+        found["unknown-power"] = (
             "Distances did not refute it, and distances alone clear nothing: no membership attack "
             "of known power was run. An admin may decide that your organisation releases such sets "
             'all the same: PATCH /api/v1/organisations/mine with {"policy": {"unknown_power": '
             "true}}."
         )
     if report.get("initialisation") == "real" and not policy.real_starts:
-        reasons.append(
+        found["real-starts"] = (
             "Its images started from single patients' images, which your organisation does not "
             "release. Distill again from `k_mean`, or have an admin change the policy."
         )
     powerless = [m for m in privacy.get("metrics", []) if m["outcome"] == "no_power"]
     if len(powerless) > policy.metrics_without_power:
-        reasons.append(
+        found["metrics-without-power"] = (
             f"{len(powerless)} metrics of the audit had no power to find anything; your "
             f"organisation allows {policy.metrics_without_power}."
         )
@@ -136,8 +154,8 @@ def _under_policy(
         if counts.get("train", 0) < policy.fewest_images_per_class
     ]
     if small:
-        reasons.append(
+        found["small-class"] = (
             f"A class was distilled from fewer than {policy.fewest_images_per_class} images, the "
             f"least that your organisation releases from: {', '.join(small)}."
         )
-    return reasons
+    return [Objection(code, reason) for code, reason in found.items()]

@@ -24,6 +24,7 @@ from app.core.idempotency import Repeatable
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
+from app.core.storage import Storage
 from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
@@ -70,6 +71,17 @@ class TermsNotUsable(Invalid):
 class NotPackable(Conflict):
     code = "not-packable"
     title = "The release cannot be packed"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A finished distillation before it is released, and what the gate says of it."""
+
+    distillation: Distillation
+    organisation: Organisation
+    bundle_key: str
+    report: Mapping[str, Any]
+    decision: Decision
 
 
 @dataclass(frozen=True)
@@ -147,33 +159,44 @@ def publish(
     return made
 
 
+def judge(session: Session, storage: Storage, caller: Caller, distillation_id: str) -> Judgement:
+    """What stands against a release of a distillation; nothing is written.
+
+    Raises DistillationNotFound, ResultNotReady, SampleNotReleasable, and NotCleared where images
+    were withdrawn.
+    """
+    distillation = DistillationRepository(session).readable_by(caller).get(distillation_id)
+    if distillation.withdrawal_id is not None:
+        raise NotCleared(
+            "Images that it was distilled from were withdrawn since. No release was made. POST "
+            f"/api/v1/distillations/{distillation_id}/again distills without them.",
+            withdrawal_id=distillation.withdrawal_id,
+        )
+    if DatasetRepository(session).is_sample(distillation.dataset_id):
+        raise SampleNotReleasable(
+            "It was distilled from the sample cohort, whose images the portal has drawn: in "
+            "the catalogue others would take it for patients'. No release was made; its report "
+            "and bundle are yours to look at. Distill a dataset of your own to share it."
+        )
+    bundle_key = result_key(session, caller, distillation_id, "bundle_key")
+    report_key = result_key(session, caller, distillation_id, "report_json_key")
+    report = json.loads(storage.get(report_key))
+    organisation = OrganisationRepository(session).load(caller.organisation_id)
+    decision = decide(report, policy_of(organisation))
+    return Judgement(distillation, organisation, bundle_key, report, decision)
+
+
 def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> _Draft:
     with portal.database.transaction() as session:
-        distillation = DistillationRepository(session).readable_by(caller).get(distillation_id)
-        if distillation.withdrawal_id is not None:
-            raise NotCleared(
-                "Images that it was distilled from were withdrawn since. No release was made. POST "
-                f"/api/v1/distillations/{distillation_id}/again distills without them.",
-                withdrawal_id=distillation.withdrawal_id,
-            )
-        if DatasetRepository(session).is_sample(distillation.dataset_id):
-            raise SampleNotReleasable(
-                "It was distilled from the sample cohort, whose images the portal has drawn: in "
-                "the catalogue others would take it for patients'. No release was made; its report "
-                "and bundle are yours to look at. Distill a dataset of your own to share it."
-            )
-        bundle_key = result_key(session, caller, distillation_id, "bundle_key")
-        report_key = result_key(session, caller, distillation_id, "report_json_key")
-        report = json.loads(portal.storage.get(report_key))
-        organisation = OrganisationRepository(session).load(caller.organisation_id)
-        decision = decide(report, policy_of(organisation))
+        judgement = judge(session, portal.storage, caller, distillation_id)
+        organisation, decision = judgement.organisation, judgement.decision
         if decision.allowed:
             if body.supersedes is not None:
                 ReleaseRepository(session).readable_by(caller).get_own(body.supersedes)
             number = ReleaseRepository(session).next_number(distillation_id)
             signer, key = signer_of(session, portal.vault, organisation)
-            facts = _facts(portal, organisation, distillation, body, number)
-            return _Draft(facts, report, decision, bundle_key, signer, key.id)
+            facts = _facts(portal, organisation, judgement.distillation, body, number)
+            return _Draft(facts, judgement.report, decision, judgement.bundle_key, signer, key.id)
         record(
             session,
             caller,

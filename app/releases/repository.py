@@ -15,6 +15,7 @@ from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.access import Download, Score
 from app.models.distillation import Verdict
+from app.models.organisation import Organisation
 from app.models.release import Release, ReleaseClass, ReleaseStatus
 
 
@@ -35,6 +36,19 @@ class Search:
     fewest_images: int | None = None
     most_images: int | None = None
     least_accuracy: float | None = None
+    terms: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the releases of the catalogue have, each once."""
+
+    classes: Sequence[str]
+    organisations: Sequence[tuple[str, str]]
+    modalities: Sequence[str]
+
+
+MOST_CHOICES = 500
 
 
 class ReadableReleases:
@@ -74,6 +88,37 @@ class ReadableReleases:
         )
         return paginate(self._session, query, Release, cursor=cursor, limit=limit)
 
+    def count(self, search: Search) -> int:
+        """How many the catalogue has of these."""
+        query = select(func.count()).where(
+            Release.status == ReleaseStatus.PUBLISHED, *_conditions(search)
+        )
+        return self._session.scalar(query) or 0
+
+    def choices(self) -> Choices:
+        """What the catalogue can be narrowed to."""
+        is_there = Release.status == ReleaseStatus.PUBLISHED
+        classes = (
+            select(ReleaseClass.name)
+            .join(Release, Release.id == ReleaseClass.release_id)
+            .where(is_there)
+            .distinct()
+            .order_by(ReleaseClass.name)
+            .limit(MOST_CHOICES)
+        )
+        owners = (
+            select(Organisation.id, Organisation.name)
+            .where(Organisation.id.in_(select(Release.organisation_id).where(is_there)))
+            .order_by(Organisation.name)
+            .limit(MOST_CHOICES)
+        )
+        modalities = select(Release.modality).where(is_there).distinct().order_by(Release.modality)
+        return Choices(
+            classes=self._session.scalars(classes).all(),
+            organisations=[(row.id, row.name) for row in self._session.execute(owners)],
+            modalities=self._session.scalars(modalities).all(),
+        )
+
 
 def _conditions(search: Search) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
@@ -102,6 +147,8 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
         conditions.append(Release.images >= search.fewest_images)
     if search.most_images is not None:
         conditions.append(Release.images <= search.most_images)
+    if search.terms is not None:
+        conditions.append(Release.terms_template == search.terms)
     if search.least_accuracy is not None:
         conditions.append(Release.balanced_accuracy >= search.least_accuracy)
     return conditions
@@ -163,6 +210,15 @@ class ReleaseRepository:
         """By other organisations: the owner's own are not kept."""
         query = select(func.count()).where(Download.release_id == release_id)
         return self._session.scalar(query) or 0
+
+    def downloads_of(self, release_ids: Sequence[str]) -> dict[str, int]:
+        """How often each of these was downloaded by other organisations."""
+        rows = self._session.execute(
+            select(Download.release_id, func.count())
+            .where(Download.release_id.in_(set(release_ids)))
+            .group_by(Download.release_id)
+        )
+        return dict(rows.tuples().all())
 
     def downloads(self, release_id: str, *, cursor: str | None, limit: int) -> Page[Download]:
         query = select(Download).where(Download.release_id == release_id)

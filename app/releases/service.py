@@ -1,6 +1,7 @@
 """Releases after they were published: read, downloaded, scored, withdrawn."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -24,6 +25,7 @@ from app.organisations.repository import OrganisationRepository
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import (
     BundleRead,
+    DownloadRead,
     KeyOfRelease,
     ReleaseBrief,
     ReleaseRead,
@@ -213,6 +215,18 @@ def count_download(
         also=(row.organisation_id,),
         **details,
     )
+
+
+def read_downloads(session: Session, rows: Sequence[Download]) -> list[DownloadRead]:
+    names = OrganisationRepository(session).names_of([row.organisation_id for row in rows])
+    return [
+        DownloadRead(
+            created_at=row.created_at,
+            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
+            name=row.name,
+        )
+        for row in rows
+    ]
 
 
 def withdraw(

@@ -1,0 +1,81 @@
+"""Requests and grants as both sides read them: with names and titles, in few queries for many."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from app.access.repository import AccessRepository
+from app.access.schemas import AcceptanceRead, AccessRequestRead, GrantRead, Party
+from app.models.access import AccessRequest, Grant
+from app.organisations.repository import OrganisationRepository
+from app.releases.repository import ReleaseRepository
+
+
+def read_request(session: Session, row: AccessRequest) -> AccessRequestRead:
+    return read_requests(session, [row])[0]
+
+
+def read_requests(session: Session, rows: Sequence[AccessRequest]) -> list[AccessRequestRead]:
+    titles = _titles(session, [row.release_id for row in rows])
+    names = _names(session, rows)
+    grants = AccessRepository(session).grants_of_requests([row.id for row in rows])
+    return [
+        AccessRequestRead(
+            id=row.id,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            release_id=row.release_id,
+            release_title=titles[row.release_id],
+            owner=Party(id=row.owner_id, name=names[row.owner_id]),
+            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
+            requester=row.requester,
+            requester_email=row.requester_email,
+            purpose=row.purpose,
+            status=row.status,
+            reason=row.reason,
+            decided_by=row.decided_by,
+            decided_at=row.decided_at,
+            grant_id=grants.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def read_grant(session: Session, row: Grant) -> GrantRead:
+    return read_grants(session, [row])[0]
+
+
+def read_grants(session: Session, rows: Sequence[Grant]) -> list[GrantRead]:
+    titles = _titles(session, [row.release_id for row in rows])
+    names = _names(session, rows)
+    acceptances = AccessRepository(session).acceptances([row.id for row in rows])
+    return [
+        GrantRead(
+            id=row.id,
+            created_at=row.created_at,
+            release_id=row.release_id,
+            release_title=titles[row.release_id],
+            owner=Party(id=row.owner_id, name=names[row.owner_id]),
+            organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
+            request_id=row.request_id,
+            granted_by=row.granted_by,
+            expires_at=row.expires_at,
+            revoked_at=row.revoked_at,
+            revoked_by=row.revoked_by,
+            reason=row.reason,
+            acceptance=None
+            if row.id not in acceptances
+            else AcceptanceRead.model_validate(acceptances[row.id]),
+        )
+        for row in rows
+    ]
+
+
+def _titles(session: Session, release_ids: list[str]) -> dict[str, str]:
+    found = ReleaseRepository(session).find(release_ids)
+    return {release_id: release.title for release_id, release in found.items()}
+
+
+def _names(session: Session, rows: Sequence[AccessRequest] | Sequence[Grant]) -> dict[str, str]:
+    ids = [key for row in rows for key in (row.owner_id, row.organisation_id)]
+    return OrganisationRepository(session).names_of(ids)

@@ -1,0 +1,30 @@
+"""Sending a release's bundle to whoever may have it, over REST and from its page alike."""
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.core.downloads import send_object
+from app.core.portal import Portal
+from app.core.security import Caller
+from app.releases import service
+
+
+async def send_bundle(
+    request: Request, portal: Portal, caller: Caller, release_id: str
+) -> Response:
+    """Whole or a range of it. Raises what `app.releases.service.bundle_key` does."""
+    wanted = request.headers.get("range", "")
+    counts = not wanted or wanted.replace(" ", "").startswith("bytes=0-")
+    key = await run_in_threadpool(_key, portal, caller, release_id, counts)
+    return await send_object(
+        request,
+        portal.storage,
+        key,
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{release_id}.zip"'},
+    )
+
+
+def _key(portal: Portal, caller: Caller, release_id: str, counts: bool) -> str:
+    return service.bundle_key(portal, caller, release_id, counts=counts)
