@@ -24,13 +24,19 @@ class ReadableTokens:
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
+        self._user_id = caller.user_id or ""
         self._mine = [Token.organisation_id == caller.organisation_id]
         if not caller.may(Permission.MANAGE):
             # `== None` would be IS NULL, which are the organisation's own.
-            self._mine.append(Token.user_id == (caller.user_id or ""))
+            self._mine.append(Token.user_id == self._user_id)
 
     def page(self, *, cursor: str | None, limit: int) -> Page[Token]:
         query = select(Token).where(*self._mine)
+        return paginate(self._session, query, Token, cursor=cursor, limit=limit)
+
+    def own_page(self, *, cursor: str | None, limit: int) -> Page[Token]:
+        """The caller's own alone, whatever else they manage."""
+        query = select(Token).where(*self._mine, Token.user_id == self._user_id)
         return paginate(self._session, query, Token, cursor=cursor, limit=limit)
 
     def delete(self, token_id: str) -> None:

@@ -1,6 +1,6 @@
 """Every query about people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -57,6 +57,10 @@ class UserRepository:
         query = select(User).where(User.id == user_id).execution_options(populate_existing=True)
         user: User = self._session.scalars(_locked(query) if lock else query).one()
         return user
+
+    def names_of(self, ids: Collection[str]) -> dict[str, str]:
+        rows = self._session.execute(select(User.id, User.name).where(User.id.in_(set(ids))))
+        return {row.id: row.name for row in rows}
 
     def find_by_email(self, email: str) -> User | None:
         return self._session.scalar(select(User).where(User.email == email.strip().lower()))

@@ -9,6 +9,11 @@ from app.core.errors import Invalid
 Body = TypeVar("Body", bound=BaseModel)
 
 
+class NotConfirmed(Invalid):
+    code = "not-confirmed"
+    title = "The name does not fit"
+
+
 def checked(body_type: type[Body], **fields: object) -> Body:
     """The same body as over REST, with the same rules. Raises Invalid, which says what to mend."""
     try:
@@ -24,3 +29,9 @@ def checked(body_type: type[Body], **fields: object) -> Body:
         ]
     listed = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:5])
     raise Invalid(f"{listed}. Nothing was changed.", errors=errors)
+
+
+def confirmed(typed: str, name: str) -> None:
+    """What cannot be undone was asked for by name. Raises NotConfirmed."""
+    if " ".join(typed.split()) != " ".join(name.split()):
+        raise NotConfirmed(f"To go on, type {name}. Nothing was changed.")

@@ -3,12 +3,18 @@
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from app.web.pages.account import router as account
 from app.web.pages.home import router as home
+from app.web.pages.invitations import router as invitations
+from app.web.pages.keys import router as keys
+from app.web.pages.organisation import router as organisation
+from app.web.pages.people import router as people
 from app.web.pages.sign_in import router as sign_in
+from app.web.pages.tokens import router as tokens
 from app.web.static_files import ADDRESS, FOLDER, Assets
 
 router = APIRouter(include_in_schema=False)
-for pages in (sign_in, home):
+for pages in (sign_in, home, account, organisation, people, invitations, keys, tokens):
     router.include_router(pages)
 
 

@@ -57,7 +57,16 @@ def of_page(permission: Permission) -> object:
     return Depends(require(permission, known_by=get_visitor))
 
 
+def get_visitor_if_any(request: Request, portal: PortalDep) -> Caller | None:
+    """For pages that everybody may read: who is signed in sees them with their own bar."""
+    try:
+        return get_visitor(request, portal, None)
+    except Unauthenticated:
+        return None
+
+
 Visitor = Annotated[Caller, Depends(get_visitor)]
+VisitorIfAny = Annotated[Caller | None, Depends(get_visitor_if_any)]
 Reader = Annotated[Caller, of_page(Permission.READ)]
 Uploader = Annotated[Caller, of_page(Permission.UPLOAD)]
 Distiller = Annotated[Caller, of_page(Permission.DISTILL)]

@@ -1,0 +1,93 @@
+"""One's own account: name and roles, password, tokens."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, SecretStr
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
+from app.core.security import Caller, hash_secret
+from app.sessions.cookies import cookie_of
+from app.tokens import service as tokens
+from app.tokens.repository import TokenRepository
+from app.tokens.schemas import TokenCreate
+from app.users import service as users
+from app.users.schemas import PasswordChange
+from app.web.forms import checked
+from app.web.render import go_to, is_fragment, page
+from app.web.token_forms import LIFETIMES, MadeToken, TokenForm, fields_of
+from app.web.visitors import Visitor
+
+router = APIRouter(prefix="/account")
+
+
+class PasswordForm(BaseModel):
+    current: SecretStr = SecretStr("")
+    new: SecretStr = SecretStr("")
+
+
+@router.get("")
+def show_account(
+    request: Request, session: ReadSession, caller: Visitor, cursor: Cursor = None
+) -> Response:
+    return _account(request, session, caller, cursor=cursor)
+
+
+@router.post("/password")
+async def change_password(
+    request: Request, portal: PortalDep, caller: Visitor, form: Annotated[PasswordForm, Form()]
+) -> Response:
+    body = checked(
+        PasswordChange,
+        current=form.current.get_secret_value(),
+        new=form.new.get_secret_value(),
+    )
+    portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
+    secret = cookie_of(request, portal.settings)
+    await portal.passwords.run(
+        users.change_own_password,
+        portal.database,
+        caller,
+        current=body.current.get_secret_value(),
+        new=body.new.get_secret_value(),
+        keep=None if secret is None else hash_secret(secret),
+    )
+    return go_to(request, "/account", note="note-password-changed")
+
+
+@router.post("/tokens")
+def create_token(
+    request: Request, session: WriteSession, caller: Visitor, form: Annotated[TokenForm, Form()]
+) -> Response:
+    """Its secret is in this answer, and nowhere else."""
+    body = checked(TokenCreate, **fields_of(form))
+    made = MadeToken(*tokens.create(session, caller, body))
+    return _account(request, session, caller, made=made)
+
+
+@router.post("/tokens/{token_id}/delete")
+def delete_token(
+    request: Request, token_id: str, session: WriteSession, caller: Visitor
+) -> Response:
+    tokens.delete(session, caller, token_id)
+    return go_to(request, "/account", note="note-token-deleted")
+
+
+def _account(
+    request: Request,
+    session: Session,
+    caller: Caller,
+    *,
+    made: MadeToken | None = None,
+    cursor: str | None = None,
+) -> Response:
+    own = TokenRepository(session).readable_by(caller).own_page(cursor=cursor, limit=50)
+    return page(
+        request,
+        "account/tokens.html" if is_fragment(request) else "account/account.html",
+        tokens=own,
+        made=made,
+        lifetimes=LIFETIMES,
+    )

@@ -1,0 +1,47 @@
+"""The keys that an organisation signs its releases with."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.core.dependencies import PortalDep, ReadSession, WriteSession
+from app.keys import service as keys
+from app.keys.repository import KeyRepository
+from app.organisations.repository import OrganisationRepository
+from app.releases.signing import fingerprint
+from app.web.forms import confirmed
+from app.web.render import go_to, page
+from app.web.visitors import Manager
+
+router = APIRouter(prefix="/organisation/keys")
+
+
+class RotateForm(BaseModel):
+    confirm: str = ""
+    compromised: bool = False
+
+
+@router.get("")
+def show_keys(request: Request, session: ReadSession, caller: Manager) -> Response:
+    rows = KeyRepository(session).of_organisation(caller.organisation_id)
+    return page(
+        request,
+        "keys/keys.html",
+        keys=[(row, fingerprint(row.public_key)) for row in rows],
+    )
+
+
+@router.post("/rotate")
+def rotate_key(
+    request: Request,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Manager,
+    form: Annotated[RotateForm, Form()],
+) -> Response:
+    organisation = OrganisationRepository(session).get(caller.organisation_id)
+    confirmed(form.confirm, organisation.name)
+    keys.rotate(session, portal.vault, caller, compromised=form.compromised)
+    return go_to(request, "/organisation/keys", note="note-key-rotated")

@@ -1,0 +1,70 @@
+"""One's organisation, for its admins: name and contact, what the gate demands, limits and use."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.core.dependencies import ReadSession, WriteSession
+from app.core.etags import IfMatch, etag_of
+from app.core.security import Caller
+from app.organisations import service as organisations
+from app.organisations.repository import OrganisationRepository
+from app.organisations.schemas import OrganisationChange
+from app.web.forms import checked
+from app.web.render import go_to, page
+from app.web.visitors import Manager
+
+router = APIRouter(prefix="/organisation")
+
+
+class FactsForm(BaseModel):
+    seen: str = ""
+    """The version that the form was made from: nobody overwrites what they have not seen."""
+    name: str = ""
+    contact: str = ""
+
+
+class PolicyForm(BaseModel):
+    seen: str = ""
+    proven_only: bool = False
+    real_starts: bool = False
+    unknown_power: bool = False
+    metrics_without_power: str = ""
+    fewest_images_per_class: str = ""
+
+
+@router.get("")
+def show_organisation(request: Request, session: ReadSession, caller: Manager) -> Response:
+    organisation = OrganisationRepository(session).get(caller.organisation_id)
+    return page(
+        request,
+        "organisation/organisation.html",
+        organisation=organisations.read(session, organisation),
+        seen=etag_of(organisation),
+    )
+
+
+@router.post("")
+def change_facts(
+    request: Request, session: WriteSession, caller: Manager, form: Annotated[FactsForm, Form()]
+) -> Response:
+    body = checked(OrganisationChange, name=form.name, contact=form.contact)
+    _change(session, caller, body, form.seen)
+    return go_to(request, "/organisation", note="note-organisation-changed")
+
+
+@router.post("/policy")
+def change_policy(
+    request: Request, session: WriteSession, caller: Manager, form: Annotated[PolicyForm, Form()]
+) -> Response:
+    body = checked(OrganisationChange, policy=form.model_dump(exclude={"seen"}))
+    _change(session, caller, body, form.seen)
+    return go_to(request, "/organisation", note="note-policy-changed")
+
+
+def _change(session: WriteSession, caller: Caller, body: OrganisationChange, seen: str) -> None:
+    organisation = OrganisationRepository(session).get(caller.organisation_id, lock=True)
+    IfMatch(seen).check(organisation)
+    organisations.change(session, caller, organisation, body)

@@ -1,0 +1,16 @@
+account-title = Your account
+account-organisation = Organisation
+account-roles = What you may do
+account-roles-who = Admins of your organisation change roles. A change takes effect at once.
+
+account-password = Change your password
+account-password-current = Your present password
+account-password-ends = Your sessions on other devices end.
+note-password-changed = Your password is changed. Your other sessions have ended.
+
+account-everywhere = Sign out everywhere
+account-everywhere-about = All your sessions end, on every device, this one too. Tokens stay: delete those that somebody else may have.
+account-everywhere-button = Sign out everywhere
+
+account-tokens = Your tokens
+account-tokens-about = With a token a script or the command line does what you may do, or less. Make one for each purpose, so that you can take each back alone.

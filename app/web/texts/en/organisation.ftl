@@ -1,0 +1,49 @@
+organisation-nav = Organisation
+organisation-nav-facts = Overview
+organisation-nav-people = People
+organisation-nav-invitations = Invitations
+organisation-nav-tokens = Tokens
+organisation-nav-keys = Signing keys
+organisation-nav-webhooks = Webhooks
+
+organisation-people = People
+organisation-since = Here since
+organisation-contact = Contact
+organisation-no-contact = none yet
+organisation-use = What you use
+organisation-use-who = The operator of this portal sets these limits.
+quota-stored = Stored archives and releases
+quota-datasets = Datasets
+quota-running = Waiting and running work
+quota-of = { $used } of { $most }
+
+organisation-facts = Name and contact
+organisation-name = Name
+organisation-contact-help = Where other organisations write to. They see it in the catalogue.
+organisation-save = Save
+note-organisation-changed = Name and contact are saved.
+
+policy-title = What the gate demands
+policy-about = The portal never releases what an audit has refuted. What else has to hold for your releases, you decide here. The audit log tells each change.
+policy-unknown-power = Release sets that only distances did not refute
+policy-unknown-power-help = Distances can refute a set; they can clear none. Without this, a set needs an attack of known power that found nothing.
+policy-real-starts = Release sets that started from single patients’ images
+policy-real-starts-help = Such a set may still show the patient it started from. It also has to pass the audit.
+policy-proven-only = Release nothing but sets made under differential privacy
+policy-proven-only-help = Then a guarantee holds by construction, at the price of accuracy.
+policy-fewest-images-per-class = Fewest training images in the smallest class
+policy-fewest-images-per-class-help = Where a class has fewer, single patients weigh more.
+policy-metrics-without-power = Metrics that may have had no power to find anything
+policy-metrics-without-power-help = A metric without power says nothing, so it clears nothing. With 0 each must have had power.
+policy-save = Save what the gate demands
+note-policy-changed = What the gate demands is saved. It holds for releases from now on.
+
+tokens-title = Tokens of the organisation
+tokens-about = For programs that run for the organisation, not for a person. You also see here the tokens that people made for themselves.
+tokens-new = Make a token of the organisation
+tokens-new-about = No person stands behind it: it keeps working when whoever made it leaves.
+tokens-role = Its role
+tokens-whose = Whose
+tokens-organisation = The organisation’s: { $role }
+tokens-none = No tokens yet
+tokens-none-about = Make one for a program that is to run without a person: it uploads, starts distillations, or exports the audit log.

@@ -1,0 +1,120 @@
+"""One's own account on its page."""
+
+import re
+
+from app.core.security import Role
+from app.models import Token
+
+PASSWORD = "a sentence that only I would say"
+SECRET = re.compile(r"iadd_[\w-]{20,}")
+
+
+def secret_in(page: str) -> str:
+    found = SECRET.findall(page)
+    assert len(found) == 1, page
+    return found[0]
+
+
+def test_tells_roles_in_words(reader):
+    page = reader(Role.RESEARCHER, Role.AUDITOR).open("/account")
+    assert "Researcher: distills" in page
+    assert "Auditor: reads the audit log" in page
+    assert "person0@hospital.example" in page
+
+
+def test_a_token_is_shown_once_and_works(house, reader):
+    steward = reader(Role.STEWARD)
+    reply = steward.send("/account", "/account/tokens", name="nightly", days="30")
+    secret = secret_in(reply.text)
+    assert "<html" in reply.text
+    assert secret not in steward.open("/account")
+    assert "nightly" in steward.open("/account")
+    headers = {"Authorization": f"Bearer {secret}"}
+    session = house.client.get("/api/v1/session", headers=headers).json()
+    assert "upload" in session["permissions"]
+    with house.database.reading() as rows:
+        token = rows.query(Token).filter_by(name="nightly").one()
+    assert 29 <= (token.expires_at - token.created_at).days <= 30
+
+
+def test_where_scripts_run_only_the_list_is_replaced(reader):
+    steward = reader(Role.STEWARD)
+    form = steward.form("/account", "/account/tokens")
+    reply = steward.client.post(
+        "/account/tokens",
+        data=form.fields | {"name": "nightly", "days": "never"},
+        headers={"HX-Request": "true"},
+    )
+    assert reply.text.lstrip().startswith('<section id="tokens"')
+    secret_in(reply.text)
+
+
+def test_a_token_may_do_what_was_ticked(house, reader):
+    steward = reader(Role.STEWARD)
+    reply = steward.send("/account", "/account/tokens", name="reads", scopes=["read"])
+    headers = {"Authorization": f"Bearer {secret_in(reply.text)}"}
+    assert house.client.get("/api/v1/session", headers=headers).json()["permissions"] == ["read"]
+
+
+def test_a_token_cannot_do_more_than_its_owner(house, reader):
+    researcher = reader(Role.RESEARCHER)
+    reply = researcher.send("/account", "/account/tokens", name="too much", scopes=["manage"])
+    assert reply.status_code == 403
+    assert "A token cannot do more than its maker" in reply.text
+    assert "too much" not in researcher.open("/account")
+
+
+def test_a_deleted_token_works_no_longer(house, reader):
+    steward = reader(Role.STEWARD)
+    made = steward.send("/account", "/account/tokens", name="nightly").text
+    action = re.search(r"/account/tokens/tok_\w+/delete", made).group()
+    reply = steward.send("/account", action)
+    assert "The token is deleted" in reply.text
+    headers = {"Authorization": f"Bearer {secret_in(made)}"}
+    assert house.client.get("/api/v1/session", headers=headers).status_code == 401
+
+
+def test_even_an_admin_sees_here_only_their_own(house, reader):
+    steward, admin = reader(Role.STEWARD), reader(Role.ADMIN)
+    made = steward.send("/account", "/account/tokens", name="of the steward").text
+    assert "of the steward" not in admin.open("/account")
+    assert "of the steward" in made
+
+
+def test_nobody_deletes_anothers(reader):
+    steward, researcher = reader(Role.STEWARD), reader(Role.RESEARCHER)
+    made = steward.send("/account", "/account/tokens", name="mine").text
+    action = re.search(r"/account/tokens/tok_\w+/delete", made).group()
+    token = researcher.form("/account", "/account/password").fields["csrf_token"]
+    assert researcher.client.post(action, data={"csrf_token": token}).status_code == 404
+    assert "mine" in steward.open("/account")
+
+
+def test_a_new_password_ends_the_other_sessions(house, reader, anybody):
+    here = reader(Role.STEWARD)
+    anybody.sign_in("person0@hospital.example", PASSWORD)
+    assert "Good to see you" in anybody.open("/")
+    new = "another sentence that nobody says"
+    reply = here.send("/account", "/account/password", current=PASSWORD, new=new)
+    assert "Your password is changed" in reply.text
+    assert anybody.client.get("/").url.path == "/sign-in"
+    assert anybody.sign_in("person0@hospital.example", new).url.path == "/"
+
+
+def test_a_wrong_present_password_changes_nothing(reader, anybody):
+    here = reader(Role.STEWARD)
+    reply = here.send(
+        "/account", "/account/password", current="not it at all", new="a new sentence of mine"
+    )
+    assert reply.status_code == 422
+    assert "The current password is another one" in reply.text
+    assert anybody.sign_in("person0@hospital.example", PASSWORD).url.path == "/"
+
+
+def test_signing_out_everywhere_ends_every_session(reader, anybody):
+    here = reader(Role.STEWARD)
+    anybody.sign_in("person0@hospital.example", PASSWORD)
+    form = here.form("/account", "/sign-out")
+    here.client.post("/sign-out", data=form.fields | {"everywhere": "true"})
+    assert anybody.client.get("/account").url.path == "/sign-in"
+    assert here.client.get("/account").url.path == "/sign-in"
