@@ -17,6 +17,7 @@ from app.tokens.endpoints import router as tokens
 from app.trainings.endpoints import router as trainings
 from app.users.endpoints import router as users
 from app.withdrawals.endpoints import router as withdrawals
+from app.webhooks.endpoints import router as webhooks
 
 router = APIRouter(prefix="/api/v1")
 for noun in (
@@ -36,4 +37,5 @@ for noun in (
     notifications,
     audit,
 ):
+    webhooks,
     router.include_router(noun)

@@ -22,6 +22,7 @@ from app.web import router as web
 from app.web.errors import problem_page
 
 DESCRIPTION = """\
+from app.webhooks.sender import WebhookSender
 A hospital's chest X-rays go in, a few distilled images per class come out, with a report of what
 they are worth and of what they leak. For research use; not a medical device.
 """
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with Sweeper(portal), Mailer(portal):
+        with Sweeper(portal), Mailer(portal), WebhookSender(portal):
             yield
         portal.close()
 

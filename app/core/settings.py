@@ -7,6 +7,7 @@ differs.
 
 from datetime import timedelta
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -125,6 +126,15 @@ class Settings(BaseSettings):
         default=5, gt=0, description="How often a portal looks for mails to send."
     )
 
+    webhook_seconds: float = Field(
+        default=5, gt=0, description="How often a portal looks for webhooks to send."
+    )
+    webhook_networks: str = Field(
+        default="",
+        description="Networks, separated by commas, that webhooks may go to although they are not "
+        "public: `10.20.0.0/16, fd00::/8`. Within them plain http:// is allowed too. Empty: public "
+        "addresses over https:// alone.",
+    )
     max_archive_bytes: int = Field(
         default=50 * GIBIBYTE, gt=0, description="Largest archive that an upload may bring."
     )
@@ -180,6 +190,10 @@ class Settings(BaseSettings):
         return timedelta(hours=self.session_hours)
 
     @property
+    def webhook_networks_allowed(self) -> list[IPv4Network | IPv6Network]:
+        return parse_networks(self.webhook_networks)
+
+    @property
     def session_idle(self) -> timedelta:
         return timedelta(minutes=self.session_idle_minutes)
 
@@ -195,6 +209,16 @@ class Settings(BaseSettings):
     def _the_secret_is_one(self) -> Self:
         secret = self.secret_key.get_secret_value()
         if secret and (
+    @model_validator(mode="after")
+    def _the_networks_are_some(self) -> Self:
+        try:
+            parse_networks(self.webhook_networks)
+        except ValueError:
+            raise ValueError(
+                "EXCHANGE_WEBHOOK_NETWORKS lists networks as in 10.20.0.0/16, separated by commas"
+            ) from None
+        return self
+
             len(secret) < FEWEST_SECRET_CHARACTERS
             or any(word in secret.lower() for word in PLACEHOLDERS)
         ):

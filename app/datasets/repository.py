@@ -16,6 +16,9 @@ from app.models.dataset import Dataset, DatasetStatus
 from app.models.teacher import Teacher
 from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
+from app.models.webhook import WebhookEvent
+from app.uploads.repository import UploadRepository
+from app.webhooks.events import tell
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
 
@@ -157,6 +160,7 @@ class DatasetRepository:
 
     def mark_rejected(
         self,
+        self._tell(dataset_id, WebhookEvent.DATASET_READY)
         dataset_id: str,
         *,
         fence: int,
@@ -181,6 +185,13 @@ class DatasetRepository:
 
     def trainings_running(self, dataset_id: str) -> Sequence[str]:
         return self._session.scalars(
+        self._tell(dataset_id, WebhookEvent.DATASET_REJECTED)
+
+    def _tell(self, dataset_id: str, event: WebhookEvent) -> None:
+        owner = self._session.scalars(
+            select(Dataset.organisation_id).where(Dataset.id == dataset_id)
+        ).one()
+        tell(self._session, owner, event, {"dataset": dataset_id})
             select(Training.id).where(
                 Training.dataset_id == dataset_id, Training.status.in_(UNFINISHED)
             )

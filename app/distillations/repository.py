@@ -7,7 +7,7 @@ every step that the row made.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -20,6 +20,8 @@ from app.distillations.events import EventRepository
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.event import EventKind
 
+from app.models.webhook import WebhookEvent
+from app.webhooks.events import tell
 
 class DistillationNotFound(NotFound):
     code = "distillation-not-found"
@@ -227,8 +229,20 @@ class DistillationRepository:
         if problem is not None:
             data["problem"] = problem
         self.events.append(distillation_id, EventKind.STATUS, data)
+        if status in WEBHOOK_EVENTS:
+            row = self._session.execute(
+                select(Distillation.organisation_id, Distillation.dataset_id).where(
+                    Distillation.id == distillation_id
+                )
+            ).one()
+            ids = {"distillation": distillation_id, "dataset": row.dataset_id}
+            tell(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
 
 
+WEBHOOK_EVENTS = {
+    DistillationStatus.READY: WebhookEvent.DISTILLATION_READY,
+    DistillationStatus.FAILED: WebhookEvent.DISTILLATION_FAILED,
+}
 PRIVATE_KEYS = ("checkpoint_key", "distilled_key", "evaluation_key", "privacy_key")
 RESULT_KEYS = ("report_json_key", "report_html_key", "bundle_key")
 

@@ -28,13 +28,23 @@ from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
 from app.models.user import User
 from app.models.web_session import WebSession
 from app.models.withdrawal import Withdrawal, WithdrawalStatus
+from app.models.webhook import (
+    PING,
+    DeliveryError,
+    DeliveryStatus,
+    Webhook,
+    WebhookDelivery,
+    WebhookEvent,
+)
 
+from app.models.worker_process import WorkerProcess
 __all__ = [
     "ACTIVE",
     "FINAL",
     "OPEN_REQUESTS",
     "PHASES",
     "Acceptance",
+    "PING",
     "AccessRequest",
     "AuditEntry",
     "AuditHead",
@@ -42,6 +52,8 @@ __all__ = [
     "Dataset",
     "DatasetStatus",
     "Distillation",
+    "DeliveryError",
+    "DeliveryStatus",
     "DistillationStatus",
     "Download",
     "Event",
@@ -75,3 +87,7 @@ __all__ = [
     "Withdrawal",
     "WithdrawalStatus",
 ]
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
+    "WorkerProcess",

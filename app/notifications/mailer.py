@@ -7,16 +7,15 @@ stays in the portal.
 import logging
 import smtplib
 import ssl
-import threading
 from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from app.core.clock import utc_now
 from app.core.portal import Portal
-from app.models.notification import MailStatus, Notification
+from app.core.rounds import Rounds
+from app.models.notification import Notification
 from app.notifications.repository import NotificationRepository
 
 logger = logging.getLogger(__name__)
@@ -29,28 +28,16 @@ MOST_TRIES = 20
 SECONDS_FOR_THE_SERVER = 30
 
 
-class Mailer:
+class Mailer(Rounds):
     """A thread that sends what is due, for as long as the context is open."""
 
     def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mailer", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(SECONDS_FOR_THE_SERVER)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._portal.settings.mail_seconds):
-            try:
-                send_due(self._portal)
-            except Exception:
-                logger.exception("mailer: a round failed, and is tried again")
+        super().__init__(
+            "mailer",
+            portal.settings.mail_seconds,
+            lambda: send_due(portal),
+            leave_seconds=SECONDS_FOR_THE_SERVER,
+        )
 
 
 def send_due(portal: Portal) -> int:
@@ -77,7 +64,7 @@ def _send(portal: Portal, notification_id: str) -> bool:
         _postpone(portal, row)
         return False
     with portal.database.transaction() as session:
-        NotificationRepository(session).finish(notification_id, MailStatus.SENT)
+        NotificationRepository(session).finish(row)
     return True
 
 
@@ -86,9 +73,9 @@ def _postpone(portal: Portal, row: Notification) -> None:
     with portal.database.transaction() as session:
         notifications = NotificationRepository(session)
         if row.mail_tries >= MOST_TRIES:
-            notifications.finish(row.id, MailStatus.FAILED)
+            notifications.give_up(row)
         else:
-            notifications.postpone(row.id, utc_now() + pause)
+            notifications.postpone(row, utc_now() + pause)
 
 
 def compose(portal: Portal, row: Notification) -> EmailMessage:

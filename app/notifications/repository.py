@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.core.clock import utc_now
 from app.core.errors import NotFound
+from app.core.outbox import Outbox
 from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.notification import MailStatus, Notification
+
+MAILS = Outbox(
+    model=Notification,
+    status=Notification.mail_status,
+    tries=Notification.mail_tries,
+    pending=MailStatus.PENDING,
+)
 
 
 class NotificationNotFound(NotFound):
@@ -58,15 +65,7 @@ class NotificationRepository:
 
     def due(self, now: datetime, limit: int = 50) -> Sequence[str]:
         """Ids of notices whose mail is to be sent."""
-        return self._session.scalars(
-            select(Notification.id)
-            .where(
-                Notification.mail_status == MailStatus.PENDING,
-                or_(Notification.next_try_at.is_(None), Notification.next_try_at <= now),
-            )
-            .order_by(Notification.created_at)
-            .limit(limit)
-        ).all()
+        return MAILS.due(self._session, now, limit)
 
     def send_none(self) -> None:
         """No mail of any of them: this portal sends none."""
@@ -78,31 +77,14 @@ class NotificationRepository:
 
     def take(self, notification_id: str, *, until: datetime) -> Notification | None:
         """Take one to send; None where another portal has it. Its next try is `until`."""
-        now = utc_now()
-        taken = self._session.execute(
-            update(Notification)
-            .where(
-                Notification.id == notification_id,
-                Notification.mail_status == MailStatus.PENDING,
-                or_(Notification.next_try_at.is_(None), Notification.next_try_at <= now),
-            )
-            .values(next_try_at=until, mail_tries=Notification.mail_tries + 1)
-            .returning(Notification.id)
-            .execution_options(synchronize_session=False)
-        ).scalar_one_or_none()
-        if taken is None:
-            return None
-        return self._session.get(Notification, notification_id, populate_existing=True)
+        return MAILS.take(self._session, notification_id, until=until)
 
-    def postpone(self, notification_id: str, until: datetime) -> None:
-        self._session.execute(
-            update(Notification).where(Notification.id == notification_id).values(next_try_at=until)
-        )
+    def postpone(self, row: Notification, until: datetime) -> None:
+        MAILS.postpone(self._session, row, until)
 
-    def finish(self, notification_id: str, status: MailStatus) -> None:
-        """Sent, or given up: a link with a secret is kept no longer."""
-        self._session.execute(
-            update(Notification)
-            .where(Notification.id == notification_id)
-            .values(mail_status=status, sealed_link=None, next_try_at=None)
-        )
+    def finish(self, row: Notification) -> None:
+        """Sent: a link with a secret is kept no longer."""
+        MAILS.finish(self._session, row, MailStatus.SENT, sealed_link=None)
+
+    def give_up(self, row: Notification) -> None:
+        MAILS.give_up(self._session, row, MailStatus.FAILED, sealed_link=None)

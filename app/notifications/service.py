@@ -1,6 +1,6 @@
 """Notices: who should know what. In the portal, and by mail where the portal sends any."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from app.models.notification import MailStatus, Notification
 from app.models.user import User
 from app.notifications.repository import NotificationRepository
 from app.users.repository import UserRepository
+from app.webhooks.events import tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +35,11 @@ class Notice:
     data: JsonObject = field(default_factory=dict)
 
 
-def notify(session: Session, people: Iterable[User], notice: Notice) -> None:
-    """Tell each of these people."""
-    for user in people:
-        NotificationRepository(session).add(_row(notice, email=user.email, user_id=user.id))
+def notify(session: Session, people: Collection[User], notice: Notice) -> None:
+    """Tell each of these people, and the webhooks of their organisations."""
+    _notify(session, people, notice)
+    for organisation_id in sorted({user.organisation_id for user in people}):
+        tell(session, organisation_id, notice.kind, notice.data)
 
 
 def notify_organisation(
@@ -46,9 +48,17 @@ def notify_organisation(
     permission: Permission,
     notice: Notice,
 ) -> None:
-    """Tell everybody of an organisation whose affair it is: who has this permission."""
-    people = UserRepository(session).who_may(organisation_id, permission)
-    notify(session, people, notice)
+    """Tell everybody of an organisation whose affair it is, and its webhooks.
+
+    Whose affair it is: who has this permission.
+    """
+    _notify(session, UserRepository(session).who_may(organisation_id, permission), notice)
+    tell(session, organisation_id, notice.kind, notice.data)
+
+
+def _notify(session: Session, people: Collection[User], notice: Notice) -> None:
+    for user in people:
+        NotificationRepository(session).add(_row(notice, email=user.email, user_id=user.id))
 
 
 def notify_address(

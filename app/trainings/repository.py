@@ -12,6 +12,13 @@ from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.training import Training, TrainingStatus
+from app.models.webhook import WebhookEvent
+from app.webhooks.events import tell
+
+WEBHOOK_EVENTS = {
+    TrainingStatus.READY: WebhookEvent.TRAINING_READY,
+    TrainingStatus.FAILED: WebhookEvent.TRAINING_FAILED,
+}
 
 
 class TrainingNotFound(NotFound):
@@ -74,6 +81,14 @@ class TrainingRepository:
         if status in (TrainingStatus.READY, TrainingStatus.FAILED, TrainingStatus.CANCELLED):
             values = {"finished_at": utc_now(), "eta_seconds": None, **values}
         leases.release(self._session, Training, training_id, fence=fence, status=status, **values)
+        if status in WEBHOOK_EVENTS:
+            row = self._session.execute(
+                select(Training.organisation_id, Training.dataset_id).where(
+                    Training.id == training_id
+                )
+            ).one()
+            ids = {"training": training_id, "dataset": row.dataset_id}
+            tell(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
 
     def cancel_idle(self, training_id: str, statuses: Collection[TrainingStatus]) -> bool:
         """Cancel a row that no worker holds; False where one does, or it is elsewhere."""

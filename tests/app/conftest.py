@@ -225,6 +225,8 @@ def make_settings(data_dir: Path, broker: Broker, database_url: str = "") -> Set
         event_poll_seconds=0.02,
         # Tests sweep by hand: a sweep between two of their steps would be a race.
         sweep_seconds=3600,
+        # Nor does a webhook leave by itself: its address may be one of the great network.
+        webhook_seconds=3600,
         max_archive_bytes=1_000_000,
         # Every test signs in from the same address.
         sign_in_rate="10000/minute",

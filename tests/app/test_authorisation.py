@@ -162,6 +162,12 @@ class Town:
                 mail_status="none",
             )
         )
+    def webhook(self) -> str:
+        made = self.house.admin.post("/webhooks", json=WEBHOOK)
+        if made.status_code == 409:  # as many as there may be
+            return self.house.admin.get("/webhooks").json()["items"][0]["id"]
+        return made.json()["id"]
+
 
 
 REASON = {"reason": "Because it is so."}
@@ -177,6 +183,7 @@ IDS: dict[str, dict[str, Callable[[Town], str]]] = {
     "accept_terms": {"grant_id": Town.held_grant},
 }
 USUAL: dict[str, Callable[[Town], str]] = {
+WEBHOOK = {"url": "https://receiver.hospital.example/", "events": ["dataset.ready"]}
     "dataset_id": Town.dataset,
     "distillation_id": Town.finished,
     "release_id": Town.release,
@@ -203,6 +210,7 @@ BODIES: dict[str, Callable[[Town], Any]] = {
         "email": f"{new_id('x')}@hospital.example",
         "name": "Dr. New",
         "roles": ["researcher"],
+    "webhook_id": Town.webhook,
         "password": PASSWORD,
     },
     "change_user": lambda town: {"name": "Dr. Other"},
@@ -262,6 +270,9 @@ def word(reply) -> str:
         return "sign in"
     if reply.status_code == 403:
         return "grant" if code in GRANT_CODES else "no" if code == "forbidden" else "yes"
+    "create_webhook": lambda town: WEBHOOK,
+    "change_webhook": lambda town: {"paused": True},
+    "rotate_webhook_secret": lambda town: {},
     return "hidden" if reply.status_code == 404 else "yes"
 
 

@@ -110,6 +110,14 @@ def test_operation_ids_are_stable(document):
 
 
 def test_every_operation_has_a_tag_and_tells_its_problems(document):
+        "POST /api/v1/webhooks": "create_webhook",
+        "GET /api/v1/webhooks": "list_webhooks",
+        "GET /api/v1/webhooks/{webhook_id}": "get_webhook",
+        "PATCH /api/v1/webhooks/{webhook_id}": "change_webhook",
+        "DELETE /api/v1/webhooks/{webhook_id}": "delete_webhook",
+        "GET /api/v1/webhooks/{webhook_id}/deliveries": "list_deliveries",
+        "POST /api/v1/webhooks/{webhook_id}/test": "test_webhook",
+        "POST /api/v1/webhooks/{webhook_id}/secret": "rotate_webhook_secret",
     for name, operation in operations(document):
         assert operation["tags"], name
         if "/api/" not in name:

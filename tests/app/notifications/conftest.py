@@ -1,7 +1,5 @@
 """A mail server of one's own, in a thread: it keeps what it is given."""
 
-import datetime
-import ipaddress
 import socket
 import ssl
 from email import message_from_bytes, policy
@@ -9,10 +7,8 @@ from email import message_from_bytes, policy
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.app.certificates import write_certificate
 
 
 class MailServer(Controller):
@@ -48,32 +44,7 @@ def mail_server():
 @pytest.fixture
 def certificate(tmp_path, monkeypatch):
     """Of 127.0.0.1, signed by itself, and trusted for the length of the test."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.hospital.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "mail.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
+    path = write_certificate(tmp_path / "mail.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     return path
 

@@ -1,0 +1,131 @@
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.ids import new_id
+from app.core.types import JsonColumn, JsonObject, UtcDateTime, text_enum
+from app.models.base import Base, Timestamps
+
+
+class WebhookEvent(StrEnum):
+    """What a webhook may be told. A name is never reused for something else.
+
+    Those that are the kind of a notice are told whenever the organisation is told by notices.
+    """
+
+    ACCESS_REQUESTED = "access.requested"
+    ACCESS_GRANTED = "access.granted"
+    ACCESS_RETURNED = "access.returned"
+    ACCESS_DENIED = "access.denied"
+    ACCESS_REVOKED = "access.revoked"
+    ACCESS_EXPIRES = "access.expires"
+    ACCESS_EXPIRED = "access.expired"
+    RELEASE_SUPERSEDED = "release.superseded"
+    RELEASE_CONCERNED = "release.concerned"
+    RELEASE_WITHDRAWN = "release.withdrawn"
+    RELEASE_SCORE = "release.score"
+    WITHDRAWAL_DONE = "withdrawal.done"
+    WITHDRAWAL_FAILED = "withdrawal.failed"
+    DATASET_READY = "dataset.ready"
+    DATASET_REJECTED = "dataset.rejected"
+    DISTILLATION_READY = "distillation.ready"
+    DISTILLATION_FAILED = "distillation.failed"
+    TRAINING_READY = "training.ready"
+    TRAINING_FAILED = "training.failed"
+
+
+PING = "ping"
+"""The event of a test; nobody subscribes to it."""
+
+
+class Webhook(Timestamps, Base):
+    """An address that an organisation wants to be told at."""
+
+    __tablename__ = "webhook"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("wh"))
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    """Known to the organisation's admins alone: with some receivers it is itself a secret."""
+    description: Mapped[str] = mapped_column(String(200), default="")
+    event_names: Mapped[list[str]] = mapped_column(JsonColumn)
+    sealed_secret: Mapped[str | None] = mapped_column(default=None)
+    """What its messages are signed with, encrypted; None once it is deleted."""
+    sealed_old_secret: Mapped[str | None] = mapped_column(default=None)
+    """The one before it, which signs too until `old_secret_until`."""
+    old_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """From then on nothing new is told."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """Tries in a row that failed."""
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """The first of them."""
+    quiet_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """No try before that: it failed a moment ago, or asked for time."""
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """When something arrived last."""
+    # Its row stays: deleting one would lock whoever tells it something against the log.
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+
+    @property
+    def events(self) -> list[WebhookEvent]:
+        return [WebhookEvent(name) for name in self.event_names]
+
+
+class DeliveryStatus(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """Given up."""
+
+
+class DeliveryError(StrEnum):
+    """Why a try failed, in the terms of the one who asked for it."""
+
+    ADDRESS = "address"
+    """The name leads nowhere, or where webhooks may not go."""
+    CONNECTION = "connection"
+    """Nobody listens there, or the line broke."""
+    CERTIFICATE = "certificate"
+    TIMEOUT = "timeout"
+    STATUS = "status"
+    """It answered, and not with 2xx."""
+    REDIRECT = "redirect"
+    """It sent elsewhere, and redirects are not followed."""
+    PROTOCOL = "protocol"
+    """What it answered is not HTTP."""
+    PORTAL = "portal"
+    """Something went wrong in the portal itself."""
+    PAUSED = "paused"
+    """The webhook was paused before it was told."""
+
+
+class WebhookDelivery(Timestamps, Base):
+    """One message to one webhook: written in the transaction of what it tells."""
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        Index(None, "status", "next_try_at"),
+        Index(None, "webhook_id", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("msg"))
+    """Also its `webhook-id`: by it a receiver recognises what it was told before."""
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhook.id"))
+    event: Mapped[str] = mapped_column(String(64))
+    data: Mapped[JsonObject] = mapped_column(JsonColumn)
+    """Ids of what it is about."""
+    status: Mapped[DeliveryStatus] = mapped_column(
+        text_enum(DeliveryStatus), default=DeliveryStatus.PENDING
+    )
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """Also the end of a portal's turn at it."""
+    answer_status: Mapped[int | None] = mapped_column(default=None)
+    """HTTP status of the last answer. Nothing else of it is kept."""
+    error: Mapped[DeliveryError | None] = mapped_column(text_enum(DeliveryError), default=None)
+    """Of the last try."""
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -1,0 +1,129 @@
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.idempotency import RepeatableDep
+from app.core.schemas import PageRead, problems
+from app.models.webhook import DeliveryStatus
+from app.sessions.callers import Manager
+from app.webhooks import service
+from app.webhooks.repository import WebhookRepository
+from app.webhooks.schemas import (
+    DeliveryRead,
+    SecretRotate,
+    WebhookChange,
+    WebhookCreate,
+    WebhookRead,
+    WebhookSecretRead,
+    read,
+    read_delivery,
+    read_with_secret,
+)
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problems(401, 403, 422))
+
+LOST = (
+    "the secret was in that reply alone. If it was lost, POST /api/v1/webhooks/{id}/secret with a "
+    "new key makes another."
+)
+
+
+@router.post("", status_code=201, responses=problems(400, 409, 413))
+def create_webhook(
+    body: WebhookCreate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Manager,
+    repeatable: RepeatableDep,
+    response: Response,
+) -> WebhookSecretRead:
+    """Register an address that is told of events; the secret of its signatures is shown once."""
+    networks = portal.settings.webhook_networks_allowed
+    webhook = repeatable.once_secret(
+        session,
+        caller,
+        lambda: read_with_secret(*service.create(session, portal.vault, networks, caller, body)),
+        shown=f"This request registered the webhook before; {LOST}",
+    )
+    response.headers["Location"] = f"/api/v1/webhooks/{webhook.id}"
+    return webhook
+
+
+@router.get("")
+def list_webhooks(
+    session: ReadSession, caller: Manager, cursor: Cursor = None, limit: Limit = 50
+) -> PageRead[WebhookRead]:
+    """The webhooks of the caller's organisation, newest first."""
+    page = WebhookRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
+    return PageRead[WebhookRead].of(page, read)
+
+
+@router.get("/{webhook_id}", responses=problems(404))
+def get_webhook(webhook_id: str, session: ReadSession, caller: Manager) -> WebhookRead:
+    return read(WebhookRepository(session).readable_by(caller).get(webhook_id))
+
+
+@router.patch("/{webhook_id}", responses=problems(400, 404, 413))
+def change_webhook(
+    webhook_id: str,
+    body: WebhookChange,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Manager,
+) -> WebhookRead:
+    """Address, events, description; pause it, or resume it."""
+    networks = portal.settings.webhook_networks_allowed
+    return read(service.change(session, networks, caller, webhook_id, body))
+
+
+@router.delete("/{webhook_id}", status_code=204, responses=problems(404))
+def delete_webhook(webhook_id: str, session: WriteSession, caller: Manager) -> None:
+    """Tell it nothing any more, and forget what it was told."""
+    service.delete(session, caller, webhook_id)
+
+
+@router.get("/{webhook_id}/deliveries", responses=problems(404))
+def list_deliveries(
+    webhook_id: str,
+    session: ReadSession,
+    caller: Manager,
+    status: Annotated[DeliveryStatus | None, Query(description="Only those.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageRead[DeliveryRead]:
+    """What it was told within thirty days, newest first, and what became of it."""
+    webhooks = WebhookRepository(session).readable_by(caller)
+    page = webhooks.deliveries(webhook_id, status=status, cursor=cursor, limit=limit)
+    return PageRead[DeliveryRead].of(page, read_delivery)
+
+
+@router.post("/{webhook_id}/test", status_code=202, responses=problems(400, 404))
+def test_webhook(
+    webhook_id: str, session: WriteSession, caller: Manager, repeatable: RepeatableDep
+) -> DeliveryRead:
+    """Send a `ping`; the list of deliveries tells whether it arrived."""
+    return repeatable.once(
+        session,
+        caller,
+        DeliveryRead,
+        lambda: read_delivery(service.test(session, caller, webhook_id)),
+    )
+
+
+@router.post("/{webhook_id}/secret", status_code=201, responses=problems(400, 404, 409, 413))
+def rotate_webhook_secret(
+    webhook_id: str,
+    body: SecretRotate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Manager,
+    repeatable: RepeatableDep,
+) -> WebhookSecretRead:
+    """Sign with a new secret, which is shown once; the old one signs too for a day."""
+    return repeatable.once_secret(
+        session,
+        caller,
+        lambda: read_with_secret(*service.rotate(session, portal.vault, caller, webhook_id, body)),
+        shown=f"This request made the secret before; {LOST}",
+    )
