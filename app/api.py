@@ -16,8 +16,8 @@ from app.sessions.endpoints import router as sessions
 from app.tokens.endpoints import router as tokens
 from app.trainings.endpoints import router as trainings
 from app.users.endpoints import router as users
-from app.withdrawals.endpoints import router as withdrawals
 from app.webhooks.endpoints import router as webhooks
+from app.withdrawals.endpoints import router as withdrawals
 
 router = APIRouter(prefix="/api/v1")
 for noun in (
@@ -35,7 +35,7 @@ for noun in (
     trainings,
     scores,
     notifications,
+    webhooks,
     audit,
 ):
-    webhooks,
     router.include_router(noun)

@@ -20,9 +20,9 @@ from app.notifications.mailer import Mailer
 from app.sweeper import Sweeper
 from app.web import router as web
 from app.web.errors import problem_page
+from app.webhooks.sender import WebhookSender
 
 DESCRIPTION = """\
-from app.webhooks.sender import WebhookSender
 A hospital's chest X-rays go in, a few distilled images per class come out, with a report of what
 they are worth and of what they leak. For research use; not a medical device.
 """

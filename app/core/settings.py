@@ -16,6 +16,7 @@ from limits import RateLimitItem
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.networks import parse_networks
 from app.core.ratelimit import parse_rate
 
 MEBIBYTE = 1024 * 1024
@@ -125,7 +126,6 @@ class Settings(BaseSettings):
     mail_seconds: float = Field(
         default=5, gt=0, description="How often a portal looks for mails to send."
     )
-
     webhook_seconds: float = Field(
         default=5, gt=0, description="How often a portal looks for webhooks to send."
     )
@@ -135,6 +135,7 @@ class Settings(BaseSettings):
         "public: `10.20.0.0/16, fd00::/8`. Within them plain http:// is allowed too. Empty: public "
         "addresses over https:// alone.",
     )
+
     max_archive_bytes: int = Field(
         default=50 * GIBIBYTE, gt=0, description="Largest archive that an upload may bring."
     )
@@ -186,12 +187,12 @@ class Settings(BaseSettings):
         return self.public_url.startswith("https://")
 
     @property
-    def session_length(self) -> timedelta:
-        return timedelta(hours=self.session_hours)
-
-    @property
     def webhook_networks_allowed(self) -> list[IPv4Network | IPv6Network]:
         return parse_networks(self.webhook_networks)
+
+    @property
+    def session_length(self) -> timedelta:
+        return timedelta(hours=self.session_hours)
 
     @property
     def session_idle(self) -> timedelta:
@@ -206,10 +207,6 @@ class Settings(BaseSettings):
         return parse_rate(self.request_rate)
 
     @model_validator(mode="after")
-    def _the_secret_is_one(self) -> Self:
-        secret = self.secret_key.get_secret_value()
-        if secret and (
-    @model_validator(mode="after")
     def _the_networks_are_some(self) -> Self:
         try:
             parse_networks(self.webhook_networks)
@@ -219,6 +216,10 @@ class Settings(BaseSettings):
             ) from None
         return self
 
+    @model_validator(mode="after")
+    def _the_secret_is_one(self) -> Self:
+        secret = self.secret_key.get_secret_value()
+        if secret and (
             len(secret) < FEWEST_SECRET_CHARACTERS
             or any(word in secret.lower() for word in PLACEHOLDERS)
         ):

@@ -157,10 +157,10 @@ class DatasetRepository:
             problem=None,
             **more,
         )
+        self._tell(dataset_id, WebhookEvent.DATASET_READY)
 
     def mark_rejected(
         self,
-        self._tell(dataset_id, WebhookEvent.DATASET_READY)
         dataset_id: str,
         *,
         fence: int,
@@ -182,9 +182,6 @@ class DatasetRepository:
             problem=problem,
             **more,
         )
-
-    def trainings_running(self, dataset_id: str) -> Sequence[str]:
-        return self._session.scalars(
         self._tell(dataset_id, WebhookEvent.DATASET_REJECTED)
 
     def _tell(self, dataset_id: str, event: WebhookEvent) -> None:
@@ -192,6 +189,9 @@ class DatasetRepository:
             select(Dataset.organisation_id).where(Dataset.id == dataset_id)
         ).one()
         tell(self._session, owner, event, {"dataset": dataset_id})
+
+    def trainings_running(self, dataset_id: str) -> Sequence[str]:
+        return self._session.scalars(
             select(Training.id).where(
                 Training.dataset_id == dataset_id, Training.status.in_(UNFINISHED)
             )

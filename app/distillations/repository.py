@@ -19,9 +19,9 @@ from app.core.types import JsonObject
 from app.distillations.events import EventRepository
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.event import EventKind
-
 from app.models.webhook import WebhookEvent
 from app.webhooks.events import tell
+
 
 class DistillationNotFound(NotFound):
     code = "distillation-not-found"

@@ -27,7 +27,6 @@ from app.models.training import Training, TrainingStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
 from app.models.user import User
 from app.models.web_session import WebSession
-from app.models.withdrawal import Withdrawal, WithdrawalStatus
 from app.models.webhook import (
     PING,
     DeliveryError,
@@ -36,24 +35,25 @@ from app.models.webhook import (
     WebhookDelivery,
     WebhookEvent,
 )
-
+from app.models.withdrawal import Withdrawal, WithdrawalStatus
 from app.models.worker_process import WorkerProcess
+
 __all__ = [
     "ACTIVE",
     "FINAL",
     "OPEN_REQUESTS",
     "PHASES",
-    "Acceptance",
     "PING",
+    "Acceptance",
     "AccessRequest",
     "AuditEntry",
     "AuditHead",
     "Base",
     "Dataset",
     "DatasetStatus",
-    "Distillation",
     "DeliveryError",
     "DeliveryStatus",
+    "Distillation",
     "DistillationStatus",
     "Download",
     "Event",
@@ -84,10 +84,10 @@ __all__ = [
     "User",
     "Verdict",
     "WebSession",
-    "Withdrawal",
-    "WithdrawalStatus",
-]
     "Webhook",
     "WebhookDelivery",
     "WebhookEvent",
+    "Withdrawal",
+    "WithdrawalStatus",
     "WorkerProcess",
+]

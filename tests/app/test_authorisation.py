@@ -149,6 +149,12 @@ class Town:
         body = {"email": f"{new_id('x')}@hospital.example", "roles": ["researcher"]}
         return self.house.admin.post("/invitations", json=body).json()["id"]
 
+    def webhook(self) -> str:
+        made = self.house.admin.post("/webhooks", json=WEBHOOK)
+        if made.status_code == 409:  # as many as there may be
+            return self.house.admin.get("/webhooks").json()["items"][0]["id"]
+        return made.json()["id"]
+
     def organisation(self) -> str:
         return self.house.organisation_id
 
@@ -162,14 +168,9 @@ class Town:
                 mail_status="none",
             )
         )
-    def webhook(self) -> str:
-        made = self.house.admin.post("/webhooks", json=WEBHOOK)
-        if made.status_code == 409:  # as many as there may be
-            return self.house.admin.get("/webhooks").json()["items"][0]["id"]
-        return made.json()["id"]
 
 
-
+WEBHOOK = {"url": "https://receiver.hospital.example/", "events": ["dataset.ready"]}
 REASON = {"reason": "Because it is so."}
 PURPOSE = {"purpose": "We train a triage network for our emergency department."}
 
@@ -183,7 +184,6 @@ IDS: dict[str, dict[str, Callable[[Town], str]]] = {
     "accept_terms": {"grant_id": Town.held_grant},
 }
 USUAL: dict[str, Callable[[Town], str]] = {
-WEBHOOK = {"url": "https://receiver.hospital.example/", "events": ["dataset.ready"]}
     "dataset_id": Town.dataset,
     "distillation_id": Town.finished,
     "release_id": Town.release,
@@ -196,6 +196,7 @@ WEBHOOK = {"url": "https://receiver.hospital.example/", "events": ["dataset.read
     "invitation_id": Town.invitation,
     "organisation_id": Town.organisation,
     "notification_id": Town.notification,
+    "webhook_id": Town.webhook,
     "name": lambda town: "0000.png",
     "position": lambda town: "0",
 }
@@ -210,7 +211,6 @@ BODIES: dict[str, Callable[[Town], Any]] = {
         "email": f"{new_id('x')}@hospital.example",
         "name": "Dr. New",
         "roles": ["researcher"],
-    "webhook_id": Town.webhook,
         "password": PASSWORD,
     },
     "change_user": lambda town: {"name": "Dr. Other"},
@@ -245,6 +245,9 @@ BODIES: dict[str, Callable[[Town], Any]] = {
     },
     "confirm_training": lambda town: {"class_maps": {}},
     "send_score": lambda town: {"training_id": "tr_none"},
+    "create_webhook": lambda town: WEBHOOK,
+    "change_webhook": lambda town: {"paused": True},
+    "rotate_webhook_secret": lambda town: {},
 }
 
 
@@ -270,9 +273,6 @@ def word(reply) -> str:
         return "sign in"
     if reply.status_code == 403:
         return "grant" if code in GRANT_CODES else "no" if code == "forbidden" else "yes"
-    "create_webhook": lambda town: WEBHOOK,
-    "change_webhook": lambda town: {"paused": True},
-    "rotate_webhook_secret": lambda town: {},
     return "hidden" if reply.status_code == 404 else "yes"
 
 
