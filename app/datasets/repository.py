@@ -17,7 +17,6 @@ from app.models.teacher import Teacher
 from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
 from app.models.webhook import WebhookEvent
-from app.uploads.repository import UploadRepository
 from app.webhooks.events import tell
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)

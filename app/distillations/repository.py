@@ -7,7 +7,7 @@ every step that the row made.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
