@@ -66,6 +66,8 @@ def _exchange(
     sent = {"Host": target.host_header, "Connection": "close", **headers}
     connection.request("POST", target.path, body, sent)
     response = connection.getresponse()
+    if connection.is_late:  # cut off within the headers, which the parser takes for their end
+        raise TimeoutError
     retry_after = _seconds(response.getheader("Retry-After"))
     # Whatever happens to the rest of it: it has answered.
     with contextlib.suppress(OSError, http.client.HTTPException):
