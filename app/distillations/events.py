@@ -34,5 +34,15 @@ class EventRepository:
             .limit(limit)
         ).all()
 
+    def last(self, distillation_id: str, kind: EventKind, *, limit: int) -> Sequence[Event]:
+        """The latest of one kind, the oldest of them first."""
+        rows = self._session.scalars(
+            select(Event)
+            .where(Event.distillation_id == distillation_id, Event.kind == kind)
+            .order_by(Event.id.desc())
+            .limit(limit)
+        ).all()
+        return rows[::-1]
+
     def delete_all(self, distillation_id: str) -> None:
         self._session.execute(delete(Event).where(Event.distillation_id == distillation_id))

@@ -7,7 +7,7 @@ every step that the row made.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -17,6 +17,7 @@ from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.core.types import JsonObject
 from app.distillations.events import EventRepository
+from app.models.dataset import Dataset
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.event import EventKind
 from app.models.webhook import WebhookEvent
@@ -33,6 +34,7 @@ class ReadableDistillations:
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
+        self._caller = caller
         self._query = select(Distillation).where(
             Distillation.organisation_id == caller.organisation_id,
             Distillation.deleted_at.is_(None),
@@ -54,6 +56,19 @@ class ReadableDistillations:
         if dataset_id is not None:
             query = query.where(Distillation.dataset_id == dataset_id)
         return paginate(self._session, query, Distillation, cursor=cursor, limit=limit)
+
+    def datasets(self, *, limit: int) -> dict[str, str]:
+        """Id and name of the newest datasets that some of them were made from."""
+        rows = self._session.execute(
+            select(Dataset.id, Dataset.name)
+            .where(
+                Dataset.organisation_id == self._caller.organisation_id,
+                exists(self._query.where(Distillation.dataset_id == Dataset.id)),
+            )
+            .order_by(Dataset.created_at.desc())
+            .limit(limit)
+        )
+        return {row.id: row.name for row in rows}
 
 
 class DistillationRepository:
@@ -82,6 +97,13 @@ class DistillationRepository:
             .where(Distillation.dataset_id == dataset_id, Distillation.status.in_(statuses))
             .order_by(Distillation.created_at)
         ).all()
+
+    def dataset_names(self, rows: Sequence[Distillation]) -> dict[str, str]:
+        """The names of what these were made from, deleted ones too."""
+        found = self._session.execute(
+            select(Dataset.id, Dataset.name).where(Dataset.id.in_({row.dataset_id for row in rows}))
+        )
+        return {row.id: row.name for row in found}
 
     def taught_by(self, trajectory_set_id: str) -> Sequence[Distillation]:
         """The distillations that wait for these teachers: `teaching`, no cancel asked for."""

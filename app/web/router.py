@@ -4,6 +4,8 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from app.web.pages.account import router as account
+from app.web.pages.distill import router as distill
+from app.web.pages.distillations import router as distillations
 from app.web.pages.home import router as home
 from app.web.pages.invitations import router as invitations
 from app.web.pages.keys import router as keys
@@ -14,7 +16,18 @@ from app.web.pages.tokens import router as tokens
 from app.web.static_files import ADDRESS, FOLDER, Assets
 
 router = APIRouter(include_in_schema=False)
-for pages in (sign_in, home, account, organisation, people, invitations, keys, tokens):
+for pages in (
+    sign_in,
+    home,
+    account,
+    organisation,
+    people,
+    invitations,
+    keys,
+    tokens,
+    distillations,
+    distill,
+):
     router.include_router(pages)
 
 

@@ -1,0 +1,83 @@
+"""The phases of a distillation as a page lists them: what is done, what runs, what is to come."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.core.clock import utc_now
+from app.models.distillation import PHASES, Distillation, DistillationStatus
+
+SILENT = timedelta(minutes=3)
+"""A worker writes what it did every few seconds; after this long something has happened to it."""
+
+
+class PhaseState(StrEnum):
+    DONE = "done"
+    RUNS = "runs"
+    STOPPED = "stopped"
+    WAITS = "waits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One phase.
+
+    Attributes:
+        name: As its status is called.
+        state: Whether it is over.
+        done: Units that are done; None before it told any.
+        total: Units in all.
+        unit: What is counted.
+        took: Seconds of work in it so far.
+        left: Seconds until its end at its pace so far; None where there is none yet.
+    """
+
+    name: str
+    state: PhaseState
+    done: int | None
+    total: int | None
+    unit: str | None
+    took: float | None
+    left: float | None
+
+
+def phases_of(row: Distillation) -> list[Phase]:
+    """Every phase, in its order."""
+    present = row.phase
+    at = PHASES.index(present) if present is not None else -1
+    return [_phase(row, name, index, at) for index, name in enumerate(PHASES)]
+
+
+def _phase(row: Distillation, name: DistillationStatus, index: int, at: int) -> Phase:
+    told = row.phases.get(name.value) or {}
+    state = _state(row, index, at)
+    took = row.timings.get(name.value)
+    done, total = told.get("done"), told.get("total")
+    left = None
+    if state == PhaseState.RUNS and took and done and total:
+        left = took / done * (total - done)
+        if row.eta_seconds is not None:  # measured without the slow first steps
+            left = min(left, row.eta_seconds)
+    return Phase(
+        name=name.value,
+        state=state,
+        done=done,
+        total=total,
+        unit=told.get("unit"),
+        took=took,
+        left=left,
+    )
+
+
+def _state(row: Distillation, index: int, at: int) -> PhaseState:
+    if row.status == DistillationStatus.READY or index < at:
+        return PhaseState.DONE
+    if index > at:
+        return PhaseState.WAITS
+    return PhaseState.STOPPED if row.status.is_final else PhaseState.RUNS
+
+
+def silent_since(row: Distillation) -> datetime | None:
+    """When a running one was heard of last, where that is suspiciously long ago."""
+    runs = row.status in PHASES
+    return row.updated_at if runs and utc_now() - row.updated_at > SILENT else None
