@@ -72,6 +72,7 @@ def write_bundle(
     *,
     report_html: bytes,
     report_json: Mapping[str, Any],
+    report_pdf: bytes | None = None,
 ) -> None:
     """Pack a distilled set with its report.
 
@@ -81,6 +82,7 @@ def write_bundle(
         report_html: The page for people.
         report_json: The public part of the report. The dataset's name and the versions in the
             bundle's card and metadata are taken from it.
+        report_pdf: The same for paper and for archives.
 
     Raises:
         BundleError: When a class name cannot be a folder's name, or the set is too large.
@@ -92,10 +94,12 @@ def write_bundle(
         **_pictures(distilled),
         TENSORS: _tensors(distilled),
         METADATA: _json(metadata),
-        "README.md": render_card(metadata, report_json).encode(),
+        "README.md": render_card(metadata, report_json, pdf=report_pdf is not None).encode(),
         "report.html": report_html,
         "report.json": _json(report_json),
     }
+    if report_pdf is not None:
+        files["report.pdf"] = report_pdf
     if sum(map(len, files.values())) > _LARGEST_BYTES:
         raise BundleError("a bundle holds at most 4 GiB: distill fewer images per class")
     write_atomically(path, _pack(files))

@@ -11,12 +11,15 @@ _WIDTH = 96
 RESEARCH_ONLY = "For research use. Not a medical device."
 
 
-def render_card(metadata: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+def render_card(
+    metadata: Mapping[str, Any], report: Mapping[str, Any], *, pdf: bool = False
+) -> str:
     """Write the dataset card.
 
     Args:
         metadata: As ``metadata.json`` holds it.
         report: As ``report.json`` holds it.
+        pdf: Whether ``report.pdf`` is in the bundle.
     """
     recipe, network = metadata["recipe"], metadata["network"]
     count = metadata["images_per_class"] * len(metadata["classes"])
@@ -78,7 +81,7 @@ def render_card(metadata: Mapping[str, Any], report: Mapping[str, Any]) -> str:
 | `images/<class>/<nnn>.png` | the images for the eye, clipped to 256 grey levels |
 | `distilled.safetensors` | the images to train with, labels, learning rate |
 | `metadata.json` | classes, normalisation, network, augmentation, recipe, versions |
-| `report.html`, `report.json` | utility and privacy |
+| `report.html`, {"`report.pdf`, " if pdf else ""}`report.json` | utility and privacy |
 | `SHA256SUMS` | what `exchange verify` compares |
 """
 

@@ -12,8 +12,14 @@ from torchmetrics.functional.classification import (
     multiclass_confusion_matrix,
     multiclass_f1_score,
     multiclass_recall,
+    multiclass_roc,
     multiclass_specificity,
 )
+
+ROC_POINTS = 51
+"""Points of a ROC curve: false positive rates 0, 0.02, … 1."""
+FEWEST_FOR_ROC = 10
+"""Test images of a class, and of the others, below which a curve would tell of single images."""
 
 Spread = dict[str, float | int]
 
@@ -31,6 +37,8 @@ class Scores:
         specificity: Per class, (classes,).
         class_auroc: Per class, (classes,).
         confusion: Counts, true class by row, (classes, classes) int64.
+        roc: Per class against the rest, the true positive rate at each of ``ROC_POINTS`` false
+            positive rates, (classes, ROC_POINTS).
     """
 
     accuracy: float
@@ -41,6 +49,7 @@ class Scores:
     specificity: Tensor
     class_auroc: Tensor
     confusion: Tensor
+    roc: Tensor
 
     @classmethod
     def of(cls, probabilities: Tensor, labels: Tensor) -> "Scores":
@@ -60,6 +69,7 @@ class Scores:
             specificity=per_class(multiclass_specificity),
             class_auroc=class_auroc,
             confusion=multiclass_confusion_matrix(probabilities, labels, n),
+            roc=_roc(probabilities, labels),
         )
 
 
@@ -112,6 +122,56 @@ class Evaluation:
             "epochs": self.epochs,
             "training_images": self.training_images,
         }
+
+    def roc_curves(self) -> dict[str, Any]:
+        """ROC curves as JSON knows them: rates up to four digits, averaged vertically.
+
+        Returns:
+            ``false_positive_rate``, and under ``classes`` for each class the ``mean`` and ``std``
+            of the networks' true positive rates there; None for a class that has fewer than
+            ``FEWEST_FOR_ROC`` test images, or whose others have.
+        """
+        support = self.scores[0].confusion.sum(dim=1)
+        rates = torch.stack([s.roc for s in self.scores]).double()
+        std = rates.std(dim=0) if len(rates) > 1 else torch.zeros_like(rates[0])
+
+        def of_class(label: int) -> dict[str, list[float]] | None:
+            inside = int(support[label])
+            if min(inside, int(support.sum()) - inside) < FEWEST_FOR_ROC:
+                return None
+            return {"mean": _rounded(rates.mean(dim=0)[label]), "std": _rounded(std[label])}
+
+        return {
+            "false_positive_rate": _rounded(_false_positive_rates()),
+            "classes": {name: of_class(label) for label, name in enumerate(self.classes)},
+        }
+
+
+def _false_positive_rates() -> Tensor:
+    return torch.linspace(0, 1, ROC_POINTS, dtype=torch.float64)
+
+
+def _roc(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """True positive rates on a grid, so that several networks' curves can be averaged.
+
+    Between the points of a curve it is linear, as the area under it takes it to be; where it rises
+    straight up, the upper end counts (Fawcett 2006, "An introduction to ROC analysis", alg. 3).
+    """
+    grid = _false_positive_rates()
+    curves = []
+    false_rates, true_rates, _ = multiclass_roc(probabilities, labels, probabilities.shape[1])
+    for false_rate, true_rate in zip(false_rates, true_rates, strict=True):
+        x, y = false_rate.double().cpu(), true_rate.double().cpu()
+        below = (torch.searchsorted(x, grid, right=True) - 1).clamp(0, len(x) - 1)
+        above = (below + 1).clamp(max=len(x) - 1)
+        width = (x[above] - x[below]).clamp(min=1e-12)
+        share = ((grid - x[below]) / width).clamp(0, 1)
+        curves.append(y[below] + share * (y[above] - y[below]))
+    return torch.stack(curves)
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [round(value, 4) for value in values.tolist()]
 
 
 def _spread(values: Sequence[float]) -> Spread:

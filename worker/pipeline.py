@@ -24,7 +24,14 @@ from iadd.progress import Progress, ProgressListener
 from iadd.trajectory import TrajectoryBuffer, record_trajectory, trajectory_path
 from iadd.work import evaluation_work
 from worker.device import choose_device
-from worker.reports import ReportSource, render_report, report_json, software_versions
+from worker.reports import (
+    ReportSource,
+    compose,
+    render_html,
+    render_pdf,
+    report_json,
+    software_versions,
+)
 from worker.settings import WorkerSettings
 
 
@@ -100,7 +107,7 @@ def evaluate_images(
     """Measure the distilled set, as many random images, and the full set; each is a checkpoint.
 
     Returns:
-        What is stored: `Evaluation.to_dict()` under `distilled`, `random` and `full`.
+        What is stored under `distilled`, `random` and `full`: `Evaluation.to_dict()`, and `roc`.
     """
     image_set = load_images(storage, images)
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
@@ -116,7 +123,8 @@ def evaluate_images(
     for name, measure in calls.items():
         if name not in figures:
             listener = _share(on_progress, before=before / total, share=work[name] / total)
-            figures[name] = measure(on_progress=listener, device=device).to_dict()
+            found = measure(on_progress=listener, device=device)
+            figures[name] = {**found.to_dict(), "roc": found.roc_curves()}
             checkpoints.write(json.dumps(figures).encode())
         before += work[name]
     storage.put(result, json.dumps(figures).encode())
@@ -145,6 +153,7 @@ def pack_results(
     storage: Storage,
     *,
     dataset: str,
+    asked_on: str,
     counts: Mapping[str, Mapping[str, int]],
     timings: Mapping[str, float],
     distilled: str,
@@ -154,11 +163,15 @@ def pack_results(
     scratch: Path,
     on_progress: ProgressListener,
 ) -> dict[str, str]:
-    """Write the report and the bundle. The same stored results give the same bytes.
+    """Write the reports and the bundle. The same stored results give the same bytes.
+
+    The internal report shows what the distilled images started from, where that was kept; the
+    other one, which is in the bundle too, does not.
 
     Args:
         storage: Where everything lies.
         dataset: The dataset's name.
+        asked_on: The day on which the distillation was asked for, as ISO writes it.
         counts: Its images per class and split.
         timings: Seconds of work per phase.
         distilled: Key of the distilled set.
@@ -173,6 +186,7 @@ def pack_results(
     """
     source = ReportSource(
         dataset=dataset,
+        asked_on=asked_on,
         counts=counts,
         distilled=DistilledDataset.from_bytes(storage.get(distilled)),
         utility=json.loads(storage.get(evaluation)),
@@ -180,19 +194,27 @@ def pack_results(
         timings=timings,
         versions=software_versions(),
     )
+    keeps_starts = source.distilled.initial_images is not None
+    total = 6 if keeps_starts else 4
     keys: dict[str, str] = {}
 
     def store(column: str, name: str, content: bytes | Path) -> None:
         keys[column] = f"{folder}/{name}"
         storage.put(keys[column], content)
-        on_progress(Progress(phase="packaging", done=len(keys), total=3, unit="files"))
+        on_progress(Progress(phase="packaging", done=len(keys), total=total, unit="files"))
 
     document = report_json(source)
     store("report_json_key", "report.json", json.dumps(document, ensure_ascii=False).encode())
-    page = render_report(source, document)
+    report = compose(source, document)
+    page, paper = render_html(report), render_pdf(report)
     store("report_html_key", "report.html", page)
+    store("report_pdf_key", "report.pdf", paper)
+    if keeps_starts:
+        internal = compose(source, document, starts=True)
+        store("internal_html_key", "internal/report.html", render_html(internal))
+        store("internal_pdf_key", "internal/report.pdf", render_pdf(internal))
     bundle = scratch / "bundle.zip"
-    write_bundle(bundle, source.distilled, report_html=page, report_json=document)
+    write_bundle(bundle, source.distilled, report_html=page, report_pdf=paper, report_json=document)
     store("bundle_key", "bundle.zip", bundle)
     return keys
 

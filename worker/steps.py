@@ -169,6 +169,8 @@ def package(work: Work) -> Outcome:
         keys = pipeline.pack_results(
             work.services.storage,
             dataset=work.dataset.name,
+            # Of all its times the one that a second try does not change.
+            asked_on=row.created_at.date().isoformat(),
             counts=work.dataset.classes or {},
             # Not its own: a second try would make another bundle of the same results.
             timings={name: s for name, s in row.timings.items() if name != row.status},

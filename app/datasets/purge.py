@@ -8,7 +8,7 @@ import logging
 from app.core.db import Database
 from app.core.storage import Storage
 from app.datasets.repository import DatasetRepository
-from app.distillations.repository import DistillationRepository
+from app.distillations.repository import RESULT_KEYS, DistillationRepository
 from app.models.distillation import FINAL, Distillation, DistillationStatus
 
 logger = logging.getLogger(__name__)
@@ -48,4 +48,4 @@ def purge_derived(database: Database, storage: Storage, dataset_id: str) -> None
 def _results(distillation: Distillation) -> set[str | None]:
     if distillation.status != DistillationStatus.READY:
         return set()
-    return {distillation.report_json_key, distillation.report_html_key, distillation.bundle_key}
+    return {getattr(distillation, name) for name in RESULT_KEYS}

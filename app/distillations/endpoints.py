@@ -206,14 +206,41 @@ async def get_report_json(
 async def get_report_html(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
-    """The report as one self-contained page."""
-    key = await run_in_threadpool(_key, portal, caller, distillation_id, "report_html_key")
+    """The report as one self-contained page, with what the images started from.
+
+    That part is for the organisation alone, and goes with its dataset; the page in the bundle has
+    none.
+    """
+    key = await run_in_threadpool(
+        _key, portal, caller, distillation_id, "report_html_key", "internal_html_key"
+    )
     return await send_object(
         request,
         portal.storage,
         key,
         media_type="text/html; charset=utf-8",
         headers={"Content-Security-Policy": REPORT_POLICY},
+    )
+
+
+@router.get(
+    "/distillations/{distillation_id}/report.pdf",
+    response_class=Response,
+    responses={200: {"content": {"application/pdf": {}}}, **problems(404, 409, 416)},
+)
+async def get_report_pdf(
+    distillation_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The same as PDF/A-2b, for paper and for archives."""
+    key = await run_in_threadpool(
+        _key, portal, caller, distillation_id, "report_pdf_key", "internal_pdf_key"
+    )
+    return await send_object(
+        request,
+        portal.storage,
+        key,
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{distillation_id}.pdf"'},
     )
 
 
@@ -236,9 +263,9 @@ async def get_bundle(
     )
 
 
-def _key(portal: Portal, caller: Caller, distillation_id: str, column: str) -> str:
+def _key(portal: Portal, caller: Caller, distillation_id: str, column: str, *instead: str) -> str:
     with portal.database.transaction() as session:
-        return service.download_key(session, caller, distillation_id, column)
+        return service.download_key(session, caller, distillation_id, column, *instead)
 
 
 def read(distillation: Distillation) -> DistillationRead:

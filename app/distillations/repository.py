@@ -265,8 +265,11 @@ WEBHOOK_EVENTS = {
     DistillationStatus.READY: WebhookEvent.DISTILLATION_READY,
     DistillationStatus.FAILED: WebhookEvent.DISTILLATION_FAILED,
 }
-PRIVATE_KEYS = ("checkpoint_key", "distilled_key", "evaluation_key", "privacy_key")
-RESULT_KEYS = ("report_json_key", "report_html_key", "bundle_key")
+PRIVATE_KEYS = (
+    *("checkpoint_key", "distilled_key", "evaluation_key", "privacy_key"),
+    *("internal_html_key", "internal_pdf_key"),
+)
+RESULT_KEYS = ("report_json_key", "report_html_key", "report_pdf_key", "bundle_key")
 
 
 def _on_entering(status: DistillationStatus) -> JsonObject:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.datasets.repository import DatasetNotFound, DatasetRepository
@@ -45,6 +45,11 @@ class DatasetDeleted(Conflict):
 class ResultNotReady(Conflict):
     code = "result-not-ready"
     title = "The result is not there yet"
+
+
+class ResultNotMade(NotFound):
+    code = "result-not-made"
+    title = "There is no such result"
 
 
 class DistillationRunning(Conflict):
@@ -222,9 +227,11 @@ def delete(session: Session, caller: Caller, distillation_id: str) -> None:
     record(session, caller, Action.DISTILLATION_DELETED, distillation_id)
 
 
-def download_key(session: Session, caller: Caller, distillation_id: str, column: str) -> str:
+def download_key(
+    session: Session, caller: Caller, distillation_id: str, column: str, *instead: str
+) -> str:
     """Like `result_key`, for somebody who takes it along: the log tells it."""
-    key = result_key(session, caller, distillation_id, column)
+    key = result_key(session, caller, distillation_id, column, *instead)
     record(
         session,
         caller,
@@ -235,13 +242,24 @@ def download_key(session: Session, caller: Caller, distillation_id: str, column:
     return key
 
 
-def result_key(session: Session, caller: Caller, distillation_id: str, column: str) -> str:
-    """Where a result is stored. Raises DistillationNotFound, ResultNotReady."""
+def result_key(
+    session: Session, caller: Caller, distillation_id: str, column: str, *instead: str
+) -> str:
+    """Where a result is stored: under the first column of `instead` that has one, or `column`.
+
+    Raises DistillationNotFound, ResultNotReady.
+    """
     distillation = DistillationRepository(session).readable_by(caller).get(distillation_id)
-    key: str | None = getattr(distillation, column)
+    keys = [getattr(distillation, name) for name in (*instead, column)]
+    key: str | None = next((key for key in keys if key is not None), None)
     if key is not None and distillation.status == DistillationStatus.READY:
         return key
     status = distillation.status
+    if status == DistillationStatus.READY:
+        raise ResultNotMade(
+            "It was made before this kind of result was. Nothing was changed. The other results "
+            "are there; POST …/again distills with the same settings and makes all of them."
+        )
     advice = (
         "POST …/retry goes on from where it stopped."
         if status.is_final

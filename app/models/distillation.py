@@ -79,6 +79,10 @@ class Distillation(Leased, Timestamps, Base):
     privacy_key: Mapped[str | None] = mapped_column(default=None)
     report_json_key: Mapped[str | None] = mapped_column(default=None)
     report_html_key: Mapped[str | None] = mapped_column(default=None)
+    report_pdf_key: Mapped[str | None] = mapped_column(default=None)
+    internal_html_key: Mapped[str | None] = mapped_column(default=None)
+    """The report that shows what the images started from; it never outlives the dataset."""
+    internal_pdf_key: Mapped[str | None] = mapped_column(default=None)
     bundle_key: Mapped[str | None] = mapped_column(default=None)
     withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)
     """Some of its images were withdrawn since: it is neither released nor gone on with."""

@@ -449,6 +449,7 @@ class House:
         stored = {
             "report_json_key": ("report.json", b'{"preset": "cpu_demo"}'),
             "report_html_key": ("report.html", b"<!doctype html><title>Report</title>"),
+            "report_pdf_key": ("report.pdf", b"%PDF-1.7"),
             "bundle_key": ("bundle.zip", bytes(range(256)) * 40),
             "checkpoint_key": ("checkpoints/1.safetensors", b"checkpoint"),
             "distilled_key": ("distilled.safetensors", b"images"),

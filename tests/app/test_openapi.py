@@ -69,6 +69,7 @@ def test_operation_ids_are_stable(document):
         "POST /api/v1/distillations/{distillation_id}/again": "distill_again",
         "GET /api/v1/distillations/{distillation_id}/report.json": "get_report_json",
         "GET /api/v1/distillations/{distillation_id}/report.html": "get_report_html",
+        "GET /api/v1/distillations/{distillation_id}/report.pdf": "get_report_pdf",
         "GET /api/v1/distillations/{distillation_id}/bundle": "get_bundle",
         "POST /api/v1/distillations/{distillation_id}/releases": "create_release",
         "GET /api/v1/catalogue": "search_catalogue",

@@ -1,50 +1,28 @@
 """``report.json``: the public part of what was measured, and how it was made."""
 
 import math
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import asdict
 from typing import Any
 
+from torch import nn
+
+from iadd.bundle import describe_recipe
+from iadd.config import Config
 from iadd.distilled import DistilledDataset
-from iadd.privacy import PrivacyReport
+from iadd.networks import build_network
+from worker.reports import sentences
 from worker.reports.importance import importance_json, network_of
+from worker.reports.intervals import mean_interval
+from worker.reports.source import ReportSource
 
 POINTS = 1000
 """Points of a curve at most; a longer run is thinned evenly."""
 
-_PACKAGES = ("iadd-exchange", "torch", "torchmetrics", "numpy", "pillow", "safetensors")
+_SETS = ("distilled", "random", "full")
+_MEANS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportSource:
-    """Everything that a report tells.
-
-    Attributes:
-        dataset: The dataset's name.
-        counts: Images per class and split, ``{class: {train, validation, test}}``.
-        distilled: The distilled set with W, its history and its initial images.
-        utility: ``Evaluation.to_dict()`` under ``distilled``, ``random`` and ``full``.
-        privacy: The audit.
-        timings: Seconds of work per phase.
-        versions: Of the software, see `software_versions`.
-    """
-
-    dataset: str
-    counts: Mapping[str, Mapping[str, int]]
-    distilled: DistilledDataset
-    utility: Mapping[str, Any]
-    privacy: PrivacyReport
-    timings: Mapping[str, float]
-    versions: Mapping[str, str]
-
-
-def software_versions() -> dict[str, str]:
-    """What the results depend on, by name."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
 
 
 def report_json(source: ReportSource) -> Json:
@@ -54,6 +32,7 @@ def report_json(source: ReportSource) -> Json:
     """
     config = source.distilled.config
     document = {
+        "asked_on": source.asked_on,
         "dataset": {"name": source.dataset, "classes": source.counts},
         "preset": config.preset,
         "images_per_class": config.distillation.images_per_class,
@@ -63,29 +42,74 @@ def report_json(source: ReportSource) -> Json:
         "settings": config.to_dict(),
         "versions": source.versions,
         "timings": source.timings,
-        "utility": {name: source.utility[name] for name in ("distilled", "random", "full")},
-        "networks": _networks(source.distilled),
+        "utility": {name: _figures(source.utility[name]) for name in _SETS},
+        "roc": _roc(source.utility),
+        "networks": _networks(source),
         "privacy": source.privacy.to_dict(),
         "curves": _curves(source.distilled),
         "importance_weights": importance_json(source.distilled),
+        "recipe": describe_recipe(config, source.distilled.syn_lr),
     }
     finite: Json = _finite(document)
+    finite["conclusions"] = [asdict(answer) for answer in sentences.conclusions(finite)]
     return finite
 
 
-def _networks(distilled: DistilledDataset) -> Json:
-    """The networks that the figures were measured with, by name."""
-    config = distilled.config
+def _figures(measured: Mapping[str, Any]) -> Json:
+    """Figures of one training set, with the intervals of their means."""
+    return {
+        **{name: value for name, value in measured.items() if name != "roc"},
+        "intervals": {name: mean_interval(measured[name]) for name in _MEANS},
+    }
+
+
+def _roc(utility: Mapping[str, Any]) -> Json | None:
+    """Curves by training set and class, beside the utility: the catalogue does not hold them."""
+    kept = {name: utility[name].get("roc") for name in _SETS}
+    if None in kept.values():
+        return None
+    rates = kept["distilled"]["false_positive_rate"]
+    return {
+        "false_positive_rate": rates,
+        **{name: curves["classes"] for name, curves in kept.items()},
+    }
+
+
+def _networks(source: ReportSource) -> Json:
+    """The networks that the figures were measured with, the one it was made for first."""
+    config = source.distilled.config
+    made_for = config.network.network
+    parameters = _parameters(network_of(source.distilled))
+    networks: Json = {
+        made_for: _network(config, parameters, source.utility["distilled"]),
+    }
+    for name, measured in source.networks.items():
+        other = config.override({"network": name})
+        form = build_network(
+            other.network,
+            channels=source.distilled.images.shape[1],
+            classes=len(source.distilled.classes),
+            image_size=other.image_size,
+            seed=0,  # gives the form; its parameters are never read
+        )
+        networks[name] = _network(other, _parameters(form), measured)
+    return networks
+
+
+def _network(config: Config, parameters: int, measured: Mapping[str, Any]) -> Json:
     # The other networks have one depth and one width.
     is_convnet = config.network.network == "convnet"
     return {
-        config.network.network: {
-            "depth": config.network.depth if is_convnet else None,
-            "width": config.network.width if is_convnet else None,
-            "parameters": sum(p.numel() for p in network_of(distilled).parameters()),
-            "trained": config.evaluation.evaluation_networks,
-        }
+        "depth": config.network.depth if is_convnet else None,
+        "width": config.network.width if is_convnet else None,
+        "parameters": parameters,
+        "trained": measured["accuracy"]["n"],
+        "utility": {name: measured[name] for name in _MEANS},
     }
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _curves(distilled: DistilledDataset) -> Json:

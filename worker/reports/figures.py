@@ -1,29 +1,10 @@
 """How the distillation went, as figures: each a plot, its meaning in words, and its numbers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from worker.reports import plots, tables, weights_words
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A plot, what it shows in words, and its numbers.
-
-    Attributes:
-        title: Its heading.
-        picture: The plot, for the eye alone.
-        caption: What it shows.
-        table: The same in numbers.
-    """
-
-    title: str
-    picture: Markup
-    caption: str
-    table: tables.Table
+from worker.reports.blocks import Figure
 
 
 def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:

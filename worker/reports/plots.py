@@ -1,67 +1,69 @@
-"""The report's plots, as SVG that takes its colours from the page: legible by day and by night."""
+"""The report's plots, as SVG that takes its colours from where it is shown: page or paper.
 
-import io
-import re
+Series differ in colour (Okabe and Ito's, which colour-blind readers tell apart) and in how their
+line is drawn, so that a grey print is legible too.
+"""
+
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib as mpl
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from worker.reports.svg import FIRST, INK, LINE, MUTED, SECOND, THIRD, Plot, svg_of
+
 _SIZE = (5.2, 3.0)  # inches of 72 points: near the size at which the page shows it
-# Colours that stand for the page's own, and are replaced in the finished SVG.
-_INK, _MUTED, _LINE = "#010101", "#020202", "#030303"
-_FIRST, _SECOND, _THIRD = "#040404", "#050505", "#060606"
-_VARIABLES = {
-    _INK: "var(--ink)",
-    _MUTED: "var(--muted)",
-    _LINE: "var(--line)",
-    _FIRST: "var(--series-1)",
-    _SECOND: "var(--series-2)",
-    _THIRD: "var(--series-3)",
-}
+_SMALL = (3.6, 3.4)
 _WIDE = 20
 """Ratio of a curve's ends from which a linear axis would flatten the lower of them."""
+_HATCHED = (0, (2, 3))
+_DASHED = (0, (5, 2))
+_SERIES: Mapping[str, tuple[str, Any, str]] = {
+    "distilled": (FIRST, "-", "o"),
+    "random": (SECOND, _DASHED, "s"),
+    "full": (THIRD, (0, (1.2, 1.2)), "^"),
+}
+"""Colour, line and marker of each training set."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10,
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": _MUTED,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "axes.formatter.useoffset": False,
-    "grid.color": _LINE,
+    "grid.color": LINE,
     "grid.linewidth": 0.6,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "legend.frameon": False,
     "legend.fontsize": 10,
-    "legend.labelcolor": _INK,
+    "legend.labelcolor": INK,
     "lines.linewidth": 1.6,
-    "text.color": _INK,
+    "text.color": INK,
 }
 
 
-def loss(curves: Mapping[str, Sequence[float]], *, weighted: bool) -> Markup:
+def loss(curves: Mapping[str, Sequence[float]], *, weighted: bool) -> Plot:
     """The matching loss over the iterations; with W and without, where W is not at ones."""
 
     def draw(axes: Axes) -> None:
         if weighted:
-            _curve(axes, curves, "unweighted_loss", _SECOND, "without W")
-        _curve(axes, curves, "loss", _FIRST, "with W")
-        axes.axhline(1.0, color=_MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
-        both = [*curves["loss"], *curves["unweighted_loss"]]
-        if 0 < _WIDE * min(both) < max(both):
+            _curve(axes, curves, "unweighted_loss", SECOND, "without W", line=_DASHED)
+        _curve(axes, curves, "loss", FIRST, "with W")
+        axes.axhline(1.0, color=MUTED, linewidth=0.8, linestyle=_HATCHED)
+        both = [v for name in ("loss", "unweighted_loss") for v in curves[name] if v is not None]
+        if both and 0 < _WIDE * min(both) < max(both):
             axes.set_yscale("log")
         axes.set_ylabel("matching loss")
         if weighted:
@@ -70,24 +72,24 @@ def loss(curves: Mapping[str, Sequence[float]], *, weighted: bool) -> Markup:
     return _plot("loss", draw)
 
 
-def learning_rate(curves: Mapping[str, Sequence[float]]) -> Markup:
+def learning_rate(curves: Mapping[str, Sequence[float]]) -> Plot:
     """α over the iterations."""
 
     def draw(axes: Axes) -> None:
-        _curve(axes, curves, "syn_lr", _FIRST, "α")
+        _curve(axes, curves, "syn_lr", FIRST, "α")
         axes.set_ylabel("α")
 
     return _plot("alpha", draw)
 
 
-def validation(points: Sequence[Mapping[str, float]], best: int) -> Markup:
+def validation(points: Sequence[Mapping[str, float]], best: int) -> Plot:
     """Balanced accuracy on the validation split, and the iteration that was kept."""
 
     def draw(axes: Axes) -> None:
         iterations = [point["iteration"] for point in points]
-        scores = [point["balanced_accuracy"] for point in points]
-        axes.plot(iterations, scores, color=_THIRD, marker="o", markersize=3.5)
-        axes.axvline(best, color=_MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+        scores = _values([point["balanced_accuracy"] for point in points])
+        axes.plot(iterations, scores, color=THIRD, marker="o", markersize=3.5)
+        axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=_HATCHED)
         axes.annotate(
             "kept",
             (best, 0.0),  # the line is highest where it was kept, and the words would lie on it
@@ -95,24 +97,24 @@ def validation(points: Sequence[Mapping[str, float]], best: int) -> Markup:
             xytext=(4 if best <= max(iterations) / 2 else -4, 4),
             textcoords="offset points",
             ha="left" if best <= max(iterations) / 2 else "right",
-            color=_MUTED,
+            color=MUTED,
         )
         axes.set_ylabel("balanced accuracy")
 
     return _plot("validation", draw)
 
 
-def course_of_weights(curves: Mapping[str, Sequence[float]], name: str) -> Markup:
+def course_of_weights(curves: Mapping[str, Sequence[float]], name: str) -> Plot:
     """The mean of W over the iterations, one standard deviation around it, and the smallest."""
 
     def draw(axes: Axes) -> None:
-        rows = zip(curves["weights_mean"], curves["weights_std"], strict=True)
+        rows = zip(*(_values(curves[n]) for n in ("weights_mean", "weights_std")), strict=True)
         bounds = [(max(0.0, mean - std), min(1.0, mean + std)) for mean, std in rows]
         lower, upper = zip(*bounds, strict=True)
-        axes.fill_between(curves["iteration"], lower, upper, color=_FIRST, alpha=0.2, linewidth=0)
-        _curve(axes, curves, "weights_mean", _FIRST, "mean")
-        _curve(axes, curves, "weights_min", _SECOND, "smallest")
-        low = min(curves["weights_min"])
+        axes.fill_between(curves["iteration"], lower, upper, color=FIRST, alpha=0.2, linewidth=0)
+        _curve(axes, curves, "weights_mean", FIRST, "mean")
+        _curve(axes, curves, "weights_min", SECOND, "smallest", line=_DASHED)
+        low = min((v for v in curves["weights_min"] if v is not None), default=1.0)
         # Rounding must not look like a change: at least a hundredth is shown.
         axes.set_ylim(min(low, 0.99) - 0.04 * (1 - min(low, 0.99)), 1 + 0.06 * (1 - min(low, 0.99)))
         axes.set_ylabel(name)
@@ -122,12 +124,12 @@ def course_of_weights(curves: Mapping[str, Sequence[float]], name: str) -> Marku
     return _plot("course", draw)
 
 
-def weights(histogram: Mapping[str, Any], name: str) -> Markup:
+def weights(histogram: Mapping[str, Any], name: str) -> Plot:
     """How many parameters have which weight."""
 
     def draw(axes: Axes) -> None:
         edges, counts = histogram["edges"], histogram["counts"]
-        axes.stairs(counts, edges, fill=True, color=_FIRST)
+        axes.stairs(counts, edges, fill=True, color=FIRST)
         # Most weights stay near 1: on a linear scale the others could not be seen.
         axes.set_yscale("log")
         axes.set_ylabel("parameters")
@@ -136,7 +138,7 @@ def weights(histogram: Mapping[str, Any], name: str) -> Markup:
     return _plot("weights", draw, xlabel=None)
 
 
-def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Markup:
+def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Plot:
     """Means over each layer, side by side: what to call each column of the rows."""
     places = range(len(rows))
     with _drawing("layers"):
@@ -146,10 +148,10 @@ def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Mar
         for axes, (key, label) in zip(panels, columns.items(), strict=True):
             values = [row[key] for row in rows]
             if key == "difference":
-                axes.barh(places, values, height=0.62, color=_SECOND)
+                axes.barh(places, values, height=0.62, color=SECOND)
             else:
                 # Points, since bars would have to begin at 0, and W is mostly near 1.
-                axes.plot(values, places, "o", color=_FIRST, markersize=4.5, clip_on=False)
+                axes.plot(values, places, "o", color=FIRST, markersize=4.5, clip_on=False)
             axes.set_xlabel(label)
             axes.grid(visible=True, axis="x")
             axes.grid(visible=key != "difference", axis="y")
@@ -157,7 +159,79 @@ def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Mar
             axes.margins(y=0.6 / len(rows))
         axes.set_yticks(places, [row["title"] for row in rows], fontsize=9)
         axes.invert_yaxis()
-        return _finished(figure, "layers")
+        return svg_of(figure, "layers")
+
+
+def utility(
+    name: str, rows: Mapping[str, tuple[str, float, Sequence[float] | None]], chance: float
+) -> Plot:
+    """A figure with its interval, by training set: its title, mean and interval."""
+    with _drawing(name):
+        figure = Figure(figsize=(_SIZE[0], 0.9 + 0.36 * len(rows)), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        for place, (key, (_, mean, bounds)) in enumerate(rows.items()):
+            colour, _, marker = _SERIES[key]
+            if bounds is not None:
+                axes.plot(bounds, [place, place], color=colour, linewidth=2)
+                axes.plot(bounds, [place, place], "|", color=colour, markersize=9)
+            axes.plot([mean], [place], marker, color=colour, markersize=8)
+            axes.annotate(
+                f"{mean:.3f}",
+                (mean, place),
+                xytext=(0, 8),
+                textcoords="offset points",
+                ha="center",
+            )
+        axes.axvline(chance, color=MUTED, linewidth=0.8, linestyle=_HATCHED)
+        axes.annotate(
+            "guessing",
+            (chance, 0.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 3),
+            textcoords="offset points",
+            color=MUTED,
+            fontsize=9,
+        )
+        axes.set_yticks(range(len(rows)), [title for title, _, _ in rows.values()])
+        axes.set_ylim(len(rows) - 0.45, -0.75)
+        axes.set_xlim(0, 1.02)
+        axes.grid(visible=False, axis="y")
+        axes.grid(visible=True, axis="x")
+        axes.spines["left"].set_visible(False)
+        return svg_of(figure, name)
+
+
+def roc(name: str, rates: Sequence[float], curves: Mapping[str, Sequence[float]]) -> Plot:
+    """Curves of one class against the rest, by training set."""
+    titles = {"distilled": "distilled", "random": "random real", "full": "all real"}
+    with _drawing(name):
+        figure = Figure(figsize=_SMALL, layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=_HATCHED)
+        for place, (key, values) in enumerate(curves.items()):
+            colour, line, marker = _SERIES[key]
+            axes.plot(
+                rates,
+                values,
+                color=colour,
+                linestyle=line,
+                marker=marker,
+                markersize=4,
+                # Not at the same places, so that none hides another.
+                markevery=(3 * place, 10),
+                label=titles[key],
+                clip_on=False,
+            )
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.set_aspect("equal")
+        axes.grid(visible=True, axis="x")
+        axes.set_xlabel("false positive rate")
+        axes.set_ylabel("true positive rate")
+        axes.legend(loc="lower right", handlelength=3)
+        return svg_of(figure, name)
 
 
 def _legend_above(axes: Axes) -> None:
@@ -166,12 +240,26 @@ def _legend_above(axes: Axes) -> None:
 
 
 def _curve(
-    axes: Axes, curves: Mapping[str, Sequence[float]], name: str, colour: str, label: str
+    axes: Axes,
+    curves: Mapping[str, Sequence[float | None]],
+    name: str,
+    colour: str,
+    label: str,
+    *,
+    line: Any = "-",
 ) -> None:
-    axes.plot(curves["iteration"], curves[name], color=colour, label=label)
+    iterations, values = _values(curves["iteration"]), _values(curves[name])
+    # One point makes no line.
+    marker = "o" if sum(map(math.isfinite, values)) == 1 else None
+    axes.plot(iterations, values, color=colour, label=label, linestyle=line, marker=marker)
 
 
-def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iteration") -> Markup:
+def _values(values: Sequence[float | None]) -> list[float]:
+    """Where there is no number, the curve has a gap."""
+    return [math.nan if value is None else value for value in values]
+
+
+def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iteration") -> Plot:
     with _drawing(name):
         figure = Figure(figsize=_SIZE, layout="constrained")
         FigureCanvasSVG(figure)
@@ -183,31 +271,8 @@ def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iter
         axes.margins(x=0.02)
         if xlabel:
             axes.set_xlabel(xlabel)
-        return _finished(figure, name)
+        return svg_of(figure, name)
 
 
 def _drawing(name: str) -> AbstractContextManager[None]:
     return mpl.rc_context({**_STYLE, "svg.hashsalt": name})
-
-
-def _finished(figure: Figure, name: str) -> Markup:
-    file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(file.getvalue(), name)
-
-
-def _inline(svg: str, name: str) -> Markup:
-    """Cut a file down to an element of the page, with the page's colours and ids of its own."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Its style sheet would apply to the whole page.
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(
-        r'<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, count=1
-    )
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', svg)
-    svg = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{name}-\2", svg)
-    svg = svg.replace("xlink:href", "href")
-    for placeholder, variable in _VARIABLES.items():
-        svg = svg.replace(placeholder, variable)
-    return Markup(svg)  # noqa: S704 - drawn here from numbers; no name of anybody's is in it

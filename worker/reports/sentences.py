@@ -2,32 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Conclusion:
-    """One answer of the first screen.
-
-    Attributes:
-        question: What is asked.
-        tone: ``good``, ``neutral`` or ``bad``.
-        headline: The answer.
-        detail: What it rests on.
-    """
-
-    question: str
-    tone: str
-    headline: str
-    detail: str
+from worker.reports.blocks import Conclusion, Tone
+from worker.reports.words import spread
 
 
-def spread(figure: Mapping[str, Any], digits: int = 3) -> str:
-    """Mean ± standard deviation; a dash where nothing could be measured."""
-    if None in (figure["mean"], figure["std"]):
-        return "–"
-    return f"{figure['mean']:.{digits}f} ± {figure['std']:.{digits}f}"
+def conclusions(document: Mapping[str, Any]) -> list[Conclusion]:
+    """What it is worth, what it leaks, and what may be done with it."""
+    return [worth(document), leak(document), permission(document)]
 
 
 def worth(document: Mapping[str, Any]) -> Conclusion:
@@ -44,6 +27,7 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
             headline="It could not be measured",
             detail="A figure is no number: most likely a class has no test image.",
         )
+    tone: Tone
     gain = distilled["mean"] - random["mean"]
     noise = math.hypot(distilled["std"], random["std"])
     if gain > noise:
@@ -75,9 +59,10 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
 def leak(document: Mapping[str, Any]) -> Conclusion:
     """The verdict of the audit."""
     privacy = document["privacy"]
-    headlines = {
+    headlines: dict[str, tuple[Tone, str]] = {
         "refuted": ("bad", "Refuted: it gives away training images"),
         "not_refuted": ("neutral", "Not refuted, at unknown power"),
+        "proven": ("good", "Proven: what it can give away is bounded"),
     }
     tone, headline = headlines[privacy["verdict"]]
     return Conclusion(
@@ -98,6 +83,17 @@ def permission(document: Mapping[str, Any]) -> Conclusion:
             detail=(
                 "A refuted set is never released. Distill again from another start (k_mean rather "
                 "than real), or with more training images, and read the next report."
+            ),
+        )
+    if document["privacy"]["verdict"] == "proven":
+        return Conclusion(
+            question="What may be done with it",
+            tone="good",
+            headline="It may be released under terms",
+            detail=(
+                "The bound holds whoever asks, and whatever they know. It says how much, not that "
+                "nothing is given away: a steward decides whether the bound is tight enough, and "
+                "recipients accept terms."
             ),
         )
     start = (

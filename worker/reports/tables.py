@@ -1,20 +1,14 @@
 """The figures of each plot as a table, for who cannot see it or wants to know a value."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from worker.reports.blocks import Table
+from worker.reports.words import NOT_MEASURED, rate, shown
 
 ROWS = 11
 """Rows of a long table: its ends, and evenly between them. `report.json` holds the rest."""
 _BINS_PER_ROW = 5
-
-
-@dataclass(frozen=True)
-class Table:
-    """Column heads, and rows of finished text; the first cell of a row names it."""
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def of_curves(curves: Mapping[str, Sequence[float]], columns: Mapping[str, str]) -> Table:
@@ -22,7 +16,7 @@ def of_curves(curves: Mapping[str, Sequence[float]], columns: Mapping[str, str])
     return Table(
         ["Iteration", *columns.values()],
         [
-            [f"{curves['iteration'][row]:,.0f}", *(_shown(curves[name][row]) for name in columns)]
+            [f"{curves['iteration'][row]:,.0f}", *(shown(curves[name][row]) for name in columns)]
             for row in _spaced(len(curves["iteration"]))
         ],
     )
@@ -33,7 +27,7 @@ def of_validation(points: Sequence[Mapping[str, float]]) -> Table:
     return Table(
         ["Iteration", "Balanced accuracy"],
         [
-            [f"{points[row]['iteration']:,.0f}", f"{points[row]['balanced_accuracy']:.3f}"]
+            [f"{points[row]['iteration']:,.0f}", rate(points[row]["balanced_accuracy"])]
             for row in _spaced(len(points))
         ],
     )
@@ -56,8 +50,30 @@ def of_layers(layers: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -
     return Table(
         ["Layer", "Parameters", *(head[0].upper() + head[1:] for head in columns.values())],
         [
-            [layer["title"], f"{layer['parameters']:,}", *(_shown(layer[key]) for key in columns)]
+            [layer["title"], f"{layer['parameters']:,}", *(shown(layer[key]) for key in columns)]
             for layer in layers
+        ],
+    )
+
+
+def of_roc(rates: Sequence[float], curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Table:
+    """True positive rates by training set, means over the networks."""
+    return Table(
+        ["False positive rate", *curves],
+        [
+            [f"{rates[row]:.2f}", *(rate(curve["mean"][row]) for curve in curves.values())]
+            for row in _spaced(len(rates))
+        ],
+    )
+
+
+def of_utility(rows: Mapping[str, tuple[float, Sequence[float] | None]]) -> Table:
+    """A figure with its interval, by training set."""
+    return Table(
+        ["Trained on", "Mean", "Lower end", "Upper end"],
+        [
+            [name, rate(mean), *(map(rate, bounds) if bounds else (NOT_MEASURED, NOT_MEASURED))]
+            for name, (mean, bounds) in rows.items()
         ],
     )
 
@@ -66,7 +82,3 @@ def _spaced(length: int) -> list[int]:
     if length <= ROWS:
         return list(range(length))
     return [round(i * (length - 1) / (ROWS - 1)) for i in range(ROWS)]
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"

@@ -45,6 +45,8 @@ def spread(document: Mapping[str, Any]) -> str:
         f"deviation {weights['std']:.2g}."
     )
     with_w, without = curves["loss"][-1], curves["unweighted_loss"][-1]
+    if None in (with_w, without):
+        return f"{text} At the last iteration the loss was no number."
     return (
         f"{text} At the last iteration the loss is {with_w:.4g} with W and {without:.4g} without, "
         f"a difference of {without - with_w:.2g}."

@@ -36,7 +36,7 @@ def test_private_objects_of_its_distillations_go_and_results_stay(house):
     assert house.steward.delete(f"/datasets/{dataset_id}").status_code == 204
 
     names = [key.rpartition("/")[2] for key in house.stored(f"distillations/{distillation_id}")]
-    assert names == ["bundle.zip", "report.html", "report.json"]
+    assert names == ["bundle.zip", "report.html", "report.json", "report.pdf"]
     assert house.steward.get(f"/distillations/{distillation_id}/bundle").status_code == 200
 
 

@@ -49,7 +49,7 @@ def test_the_page_may_run_nothing_and_load_nothing(house):
     assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("name", ["report.json", "report.html", "bundle"])
+@pytest.mark.parametrize("name", ["report.json", "report.html", "report.pdf", "bundle"])
 def test_not_there_before_it_is_ready(house, name):
     distillation_id = house.distillation(DistillationStatus.EVALUATING)
 
@@ -59,7 +59,7 @@ def test_not_there_before_it_is_ready(house, name):
     assert reply.json()["distillation_status"] == "evaluating"
 
 
-@pytest.mark.parametrize("name", ["report.json", "report.html", "bundle"])
+@pytest.mark.parametrize("name", ["report.json", "report.html", "report.pdf", "bundle"])
 def test_another_organisation_gets_none_of_it(house, name):
     distillation_id = house.ready_distillation()
 

@@ -1,0 +1,173 @@
+"""A real, tiny run and its report; and runs of any number of classes that nobody trained for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+import iadd
+from iadd.config import Config
+from iadd.distilled import CURVES, DistilledDataset, History
+from iadd.imageset import SPLITS, ImageSet
+from iadd.networks import build_network
+from iadd.normalisation import Normalisation
+from iadd.privacy import audit
+from iadd.scores import Evaluation, Scores
+from worker.reports import ReportSource, compose, report_json, software_versions
+from worker.reports.blocks import Report
+
+MakeSource = Callable[..., ReportSource]
+
+
+def make_images() -> ImageSet:
+    generator = torch.Generator().manual_seed(0)
+    count = 90
+    coarse = torch.rand(count, 1, 4, 4, generator=generator)
+    images = torch.nn.functional.interpolate(coarse, size=(16, 16), mode="bicubic").clamp(0, 1)
+    labels = torch.arange(count) % 2
+    images[labels == 1, :, :8, :8] *= 0.5
+    split = torch.tensor([0, 0, 0, 1, 2, 2]).repeat_interleave(2).repeat(8)[:count]
+    return ImageSet(
+        (images * 255).to(torch.uint8), labels, ("COVID & friends", "Normal"), split.to(torch.int8)
+    )
+
+
+def counts_of(images: ImageSet) -> dict[str, dict[str, int]]:
+    return {
+        name: {split: images.part(split).count_by_class()[name] for split in SPLITS}
+        for name in images.classes
+    }
+
+
+def measured(evaluation: Evaluation) -> dict[str, Any]:
+    """As the evaluation's phase stores it."""
+    return {**evaluation.to_dict(), "roc": evaluation.roc_curves()}
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> ReportSource:
+    torch.set_num_threads(1)
+    config = Config().override(
+        {
+            "image_size": 16,
+            "depth": 2,
+            "width": 4,
+            "teachers": 1,
+            "teacher_epochs": 3,
+            "images_per_class": 6,
+            "iterations": 4,
+            "syn_steps": 2,
+            "expert_epochs": 1,
+            "max_start_epoch": 2,
+            "validate_every": 2,
+            "validation_networks": 1,
+            "evaluation_networks": 2,
+            "evaluation_epochs": 3,
+            "baseline_lrs": [0.01],
+            "full_epochs": 1,
+        }
+    )
+    images = make_images()
+    teachers = iadd.record_trajectories(images, config, out=tmp_path_factory.mktemp("teachers"))
+    distilled = iadd.distill(images, teachers, config)
+    return ReportSource(
+        dataset="Nagoya chest X-rays",
+        asked_on="2026-11-26",
+        counts=counts_of(images),
+        distilled=distilled,
+        utility={
+            "distilled": measured(iadd.evaluate(distilled, images, config)),
+            "random": measured(iadd.evaluate_random(images, config)),
+            "full": measured(iadd.evaluate_full(images, config)),
+        },
+        privacy=audit(distilled, images),
+        timings={"teaching": 12.4, "distilling": 4000.0},
+        versions=software_versions(),
+    )
+
+
+@pytest.fixture(scope="session")
+def document(source: ReportSource) -> dict[str, Any]:
+    return report_json(source)
+
+
+@pytest.fixture(scope="session")
+def report(source: ReportSource, document: dict[str, Any]) -> Report:
+    """The public one."""
+    return compose(source, document)
+
+
+@pytest.fixture(scope="session")
+def internal(source: ReportSource, document: dict[str, Any]) -> Report:
+    return compose(source, document, starts=True)
+
+
+@pytest.fixture
+def make_source() -> MakeSource:
+    """A source with real figures of networks that answer by chance."""
+
+    def make(
+        names: tuple[str, ...],
+        *,
+        images_per_class: int = 1,
+        networks: int = 3,
+        test_images: int = 12,
+        **settings: Any,
+    ) -> ReportSource:
+        generator = torch.Generator().manual_seed(1)
+        classes = len(names)
+        labels = torch.arange(classes * 2 * test_images) % classes
+        split = (torch.arange(len(labels)) // classes % 2) * 2
+        pixels = torch.randint(0, 256, (len(labels), 1, 16, 16), generator=generator)
+        images = ImageSet(pixels.to(torch.uint8), labels, names, split.to(torch.int8))
+        config = Config().override(
+            {"image_size": 16, "depth": 2, "width": 4, "images_per_class": images_per_class}
+            | settings
+        )
+        form = build_network(config.network, channels=1, classes=classes, image_size=16, seed=0)
+        parameters = sum(p.numel() for p in form.parameters())
+        made = torch.randn(classes * images_per_class, 1, 16, 16, generator=generator)
+        distilled = DistilledDataset(
+            images=made,
+            labels=torch.arange(classes).repeat_interleave(images_per_class),
+            classes=names,
+            syn_lr=0.01,
+            importance_weights=torch.linspace(0.8, 1, parameters),
+            difference=torch.linspace(1, 0, parameters),
+            history=History({name: [1.0, 0.9] for name in CURVES} | {"iteration": [1.0, 2.0]}),
+            config=config,
+            normalisation=Normalisation((0.5,), (0.2,)),
+            initial_images=torch.zeros_like(made),
+            best_iteration=2,
+        )
+        asked = images.part("test").labels
+
+        def by_chance() -> Scores:
+            answers = torch.rand(len(asked), classes, generator=generator).softmax(dim=1)
+            return Scores.of(answers, asked)
+
+        def evaluation() -> dict[str, Any]:
+            scores = [by_chance() for _ in range(networks)]
+            return measured(Evaluation(scores, names, 0.01, 3, len(made)))
+
+        return ReportSource(
+            dataset="Cohort",
+            asked_on="2026-11-26",
+            counts=counts_of(images),
+            distilled=distilled,
+            utility={name: evaluation() for name in ("distilled", "random", "full")},
+            privacy=audit(distilled, images),
+            timings={"distilling": 60.0},
+            versions=software_versions(),
+        )
+
+    return make
+
+
+def with_start(source: ReportSource, seed: int) -> ReportSource:
+    """The same run, had it started from other images."""
+    generator = torch.Generator().manual_seed(seed)
+    start = torch.randn(source.distilled.images.shape, generator=generator)
+    return replace(source, distilled=replace(source.distilled, initial_images=start))

@@ -1,0 +1,215 @@
+"""What a report is made of, whatever it is written as: sections of blocks.
+
+The page and the PDF are two ways to set these; neither has a word or a number of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from worker.reports.svg import Plot
+
+Tone = Literal["good", "neutral", "bad", "warn", "muted"]
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A word that stands out. Its colour repeats what it says."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class Share:
+    """A cell shaded by its share of the row, from 0 to 1."""
+
+    text: str
+    share: float
+
+
+Cell = str | Badge | Share
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column heads, and rows of finished text; the first cell of a row names it.
+
+    Attributes:
+        heads: One for each column.
+        rows: Cells, as many as there are heads.
+        caption: What it holds, for whoever meets the table alone.
+        groups: A heading above the row of this index, until the next.
+        ours: Rows about the distilled set.
+        words: Columns, from 1, that hold words; the others hold numbers.
+        widths: Of the columns, relative to one another; by default the first is the widest.
+        style: ``plain``; ``metrics``, each row of which a narrow page shows as a card; or
+            ``confusion``.
+    """
+
+    kind: ClassVar = "table"
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+    groups: Mapping[int, str] | None = None
+    ours: frozenset[int] = frozenset()
+    words: frozenset[int] = frozenset()
+    widths: Sequence[float] | None = None
+    style: Literal["plain", "metrics", "confusion"] = "plain"
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Confusions side by side."""
+
+    kind: ClassVar = "matrices"
+
+    tables: Sequence[Table]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; a ``note`` is smaller."""
+
+    kind: ClassVar = "text"
+
+    text: str
+    style: Literal["plain", "note"] = "plain"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Of a part of a section."""
+
+    kind: ClassVar = "heading"
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot, what it shows in words, and its numbers.
+
+    Attributes:
+        title: What it is called.
+        plot: The picture.
+        caption: How to read it.
+        table: The same in numbers.
+    """
+
+    title: str
+    plot: Plot
+    caption: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Plots side by side."""
+
+    kind: ClassVar = "figures"
+
+    figures: Sequence[Figure]
+    small: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A distilled image as WebP, what it started from if that may be shown, and its number."""
+
+    image: bytes
+    start: bytes | None
+    number: int
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Distilled images of one class."""
+
+    kind: ClassVar = "gallery"
+
+    name: str
+    pictures: Sequence[Picture]
+    note: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, in groups with a title each."""
+
+    kind: ClassVar = "facts"
+
+    groups: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines to copy."""
+
+    kind: ClassVar = "code"
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where whoever shows the report adds what it could not know when it was made."""
+
+    kind: ClassVar = "place"
+
+    name: str
+
+
+Block = Table | Matrices | Text | Heading | Figures | Gallery | Facts | Code | Place
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report; its name is that of its anchor."""
+
+    name: str
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """One answer of the first screen.
+
+    Attributes:
+        question: What is asked.
+        tone: ``good``, ``neutral`` or ``bad``.
+        headline: The answer.
+        detail: What it rests on.
+    """
+
+    question: str
+    tone: Tone
+    headline: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it.
+
+    Attributes:
+        title: The dataset's name.
+        date: When the distillation was asked for, ``2026-11-26``; or None.
+        facts: The run in one line.
+        internal: A warning at the head of a report that may not leave the organisation, or None.
+        notice: What every report says.
+        conclusions: The first screen.
+        sections: The rest.
+        colophon: Its last words.
+    """
+
+    title: str
+    date: str | None
+    facts: str
+    internal: str | None
+    notice: str
+    conclusions: Sequence[Conclusion]
+    sections: Sequence[Section]
+    colophon: str
