@@ -46,6 +46,12 @@ class ReadableNotifications:
         query = self._query.where(Notification.read_at.is_(None)) if unread else self._query
         return paginate(self._session, query, Notification, cursor=cursor, limit=limit)
 
+    def mark_all_read(self, now: datetime) -> None:
+        ids = self._query.where(Notification.read_at.is_(None)).with_only_columns(Notification.id)
+        self._session.execute(
+            update(Notification).where(Notification.id.in_(ids)).values(read_at=now)
+        )
+
     def count_unread(self) -> int:
         query = self._query.where(Notification.read_at.is_(None)).subquery()
         return self._session.scalar(select(func.count()).select_from(query)) or 0

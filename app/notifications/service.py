@@ -93,3 +93,7 @@ def mark_read(session: Session, caller: Caller, notification_id: str) -> Notific
         row.read_at = utc_now()
         session.flush()
     return row
+
+
+def mark_all_read(session: Session, caller: Caller) -> None:
+    NotificationRepository(session).readable_by(caller).mark_all_read(utc_now())

@@ -9,6 +9,7 @@ from app.web.pages.distillations import router as distillations
 from app.web.pages.home import router as home
 from app.web.pages.invitations import router as invitations
 from app.web.pages.keys import router as keys
+from app.web.pages.notices import router as notices
 from app.web.pages.organisation import router as organisation
 from app.web.pages.people import router as people
 from app.web.pages.sign_in import router as sign_in
@@ -27,6 +28,7 @@ for pages in (
     tokens,
     distillations,
     distill,
+    notices,
 ):
     router.include_router(pages)
 

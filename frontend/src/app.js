@@ -7,6 +7,7 @@ import { join } from "./join.js";
 import { confirmByName } from "./confirm.js";
 import { copyLines } from "./copy.js";
 import { menu } from "./menu.js";
+import { politePolling } from "./polling.js";
 
 localTimes(document);
 document.body.addEventListener("htmx:afterSwap", (event) => localTimes(event.target));
@@ -16,3 +17,4 @@ join();
 confirmByName();
 copyLines();
 menu();
+politePolling();

@@ -5,8 +5,9 @@ from starlette.responses import Response
 
 from app.core.dependencies import ReadSession
 from app.notifications.repository import NotificationRepository
+from app.overview.service import overview, running_jobs
 from app.web.render import page
-from app.web.visitors import Visitor
+from app.web.visitors import Reader, Visitor
 
 router = APIRouter()
 
@@ -17,5 +18,13 @@ def show_home(request: Request, session: ReadSession, caller: Visitor) -> Respon
     return page(
         request,
         "home/home.html",
-        notices=notices.page(unread=True, cursor=None, limit=10).items,
+        overview=overview(session, caller),
+        notices=notices.page(unread=True, cursor=None, limit=5),
+        unread=notices.count_unread(),
     )
+
+
+@router.get("/home/jobs")
+def show_jobs(request: Request, session: ReadSession, caller: Reader) -> Response:
+    """The part of the page that follows what runs."""
+    return page(request, "home/jobs.html", jobs=running_jobs(session, caller))

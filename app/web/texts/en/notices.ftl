@@ -1,0 +1,10 @@
+notices-title = What you were told
+notices-show-all = Show all
+notices-show-unread = Show only what is new ({ $n })
+notices-read-all = Mark all as read
+notices-none = Nothing yet
+notices-none-about = When a request arrives or is decided, a release changes or a withdrawal ends, it is told here.
+notice-new = new
+notice-open = Open
+notice-read = Mark as read
+note-notices-read = All notices are marked as read.
