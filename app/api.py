@@ -9,6 +9,7 @@ from app.distillations.endpoints import router as distillations
 from app.invitations.endpoints import router as invitations
 from app.keys.endpoints import router as keys
 from app.notifications.endpoints import router as notifications
+from app.operations.endpoints import router as operations
 from app.organisations.endpoints import router as organisations
 from app.releases.endpoints import router as releases
 from app.scores.endpoints import router as scores
@@ -36,6 +37,7 @@ for noun in (
     scores,
     notifications,
     webhooks,
+    operations,
     audit,
 ):
     router.include_router(noun)

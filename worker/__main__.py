@@ -9,6 +9,7 @@ from celery.platforms import SecurityWarning
 from app.core.queue import Queue
 from worker.celery_app import app, is_broken, settings, worker_settings
 from worker.compiled import keep_compiled
+from worker.presence import listen_to
 
 
 def main() -> None:
@@ -31,6 +32,7 @@ def main() -> None:
         parser.error(f"no such queue: {', '.join(sorted(unknown))}; there are {', '.join(Queue)}")
     # Celery warns root of unpickling; nothing here accepts anything but JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    listen_to(queues)
     # Before the tasks are imported, and torch with them.
     keep_compiled(worker_settings.compile_cache_dir or settings.data_dir / "compiled")
     app.worker_main(

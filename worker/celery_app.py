@@ -19,6 +19,7 @@ from app.core.logging import configure_logging
 from app.core.queue import Task, celery_app
 from app.core.settings import get_settings
 from app.tether import die_with_parent
+from worker import presence
 from worker.settings import get_worker_settings
 
 settings = get_settings()
@@ -93,15 +94,22 @@ def _prepare_parent(**_: Any) -> None:
 
 
 def _prepare_child(**_: Any) -> None:
-    from worker.device import is_there, prepare_torch  # torch is for the child alone
+    from worker.device import is_there, name_device, prepare_torch  # torch is for the child alone
+    from worker.services import get_services
 
     die_with_parent(_parent_pid)
     prepare_torch(worker_settings)
     if not is_there(worker_settings):
         end_worker()
+    presence.begin(get_services().database, name_device(worker_settings, presence.queues()))
+
+
+def _leave_child(**_: Any) -> None:
+    presence.end()
 
 
 signals.setup_logging.connect(_configure_logging, weak=False)
 signals.worker_init.connect(_prepare_parent, weak=False)
 signals.worker_shutting_down.connect(_stop_soon, weak=False)
 signals.worker_process_init.connect(_prepare_child, weak=False)
+signals.worker_process_shutdown.connect(_leave_child, weak=False)

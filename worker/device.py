@@ -2,9 +2,11 @@
 
 import logging
 import os
+from collections.abc import Sequence
 
 import torch
 
+from app.core.queue import Queue
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -20,6 +22,15 @@ def choose_device(settings: WorkerSettings) -> torch.device:
 def is_there(settings: WorkerSettings) -> bool:
     """Whether the device that the settings insist on answers: a worker without it has no use."""
     return settings.device != "cuda" or torch.cuda.is_available()
+
+
+def name_device(settings: WorkerSettings, queues: Sequence[str]) -> str:
+    """For people: the GPU's own name where this worker computes on it."""
+    device = choose_device(settings)
+    # Asking a GPU for its name takes memory of it, which a worker without networks has no use for.
+    if device.type == "cuda" and Queue.GPU.value in queues:
+        return torch.cuda.get_device_name(device)
+    return device.type
 
 
 def prepare_torch(settings: WorkerSettings) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from app.core import leases
 from app.core.leases import LeaseLost
+from worker import presence
 from worker.celery_app import is_stopping
 from worker.services import Services
 
@@ -69,7 +70,8 @@ class Hold:
         thread = threading.Thread(target=self._beat, name=f"lease-{self.row_id}", daemon=True)
         thread.start()
         try:
-            yield self
+            with presence.holding(self.row_id):
+                yield self
         finally:
             self._done.set()
             thread.join()

@@ -46,7 +46,7 @@ class ReadableWebhooks:
     def get(self, webhook_id: str, *, lock: bool = False) -> Webhook:
         """Raises WebhookNotFound."""
         query = self._query.where(Webhook.id == webhook_id)
-        found = self._session.scalar(_locked(query) if lock else query)
+        found: Webhook | None = self._session.scalar(_locked(query) if lock else query)
         if found is None:
             raise WebhookNotFound(
                 "Your organisation has no webhook with this id; GET /api/v1/webhooks lists them."
@@ -81,7 +81,8 @@ class WebhookRepository:
         """By id alone, for what names it."""
         query = select(Webhook).where(Webhook.id == webhook_id)
         query = query.execution_options(populate_existing=True)
-        return self._session.scalars(_locked(query) if lock else query).one()
+        webhook: Webhook = self._session.scalars(_locked(query) if lock else query).one()
+        return webhook
 
     def add(self, webhook: Webhook) -> Webhook:
         self._session.add(webhook)
@@ -187,6 +188,6 @@ def _is_not_quiet(now: datetime) -> ColumnElement[bool]:
     return or_(Webhook.quiet_until.is_(None), Webhook.quiet_until <= now)
 
 
-def _locked(query: Select[tuple[Webhook]]) -> Select[tuple[Webhook]]:
+def _locked(query: Select[Any]) -> Select[Any]:
     # key_share: whoever tells it something refers to it, and may hold the log meanwhile.
     return query.with_for_update(key_share=True).execution_options(populate_existing=True)

@@ -197,6 +197,7 @@ USUAL: dict[str, Callable[[Town], str]] = {
     "organisation_id": Town.organisation,
     "notification_id": Town.notification,
     "webhook_id": Town.webhook,
+    "job_id": Town.queued,
     "name": lambda town: "0000.png",
     "position": lambda town: "0",
 }
@@ -245,6 +246,7 @@ BODIES: dict[str, Callable[[Town], Any]] = {
     },
     "confirm_training": lambda town: {"class_maps": {}},
     "send_score": lambda town: {"training_id": "tr_none"},
+    "cancel_job": lambda town: REASON,
     "create_webhook": lambda town: WEBHOOK,
     "change_webhook": lambda town: {"paused": True},
     "rotate_webhook_secret": lambda town: {},

@@ -113,6 +113,11 @@ def test_operation_ids_are_stable(document):
         "GET /api/v1/webhooks/{webhook_id}/deliveries": "list_deliveries",
         "POST /api/v1/webhooks/{webhook_id}/test": "test_webhook",
         "POST /api/v1/webhooks/{webhook_id}/secret": "rotate_webhook_secret",
+        "GET /api/v1/operations/workers": "list_workers",
+        "GET /api/v1/operations/queues": "list_queues",
+        "GET /api/v1/operations/storage": "get_storage",
+        "GET /api/v1/operations/jobs": "list_jobs",
+        "POST /api/v1/operations/jobs/{job_id}/cancel": "cancel_job",
         "GET /api/v1/audit": "list_audit_entries",
         "GET /api/v1/audit/export": "export_audit_log",
     }

@@ -1,0 +1,100 @@
+"""What an operator sees: ids, numbers and organisations' names. Nothing of what they store."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from app.core.queue import Queue
+from app.core.schemas import Line, ReplyModel, RequestModel
+from app.distillations.schemas import Progress
+
+
+class JobKind(StrEnum):
+    DATASET = "dataset"
+    """The check of an archive."""
+    DISTILLATION = "distillation"
+    TEACHER = "teacher"
+    TRAINING = "training"
+    WITHDRAWAL = "withdrawal"
+
+
+class HeldRow(ReplyModel):
+    kind: JobKind
+    id: str
+    since: datetime | None = Field(description="Null until the worker has told.")
+
+
+class WorkerRead(ReplyModel):
+    id: str = Field(description="Host and process.")
+    host: str
+    pid: int
+    queues: list[str]
+    device: str
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    alive: bool = Field(description="It told of itself within the last half minute.")
+    holds: list[HeldRow] = Field(description="Rows whose lease it has.")
+
+
+class WorkersRead(ReplyModel):
+    items: list[WorkerRead]
+
+
+class QueueRead(ReplyModel):
+    name: Queue
+    messages: int | None = Field(
+        description="That no worker has taken; null where the broker does not answer."
+    )
+    waiting: int = Field(description="Rows that nobody works on, each with its message.")
+    held: int = Field(description="Rows that a worker works on.")
+    oldest_waiting_since: datetime | None
+    workers: int = Field(description="Living processes that take from it.")
+
+
+class QueuesRead(ReplyModel):
+    items: list[QueueRead]
+
+
+class Disk(ReplyModel):
+    total_bytes: int
+    free_bytes: int
+
+
+class StorageOfOrganisation(ReplyModel):
+    organisation_id: str
+    organisation: str
+    stored_bytes: int = Field(description="Archives and releases.")
+    quota_bytes: int
+
+
+class StorageRead(ReplyModel):
+    disk: Disk = Field(description="Where the data folder lies; objects may be stored elsewhere.")
+    stored_bytes: int = Field(description="Archives and releases of every organisation.")
+    items: list[StorageOfOrganisation]
+    next_cursor: str | None = Field(
+        description="Pass as `cursor` for the next page; null at the end."
+    )
+
+
+class JobRead(ReplyModel):
+    kind: JobKind
+    id: str
+    created_at: datetime
+    organisation_id: str
+    organisation: str
+    status: str
+    active: bool = Field(description="It waits or runs.")
+    phase: str | None
+    progress: Progress | None
+    eta_seconds: float | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    worker: str | None = Field(description="Who holds its lease now; see the list of workers.")
+    problem: str | None = Field(description="Code of what went wrong; the text is its owner's.")
+    cancel_requested_at: datetime | None
+
+
+class JobCancel(RequestModel):
+    reason: Line = Field(description="Told to the organisation, and written into both logs.")
