@@ -16,6 +16,7 @@ from app.scores.endpoints import router as scores
 from app.sessions.endpoints import router as sessions
 from app.tokens.endpoints import router as tokens
 from app.trainings.endpoints import router as trainings
+from app.uploads.endpoints import router as uploads
 from app.users.endpoints import router as users
 from app.webhooks.endpoints import router as webhooks
 from app.withdrawals.endpoints import router as withdrawals
@@ -29,6 +30,7 @@ for noun in (
     invitations,
     tokens,
     datasets,
+    uploads,
     distillations,
     releases,
     access,

@@ -18,6 +18,8 @@ from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
 from app.notifications.mailer import Mailer
 from app.sweeper import Sweeper
+from app.uploads.finishing import Finisher
+from app.uploads.protocol import TusHeaders
 from app.web import router as web
 from app.web.errors import problem_page
 from app.webhooks.sender import WebhookSender
@@ -35,7 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with Sweeper(portal), Mailer(portal), WebhookSender(portal):
+        with Sweeper(portal), Mailer(portal), WebhookSender(portal), Finisher(portal):
             yield
         portal.close()
 
@@ -59,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Added last is outermost.
     app.add_middleware(problem_handlers.UnexpectedErrors)
     app.add_middleware(BodyLimit, limit=portal.settings.max_json_bytes)
+    app.add_middleware(TusHeaders)
     app.add_middleware(RequestLimit, portal=portal)
     app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(SafeHeaders)

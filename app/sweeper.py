@@ -36,6 +36,7 @@ from app.models.training import Training, TrainingStatus
 from app.organisations.repository import OrganisationRepository
 from app.sessions.repository import WebSessionRepository
 from app.trainings.repository import TrainingRepository
+from app.uploads.purge import end_expired, forget_uploads, purge_ended
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,9 @@ def sweep(portal: Portal) -> None:
         remind_of_access,
         end_sessions,
         make_missing_keys,
+        end_expired,
+        purge_ended,
+        forget_uploads,
     )
     for step in steps:
         try:

@@ -1,6 +1,7 @@
 """Limits and headers that every request and reply share (plain ASGI: streams pass untouched)."""
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 
@@ -14,8 +15,8 @@ from app.core.portal import Portal
 from app.core.problem_handlers import reply
 from app.core.ratelimit import address_of
 
-STREAMED = ("PUT", "/archive")
-"""The one request whose body may be large; its endpoint counts for itself."""
+STREAMED = (("PUT", re.compile(r".+/archive")), ("PATCH", re.compile(r"/api/v1/uploads/[^/]+")))
+"""The requests whose body may be large; their endpoints count for themselves."""
 
 
 class BodyLimit:
@@ -54,8 +55,9 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
     def _is_streamed(self, scope: Scope) -> bool:
-        method, suffix = STREAMED
-        return bool(scope["method"] == method and scope["path"].endswith(suffix))
+        return any(
+            scope["method"] == method and path.fullmatch(scope["path"]) for method, path in STREAMED
+        )
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = TooLarge(

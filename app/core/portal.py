@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from app.core.db import Database
+from app.core.digests import RunningDigests
 from app.core.oidc import Provider
 from app.core.passwords import PasswordTurns
 from app.core.queue import CeleryQueue, celery_app
@@ -23,6 +24,7 @@ class Portal:
     limiter: RateLimiter
     passwords: PasswordTurns
     provider: Provider | None
+    digests: RunningDigests
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -36,6 +38,7 @@ class Portal:
             limiter=RateLimiter(),
             passwords=PasswordTurns(),
             provider=Provider.of(settings),
+            digests=RunningDigests(),
         )
 
     def close(self) -> None:

@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     max_archive_bytes: int = Field(
         default=50 * GIBIBYTE, gt=0, description="Largest archive that an upload may bring."
     )
+    upload_days: float = Field(
+        default=7, gt=0, description="An unfinished upload to which nothing comes is kept so long."
+    )
     max_json_bytes: int = Field(
         default=MEBIBYTE, gt=0, description="Largest JSON body of any other request."
     )

@@ -45,6 +45,10 @@ class Storage:
         else:
             self._store = from_url(url)
 
+    def path_of(self, key: str) -> Path | None:
+        """The file of a key, for what has to be written in place; None where there are no files."""
+        return None if self._folder is None else self._folder / key
+
     def put(self, key: str, content: Content) -> None:
         obstore.put(
             self._store,

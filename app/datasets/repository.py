@@ -17,6 +17,7 @@ from app.models.teacher import Teacher
 from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
 from app.models.webhook import WebhookEvent
+from app.uploads.repository import UploadRepository
 from app.webhooks.events import tell
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
@@ -120,7 +121,10 @@ class DatasetRepository:
             .returning(Dataset.id)
             .execution_options(synchronize_session=False)
         )
-        return self._session.execute(statement).scalar_one_or_none() is not None
+        if self._session.execute(statement).scalar_one_or_none() is None:
+            return False
+        UploadRepository(self._session).end_those_of(dataset_id)
+        return True
 
     def claim(self, dataset_id: str, *, owner: str, seconds: float) -> int | None:
         """Take a dataset that is `checking`; its fence, or None when there is nothing to do."""
@@ -205,6 +209,7 @@ class DatasetRepository:
         dataset.deleted_at = utc_now()
         dataset.fence += 1
         self._session.flush()
+        UploadRepository(self._session).end_those_of(dataset.id)
 
     def mark_purged(self, dataset_id: str) -> None:
         self._session.execute(

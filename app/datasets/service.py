@@ -127,14 +127,20 @@ def versions(session: Session, caller: Caller, dataset_id: str) -> Sequence[Data
     return datasets.line(datasets.get(dataset_id))
 
 
-def expect_archive(session: Session, caller: Caller, dataset_id: str) -> int:
-    """How many bytes the organisation has room for. Raises DatasetNotFound, NotAwaitingUpload."""
+def expect_archive(
+    session: Session, caller: Caller, dataset_id: str, *, besides: str | None = None
+) -> int:
+    """How many bytes the organisation has room for, besides those of one upload.
+
+    Raises DatasetNotFound, NotAwaitingUpload.
+    """
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     _refuse_sample(dataset)
     if dataset.status not in ACCEPTS_UPLOAD:
         raise _not_awaiting(dataset.status)
     # An archive that was rejected makes way for this one.
-    return room_for_archive(session, caller.organisation_id) + (dataset.size or 0)
+    room = room_for_archive(session, caller.organisation_id, besides=besides)
+    return room + (dataset.size or 0)
 
 
 async def store_archive(

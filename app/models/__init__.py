@@ -25,6 +25,7 @@ from app.models.teacher import Teacher, TeacherStatus
 from app.models.token import Token
 from app.models.training import Training, TrainingStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
+from app.models.upload import Upload, UploadStatus
 from app.models.user import User
 from app.models.web_session import WebSession
 from app.models.webhook import (
@@ -81,6 +82,8 @@ __all__ = [
     "TrainingStatus",
     "TrajectorySet",
     "TrajectorySetStatus",
+    "Upload",
+    "UploadStatus",
     "User",
     "Verdict",
     "WebSession",

@@ -61,11 +61,16 @@ def allow_run(session: Session, organisation_id: str) -> None:
         )
 
 
-def room_for_archive(session: Session, organisation_id: str, *, lock: bool = False) -> int:
-    """Bytes that the organisation may still store; `lock` keeps others from filling them."""
+def room_for_archive(
+    session: Session, organisation_id: str, *, lock: bool = False, besides: str | None = None
+) -> int:
+    """Bytes that the organisation may still store, besides those of one upload.
+
+    `lock` keeps others from filling them.
+    """
     organisations = OrganisationRepository(session)
     most = quota_of(organisations.get(organisation_id, lock=lock)).stored_bytes
-    return max(0, most - organisations.stored_bytes(organisation_id))
+    return max(0, most - organisations.stored_bytes(organisation_id, besides=besides))
 
 
 def no_room(room: int) -> StorageExceeded:

@@ -12,6 +12,8 @@ from app.models.distillation import ACTIVE, Distillation
 from app.models.organisation import Organisation
 from app.models.release import Release
 from app.models.training import UNFINISHED, Training
+from app.models.upload import UNFINISHED as UNFINISHED_UPLOADS
+from app.models.upload import Upload
 
 
 class OrganisationNotFound(NotFound):
@@ -68,15 +70,21 @@ class OrganisationRepository:
         self._session.flush()
         return organisation
 
-    def stored_bytes(self, organisation_id: str) -> int:
-        """Bytes of the archives and releases that it stores here."""
+    def stored_bytes(self, organisation_id: str, *, besides: str | None = None) -> int:
+        """Bytes of the archives, unfinished uploads (but for one) and releases it stores here."""
         archives = select(func.coalesce(func.sum(Dataset.size), 0)).where(
             Dataset.organisation_id == organisation_id, Dataset.purged_at.is_(None)
         )
         bundles = select(func.coalesce(func.sum(Release.bundle_size), 0)).where(
             Release.organisation_id == organisation_id
         )
-        return int(self._session.scalar(archives) or 0) + int(self._session.scalar(bundles) or 0)
+        uploads = select(func.coalesce(func.sum(Upload.received), 0)).where(
+            Upload.organisation_id == organisation_id,
+            Upload.status.in_(UNFINISHED_UPLOADS),
+            Upload.id != (besides or ""),
+        )
+        parts = (archives, bundles, uploads)
+        return sum(int(self._session.scalar(query) or 0) for query in parts)
 
     def count_datasets(self, organisation_id: str) -> int:
         query = select(func.count()).where(

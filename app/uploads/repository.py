@@ -1,0 +1,133 @@
+"""Every query about uploads. The portal asks as somebody; the sweeper knows an id."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.core import leases
+from app.core.clock import utc_now
+from app.core.errors import NotFound
+from app.core.pagination import Page, paginate
+from app.core.security import Caller
+from app.models.upload import UNFINISHED, Upload, UploadStatus
+
+
+class UploadNotFound(NotFound):
+    code = "upload-not-found"
+    title = "No such upload"
+
+
+class ReadableUploads:
+    """The uploads that one caller may know of."""
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
+        self._query = select(Upload).where(Upload.organisation_id == caller.organisation_id)
+
+    def get(self, upload_id: str) -> Upload:
+        """Raises UploadNotFound."""
+        upload = self._session.scalar(self._query.where(Upload.id == upload_id))
+        if upload is None:
+            raise UploadNotFound(
+                "Your organisation has no upload with this id. GET /api/v1/uploads lists those "
+                "that can go on; POST /api/v1/uploads begins another."
+            )
+        return upload
+
+    def unfinished(self, *, cursor: str | None, limit: int) -> Page[Upload]:
+        query = self._query.where(Upload.status.in_(UNFINISHED), Upload.expires_at > utc_now())
+        return paginate(self._session, query, Upload, cursor=cursor, limit=limit)
+
+
+class UploadRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def readable_by(self, caller: Caller) -> ReadableUploads:
+        return ReadableUploads(self._session, caller)
+
+    def load(self, upload_id: str) -> Upload | None:
+        """By id alone, for the sweeper and for whoever holds its lease."""
+        return self._session.get(Upload, upload_id, populate_existing=True)
+
+    def add(self, upload: Upload) -> Upload:
+        self._session.add(upload)
+        self._session.flush()
+        return upload
+
+    def claim(self, upload_id: str, *, owner: str, seconds: float) -> int | None:
+        """Take one that is unfinished; its fence, or None while somebody else writes to it."""
+        return leases.claim(
+            self._session, Upload, upload_id, statuses=UNFINISHED, owner=owner, seconds=seconds
+        )
+
+    def bury(self, upload_id: str, owner: str) -> None:
+        """Open it to others: its owner is known to be dead."""
+        self._session.execute(
+            update(Upload)
+            .where(Upload.id == upload_id, Upload.lease_owner == owner)
+            .values(lease_expires_at=None)
+            .execution_options(synchronize_session=False)
+        )
+
+    def write(self, upload_id: str, *, fence: int, **values: Any) -> None:
+        """Raises LeaseLost."""
+        leases.write(self._session, Upload, upload_id, fence=fence, **values)
+
+    def release(self, upload_id: str, *, fence: int, **values: Any) -> None:
+        """Raises LeaseLost."""
+        leases.release(self._session, Upload, upload_id, fence=fence, **values)
+
+    def end(self, upload_id: str, status: UploadStatus, *, forget_at: datetime) -> bool:
+        """It goes on no more, and whoever writes to it finds that out; False: it was over."""
+        ended = self._session.execute(
+            update(Upload)
+            .where(Upload.id == upload_id, Upload.status.in_(UNFINISHED))
+            .values(status=status, expires_at=forget_at, **_nobodys())
+            .returning(Upload.id)
+            .execution_options(synchronize_session=False)
+        )
+        return ended.scalar_one_or_none() is not None
+
+    def end_those_of(self, dataset_id: str) -> None:
+        """The dataset takes no archive any more."""
+        self._session.execute(
+            update(Upload)
+            .where(Upload.dataset_id == dataset_id, Upload.status.in_(UNFINISHED))
+            .values(status=UploadStatus.ENDED, **_nobodys())
+            .execution_options(synchronize_session=False)
+        )
+
+    def mark_purged(self, upload_id: str) -> None:
+        self._session.execute(
+            update(Upload).where(Upload.id == upload_id).values(purged_at=utc_now())
+        )
+
+    def complete(self) -> Sequence[str]:
+        """Every byte is there, and nobody puts the archive in its place."""
+        return leases.idle(
+            self._session, Upload, (UploadStatus.FINISHING,), Upload.expires_at > utc_now()
+        )
+
+    def expired(self) -> Sequence[Upload]:
+        return self._session.scalars(
+            select(Upload).where(Upload.status.in_(UNFINISHED), Upload.expires_at <= utc_now())
+        ).all()
+
+    def to_purge(self) -> Sequence[Upload]:
+        return self._session.scalars(
+            select(Upload).where(Upload.status.not_in(UNFINISHED), Upload.purged_at.is_(None))
+        ).all()
+
+    def forget(self) -> None:
+        """Remove the rows of those that were over long ago."""
+        self._session.execute(
+            delete(Upload).where(Upload.purged_at.is_not(None), Upload.expires_at <= utc_now())
+        )
+
+
+def _nobodys() -> dict[str, Any]:
+    return {"lease_owner": None, "lease_expires_at": None, "fence": Upload.fence + 1}
