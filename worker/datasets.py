@@ -14,8 +14,8 @@ from app.datasets.repository import DatasetRepository
 from app.models import Dataset
 from app.withdrawals import service as withdrawals
 from iadd.imageset import ImageSet
-from iadd.progress import Progress
 from worker.celery_app import process_name
+from worker.check_progress import CheckPhase, CheckProgress
 from worker.hold import Cancelled, Hold, Interrupted
 from worker.intake.changes import count_changes
 from worker.intake.examine import Accepted, Rejected, examine
@@ -58,25 +58,27 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
     if dataset.takeovers >= services.worker_settings.largest_attempts:
         raise WorkersLostError(dataset.takeovers)
 
-    def on_progress(progress: Progress) -> None:
-        hold.check()
-
+    told = CheckProgress(hold)
     taken: TakenOut | None = None
     archive_key = dataset.archive_key
     with services.scratch() as scratch:
         if dataset.withdrawal_id is not None:
+            told.begin(CheckPhase.REMOVING)
             taken = take_out(services, hold, dataset, scratch)
             if taken.images == 0:
                 return lambda: _keep(services, hold, dataset)
             archive_key = taken.columns["archive_key"]
         elif archive_key is None and dataset.is_sample:
+            told.begin(CheckPhase.DRAWING)
             archive_key = draw_archive(services, hold, dataset, scratch)
         if archive_key is None:
             raise FileNotFoundError(f"{dataset.id} has no archive")
         archive = scratch / "archive"
+        told.begin(CheckPhase.FETCHING)
         services.storage.download(archive_key, archive)
         hold.check()
-        found = examine(archive, on_progress=on_progress)
+        found = examine(archive, on_progress=told)
+    told.begin(CheckPhase.STORING)
     quality_key = f"datasets/{dataset.id}/quality.json"
     quality = {**found.quality, "changes": _changes(services, dataset, found)}
     services.storage.put(quality_key, json.dumps(quality).encode())
@@ -90,6 +92,7 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
                     fence=hold.fence,
                     problem=problem,
                     quality_key=quality_key,
+                    progress=None,
                     **_columns(taken),
                 )
                 _conclude(session, dataset, taken)
@@ -114,6 +117,7 @@ def _examine(services: Services, hold: Hold) -> Callable[[], None]:
                 images_key=images_key,
                 quality_key=quality_key,
                 classes=classes,
+                progress=None,
                 **_columns(taken),
             )
             _conclude(session, dataset, taken)
@@ -167,6 +171,7 @@ def _keep(services: Services, hold: Hold, dataset: Dataset) -> None:
             images_key=dataset.images_key,
             quality_key=dataset.quality_key,
             classes=dataset.classes or {},
+            progress=None,
             withdrawal_id=None,
         )
         withdrawals.fail(session, dataset.withdrawal_id, NOTHING_NAMED)
@@ -176,7 +181,7 @@ def _keep(services: Services, hold: Hold, dataset: Dataset) -> None:
 def _put_back(services: Services, hold: Hold) -> None:
     try:
         with services.database.transaction() as session:
-            release(session, Dataset, hold.row_id, fence=hold.fence)
+            release(session, Dataset, hold.row_id, fence=hold.fence, progress=None)
             enqueue_after_commit(session, Task.CHECK_DATASET, hold.row_id)
     except LeaseLost as lost:
         logger.warning("%s", lost)
@@ -199,7 +204,7 @@ def _reject(services: Services, hold: Hold, error: Exception) -> None:
         with services.database.transaction() as session:
             withdrawal_id = session.get_one(Dataset, hold.row_id).withdrawal_id
             DatasetRepository(session).mark_rejected(
-                hold.row_id, fence=hold.fence, problem=problem, withdrawal_id=None
+                hold.row_id, fence=hold.fence, problem=problem, progress=None, withdrawal_id=None
             )
             if withdrawal_id is not None:
                 withdrawals.fail(session, withdrawal_id, problem)

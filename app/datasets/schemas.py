@@ -28,6 +28,9 @@ class DatasetRead(ReplyModel):
     classes: dict[str, dict[str, int]] | None = Field(
         description="Images per class and split, once it is ready."
     )
+    progress: dict[str, Any] | None = Field(
+        description="How far its check is, while it runs: `phase`, `done`, `total`, `unit`."
+    )
     problem: dict[str, Any] | None = Field(description="Why it was rejected (RFC 9457).")
     is_sample: bool = Field(
         description="The sample cohort: drawn by the portal, with no patients. Nothing that is "

@@ -53,6 +53,8 @@ class Dataset(Leased, Timestamps, Base):
     quality_key: Mapped[str | None] = mapped_column(default=None)
     classes: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """{class: {"train": n, "validation": n, "test": n}}, once it is ready."""
+    progress: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """How far its check is: {"phase", "done", "total", "unit"}; None before and afterwards."""
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """Why it was rejected (RFC 9457)."""
     withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)
