@@ -4,8 +4,11 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from app.web.pages.account import router as account
+from app.web.pages.checks import router as checks
+from app.web.pages.datasets import router as datasets
 from app.web.pages.distill import router as distill
 from app.web.pages.distillations import router as distillations
+from app.web.pages.findings import router as findings
 from app.web.pages.home import router as home
 from app.web.pages.invitations import router as invitations
 from app.web.pages.keys import router as keys
@@ -14,12 +17,17 @@ from app.web.pages.organisation import router as organisation
 from app.web.pages.people import router as people
 from app.web.pages.sign_in import router as sign_in
 from app.web.pages.tokens import router as tokens
+from app.web.pages.withdrawals import router as withdrawals
 from app.web.static_files import ADDRESS, FOLDER, Assets
 
 router = APIRouter(include_in_schema=False)
 for pages in (
     sign_in,
     home,
+    datasets,
+    checks,
+    findings,
+    withdrawals,
     account,
     organisation,
     people,

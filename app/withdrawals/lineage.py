@@ -1,5 +1,7 @@
 """What came from a dataset: trajectories, distillations, releases, and who has them."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -8,6 +10,8 @@ from app.core.clock import utc_now
 from app.core.types import JsonObject
 from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset
+from app.models.distillation import Distillation
+from app.models.release import Release
 from app.models.trajectory_set import TrajectorySet
 from app.organisations.repository import OrganisationRepository
 from app.releases.repository import ReleaseRepository
@@ -37,6 +41,17 @@ def trace(session: Session, dataset: Dataset) -> JsonObject:
         ],
         "recipients": _recipients(session, [row.id for row in releases]),
     }
+
+
+def newest_releases(session: Session, dataset: Dataset, *, limit: int) -> Sequence[Release]:
+    """What was released of a dataset's distillations, newest first."""
+    return session.scalars(
+        select(Release)
+        .join(Distillation, Distillation.id == Release.distillation_id)
+        .where(Distillation.dataset_id == dataset.id)
+        .order_by(Release.created_at.desc(), Release.id.desc())
+        .limit(limit)
+    ).all()
 
 
 def _recipients(session: Session, release_ids: list[str]) -> list[JsonObject]:

@@ -1,0 +1,82 @@
+"""How far the check of an archive is: a fragment that the dataset's page asks for while it runs."""
+
+import hashlib
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.core.dependencies import ReadSession
+from app.datasets.repository import DatasetRepository
+from app.models.dataset import Dataset, DatasetStatus
+from app.web.render import page
+from app.web.visitors import Reader
+
+router = APIRouter()
+
+PHASES = ("fetching", "reading", "storing")
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    state: str
+    """`done`, `now` or `later`."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a page shows of a check that is due or runs.
+
+    Attributes:
+        phase: `waiting` until a worker has taken it.
+        done: Units that are done; None where the phase does not count.
+        steps: All phases of this check, in their order.
+        mark: Changes with what is to be seen.
+    """
+
+    phase: str
+    done: int | None
+    total: int | None
+    unit: str | None
+    steps: tuple[Step, ...]
+    mark: str
+
+
+def read_check(dataset: Dataset) -> Check | None:
+    """None where nothing is checked."""
+    if dataset.status != DatasetStatus.CHECKING:
+        return None
+    told = dataset.progress or {}
+    phase = str(told.get("phase", "waiting"))
+    phases: tuple[str, ...] = ("waiting", *PHASES)
+    if dataset.withdrawal_id is not None:
+        phases = ("waiting", "removing", *PHASES)
+    elif dataset.is_sample:
+        phases = ("waiting", "drawing", *PHASES)
+    at = phases.index(phase) if phase in phases else 0
+    return Check(
+        phase=phase,
+        done=told.get("done"),
+        total=told.get("total"),
+        unit=told.get("unit"),
+        steps=tuple(
+            Step(name, "done" if place < at else "now" if place == at else "later")
+            for place, name in enumerate(phases)
+        ),
+        mark=hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:12],
+    )
+
+
+@router.get("/datasets/{dataset_id}/check")
+def show_check(
+    request: Request, session: ReadSession, caller: Reader, dataset_id: str, seen: str = ""
+) -> Response:
+    """The fragment; nothing where it is what was `seen`, and a new page once the check is over."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    check = read_check(dataset)
+    if check is None:
+        return Response(headers={"HX-Refresh": "true"})
+    if check.mark == seen:
+        return Response(status_code=204)
+    return page(request, "datasets/check.html", dataset=dataset, check=check)

@@ -1,0 +1,87 @@
+"""The files that a check left out, by reason and by name.
+
+What is looked for goes in a body: names of files may tell who a patient is, and addresses are kept
+by browsers and logs.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from app.core.dependencies import PortalDep, ReadSession
+from app.core.portal import Portal
+from app.core.security import Caller
+from app.datasets import service
+from app.datasets.findings import group, look_for
+from app.datasets.repository import DatasetRepository
+from app.datasets.service import QualityNotReady
+from app.web.render import is_fragment, page
+from app.web.visitors import Reader
+
+router = APIRouter()
+
+CODE = r"^[a-z_]{0,40}$"
+
+
+def quality_of(portal: Portal, caller: Caller, dataset_id: str) -> dict[str, Any] | None:
+    """The quality report, if there is one; that it was looked at is written down.
+
+    Raises DatasetNotFound.
+    """
+    try:
+        with portal.database.transaction() as session:
+            return service.quality(session, portal.storage, caller, dataset_id)
+    except QualityNotReady:
+        return None
+
+
+class SearchForm(BaseModel):
+    code: str = ""
+    text: str = ""
+    page: int = 1
+
+
+@router.get("/datasets/{dataset_id}/findings")
+def show_findings(
+    request: Request,
+    portal: PortalDep,
+    session: ReadSession,
+    caller: Reader,
+    dataset_id: str,
+    code: Annotated[str, Query(pattern=CODE)] = "",
+) -> Response:
+    return _found(request, portal, session, caller, dataset_id, SearchForm(code=code))
+
+
+@router.post("/datasets/{dataset_id}/findings")
+def look_for_findings(
+    request: Request,
+    portal: PortalDep,
+    session: ReadSession,
+    caller: Reader,
+    dataset_id: str,
+    form: Annotated[SearchForm, Form()],
+) -> Response:
+    return _found(request, portal, session, caller, dataset_id, form)
+
+
+def _found(
+    request: Request,
+    portal: Portal,
+    session: Session,
+    caller: Caller,
+    dataset_id: str,
+    form: SearchForm,
+) -> Response:
+    quality = quality_of(portal, caller, dataset_id) or {}
+    return page(
+        request,
+        "datasets/found.html" if is_fragment(request) else "datasets/findings.html",
+        dataset=DatasetRepository(session).readable_by(caller).get(dataset_id),
+        findings=group(quality),
+        found=look_for(quality, code=form.code, text=form.text, page=form.page),
+        looked_for=form,
+    )

@@ -1,0 +1,100 @@
+"""Patients, or a whole dataset, take part no longer: what that concerns, and what became of it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.core.dependencies import Cursor, PortalDep, ReadSession
+from app.core.portal import Portal
+from app.core.security import Caller
+from app.datasets.purge import purge_dataset
+from app.datasets.repository import DatasetNotFound, DatasetRepository
+from app.models.withdrawal import Withdrawal
+from app.web.forms import checked, confirmed
+from app.web.render import go_to, page
+from app.web.visitors import Deleter, Reader
+from app.withdrawals import service
+from app.withdrawals.lineage import trace
+from app.withdrawals.repository import WithdrawalRepository
+from app.withdrawals.schemas import WithdrawalCreate
+
+router = APIRouter()
+
+ROWS = 50
+
+
+class WithdrawalForm(BaseModel):
+    what: str = ""
+    files: str = ""
+    reason: str = ""
+    keep_releases: bool = False
+    confirm: str = ""
+
+
+@router.get("/datasets/{dataset_id}/withdraw")
+def show_new_withdrawal(
+    request: Request, session: ReadSession, caller: Deleter, dataset_id: str
+) -> Response:
+    """The form, with all that came from the dataset."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    return page(request, "withdrawals/new.html", dataset=dataset, lineage=trace(session, dataset))
+
+
+@router.post("/datasets/{dataset_id}/withdraw")
+def withdraw(
+    request: Request,
+    portal: PortalDep,
+    caller: Deleter,
+    dataset_id: str,
+    form: Annotated[WithdrawalForm, Form()],
+) -> Response:
+    withdrawal = _withdraw(portal, caller, dataset_id, form)
+    return go_to(request, f"/withdrawals/{withdrawal.id}")
+
+
+def _withdraw(portal: Portal, caller: Caller, dataset_id: str, form: WithdrawalForm) -> Withdrawal:
+    whole = form.what == "whole"
+    named = [line.strip() for line in form.files.splitlines() if line.strip()]
+    body = checked(
+        WithdrawalCreate,
+        files=None if whole else named,
+        whole_dataset=whole,
+        reason=form.reason,
+        keep_releases=form.keep_releases,
+    )
+    with portal.database.transaction() as session:
+        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+        confirmed(form.confirm, dataset.name)
+        withdrawal = service.withdraw(session, portal.storage, caller, dataset_id, body)
+    if whole:
+        # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
+        purge_dataset(portal.database, portal.storage, dataset_id)
+    return withdrawal
+
+
+@router.get("/withdrawals")
+def show_withdrawals(
+    request: Request, session: ReadSession, caller: Reader, cursor: Cursor = None
+) -> Response:
+    withdrawals = WithdrawalRepository(session).readable_by(caller).page(cursor=cursor, limit=ROWS)
+    return page(request, "withdrawals/list.html", withdrawals=withdrawals)
+
+
+@router.get("/withdrawals/{withdrawal_id}")
+def show_withdrawal(
+    request: Request, session: ReadSession, caller: Reader, withdrawal_id: str
+) -> Response:
+    withdrawal = WithdrawalRepository(session).readable_by(caller).get(withdrawal_id)
+    try:
+        dataset = DatasetRepository(session).readable_by(caller).get(withdrawal.dataset_id)
+    except DatasetNotFound:
+        dataset = None  # withdrawn as a whole, or deleted since
+    return page(
+        request,
+        "withdrawals/one.html",
+        withdrawal=withdrawal,
+        dataset=dataset,
+        again=service.again(session, withdrawal),
+    )
