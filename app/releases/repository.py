@@ -244,6 +244,14 @@ class ReleaseRepository:
         )
         return (self._session.scalar(query) or 0) + 1
 
+    def scores_of(self, release_ids: Sequence[str]) -> Sequence[Score]:
+        """Of any of these releases, the oldest first."""
+        return self._session.scalars(
+            select(Score)
+            .where(Score.release_id.in_(set(release_ids)))
+            .order_by(Score.created_at, Score.id)
+        ).all()
+
     def scores(self, release_id: str) -> Sequence[Score]:
         return self._session.scalars(
             select(Score).where(Score.release_id == release_id).order_by(Score.created_at, Score.id)

@@ -15,6 +15,7 @@ from app.web.pages.keys import router as keys
 from app.web.pages.notices import router as notices
 from app.web.pages.organisation import router as organisation
 from app.web.pages.people import router as people
+from app.web.pages.report import router as report
 from app.web.pages.sign_in import router as sign_in
 from app.web.pages.tokens import router as tokens
 from app.web.pages.withdrawals import router as withdrawals
@@ -36,6 +37,7 @@ for pages in (
     tokens,
     distillations,
     distill,
+    report,
     notices,
 ):
     router.include_router(pages)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.datastructures import FormData
 
@@ -12,6 +12,7 @@ from app.distillations.schemas import DistillationCreate
 from app.web.forms import checked
 
 PREFIX = "setting."
+Number = TypeVar("Number", int, float)
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "network": ("network", "depth", "width"),
@@ -163,10 +164,12 @@ def _sent(form: FormData, name: str, default: Any) -> Any:
         return None
     if isinstance(default, str):
         return sent[0]
-    return _number(name, sent[0], int if isinstance(default, int) else float)
+    if isinstance(default, int):
+        return _number(name, sent[0], int)
+    return _number(name, sent[0], float)
 
 
-def _number(name: str, text: str, kind: type[int] | type[float]) -> int | float:
+def _number(name: str, text: str, kind: type[Number]) -> Number:
     try:
         return kind(text)
     except ValueError:

@@ -1,0 +1,45 @@
+"""The report of a distillation, within the portal, with what came after it was made."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.core.dependencies import PortalDep, WriteSession
+from app.datasets.repository import DatasetRepository
+from app.distillations import service
+from app.distillations.repository import DistillationRepository
+from app.releases.repository import ReleaseRepository
+from app.web.received_scores import received_scores, summary_of
+from app.web.render import POLICY, page
+from app.web.stored_report import take_apart
+from app.web.visitors import Reader
+
+router = APIRouter()
+
+
+@router.get("/distillations/{distillation_id}/report")
+def show_report(
+    request: Request, distillation_id: str, session: WriteSession, portal: PortalDep, caller: Reader
+) -> Response:
+    """It shows what the REST API's page of it shows, so the log tells of both in the same way."""
+    row = DistillationRepository(session).readable_by(caller).get(distillation_id)
+    key = service.download_key(
+        session, caller, distillation_id, "report_html_key", "internal_html_key"
+    )
+    report = take_apart((portal.storage.find(key) or b"").decode())
+    releases = ReleaseRepository(session).of_distillations([distillation_id])
+    scores = received_scores(session, releases)
+    policy = POLICY
+    if report is not None:
+        policy = POLICY.replace("style-src 'self'", f"style-src 'self' {report.style_source}")
+    return page(
+        request,
+        "report/report.html",
+        headers={"Content-Security-Policy": policy},
+        row=row,
+        dataset_name=DistillationRepository(session).dataset_names([row])[row.dataset_id],
+        is_sample=DatasetRepository(session).is_sample(row.dataset_id),
+        report=report,
+        releases=releases,
+        scores=scores,
+        summary=summary_of(scores),
+    )
