@@ -9,6 +9,8 @@ from app.web.pages.datasets import router as datasets
 from app.web.pages.distill import router as distill
 from app.web.pages.distillations import router as distillations
 from app.web.pages.findings import router as findings
+from app.web.pages.glossary import router as glossary
+from app.web.pages.guide import router as guide
 from app.web.pages.home import router as home
 from app.web.pages.invitations import router as invitations
 from app.web.pages.keys import router as keys
@@ -39,6 +41,8 @@ for pages in (
     distill,
     report,
     notices,
+    guide,
+    glossary,
 ):
     router.include_router(pages)
 
