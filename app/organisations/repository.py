@@ -59,6 +59,15 @@ class OrganisationRepository:
     def names(self) -> Sequence[str]:
         return self._session.scalars(select(Organisation.name).order_by(Organisation.name)).all()
 
+    def others(self, organisation_id: str) -> Sequence[tuple[str, str]]:
+        """(id, name) of everybody else who takes part, by name."""
+        rows = self._session.execute(
+            select(Organisation.id, Organisation.name)
+            .where(Organisation.id != organisation_id, Organisation.disabled_at.is_(None))
+            .order_by(Organisation.name)
+        )
+        return rows.tuples().all()
+
     def names_of(self, ids: Sequence[str]) -> dict[str, str]:
         rows = self._session.execute(
             select(Organisation.id, Organisation.name).where(Organisation.id.in_(set(ids)))

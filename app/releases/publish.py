@@ -195,7 +195,7 @@ def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCr
                 ReleaseRepository(session).readable_by(caller).get_own(body.supersedes)
             number = ReleaseRepository(session).next_number(distillation_id)
             signer, key = signer_of(session, portal.vault, organisation)
-            facts = _facts(portal, organisation, judgement.distillation, body, number)
+            facts = facts_of(portal, judgement, body, number)
             return _Draft(facts, judgement.report, decision, judgement.bundle_key, signer, key.id)
         record(
             session,
@@ -212,13 +212,11 @@ def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCr
     )
 
 
-def _facts(
-    portal: Portal,
-    organisation: Organisation,
-    distillation: Distillation,
-    body: ReleaseCreate,
-    number: int,
+def facts_of(
+    portal: Portal, judgement: Judgement, body: ReleaseCreate, number: int
 ) -> ReleaseFacts:
+    """What a release would say of itself, its terms in full. Raises TermsNotUsable."""
+    organisation, distillation = judgement.organisation, judgement.distillation
     assert distillation.verdict is not None, "the gate lets nothing through without one"
     contact = body.contact or organisation.contact
     if not contact:

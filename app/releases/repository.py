@@ -190,6 +190,14 @@ class ReleaseRepository:
             .order_by(Release.created_at)
         ).all()
 
+    def versions(self, release: Release) -> Sequence[Release]:
+        """Every release of its distillation, the newest first, itself among them."""
+        return self._session.scalars(
+            select(Release)
+            .where(Release.distillation_id == release.distillation_id)
+            .order_by(Release.number.desc())
+        ).all()
+
     def classes(self, release_ids: Sequence[str]) -> dict[str, list[str]]:
         """The classes of each of these releases, in their order."""
         rows = self._session.scalars(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from app.core.security import Permission
 from app.web import formats
+from app.web.markdown import markdown
 from app.web.static_files import asset
 from app.web.texts import preferred, texts_in
 
@@ -58,7 +59,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(formats.FILTERS)
+    made.filters.update(formats.FILTERS, markdown=markdown)
     made.globals.update(asset=asset, Permission=Permission, navigation=NAVIGATION)
     return made
 

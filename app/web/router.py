@@ -4,20 +4,22 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from app.web.pages.account import router as account
+from app.web.pages.audit import router as audit
+from app.web.pages.catalogue import router as catalogue
 from app.web.pages.checks import router as checks
 from app.web.pages.datasets import router as datasets
 from app.web.pages.distill import router as distill
 from app.web.pages.distillations import router as distillations
 from app.web.pages.findings import router as findings
-from app.web.pages.glossary import router as glossary
-from app.web.pages.guide import router as guide
 from app.web.pages.home import router as home
 from app.web.pages.invitations import router as invitations
 from app.web.pages.keys import router as keys
 from app.web.pages.notices import router as notices
 from app.web.pages.organisation import router as organisation
 from app.web.pages.people import router as people
-from app.web.pages.report import router as report
+from app.web.pages.publish import router as publish
+from app.web.pages.releases import router as releases
+from app.web.pages.requests import router as requests
 from app.web.pages.sign_in import router as sign_in
 from app.web.pages.tokens import router as tokens
 from app.web.pages.withdrawals import router as withdrawals
@@ -25,6 +27,11 @@ from app.web.static_files import ADDRESS, FOLDER, Assets
 
 router = APIRouter(include_in_schema=False)
 for pages in (
+    catalogue,
+    publish,
+    releases,
+    requests,
+    audit,
     sign_in,
     home,
     datasets,
@@ -39,10 +46,7 @@ for pages in (
     tokens,
     distillations,
     distill,
-    report,
     notices,
-    guide,
-    glossary,
 ):
     router.include_router(pages)
 

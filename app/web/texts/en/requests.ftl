@@ -1,0 +1,86 @@
+# Requests for access, and grants.
+requests-title = Requests
+requests-person = Asked by
+requests-changed = Last changed
+requests-of-all = Of all releases
+requests-about-received = What others ask of your organisation.
+requests-about-sent = What your organisation asks of others.
+requests-none-received = Nobody has asked
+requests-none-about-received = When another organisation asks for one of your releases, its request waits here for a data steward.
+requests-none-sent = You have not asked for anything
+requests-none-about-sent = Find something in the catalogue, and say what you need it for.
+tabs-label = Requests and access
+tab-requests-received = Received
+tab-requests-sent = Sent
+tab-grants-received = Access we gave
+tab-grants-sent = Access we have
+
+grants-title = Access
+grants-about-received = Who may download your releases. Access is ended on the page of its release.
+grants-about-sent = What your organisation may download.
+grants-none-received = Nobody has access yet
+grants-none-about-received = Grant a request, or give an organisation access on the page of a release.
+grants-none-sent = No access yet
+grants-none-about-sent = Ask for something in the catalogue. What is granted is here.
+grant-since = Granted
+grant-ends = until
+grant-accepted = terms accepted
+grant-terms-open = terms not accepted yet
+grant-accepted-by = Terms accepted by { $name }
+grant-revoked-by = Revoked by { $name }
+grant-directly = Give an organisation access
+grant-directly-about = Without a request. They are told, accept the terms, and may download.
+grant-choose = Choose one
+grant-until = Access ends after
+grant-until-help = The end of that day (UTC). Empty: until you revoke it.
+grant-button = Give access
+revoke-open = Revoke
+revoke-removes = { $organisation } downloads nothing of it any more, and is told to stop using it and to delete its copies. What they have downloaded is on their machines: the terms bind them to delete it.
+revoke-reason = Why (they read it)
+revoke-button = Revoke the access
+
+request-title = Request for { $title }
+request-to-release = The release
+request-by = Asked by
+request-owner = Owner
+request-purpose-title = What it is needed for
+request-history = What happened
+request-go-on = Go on with the release
+
+history-asked = { $name } asked for access.
+history-asked-again = It was changed and sent again.
+history-was-returned = { $name } returned it.
+history-returned = { $name } returned it, to be changed.
+history-granted = { $name } granted access.
+history-denied = { $name } denied it.
+history-cancelled = It was taken back.
+history-accepted = { $name } accepted the terms.
+history-revoked = { $name } revoked the access.
+history-expires = Access ends.
+history-expired = Access expired.
+
+decide-title = Your decision
+decide-about = Read what it is needed for. { $organisation } is told what you decide.
+decide-ask-steward = Granting, returning and denying takes the role of a data steward or an admin. Ask one of them in your organisation.
+decide-grant = Grant
+decide-grant-about = They accept the terms in a person’s name, and then may download.
+decide-grant-button = Grant access
+decide-return = Return
+decide-return-about = Something is missing or unclear: they change the request and send it again.
+decide-return-reason = What to change
+decide-return-button = Return it
+decide-deny = Deny
+decide-deny-about = It ends here. They read why, and may ask again.
+decide-deny-reason = Why
+decide-deny-button = Deny it
+
+change-title = Change it and send it again
+change-waits = It waits for its owner
+change-button = Send it again
+change-cancel = Take the request back
+
+note-returned = Returned. They were told why.
+note-denied = Denied. They were told why.
+note-accepted = You have accepted the terms. It can be downloaded now.
+note-revoked = Revoked. They were told to delete their copies.
+note-request-cancelled = Your request was taken back.

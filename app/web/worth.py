@@ -1,0 +1,46 @@
+"""What a release is worth, in three rows: its own images, random ones, all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ROWS = ("distilled", "random", "full")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What networks reach that were trained on some images.
+
+    Attributes:
+        on: Which images, one of `ROWS`.
+        images: How many; None where the report is silent.
+        mean: Balanced accuracy on the owner's test images.
+        std: Its standard deviation over the networks.
+        networks: How many networks.
+    """
+
+    on: str
+    images: int | None
+    mean: float
+    std: float | None
+    networks: int | None
+
+
+def worth_of(facts: Mapping[str, Any]) -> list[Worth]:
+    """The rows that the report has measured."""
+    utility: Mapping[str, Any] = facts.get("utility") or {}
+    found = []
+    for name in ROWS:
+        row: Mapping[str, Any] = utility.get(name) or {}
+        figure: Mapping[str, Any] = row.get("balanced_accuracy") or {}
+        if figure.get("mean") is not None:
+            found.append(
+                Worth(
+                    on=name,
+                    images=row.get("training_images"),
+                    mean=figure["mean"],
+                    std=figure.get("std"),
+                    networks=figure.get("n"),
+                )
+            )
+    return found

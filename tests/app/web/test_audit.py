@@ -1,0 +1,72 @@
+"""The log on its page."""
+
+import pytest
+from sqlalchemy import update
+
+from app.audit.log import Action
+from app.core.security import Role
+from app.models import AuditEntry
+from app.web.texts import texts_in
+
+
+@pytest.fixture
+def auditor(reader):
+    return reader(Role.AUDITOR)
+
+
+def test_an_auditor_reads_who_did_what(house, auditor):
+    house.new_dataset()
+    page = auditor.open("/audit")
+    assert "Dataset created" in page
+    assert "Organisation created" in page
+
+
+def test_the_log_is_narrowed_by_action_subject_and_days(house, auditor):
+    dataset_id = house.new_dataset()
+    by_action = auditor.open("/audit?action=dataset.created")
+    assert dataset_id in by_action
+    assert "Organisation created" not in by_action
+    assert "Dataset created" in auditor.open(f"/audit?subject={dataset_id}")
+    assert "No such entry" in auditor.open("/audit?until=2020-01-01")
+    assert "No such entry" in auditor.open("/audit?since=2090-01-01")
+    auditor.open("/audit?since=yesterday", status=422)
+
+
+def test_a_whole_chain_is_verified_to_its_last_entry(house, auditor):
+    house.new_dataset()
+    page = auditor.open("/audit/chain")
+    assert "Verified up to entry" in page
+    part = auditor.client.get("/audit/chain", headers={"HX-Request": "true"}).text
+    assert "Verified up to entry" in part
+    assert "<html" not in part
+
+
+def test_an_entry_that_was_changed_is_found(house, auditor):
+    house.new_dataset()
+    with house.database.transaction() as session:
+        session.execute(
+            update(AuditEntry)
+            .where(AuditEntry.action == Action.DATASET_CREATED)
+            .values(subject="ds_another")
+        )
+    page = auditor.open("/audit/chain")
+    assert "not as it was written" in page
+    assert "was changed" in page
+
+
+def test_another_organisations_log_is_its_own(house, reader):
+    dataset_id = house.new_dataset()
+    assert dataset_id not in reader(Role.ADMIN, elsewhere=True).open("/audit")
+
+
+@pytest.mark.parametrize("role", [Role.STEWARD, Role.RESEARCHER])
+def test_the_log_is_for_auditors_and_admins(reader, role):
+    somebody = reader(role)
+    somebody.open("/audit", status=403)
+    assert 'href="/audit"' not in somebody.open("/")
+
+
+def test_every_action_has_words():
+    texts = texts_in("en")
+    names = {a: f"audit-action-{a.value.replace('.', '-').replace('_', '-')}" for a in Action}
+    assert [action.value for action, name in names.items() if not texts.has(name)] == []
