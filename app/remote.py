@@ -23,15 +23,19 @@ from app.client import (
     Problem,
     Release,
     Training,
+    UnreachableError,
 )
 from app.client.downloads import TransferListener
-from app.terminal import StepDisplay, step_display
+from app.terminal import Pace, StepDisplay, step_display
 
 Row = TypeVar("Row")
 
 SECONDS_BETWEEN_LOOKS = 1.0
 PATIENCE_SECONDS = 600.0
 """A portal that gives no answer for so long has gone; one that is being renewed is back sooner."""
+
+
+GOES_ON = "The same command goes on from there."
 
 
 class RemoteError(RuntimeError):
@@ -45,6 +49,7 @@ def upload(
     *,
     name: str | None = None,
     dataset_id: str | None = None,
+    resume: bool = True,
     wait: bool = True,
 ) -> Dataset:
     """Upload an archive and wait until it is checked.
@@ -55,33 +60,39 @@ def upload(
         console: Where progress is shown.
         name: Of the dataset that is made; the archive's if absent.
         dataset_id: A dataset that awaits an archive, in place of a new one.
+        resume: Whether to go on with what an earlier run has begun.
         wait: Whether to wait for the check.
 
     Raises:
-        RemoteError: There is no such file, the upload broke off, or the archive was rejected.
+        RemoteError: There is no such file, the line broke for too long, or the archive was
+            rejected.
         PortalError: The portal refused, or could not be reached.
     """
     if not archive.is_file():
         raise RemoteError(f"{archive} is no file. Nothing was uploaded.")
-    if dataset_id is None:
-        dataset_id = portal.datasets.create(name or _printable(archive.stem)).id
-    again = f"To send an archive again: exchange upload ARCHIVE --dataset {dataset_id}"
     try:
         with step_display(console) as display:
-            dataset = portal.datasets.upload(
-                dataset_id, archive, on_progress=_transfer(display, "uploading")
+            dataset = portal.datasets.send(
+                archive,
+                name=name,
+                dataset_id=dataset_id,
+                resume=resume,
+                on_progress=_transfer(display, "uploading"),
             )
             display.finish("uploading")
-    except PortalError as error:
-        raise RemoteError(f"{error} The dataset {dataset_id} is there. {again}") from error
+    except UnreachableError as error:
+        raise RemoteError(f"{error} {GOES_ON}") from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"The upload was interrupted. The dataset {dataset_id} is there. {again}"
+            f"The upload was interrupted. What has arrived is kept. {GOES_ON}"
         ) from None
     if wait:
         dataset = follow_dataset(portal, dataset, console)
     if dataset.status == "rejected":
-        raise RemoteError(f"The archive was rejected. {told(dataset.problem)} {again}")
+        raise RemoteError(
+            f"The archive was rejected. {told(dataset.problem)} To send another one: exchange "
+            f"upload ARCHIVE --dataset {dataset.id}"
+        )
     return dataset
 
 
@@ -260,8 +271,11 @@ def _next(look: Callable[[str], Row], identifier: str, console: Console) -> Row:
 
 
 def _transfer(display: StepDisplay, step: str) -> TransferListener:
+    pace = Pace()
+
     def show(done: int, total: int | None) -> None:
-        display.show(step, done, max(done, 1) if total is None else total, "bytes")
+        whole = max(done, 1) if total is None else total
+        display.show(step, done, whole, "bytes", rate=pace.after(done))
 
     return show
 
@@ -272,7 +286,3 @@ def _show(display: StepDisplay, row: Distillation) -> None:
             display.show(phase, state.done, state.total, state.unit, left=row.eta_seconds)
         else:
             display.finish(phase)
-
-
-def _printable(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable())[:200].strip() or "archive"

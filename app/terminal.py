@@ -1,6 +1,7 @@
 """Progress of several steps on a terminal: a bar each; where there is none, a line now and then."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -19,9 +20,25 @@ SECONDS_BETWEEN_LINES = 10.0
 
 class StepDisplay(Protocol):
     def show(
-        self, step: str, done: float, total: float, unit: str, *, left: float | None = None
+        self,
+        step: str,
+        done: float,
+        total: float,
+        unit: str,
+        *,
+        left: float | None = None,
+        rate: float | None = None,
     ) -> None:
-        """How far a step is; `left` is how many seconds all steps together will take yet."""
+        """How far a step is.
+
+        Args:
+            step: Its name.
+            done: How much of it is over.
+            total: How much it has.
+            unit: Of what.
+            left: How many seconds all steps together will take yet.
+            rate: How much of it goes by in a second.
+        """
 
     def finish(self, step: str) -> None:
         """The step is over, whatever was shown of it so far."""
@@ -45,21 +62,50 @@ def step_display(console: Console) -> Iterator[StepDisplay]:
         yield _Bars(progress)
 
 
+class Pace:
+    """How fast something goes, over the last seconds; what was there before is no part of it."""
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        self._seconds = seconds
+        self._seen: deque[tuple[float, float]] = deque()
+
+    def after(self, done: float) -> float | None:
+        """Per second, now that so much is done; None while that cannot be said."""
+        now = time.monotonic()
+        if self._seen and done < self._seen[-1][1]:
+            self._seen.clear()  # a line broke, and some of it is sent again
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[1][0] > self._seconds:
+            self._seen.popleft()
+        since, begun = self._seen[0]
+        return (done - begun) / (now - since) if now - since > 1 and done > begun else None
+
+
 class _Bars:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
     def show(
-        self, step: str, done: float, total: float, unit: str, *, left: float | None = None
+        self,
+        step: str,
+        done: float,
+        total: float,
+        unit: str,
+        *,
+        left: float | None = None,
+        rate: float | None = None,
     ) -> None:
         if step not in self._tasks:
-            self._tasks[step] = self._progress.add_task(step, total=total, count="", left="")
+            # What an earlier run has done is no part of this one's pace.
+            self._tasks[step] = self._progress.add_task(
+                step, total=total, completed=int(done), count="", left=""
+            )
         self._progress.update(
             self._tasks[step],
             completed=done,
             total=total,
-            count=_count(done, total, unit),
+            count=_count(done, total, unit) + (f", {_rate(rate, unit)}" if rate else ""),
             left=_whole_job(left),
         )
 
@@ -80,7 +126,14 @@ class _Lines:
         self._said_last = ""
 
     def show(
-        self, step: str, done: float, total: float, unit: str, *, left: float | None = None
+        self,
+        step: str,
+        done: float,
+        total: float,
+        unit: str,
+        *,
+        left: float | None = None,
+        rate: float | None = None,
     ) -> None:
         now = time.monotonic()
         first = step not in self._began
@@ -89,7 +142,10 @@ class _Lines:
         news = first or (count != self._said_last and now > self._said_at + SECONDS_BETWEEN_LINES)
         if news and step not in self._finished:
             self._said_at, self._said_last = now, count
-            self._say(step, ", ".join(words for words in (count, _whole_job(left)) if words))
+            said = [count, _whole_job(left)]
+            if rate:
+                said += [_rate(rate, unit), f"about {duration((total - done) / rate)} left"]
+            self._say(step, ", ".join(words for words in said if words))
 
     def finish(self, step: str) -> None:
         if step not in self._finished:
@@ -107,6 +163,10 @@ def _count(done: float, total: float, unit: str) -> str:
     if unit == "bytes":
         return f"{size(done)} of {size(total)}"
     return f"{done:.0f} of {total:.0f} {unit}"
+
+
+def _rate(rate: float, unit: str) -> str:
+    return f"{size(rate) if unit == 'bytes' else f'{rate:.1f} {unit}'}/s"
 
 
 def _whole_job(seconds: float | None) -> str:

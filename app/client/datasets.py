@@ -1,13 +1,20 @@
+import contextlib
 import hashlib
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from app.client import uploads
 from app.client.addresses import id_of
 from app.client.downloads import CHUNK, TransferListener, ignore_progress
 from app.client.errors import PortalError
 from app.client.models import Dataset
 from app.client.transport import Transport, parse
+from app.client.unfinished import Note, Unfinished
+from app.client.uploads import UploadGoneError, changed
 
 
 class Datasets:
@@ -24,7 +31,9 @@ class Datasets:
     def upload(
         self, dataset_id: str, archive: Path, *, on_progress: TransferListener = ignore_progress
     ) -> Dataset:
-        """Stream the archive; the portal checks it when the last byte is there.
+        """Stream the archive in one request; the portal checks it when the last byte is there.
+
+        What breaks off begins anew: `send` goes on.
 
         Raises:
             PortalError: It was refused, broke off, or arrived as something else.
@@ -38,13 +47,13 @@ class Datasets:
             with archive.open("rb") as file:
                 while piece := file.read(CHUNK):
                     if done + len(piece) > size:
-                        raise _changed(archive)
+                        raise changed(archive)
                     digest.update(piece)
                     yield piece
                     done += len(piece)
                     on_progress(done, size)
             if done < size:
-                raise _changed(archive)
+                raise changed(archive)
 
         reply = self._transport.ask(
             "PUT",
@@ -54,11 +63,78 @@ class Datasets:
         )
         dataset = parse(Dataset, reply)
         if dataset.sha256 is not None and dataset.sha256 != digest.hexdigest():
-            raise PortalError(
-                f"What arrived is not what was sent: the SHA-256 of {archive.name} is another at "
-                "the portal. Delete the dataset and upload it as a new one."
-            )
+            raise _garbled(archive)
         return dataset
+
+    def send(
+        self,
+        archive: Path,
+        *,
+        name: str | None = None,
+        dataset_id: str | None = None,
+        resume: bool = True,
+        on_progress: TransferListener = ignore_progress,
+    ) -> Dataset:
+        """Send an archive in pieces; the same call goes on where an earlier one broke off.
+
+        What has begun is noted in the user's state folder, so that this also holds for another run
+        of the program, after a kill or a loss of power.
+
+        Args:
+            archive: A zip or tar file with one folder of images per class.
+            name: Of the dataset that is made for it; the file's, if absent.
+            dataset_id: A dataset that awaits an archive, in place of a new one.
+            resume: Whether to go on with what an earlier call has begun.
+            on_progress: See `TransferListener`.
+
+        Raises:
+            PortalError: It was refused, broke off for too long, or arrived as something else.
+            OSError: The archive cannot be read, or the state folder not be written to.
+        """
+        unfinished = Unfinished(self._transport.url, archive)
+        note = unfinished.find() if resume else None
+        if note is not None and dataset_id not in (None, note.dataset_id):
+            note = None
+        if note is not None and note.upload_id is not None:
+            try:
+                return self._send_to(note.upload_id, note.dataset_id, archive, on_progress)
+            except UploadGoneError:
+                note = note if dataset_id is not None or self._awaits(note.dataset_id) else None
+        if note is None:
+            made = dataset_id or self.create(name or printable(archive.stem)).id
+            note = Note(dataset_id=made)
+        # Before anything is sent: what is begun from here on is found again.
+        unfinished.put(note)
+        upload = uploads.begin(self._transport, note.dataset_id, archive, key=str(uuid.uuid4()))
+        unfinished.put(Note(dataset_id=note.dataset_id, upload_id=upload.id))
+        return self._send_to(upload.id, note.dataset_id, archive, on_progress)
+
+    def _send_to(
+        self, upload_id: str, dataset_id: str, archive: Path, on_progress: TransferListener
+    ) -> Dataset:
+        unfinished = Unfinished(self._transport.url, archive)
+        try:
+            sha256 = uploads.Sender(self._transport, upload_id, archive, on_progress).send()
+        except PortalError as error:
+            if error.code == "archive-changed":
+                unfinished.remove()
+                # Of another archive than there is now; the portal forgets it by itself too.
+                with contextlib.suppress(PortalError):
+                    uploads.end(self._transport, upload_id)
+            raise
+        dataset = self.get(dataset_id)
+        unfinished.remove()
+        if dataset.sha256 is not None and dataset.sha256 != sha256:
+            raise _garbled(archive)
+        return dataset
+
+    def _awaits(self, dataset_id: str) -> bool:
+        try:
+            return self.get(dataset_id).status in ("awaiting_upload", "rejected")
+        except PortalError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return False
+            raise
 
     def get(self, dataset_id: str) -> Dataset:
         return self._transport.read(f"/datasets/{id_of(dataset_id)}", Dataset)
@@ -78,8 +154,13 @@ class Datasets:
         self._transport.ask("DELETE", f"/datasets/{id_of(dataset_id)}")
 
 
-def _changed(archive: Path) -> PortalError:
+def printable(name: str) -> str:
+    """A name that a dataset may have."""
+    return "".join(letter for letter in name if letter.isprintable())[:200].strip() or "archive"
+
+
+def _garbled(archive: Path) -> PortalError:
     return PortalError(
-        f"{archive.name} changed while it was sent, so it was not taken. Send it again once it is "
-        "finished."
+        f"What arrived is not what was sent: the SHA-256 of {archive.name} is another at the "
+        "portal. Delete the dataset and upload it as a new one."
     )

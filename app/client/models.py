@@ -78,6 +78,17 @@ class Key(Row):
     compromised: bool
 
 
+class Upload(Row):
+    """An archive that arrives in pieces."""
+
+    id: str
+    dataset_id: str
+    length: int
+    offset: int
+    status: str
+    expires_at: datetime
+
+
 class Notice(Row):
     id: str
     created_at: datetime

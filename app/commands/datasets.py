@@ -22,17 +22,29 @@ def upload(
     dataset: Annotated[
         str | None, typer.Option(help="Id of a dataset that awaits an archive, not a new one.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with what an earlier run has sent, or begin anew.")
+    ] = True,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
-    """Upload an archive to a portal. The last line is the dataset's id."""
+    """Upload an archive to a portal. The last line is the dataset's id.
+
+    After an interrupt, a kill or a lost line the same command goes on where it was.
+    """
     with asking(portal) as client:
         from rich.console import Console
 
         from app import remote
 
         row = remote.upload(
-            client, archive, Console(stderr=True), name=name, dataset_id=dataset, wait=wait
+            client,
+            archive,
+            Console(stderr=True),
+            name=name,
+            dataset_id=dataset,
+            resume=resume,
+            wait=wait,
         )
     for class_name, splits in (row.classes or {}).items():
         say(f"{class_name}: {sum(splits.values())} images")

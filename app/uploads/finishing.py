@@ -7,13 +7,12 @@ again, or by a portal that finds the upload whole and nobody at it.
 import asyncio
 import hashlib
 import logging
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Self
 
 from app.core.errors import Problem
 from app.core.leases import LeaseLost
 from app.core.portal import Portal
+from app.core.rounds import Rounds
 from app.datasets import service as datasets
 from app.models.dataset import Dataset
 from app.models.upload import UploadStatus
@@ -24,6 +23,9 @@ from app.uploads.repository import UploadRepository
 from app.uploads.writer import Writer
 
 logger = logging.getLogger(__name__)
+
+SECONDS_TO_LEAVE = 10
+"""A piece is read, or an object written; then it is asked whether the portal ends."""
 
 
 class Stopped(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
@@ -83,31 +85,19 @@ async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-class Finisher:
+class Finisher(Rounds):
     """A thread that finishes what a portal left whole and unfinished when it died.
 
     Not the sweeper's: to read an archive of gigabytes takes longer than a round of it may.
     """
 
     def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="finisher", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._portal.settings.sweep_seconds):
-            try:
-                finish_complete(self._portal, go_on=lambda: not self._stop.is_set())
-            except Exception:
-                logger.exception("uploads: a round of finishing failed, and is tried again")
+        super().__init__(
+            "finisher",
+            portal.settings.sweep_seconds,
+            lambda: finish_complete(portal, go_on=lambda: not self.stopping.is_set()),
+            leave_seconds=SECONDS_TO_LEAVE,
+        )
 
 
 def finish_complete(portal: Portal, *, go_on: Callable[[], bool] = lambda: True) -> None:

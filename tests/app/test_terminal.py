@@ -70,3 +70,25 @@ def test_durations(seconds: float, words: str) -> None:
 )
 def test_sizes(count: float, words: str) -> None:
     assert size(count) == words
+
+
+def test_how_fast_it_goes_is_of_this_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now)
+    pace = terminal.Pace(seconds=10)
+    assert pace.after(5_000_000) is None  # what an earlier run has sent
+    now = 2.0
+    assert pace.after(7_000_000) == 1_000_000
+    now = 3.0
+    assert pace.after(6_000_000) is None  # a line broke
+    now = 5.0
+    assert pace.after(10_000_000) == 2_000_000
+
+
+def test_a_log_tells_how_fast_a_transfer_is_and_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = io.StringIO()
+    with step_display(Console(file=output, width=120, highlight=False)) as display:
+        display.show("uploading", 1e9, 3e9, "bytes", rate=2e7)
+    assert output.getvalue() == "uploading: 1.0 GB of 3.0 GB, 20.0 MB/s, about 2 min left\n"

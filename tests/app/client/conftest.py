@@ -29,7 +29,7 @@ class Way:
         self.stalled = threading.Event()
         self._go_on = threading.Event()
         self._plan: deque[Callable] = deque()
-        self._portal = httpx.Client(base_url=portal_url, timeout=20)
+        self.portal = httpx.Client(base_url=portal_url, timeout=20)
         way = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,10 +52,14 @@ class Way:
         self._go_on.set()
         self._server.shutdown()
         self._server.server_close()
-        self._portal.close()
+        self.portal.close()
 
     def next(self, *behaviours):
         self._plan.extend(behaviours)
+
+    def forget(self):
+        """From now on nothing goes wrong."""
+        self._plan.clear()
 
     def handle(self, handler):
         headers = {name.lower(): value for name, value in handler.headers.items()}
@@ -67,7 +71,7 @@ class Way:
         """Let the portal do what was asked for."""
         body = handler.rfile.read(int(headers.get("content-length", 0)))
         sent = {name: value for name, value in headers.items() if name not in ("host",)}
-        return self._portal.request(handler.command, handler.path, content=body, headers=sent)
+        return self.portal.request(handler.command, handler.path, content=body, headers=sent)
 
     def wait(self):
         self.stalled.set()
@@ -172,6 +176,7 @@ def exchange(live_url, monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EXCHANGE_PORTAL_URL", live_url)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(remote, "SECONDS_BETWEEN_LOOKS", 0.01)
     monkeypatch.setattr("app.client.portal.DEFAULT_RETRIES", AT_ONCE)
     (tmp_path / "here").mkdir()

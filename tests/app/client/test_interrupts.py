@@ -1,6 +1,8 @@
 """Commands that are interrupted or killed, and go on."""
 
+import hashlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ def start(tmp_path):
             "EXCHANGE_TOKEN": member.token,
             "EXCHANGE_PORTAL_URL": url,
             "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
             "PYTHONPATH": str(Path(__file__).parents[3]),
         }
         started.append(
@@ -85,21 +88,46 @@ def test_who_stops_waiting_is_told_that_the_job_goes_on(start, house, way, event
     assert row["status"] == "queued"
 
 
-def test_an_upload_that_was_interrupted_says_how_to_send_it_again(
-    start, house, way, tmp_path, eventually
-):
-    (tmp_path / "chest.zip").write_bytes(b"an archive")
+def offsets_of(way):
+    return [
+        int(headers["upload-offset"]) for method, _, headers in way.requests if method == "PATCH"
+    ]
 
-    def swallow(way, handler, headers):
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_upload_that_was_stopped_goes_on(start, house, way, tmp_path, number, eventually):
+    content = random.Random(4).randbytes(600_000)
+    (tmp_path / "chest.zip").write_bytes(content)
+
+    def hand_on_a_part(way, handler, headers):
+        """The portal gets 250,000 bytes of it; the rest stays on the way."""
+        part = handler.rfile.read(250_000)
+        known = {name: value for name, value in headers.items() if name != "host"}
+        way.portal.request(
+            "PATCH", handler.path, content=part, headers={**known, "content-length": "250000"}
+        )
         way.wait()
         handler.close_connection = True
 
-    way.next(way.whole, swallow)
-    process = start(house.steward, way.url, "upload", "chest.zip")
-    assert way.stalled.wait(timeout=20)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    way.next(way.whole, way.whole, way.whole, hand_on_a_part)
+    process = start(house.steward, way.url, "upload", "chest.zip", "--no-wait")
+    assert way.stalled.wait(timeout=30)
+
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    if number == signal.SIGINT:
+        assert "The same command goes on from there" in told
+        assert "Traceback" not in told
     [dataset] = house.steward.get("/datasets").json()["items"]
-    assert process.returncode == 130
-    assert f"exchange upload ARCHIVE --dataset {dataset['id']}" in told
     assert dataset["status"] == "awaiting_upload"
+    assert offsets_of(way) == [0]
+    again = start(house.steward, way.url, "upload", "chest.zip", "--no-wait")
+    out, told = again.communicate(timeout=60)
+    assert again.returncode == 0, told
+    assert out.strip() == dataset["id"]
+    assert offsets_of(way) == [0, 250_000]
+    [arrived] = house.steward.get("/datasets").json()["items"]
+    assert arrived["sha256"] == hashlib.sha256(content).hexdigest()
+    assert not [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
