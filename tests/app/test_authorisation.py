@@ -211,7 +211,7 @@ USUAL: dict[str, Callable[[Town], str]] = {
     "organisation_id": Town.organisation,
     "notification_id": Town.notification,
     "webhook_id": Town.webhook,
-    "job_id": Town.queued,
+    "job_id": Town.failed,
     "name": lambda town: "0000.png",
     "position": lambda town: "0",
 }
