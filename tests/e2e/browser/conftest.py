@@ -88,7 +88,9 @@ class Desk:
 
     def __init__(self, browser: "Browser", url: str, **context: Any) -> None:
         self.url = url
-        self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
+        self.context = browser.new_context(
+            **({"viewport": {"width": 1280, "height": 900}} | context)
+        )
         self.context.set_default_timeout(20_000)
         self.complaints: list[str] = []
         self.page = self.new_page()

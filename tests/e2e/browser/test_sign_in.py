@@ -1,4 +1,4 @@
-"""At the door: a wrong password, an ended session, a lost network, and nobody without permission."""
+"""At the door: a wrong password, an ended session, a lost network, no permission."""
 
 import sqlite3
 from contextlib import closing
