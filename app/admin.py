@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.output import AsJson, moment, say, say_rows, words
 from app.shell import DataDir, fail, load_settings, needs, open_database
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from app.core.security import Role
+    from app.core.security import Caller, Role
     from app.core.vault import Vault
+    from app.operations.schemas import JobRead, WorkerRead
 
 admin = typer.Typer(
     help="Organisations, people and tokens, for the operator of the machine.",
@@ -133,6 +135,55 @@ def create_token(
     whose = user or f"a {role}"
     typer.echo(f"Token of {whose} of {organisation!r}; it {until} and is not shown again:")
     typer.echo(secret)
+
+
+@admin.command("workers")
+def workers(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Processes that run tasks, and what each works on."""
+    with _operations(data_dir) as (session, caller):
+        from app.operations import service
+
+        found = service.workers(session, caller).items
+    say_rows(found, _say_worker, as_json=as_json)
+
+
+@admin.command("jobs")
+def jobs(
+    every: Annotated[
+        bool, typer.Option("--all", help="Those that have ended too, the last two hundred.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Jobs of all organisations: those that wait or run, newest first."""
+    with _operations(data_dir) as (session, caller):
+        from app.operations import service
+
+        found, _ = service.list_jobs(session, caller, active=not every, limit=200)
+    say_rows(found, _say_job, as_json=as_json)
+
+
+@contextmanager
+def _operations(data_dir: DataDir) -> "Iterator[tuple[Session, Caller]]":
+    """A look at the whole portal, as its operator."""
+    with needs("portal"):
+        from app.core.security import Caller, Role
+    caller = Caller.on_behalf("", Role.OPERATOR, "the operator of the machine")
+    with open_database(load_settings(data_dir)) as opened, opened.reading() as session:
+        yield session, caller
+
+
+def _say_worker(worker: "WorkerRead") -> None:
+    state = "alive" if worker.alive else f"dead, last seen {moment(worker.seen_at)}"
+    holds = ", ".join(row.id for row in worker.holds) or "nothing"
+    say(f"{worker.id}  {','.join(worker.queues)}  {worker.device}  {state}  works on {holds}")
+
+
+def _say_job(job: "JobRead") -> None:
+    done = "" if job.progress is None else f" {job.progress.done}/{job.progress.total}"
+    problem = "" if job.problem is None else f" ({job.problem})"
+    where = "" if job.worker is None else f"  at {job.worker}"
+    say(f"{job.id}  {words(job.status)}{done}{problem}  {job.organisation}{where}")
 
 
 @admin.command("verify-audit")
