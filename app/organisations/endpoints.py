@@ -4,9 +4,9 @@ from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSe
 from app.core.etags import IfMatchDep, etag_of
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
-from app.invitations.service import invite_first_admin
 from app.models.organisation import Organisation
 from app.organisations import service
+from app.organisations.founding import found
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import (
     OrganisationBrief,
@@ -33,13 +33,9 @@ def create_organisation(
     response: Response,
 ) -> OrganisationCreated:
     """A new organisation, and the link for its first admin. Later ones are its own affair."""
-    by = f"{caller.name}, operator"
 
     def create() -> OrganisationCreated:
-        organisation = service.create(session, portal.vault, body.name, contact=body.contact, by=by)
-        link = None
-        if body.admin_email is not None:
-            _, link = invite_first_admin(portal, session, organisation, body.admin_email, by)
+        organisation, link = found(portal, session, caller, body)
         return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
 
     organisation = repeatable.once_secret(

@@ -11,11 +11,15 @@ from app.web.pages.datasets import router as datasets
 from app.web.pages.distill import router as distill
 from app.web.pages.distillations import router as distillations
 from app.web.pages.findings import router as findings
+from app.web.pages.glossary import router as glossary
+from app.web.pages.guide import router as guide
 from app.web.pages.home import router as home
 from app.web.pages.invitations import router as invitations
 from app.web.pages.keys import router as keys
 from app.web.pages.notices import router as notices
+from app.web.pages.operations import router as operations
 from app.web.pages.organisation import router as organisation
+from app.web.pages.organisations import router as organisations
 from app.web.pages.people import router as people
 from app.web.pages.publish import router as publish
 from app.web.pages.releases import router as releases
@@ -47,6 +51,10 @@ for pages in (
     distillations,
     distill,
     notices,
+    guide,
+    glossary,
+    operations,
+    organisations,
 ):
     router.include_router(pages)
 
