@@ -30,13 +30,16 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
     tone: Tone
     gain = distilled["mean"] - random["mean"]
     noise = math.hypot(distilled["std"], random["std"])
-    if gain > noise:
+    alone = min(distilled["n"], random["n"]) < 2
+    if alone:
+        tone, headline = "neutral", "Not known: one network cannot tell it from luck"
+    elif gain > noise:
         tone, headline = "good", f"Better than {count} random real images, by {gain:.3f}"
     elif gain < -noise:
         tone, headline = "bad", f"Worse than {count} random real images, by {-gain:.3f}"
     else:
         tone, headline = "neutral", f"No better than {count} random real images"
-    within = "" if abs(gain) > noise else " The difference lies within the spread."
+    within = "" if alone or abs(gain) > noise else " The difference lies within the spread."
     start = ""
     if document["best_iteration"] == 0:
         start = (
@@ -51,7 +54,7 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
             f"Networks trained on these {count} images reach a balanced accuracy of "
             f"{spread(distilled)}; on as many random real images {spread(random)}, on all "
             f"{utility['full']['training_images']:,} training images {spread(full)} "
-            f"({distilled['n']} networks each).{within}{start}"
+            f"(networks each: {distilled['n']}).{within}{start}"
         ),
     )
 

@@ -37,7 +37,8 @@ RECIPIENTS = "recipients-scores"
 _SHORT = {"distilled": "Distilled set", "random": "Random real images", "full": "All real images"}
 _LARGEST_CONFUSION = 20
 _WIDEST_NAMES = 5
-"""Classes up to which a confusion's columns have names; then numbers."""
+_LONGEST_NAME = 16
+"""More classes, or longer names, and a confusion's columns have numbers instead of names."""
 
 Document = Mapping[str, Any]
 
@@ -109,7 +110,7 @@ def _overall(document: Document, classes: int) -> Iterator[Block]:
         for key, title in TRAINED_ON.items()
     )
     yield Text(
-        f"Mean ± standard deviation over {utility['distilled']['accuracy']['n']} networks. The "
+        f"Mean ± standard deviation, networks: {utility['distilled']['accuracy']['n']}. The "
         "interval is Student's, of the mean: it tells how much other initialisations would change "
         "it, and not how other patients would. "
         f"Learning rates and epochs: {rates}. The random images are another subset for each "
@@ -204,7 +205,7 @@ def _confusion(document: Document, classes: list[str]) -> Iterator[Block]:
         "what, in percent, over all networks."
     )
     utility = document["utility"]
-    numbered = len(classes) > _WIDEST_NAMES
+    numbered = len(classes) > _WIDEST_NAMES or max(map(len, classes)) > _LONGEST_NAME
     titles = [f"{i}. {name}" if numbered else name for i, name in enumerate(classes, 1)]
     heads = [str(i) for i in range(1, len(classes) + 1)] if numbered else titles
     yield Matrices(
@@ -216,7 +217,7 @@ def _confusion(document: Document, classes: list[str]) -> Iterator[Block]:
                     for name, row in zip(titles, utility[key]["confusion"], strict=True)
                 ],
                 caption=f"Trained on {title}",
-                widths=[5.0 if numbered else 1.6, *[1.0] * len(classes)],
+                widths=[max(2.0, len(classes) / 3) if numbered else 1.6, *[1.0] * len(classes)],
                 style="confusion",
             )
             for key, title in TRAINED_ON.items()
@@ -252,6 +253,7 @@ def _networks(document: Document) -> Iterator[Block]:
         ["Network", "Parameters", *FIGURES.values()],
         rows,
         caption="Figures of each network, trained on the distilled set",
+        widths=[2.2, 1.2, 1.6, 1.3, 1.3, 1.3],
         ours=frozenset({list(NETWORKS).index(next(iter(networks)))}),
     )
 

@@ -32,6 +32,16 @@ def test_worth_is_judged_against_the_spread(
     assert words in conclusion.headline
 
 
+def test_one_network_judges_nothing(document: dict[str, Any]) -> None:
+    changed = json.loads(json.dumps(document))
+    for name, mean in (("distilled", 0.9), ("random", 0.4)):
+        figure = {"mean": mean, "std": 0.0, "n": 1}
+        changed["utility"][name]["balanced_accuracy"] = figure
+    conclusion = sentences.worth(changed)
+    assert conclusion.tone == "neutral"
+    assert conclusion.headline.startswith("Not known")
+
+
 def test_a_run_that_kept_its_start_says_so(document: dict[str, Any]) -> None:
     kept = "the images that the run started from"
     assert kept in sentences.worth(document | {"best_iteration": 0}).detail
