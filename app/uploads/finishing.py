@@ -14,6 +14,7 @@ from app.core.leases import LeaseLost
 from app.core.portal import Portal
 from app.core.rounds import Rounds
 from app.datasets import service as datasets
+from app.datasets.repository import DatasetRepository
 from app.models.dataset import Dataset
 from app.models.upload import UploadStatus
 from app.uploads import service
@@ -66,7 +67,9 @@ def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Datas
         raise service.offset_mismatch(lost.held) from lost
     archive = datasets.StoredArchive(writer.key, upload.length, digest.hexdigest())
     with portal.database.transaction() as session:
-        # First: what this upload holds counts as the archive from here on.
+        # Locked in the order of whoever deletes the dataset and ends its uploads.
+        DatasetRepository(session).readable_by(writer.caller).get(upload.dataset_id, lock=True)
+        # Before the rest: what this upload holds counts as the archive from here on.
         UploadRepository(session).release(upload.id, fence=writer.fence, status=UploadStatus.DONE)
         dataset, replaced = datasets.accept_archive(
             session, writer.caller, upload.dataset_id, archive

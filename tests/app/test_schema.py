@@ -21,6 +21,9 @@ from schemathesis.specs.openapi.checks import (
 from app.core.security import Role
 from tests.app.test_authorisation import USUAL, Town
 
+# The type of an upload's pieces is one of bytes.
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
