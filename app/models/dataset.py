@@ -6,10 +6,11 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     ForeignKey,
+    Index,
     ScalarSelect,
     String,
+    and_,
     func,
-    or_,
     select,
     text,
 )
@@ -30,6 +31,10 @@ class DatasetStatus(StrEnum):
 
 class Dataset(Leased, Timestamps, Base):
     __tablename__ = "dataset"
+    __table_args__ = (
+        Index(None, "organisation_id", "created_at", "id"),
+        Index(None, "first_id", "version"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("ds"))
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
@@ -38,7 +43,7 @@ class Dataset(Leased, Timestamps, Base):
     status: Mapped[DatasetStatus] = mapped_column(
         text_enum(DatasetStatus), default=DatasetStatus.AWAITING_UPLOAD
     )
-    first_id: Mapped[str | None] = mapped_column(String(40), index=True, default=None)
+    first_id: Mapped[str | None] = mapped_column(String(40), default=None)
     """The first version of its line; None where it is that itself."""
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     """Its place in the line. Numbers of deleted versions are not given again."""
@@ -82,18 +87,30 @@ class Dataset(Leased, Timestamps, Base):
 _other = aliased(Dataset)
 
 
-_in_line = or_(
-    _other.first_id == func.coalesce(Dataset.first_id, Dataset.id), _other.id == Dataset.first_id
-)
-
-
 def _first(where: ColumnElement[bool], order: ColumnElement[int]) -> ScalarSelect[str]:
-    """Of the versions in a dataset's line that were not deleted."""
-    query = select(_other.id).where(_in_line, where, _other.deleted_at.is_(None))
+    """Of the versions after the first one of a line, those that were not deleted.
+
+    Each condition is one that an index answers: these are asked for every row of a list.
+    """
+    query = select(_other.id).where(where, _other.deleted_at.is_(None))
     return query.order_by(order).limit(1).correlate_except(_other).scalar_subquery()
 
 
 Dataset.previous_id = column_property(
-    _first(_other.version < Dataset.version, _other.version.desc())
+    func.coalesce(
+        _first(
+            and_(_other.first_id == Dataset.first_id, _other.version < Dataset.version),
+            _other.version.desc(),
+        ),
+        _first(_other.id == Dataset.first_id, _other.version.desc()),
+    )
 )
-Dataset.next_id = column_property(_first(_other.version > Dataset.version, _other.version.asc()))
+Dataset.next_id = column_property(
+    _first(
+        and_(
+            _other.first_id == func.coalesce(Dataset.first_id, Dataset.id),
+            _other.version > Dataset.version,
+        ),
+        _other.version.asc(),
+    )
+)
