@@ -98,7 +98,7 @@ class Uploading {
     const [{ offset, length }] = this.there;
     this.panel.part("otherText").textContent = this.panel.text("other", { sent: size(offset), total: size(length) });
     this.panel.show("other");
-    this.panel.part("other").querySelector("button").focus();
+    this.panel.part("other").querySelector("[data-do=back]").focus();
   }
 
   async instead() {
@@ -129,6 +129,7 @@ class Uploading {
   }
 
   prepare(file) {
+    this.sent = 0;
     this.speed.forget();
     this.panel.part("name").textContent = file.name;
     this.panel.part("sure").hidden = true;
@@ -146,13 +147,18 @@ class Uploading {
 
   // What happens to the transfer.
 
-  sends() {
+  // Asks how much is there; nobody knows yet whether the line is good.
+  sends(isFirst) {
     this.speed.forget();
     this.panel.part("signIn").hidden = true;
-    this.say("sending", ["pause", "cancel"]);
+    this.panel.progress(this.sent, this.file.size, null);
+    this.say(isFirst ? "looking" : "trying", ["pause", "cancel"]);
+    this.isMoving = false;
   }
 
   moved(sent, total) {
+    if (!this.isMoving) this.say("sending", ["pause", "cancel"]);
+    this.isMoving = true;
     this.sent = sent;
     this.speed.saw(sent);
     if (performance.now() - (this.shownAt ?? 0) < 250 && sent < total) return;

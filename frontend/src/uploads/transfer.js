@@ -41,7 +41,7 @@ export class Transfer {
     this.#isOn = true;
     window.addEventListener("online", this.#again);
     document.addEventListener("visibilitychange", this.#looked);
-    this.#send();
+    this.#send(true);
   }
 
   // Nothing more is sent until `start`.
@@ -63,8 +63,8 @@ export class Transfer {
     document.removeEventListener("visibilitychange", this.#looked);
   }
 
-  #send() {
-    this.#tell.sends();
+  #send(isFirst = false) {
+    this.#tell.sends(isFirst);
     this.#expectMovement();
     this.#upload.start();
   }

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy import event
 
 from app.core.queue import Task
 from app.core.security import Role
@@ -238,3 +239,28 @@ def test_what_came_of_a_dataset_is_linked(house, reader):
     shown = reader(Role.RESEARCHER).open(f"/datasets/{distillation['dataset_id']}")
     assert f'href="/distillations/{distillation["id"]}"' in shown
     assert f'href="/releases/{release["id"]}"' in shown
+
+
+def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(house, reader):
+    steward = reader(Role.STEWARD)
+
+    def statements(address: str) -> int:
+        asked: list[str] = []
+
+        def note(_connection, _cursor, statement, *_rest):
+            asked.append(statement)
+
+        engine = house.database.engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            steward.open(address)
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        return len(asked)
+
+    first = house.ready_dataset()
+    short = statements("/datasets"), statements(f"/datasets/{first}")
+    for number in range(12):
+        house.distillation(dataset_id=first)
+        house.steward.post("/datasets", json={"name": f"more {number}"})
+    assert (statements("/datasets"), statements(f"/datasets/{first}")) == short

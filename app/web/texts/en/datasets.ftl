@@ -44,6 +44,7 @@ dataset-pictures = Pictures
 dataset-pictures-about = Some training images of each class, so that you see that the right archive arrived. That you looked is written to the audit log.
 dataset-pictures-alt = Up to 24 small training images of the class { $name }
 dataset-versions = Versions
+dataset-versions-older = Older versions
 dataset-version-n = Version { $n }
 
 quality-title = What the check found

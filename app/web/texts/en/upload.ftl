@@ -52,6 +52,7 @@ upload-over = Its archive has arrived in another way, or it was deleted. Load th
 upload-refused-title = The portal does not take this
 upload-refused = Nothing more was sent. What has arrived is kept.
 
+archive-help = How to pack it, and what happens to it
 archive-layout = What an archive looks like
 archive-layout-about = One folder per class; folders around them do no harm. Where several images show one patient, put folders named train, val and test above the classes, and keep each patient in one of them: that split is kept. Without it the portal splits image by image.
 archive-tree-archive = chest.zip
