@@ -33,7 +33,7 @@ guide-watch-about = Teachers are trained and their way is recorded, then the few
 guide-watch-open = The distillation
 
 guide-read = Read the report
-guide-read-about = It is there now. Three things to look for:
+guide-read-about = It ends in a report. Three things to look for in it:
 guide-read-worth = What the few images are worth: networks trained on them, beside as many images taken at random, and beside all images.
 guide-read-leaks = What they leak: a verdict in words, and each test behind it, with a control that has to fail.
 guide-read-settings = How to do it again: every setting, the versions and the seed.
