@@ -5,13 +5,19 @@ export function keepSession() {
   document.body.addEventListener("click", (event) => {
     if (event.target.closest("[data-signs-in]")) signsIn = true;
   });
-  document.addEventListener("visibilitychange", async () => {
-    if (!signsIn || document.visibilityState !== "visible") return;
-    const reply = await fetch("/api/v1/session");
-    if (!reply.ok) return;
-    const { csrf_token: token } = await reply.json();
-    signsIn = false;
-    document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRF-Token": token }));
-    for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = token;
+  document.body.addEventListener("htmx:confirm", async (event) => {
+    if (!signsIn) return;
+    event.preventDefault();
+    signsIn = !(await takeToken());
+    event.detail.issueRequest();
   });
+}
+
+async function takeToken() {
+  const reply = await fetch("/api/v1/session");
+  if (!reply.ok) return false;
+  const { csrf_token: token } = await reply.json();
+  document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRF-Token": token }));
+  for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = token;
+  return true;
 }
