@@ -1,7 +1,7 @@
 """Releasing a distillation: what the gate says, the form, what others will see."""
 
 import hashlib
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from app.core.clock import utc_now
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.errors import Invalid, Problem
 from app.core.idempotency import Repeatable
@@ -113,6 +114,7 @@ def show_release_form(
         own=_others_of_ours(session, caller, distillation_id),
         number=ReleaseRepository(session).next_number(distillation_id),
         form=new_id("form"),
+        tomorrow=(utc_now() + timedelta(days=1)).date().isoformat(),
     )
 
 

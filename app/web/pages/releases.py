@@ -72,6 +72,7 @@ def show_release(
         duo=parse_conditions(row.duo_codes),
         versions=releases.versions(row),
         now=utc_now(),
+        today=utc_now().date().isoformat(),
         successor=_successor(session, row),
         asked=_asked(session, caller, read),
         owners=_owners_part(session, caller, row) if read.distillation_id else None,

@@ -113,6 +113,7 @@ def show_request(
         asked=read,
         grant=given,
         now=utc_now(),
+        today=utc_now().date().isoformat(),
         is_owner=row.owner_id == caller.organisation_id,
         is_open=row.status in OPEN_REQUESTS,
         seen=etag_of(row),
