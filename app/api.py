@@ -6,6 +6,7 @@ from app.access.endpoints import router as access
 from app.audit.endpoints import router as audit
 from app.datasets.endpoints import router as datasets
 from app.distillations.endpoints import router as distillations
+from app.forecasts.endpoints import router as forecasts
 from app.invitations.endpoints import router as invitations
 from app.keys.endpoints import router as keys
 from app.notifications.endpoints import router as notifications
@@ -31,6 +32,7 @@ for noun in (
     tokens,
     datasets,
     uploads,
+    forecasts,
     distillations,
     releases,
     access,

@@ -29,6 +29,8 @@ from app.keys.repository import KeyRepository
 from app.keys.service import create_first
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+from app.models.forecast import WAITING as WAITING_FORECASTS
+from app.models.forecast import Forecast
 from app.models.idempotency_key import IdempotencyKey
 from app.models.teacher import Teacher
 from app.models.training import UNFINISHED as UNFINISHED_TRAININGS
@@ -64,6 +66,7 @@ DUTIES = (
     Duty(Task.PACKAGE, Distillation, (DistillationStatus.PACKAGING,)),
     Duty(Task.PROPOSE_CLASS_MAPS, Training, (TrainingStatus.PROPOSING,)),
     Duty(Task.TRAIN, Training, (TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
+    Duty(Task.FORECAST, Forecast, WAITING_FORECASTS),
 )
 
 

@@ -76,7 +76,17 @@ def choose_compilation(
 def seconds_saved(operations: float, device: torch.device | str, *, steps: int = 0) -> float:
     """Seconds that compiled steps of so many operations save beside eager ones."""
     kind = torch.device(device).type
-    return steps * _SAVED_PER_STEP.get(kind, 0.0) + operations * _SAVED_PER_OPERATION.get(kind, 0.0)
+    return steps * saved_per_step(kind) + operations * saved_per_operation(kind)
+
+
+def saved_per_step(device_type: str) -> float:
+    """Seconds of each step that compiling saves, however small the step."""
+    return _SAVED_PER_STEP.get(device_type, 0.0)
+
+
+def saved_per_operation(device_type: str) -> float:
+    """Seconds of each floating point operation that compiling saves."""
+    return _SAVED_PER_OPERATION.get(device_type, 0.0)
 
 
 def can_compile(device_type: str) -> bool:

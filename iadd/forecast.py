@@ -118,7 +118,7 @@ def forecast(
     if train_images < classes or classes < 1:
         raise ValueError("A forecast needs at least one class and an image of each.")
     with MemoryWatch(device) as memory:
-        sample = _Sample.draw(images_per_epoch or train_images, classes, channels, config, device)
+        sample = Sample.draw(images_per_epoch or train_images, classes, channels, config, device)
         paces = sample.measure()
     teacher, evaluation = config.teacher, config.evaluation
     per_epoch = images_per_epoch or train_images
@@ -176,8 +176,8 @@ def _compiled(eager: float, saved: float) -> float:
 
 
 @dataclass(frozen=True)
-class _Paces:
-    """What was measured.
+class Paces:
+    """What was measured of one sample.
 
     Attributes:
         teaching: Of a teacher's epoch over ``shown`` images.
@@ -203,7 +203,7 @@ class _Paces:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """A job like the one to forecast, made small: drawn images, few epochs, few iterations."""
 
     images: ImageSet
@@ -220,7 +220,8 @@ class _Sample:
         channels: int,
         config: Config,
         device: torch.device | str,
-    ) -> "_Sample":
+    ) -> "Sample":
+        """Images at random: the time that a step takes is the same whatever they show."""
         kind = torch.device(device).type
         batch = config.teacher.teacher_batch_size
         count = max(_SHOWN.get(kind, _SHOWN["cpu"]) // batch, 1) * batch
@@ -248,6 +249,7 @@ class _Sample:
                 "expert_epochs": 1,
                 "max_start_epoch": 1,
                 "first_max_start_epoch": 0,
+                "teachers": min(config.teacher.teachers, teachers_at_once(config, device)),
                 "syn_steps": _steps(config, channels, classes, kind),
             }
         )
@@ -255,58 +257,72 @@ class _Sample:
             ImageSet(pixels, labels, names, splits), short, channels, shown, torch.device(device)
         )
 
-    def measure(self) -> _Paces:
+    def measure(self) -> Paces:
+        """Everything, one after the other."""
         with tempfile.TemporaryDirectory() as folder:
-            at_once = teachers_at_once(self.config, self.device)
-            teachers = min(self.config.teacher.teachers, at_once)
-            buffers: list[TrajectoryBuffer] = []
-            results: list[DistilledDataset] = []
+            teaching, buffer = self.teach(Path(folder))
+            step, distilled = self.match(buffer)
+        return Paces(
+            teaching=teaching,
+            step=step,
+            small=self.learn(distilled),
+            full=self.learn_all(),
+            shown=self.shown,
+            teachers=self.config.teacher.teachers,
+            steps=self.config.distillation.syn_steps,
+            parameters=buffer.parameter_count,
+            distilled=distilled,
+        )
 
-            def teach(epochs: int) -> None:
-                out = Path(folder) / str(len(buffers))
-                config = self.config.override({"teachers": teachers, "teacher_epochs": epochs})
-                buffers.append(
-                    record_trajectories(self.images, config, out=out, device=self.device)
-                )
+    def teach(self, folder: Path) -> tuple[Pace, TrajectoryBuffer]:
+        """The pace of a teacher's epoch, and the trajectories that were recorded for it."""
+        teachers = self.config.teacher.teachers
+        buffers: list[TrajectoryBuffer] = []
 
-            def match(iterations: int) -> None:
-                buffer = buffers[-1]
-                config = self.config.override(
-                    {
-                        "teachers": teachers,
-                        "teacher_epochs": buffer.epochs,
-                        "iterations": iterations,
-                    }
-                )
-                results.append(distill(self.images, buffer, config, device=self.device))
+        def record(epochs: int) -> None:
+            out = folder / str(len(buffers))
+            config = self.config.override({"teacher_epochs": epochs})
+            buffers.append(record_trajectories(self.images, config, out=out, device=self.device))
 
-            teaching, matching = measure_pace(teach), measure_pace(match)
-        distilled = results[-1]
+        pace = measure_pace(record)
+        return Pace(pace.fixed, pace.each / teachers), buffers[-1]
+
+    def match(self, buffer: TrajectoryBuffer) -> tuple[Pace, DistilledDataset]:
+        """The pace of a student step, and what came of it."""
+        results: list[DistilledDataset] = []
+
+        def run(iterations: int) -> None:
+            config = self.config.override(
+                {"teacher_epochs": buffer.epochs, "iterations": iterations}
+            )
+            results.append(distill(self.images, buffer, config, device=self.device))
+
+        pace, steps = measure_pace(run), self.config.distillation.syn_steps
+        return Pace(pace.fixed / steps, pace.each / steps), results[-1]
+
+    def learn(self, distilled: DistilledDataset) -> Pace:
+        """The pace of an epoch of one network on a distilled set."""
         networks = self._networks_at_once()
 
-        def learn(epochs: int) -> None:
+        def run(epochs: int) -> None:
             config = self.config.override(
                 {"evaluation_epochs": epochs, "evaluation_networks": networks}
             )
             evaluate(distilled, self.images, config, device=self.device)
 
-        def learn_all(epochs: int) -> None:
+        pace = measure_pace(run)
+        return Pace(pace.fixed / networks, pace.each / networks)
+
+    def learn_all(self) -> Pace:
+        """The pace of an epoch of one network over the images shown."""
+        networks = self._networks_at_once()
+
+        def run(epochs: int) -> None:
             config = self.config.override({"full_epochs": epochs, "evaluation_networks": networks})
             evaluate_full(self.images, config, device=self.device)
 
-        small, full = measure_pace(learn), measure_pace(learn_all)
-        steps = self.config.distillation.syn_steps
-        return _Paces(
-            teaching=Pace(teaching.fixed, teaching.each / teachers),
-            step=Pace(matching.fixed / steps, matching.each / steps),
-            small=Pace(small.fixed / networks, small.each / networks),
-            full=Pace(full.fixed / networks, full.each / networks),
-            shown=self.shown,
-            teachers=teachers,
-            steps=steps,
-            parameters=buffers[-1].parameter_count,
-            distilled=distilled,
-        )
+        pace = measure_pace(run)
+        return Pace(pace.fixed / networks, pace.each / networks)
 
     def _networks_at_once(self) -> int:
         """Networks that are trained together, as far as it can be told before."""
@@ -325,7 +341,7 @@ def _steps(config: Config, channels: int, classes: int, kind: str) -> int:
     return max(1, min(config.distillation.syn_steps, allowed))
 
 
-def _bytes_beyond(images: int, config: Config, paces: _Paces) -> int:
+def _bytes_beyond(images: int, config: Config, paces: Paces) -> int:
     """Memory that the job takes and the sample did not: the images, and the vectors θ_j."""
     _, channels, height, width = paces.distilled.images.shape
     pixels = max(images - paces.shown, 0) * channels * height * width

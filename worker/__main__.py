@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument(
         "--queues",
         default=",".join(Queue),
-        help="comma-separated: gpu (teachers, distillation, evaluation), cpu (all else)",
+        help="comma-separated: gpu (teachers, distillation, evaluation, forecasts), cpu (all else)",
     )
     parser.add_argument(
         "--concurrency",
@@ -30,6 +30,9 @@ def main() -> None:
     unknown = set(queues) - set(Queue)
     if unknown:
         parser.error(f"no such queue: {', '.join(sorted(unknown))}; there are {', '.join(Queue)}")
+    if Queue.GPU in queues and Queue.FORECAST not in queues:
+        # What a GPU will take is measured where it is.
+        queues.append(Queue.FORECAST)
     # Celery warns root of unpickling; nothing here accepts anything but JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     listen_to(queues)
@@ -40,8 +43,8 @@ def main() -> None:
             *("--quiet", "worker"),
             *("--pool", "prefork"),
             *("--concurrency", str(arguments.concurrency)),
-            *("--queues", arguments.queues),
-            *("--hostname", f"{'-'.join(queues)}@%h"),
+            *("--queues", ",".join(queues)),
+            *("--hostname", f"{arguments.queues.replace(',', '-')}@%h"),
             # Workers find each other's dead rows by leases, not by talking to one another.
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]

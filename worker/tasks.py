@@ -5,7 +5,7 @@ Each may run twice, also at once: `worker.phases` says why that does no harm.
 
 from app.core.queue import Task
 from app.models import DistillationStatus
-from worker import datasets, steps, teachers, trainings
+from worker import datasets, measuring, steps, teachers, trainings
 from worker.celery_app import task
 from worker.phases import run_phase
 
@@ -65,3 +65,9 @@ def propose_class_maps(training_id: str) -> None:
 def train(training_id: str) -> None:
     """Expects a training QUEUED or RUNNING; leaves it READY."""
     trainings.train(training_id)
+
+
+@task(Task.FORECAST)
+def forecast(forecast_id: str) -> None:
+    """Expects a forecast QUEUED or MEASURING; leaves it READY or FAILED."""
+    measuring.forecast(forecast_id)

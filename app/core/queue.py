@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 class Queue(StrEnum):
     CPU = "cpu"
     GPU = "gpu"
+    FORECAST = "forecast"
+    """Of the same workers as `gpu`: a forecast waits for no more than the task that runs."""
 
 
 class Task(StrEnum):
@@ -35,9 +37,12 @@ class Task(StrEnum):
     PACKAGE = "package"
     PROPOSE_CLASS_MAPS = "propose_class_maps"
     TRAIN = "train"
+    FORECAST = "forecast"
 
     @property
     def queue(self) -> Queue:
+        if self == Task.FORECAST:
+            return Queue.FORECAST
         return Queue.GPU if self in _ON_GPU else Queue.CPU
 
 

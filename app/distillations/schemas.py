@@ -52,6 +52,7 @@ class DistillationRead(ReplyModel):
     initialisation: str
     seed: int
     overrides: dict[str, Any]
+    forecast_id: str | None = Field(description="What was told of it before it began.")
     attempt: int
     withdrawal_id: str | None = Field(
         description="Set: images that it was made from were withdrawn since."

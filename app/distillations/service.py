@@ -9,9 +9,11 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.datasets.repository import DatasetNotFound, DatasetRepository
-from app.distillations.presets import get_preset
+from app.distillations.presets import Preset, get_preset
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate
+from app.forecasts.keys import settings_hash
+from app.forecasts.repository import ForecastRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.organisations.quotas import allow_run
@@ -65,6 +67,41 @@ def start(
     Raises DatasetNotFound, UnknownPreset, InvalidSettings, DatasetNotReady, ClassTooSmall,
     QuotaExceeded.
     """
+    dataset, preset, settings = check_request(session, caller, dataset_id, body)
+    allow_run(session, caller.organisation_id)
+    digest = settings_hash(preset.name, settings)
+    told = ForecastRepository(session).readable_by(caller).newest(dataset.id, digest)
+    distillation = DistillationRepository(session).add(
+        Distillation(
+            organisation_id=caller.organisation_id,
+            dataset_id=dataset.id,
+            preset=preset.name,
+            images_per_class=settings["images_per_class"],
+            initialisation=settings["initialisation"],
+            seed=settings["seed"],
+            overrides=body.overrides,
+            forecast_id=None if told is None else told.id,
+        )
+    )
+    enqueue_after_commit(session, Task.START_DISTILLATION, distillation.id)
+    record(
+        session,
+        caller,
+        Action.DISTILLATION_STARTED,
+        distillation.id,
+        dataset=dataset.id,
+        preset=preset.name,
+    )
+    return distillation
+
+
+def check_request(
+    session: Session, caller: Caller, dataset_id: str, body: DistillationCreate
+) -> tuple[Dataset, Preset, dict[str, Any]]:
+    """The dataset, locked, and all settings by flat name, if it can be distilled so.
+
+    Raises DatasetNotFound, UnknownPreset, InvalidSettings, DatasetNotReady, ClassTooSmall.
+    """
     # The row is locked, so that no deletion of the dataset can come between.
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id, lock=True)
     preset = get_preset(body.preset)
@@ -81,28 +118,7 @@ def start(
             dataset_status=dataset.status.value,
         )
     _check_class_sizes(dataset, settings)
-    allow_run(session, caller.organisation_id)
-    distillation = DistillationRepository(session).add(
-        Distillation(
-            organisation_id=caller.organisation_id,
-            dataset_id=dataset.id,
-            preset=preset.name,
-            images_per_class=settings["images_per_class"],
-            initialisation=settings["initialisation"],
-            seed=settings["seed"],
-            overrides=body.overrides,
-        )
-    )
-    enqueue_after_commit(session, Task.START_DISTILLATION, distillation.id)
-    record(
-        session,
-        caller,
-        Action.DISTILLATION_STARTED,
-        distillation.id,
-        dataset=dataset.id,
-        preset=preset.name,
-    )
-    return distillation
+    return dataset, preset, settings
 
 
 def _check_class_sizes(dataset: Dataset, settings: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ class Measurement(Timestamps, Base):
     pace_key: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(200))
     """What the device calls itself, with the number of threads of a CPU."""
-    largest_batch: Mapped[int]
-    """Distilled images in the largest step that was measured."""
+    covers_images: Mapped[int]
+    """The largest distilled set that it tells of."""
     paces: Mapped[JsonObject] = mapped_column(JsonColumn)
     """As `app.forecasts.paces.Paces` reads it."""

@@ -130,6 +130,12 @@ class Town:
             )
         )
 
+    def forecast(self) -> str:
+        reply = self.house.steward.post(
+            f"/datasets/{self.dataset()}/forecasts", json={"preset": "cpu_demo"}
+        )
+        return reply.json()["id"]
+
     def withdrawal(self) -> str:
         return self._row(
             Withdrawal(
@@ -205,6 +211,7 @@ USUAL: dict[str, Callable[[Town], str]] = {
     "grant_id": Town.given_grant,
     "training_id": Town.training,
     "withdrawal_id": Town.withdrawal,
+    "forecast_id": Town.forecast,
     "token_id": Town.token,
     "user_id": Town.user,
     "invitation_id": Town.invitation,
@@ -250,6 +257,7 @@ BODIES: dict[str, Callable[[Town], Any]] = {
     "create_token": lambda town: {},
     "create_dataset": lambda town: {"name": "chest"},
     "create_distillation": lambda town: {"preset": "cpu_demo"},
+    "create_forecast": lambda town: {"preset": "cpu_demo"},
     "create_release": lambda town: {
         "title": "Chest X-rays",
         "summary": "Adults.",

@@ -64,6 +64,8 @@ def test_operation_ids_are_stable(document):
         "GET /api/v1/datasets/{dataset_id}/thumbnails": "list_thumbnails",
         "GET /api/v1/datasets/{dataset_id}/thumbnails/{name}": "get_thumbnail",
         "GET /api/v1/presets": "list_presets",
+        "POST /api/v1/datasets/{dataset_id}/forecasts": "create_forecast",
+        "GET /api/v1/forecasts/{forecast_id}": "get_forecast",
         "POST /api/v1/datasets/{dataset_id}/distillations": "create_distillation",
         "GET /api/v1/distillations": "list_distillations",
         "GET /api/v1/distillations/{distillation_id}": "get_distillation",

@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("pace_key", sa.String(length=64), nullable=False),
         sa.Column("device", sa.String(length=200), nullable=False),
-        sa.Column("largest_batch", sa.Integer(), nullable=False),
+        sa.Column("covers_images", sa.Integer(), nullable=False),
         sa.Column("paces", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),

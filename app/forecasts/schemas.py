@@ -1,0 +1,75 @@
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from app.core.schemas import ReplyModel
+from app.models.distillation import DistillationStatus
+from app.models.forecast import ForecastStatus
+
+
+class EarlierRead(ReplyModel):
+    """How well forecasts for this device did, where distillations of yours have followed them."""
+
+    distillations: int
+    typical_error: float = Field(description="Median of |taken / told − 1|: 0.2 is 20 %.")
+    largest_error: float
+
+
+class EstimateRead(ReplyModel):
+    seconds: float = Field(
+        description="Of work on one device. Waiting for a worker, the privacy audit and packing "
+        "come on top; several workers share the teachers."
+    )
+    low_seconds: float
+    high_seconds: float
+    phases: dict[str, float] = Field(description="Seconds of teaching, distilling, evaluating.")
+    measured_seconds: float = Field(
+        description="As the measured steps alone say it, before what earlier ones took."
+    )
+    peak_bytes: int = Field(description="The most memory on the device.")
+    memory_bytes: int = Field(description="What the device has.")
+    disk_bytes: int = Field(description="Of the object store.")
+    device: str
+    measured_at: datetime
+    basis: str = Field(description="What the numbers come from, in words.")
+    teachers_are_there: bool = Field(
+        description="An earlier distillation has trained the same teachers: they are used again."
+    )
+    in_parts: bool = Field(
+        description="It needs more memory than the GPU has, so images are computed in parts, and "
+        "it takes longer than said."
+    )
+    earlier: EarlierRead | None
+
+
+class WaitingRead(ReplyModel):
+    """Why there is no estimate yet."""
+
+    ahead: int = Field(description="Forecasts that a worker measures before.")
+    computing: int = Field(description="Computations that workers are busy with.")
+    text: str
+
+
+class FollowedRead(ReplyModel):
+    """The distillation that was started after the forecast."""
+
+    distillation_id: str
+    status: DistillationStatus
+    seconds: float | None = Field(description="What it took, once it is ready, of what was told.")
+
+
+class ForecastRead(ReplyModel):
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    dataset_id: str
+    status: ForecastStatus
+    preset: str
+    settings: dict[str, Any] = Field(description="All of them, by flat name.")
+    estimate: EstimateRead | None
+    waiting: WaitingRead | None = Field(description="While it is queued or measuring.")
+    problem: dict[str, Any] | None = Field(
+        description="Why these settings cannot be run, and which could (RFC 9457)."
+    )
+    followed: FollowedRead | None

@@ -1,0 +1,181 @@
+"""Forecasts: what a distillation would take, before anybody starts it.
+
+A worker measures a few steps on its own device once for each kind of job; from then on the portal
+multiplies by itself, and another number of images per class or of iterations is answered at once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.audit.log import Action, record
+from app.core.queue import Task, enqueue_after_commit
+from app.core.security import Caller, Role
+from app.core.types import JsonObject
+from app.distillations.schemas import DistillationCreate
+from app.distillations.service import check_request
+from app.forecasts.arithmetic import Job
+from app.forecasts.estimate import Outcome, make_estimate, misfit
+from app.forecasts.keys import pace_key, settings_hash
+from app.forecasts.paces import Paces
+from app.forecasts.repository import ForecastRepository, MeasurementRepository
+from app.forecasts.schemas import (
+    EstimateRead,
+    FollowedRead,
+    ForecastRead,
+    WaitingRead,
+)
+from app.models.dataset import Dataset
+from app.models.distillation import Distillation, DistillationStatus
+from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
+from app.organisations.quotas import QuotaExceeded
+
+CHANNELS = 1
+"""Of every dataset: X-rays are grey."""
+MOST_WAITING = 20
+"""Forecasts of an organisation that may wait for a worker at once."""
+PHASES = ("teaching", "distilling", "evaluating")
+
+
+def ask(session: Session, caller: Caller, dataset_id: str, body: DistillationCreate) -> Forecast:
+    """A forecast that is `ready` or `failed` at once, or `queued` with a message for a worker.
+
+    Raises what starting the distillation would raise but for its quota, and QuotaExceeded.
+    """
+    dataset, preset, settings = check_request(session, caller, dataset_id, body)
+    forecasts = ForecastRepository(session)
+    digest = settings_hash(preset.name, settings)
+    waiting = forecasts.readable_by(caller).waiting()
+    for one in waiting:
+        if (one.dataset_id, one.settings_hash) == (dataset.id, digest):
+            return one
+    forecasts.forget_unused(dataset.id)
+    forecast = Forecast(
+        organisation_id=caller.organisation_id,
+        dataset_id=dataset.id,
+        preset=preset.name,
+        settings=settings,
+        settings_hash=digest,
+        pace_key=pace_key(settings, channels=CHANNELS),
+    )
+    measured = measurement_for(session, forecast, dataset)
+    if measured is None and len(waiting) >= MOST_WAITING:
+        raise QuotaExceeded(
+            f"{MOST_WAITING} forecasts of your organisation wait for a worker, the most that may. "
+            "No other was asked for. Look at one of them first.",
+            limit=MOST_WAITING,
+        )
+    forecasts.add(forecast)
+    if measured is None:
+        enqueue_after_commit(session, Task.FORECAST, forecast.id)
+    else:
+        for name, value in conclusion(session, forecast, dataset, *measured).items():
+            setattr(forecast, name, value)
+        session.flush()
+    record(
+        session,
+        caller,
+        Action.FORECAST_ASKED,
+        forecast.id,
+        dataset=dataset.id,
+        preset=preset.name,
+    )
+    return forecast
+
+
+def measurement_for(
+    session: Session, forecast: Forecast, dataset: Dataset
+) -> tuple[Paces, Measurement] | None:
+    """What is known already of the steps that it asks about."""
+    images = _job(forecast, dataset).distilled
+    return MeasurementRepository(session).newest(forecast.pace_key, images)
+
+
+def conclusion(
+    session: Session, forecast: Forecast, dataset: Dataset, paces: Paces, measurement: Measurement
+) -> JsonObject:
+    """The columns of a forecast that is answered: its status, estimate and problem."""
+    job = _job(forecast, dataset)
+    caller = Caller.on_behalf(forecast.organisation_id, Role.RESEARCHER, "forecast")
+    estimate = make_estimate(
+        paces,
+        job,
+        measured_at=measurement.created_at,
+        earlier=_outcomes(session, caller, paces.device),
+        teachers_are_there=ForecastRepository(session).has_teachers(dataset.id, forecast.settings),
+    )
+    problem = misfit(paces, job)
+    status = ForecastStatus.READY if problem is None else ForecastStatus.FAILED
+    return {"status": status, "estimate": estimate, "problem": problem}
+
+
+def _job(forecast: Forecast, dataset: Dataset) -> Job:
+    return Job(forecast.settings, dataset.classes or {})
+
+
+def _outcomes(session: Session, caller: Caller, device: str) -> list[Outcome]:
+    """What the organisation's finished distillations took on this device, beside what was told."""
+    found = []
+    for forecast, distillation in ForecastRepository(session).readable_by(caller).followed():
+        told = forecast.estimate or {}
+        taken = taken_seconds(distillation.timings, told)
+        if told.get("device") == device and taken and told["measured_seconds"] > 0:
+            found.append(Outcome(told["measured_seconds"], told["seconds"], taken))
+    return found
+
+
+def taken_seconds(timings: Mapping[str, Any], told: Mapping[str, Any]) -> float | None:
+    """Seconds of the phases that the forecast speaks of; None where they cannot be compared.
+
+    They cannot where teachers were to be trained and another distillation had trained them.
+    """
+    taught = timings.get("teaching", 0.0) > 0
+    if not told or taught == bool(told["teachers_are_there"]):
+        return None
+    return float(sum(timings.get(phase, 0.0) for phase in PHASES))
+
+
+def read(session: Session, forecast: Forecast) -> ForecastRead:
+    """With what it waits for, or what came of it."""
+    forecasts = ForecastRepository(session)
+    waiting = None
+    if forecast.status in WAITING:
+        ahead, computing = forecasts.ahead_of(forecast), forecasts.computing()
+        waiting = WaitingRead(
+            ahead=ahead, computing=computing, text=_waits_for(forecast, ahead, computing)
+        )
+    distillation = forecasts.distillation_of(forecast.id)
+    return ForecastRead(
+        id=forecast.id,
+        created_at=forecast.created_at,
+        updated_at=forecast.updated_at,
+        dataset_id=forecast.dataset_id,
+        status=forecast.status,
+        preset=forecast.preset,
+        settings=forecast.settings,
+        estimate=EstimateRead.model_validate(forecast.estimate) if forecast.estimate else None,
+        waiting=waiting,
+        problem=forecast.problem,
+        followed=None if distillation is None else _followed(forecast, distillation),
+    )
+
+
+def _waits_for(forecast: Forecast, ahead: int, computing: int) -> str:
+    if forecast.status == ForecastStatus.MEASURING:
+        return "A worker measures a few steps on its device; the estimate follows in a moment."
+    if ahead:
+        return f"{ahead} other forecast(s) are measured before this one; the estimate follows."
+    if computing:
+        return (
+            f"Workers are busy with {computing} computation(s); the estimate follows when one of "
+            "them has ended. A distillation can be started without waiting for it."
+        )
+    return "It waits for a worker; the estimate follows."
+
+
+def _followed(forecast: Forecast, distillation: Distillation) -> FollowedRead:
+    taken = None
+    if distillation.status == DistillationStatus.READY:
+        taken = taken_seconds(distillation.timings, forecast.estimate or {})
+    return FollowedRead(distillation_id=distillation.id, status=distillation.status, seconds=taken)
