@@ -133,7 +133,7 @@ def s3_server(tmp_path_factory):
         try:
             yield environment
         finally:
-            server.terminate()
+            server.kill()  # asked politely it may take minutes; nothing of it is kept
 
 
 @pytest.fixture
