@@ -27,6 +27,9 @@ class Texts:
         self._localization = FluentLocalization(
             list(dict.fromkeys((language, ORIGINAL))), files, loader, use_isolating=False
         )
+        # Whoever looks for what is not there has read every file. Otherwise the first requests
+        # would, each in a thread of its own, and the reading is not made for that.
+        self.has("")
 
     def __call__(self, name: str, /, **values: object) -> str:
         """The text of this name. Raises NoSuchTextError."""

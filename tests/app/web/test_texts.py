@@ -1,6 +1,7 @@
 """Every text that a page asks for is there, and nothing is there that no page asks for."""
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from fluent.syntax import FluentParser
 from fluent.syntax.ast import Junk, Message
 
 from app.web import texts
-from app.web.texts import NoSuchTextError, languages, preferred, texts_in
+from app.web.texts import NoSuchTextError, Texts, languages, preferred, texts_in
 
 WEB = Path(texts.__file__).parents[1]
 NAME = r"[a-z][a-z0-9-]*"
@@ -53,6 +54,24 @@ def test_a_template_holds_no_text_of_its_own(path):
     without = re.sub(r"<!--.*?-->|<[^>]*>", " ", without, flags=re.DOTALL)
     words = re.findall(r"(?<![&\w])[A-Za-z]{2,}(?!\w*;)", without)
     assert words == []
+
+
+def test_the_first_requests_may_come_at_once():
+    together = threading.Barrier(8)
+    told: list[str] = []
+
+    def ask(fresh: Texts) -> None:
+        together.wait()
+        told.append(fresh("brand"))
+
+    for _ in range(5):
+        fresh = Texts("en")
+        threads = [threading.Thread(target=ask, args=(fresh,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert told == ["IADD Exchange"] * 40
 
 
 def test_what_is_not_there_is_a_mistake_that_is_seen():
