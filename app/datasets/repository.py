@@ -51,6 +51,11 @@ class ReadableDatasets:
     def page(self, *, cursor: str | None, limit: int) -> Page[Dataset]:
         return paginate(self._session, self._query, Dataset, cursor=cursor, limit=limit)
 
+    def names_of(self, dataset_ids: Sequence[str]) -> dict[str, str]:
+        """The names of those of these that are there."""
+        rows = self._session.scalars(self._query.where(Dataset.id.in_(set(dataset_ids))))
+        return {row.id: row.name for row in rows}
+
     def line(self, dataset: Dataset) -> Sequence[Dataset]:
         """Every version of a dataset, the oldest first."""
         first = dataset.line_id

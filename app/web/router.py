@@ -26,6 +26,7 @@ from app.web.pages.releases import router as releases
 from app.web.pages.requests import router as requests
 from app.web.pages.sign_in import router as sign_in
 from app.web.pages.tokens import router as tokens
+from app.web.pages.trainings import router as trainings
 from app.web.pages.webhooks import router as webhooks
 from app.web.pages.withdrawals import router as withdrawals
 from app.web.static_files import ADDRESS, FOLDER, Assets
@@ -36,6 +37,7 @@ for pages in (
     publish,
     releases,
     requests,
+    trainings,
     audit,
     sign_in,
     home,
