@@ -113,7 +113,7 @@ export class Chart {
       }
       return row;
     };
-    const table = this.#figure.querySelector("table");
+    const table = this.#figure.querySelector("details table");
     table.tHead.replaceChildren(cells("th", [this.#figure.dataset.x, ...this.#names()]));
     table.tBodies[0].replaceChildren(
       ...xs.map((x, index) => cells("td", [x, ...columns.map((column) => short(column[index]))])),

@@ -5,6 +5,7 @@ import { makeCharts, take } from "./series.js";
 
 const DRAW_MS = 300;
 const MOVE_MS = 2000;
+const AGAIN_MS = 5000;
 const SPEAK_MS = 60_000;
 const MOST_LINES = 1000;
 
@@ -50,6 +51,7 @@ function followPage() {
   });
 
   document.body.addEventListener("htmx:afterSwap", speak);
+  keepOnFailure(live);
   document.addEventListener("visibilitychange", async () => {
     // Somebody else may have gone on with one that had ended.
     if (document.visibilityState === "visible" && isFinal() && (await look()) === "running")
@@ -73,6 +75,16 @@ const isFinal = () => statusLine().dataset.final === "yes";
 
 function tell(id, event) {
   document.getElementById(id).dispatchEvent(new CustomEvent(event));
+}
+
+// A portal that restarts may answer with a problem: what is shown stays, and is asked for again.
+function keepOnFailure(place) {
+  place.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.requestConfig.verb !== "get" || detail.xhr.status < 400) return;
+    detail.shouldSwap = false;
+    const { id } = detail.elt;
+    setTimeout(() => tell(id, id === "state" ? "changed" : "moved"), AGAIN_MS);
+  });
 }
 
 function showConnection(state) {
@@ -110,7 +122,7 @@ function addLine(data, id) {
   if (id <= Number(list.lastElementChild?.dataset.event ?? 0)) return;
   // Lines that came before the ones that the page was loaded with are there already or are too old.
   document.getElementById("log-empty").hidden = true;
-  const line = document.createElement("li");
+  const line = document.createElement("p");
   line.dataset.event = id;
   const when = document.createElement("time");
   when.dateTime = data.at;

@@ -5,7 +5,7 @@ const format = new Intl.DateTimeFormat(document.documentElement.lang, {
 });
 
 export function localTimes(root) {
-  for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+  for (const time of root.querySelectorAll("time[datetime*=T]:not([title])")) {
     time.title = time.textContent;
     time.textContent = format.format(new Date(time.dateTime));
   }
