@@ -1,5 +1,6 @@
 """The phases of a distillation as a page lists them: what is done, what runs, what is to come."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -30,6 +31,7 @@ class Phase:
         unit: What is counted.
         took: Seconds of work in it so far.
         left: Seconds until its end at its pace so far; None where there is none yet.
+        expected: Seconds that the forecast told of it; None where there was none.
     """
 
     name: str
@@ -39,18 +41,23 @@ class Phase:
     unit: str | None
     took: float | None
     left: float | None
+    expected: float | None
 
 
-def phases_of(row: Distillation) -> list[Phase]:
-    """Every phase, in its order."""
+def phases_of(row: Distillation, expected: Mapping[str, float]) -> list[Phase]:
+    """Every phase, in its order; `expected` are the seconds of each that were told before."""
     present = row.phase
     at = PHASES.index(present) if present is not None else -1
-    return [_phase(row, name, index, at) for index, name in enumerate(PHASES)]
+    return [
+        _phase(row, name, _state(row, index, at), expected.get(name.value))
+        for index, name in enumerate(PHASES)
+    ]
 
 
-def _phase(row: Distillation, name: DistillationStatus, index: int, at: int) -> Phase:
+def _phase(
+    row: Distillation, name: DistillationStatus, state: PhaseState, expected: float | None
+) -> Phase:
     told = row.phases.get(name.value) or {}
-    state = _state(row, index, at)
     took = row.timings.get(name.value)
     done, total = told.get("done"), told.get("total")
     left = None
@@ -66,6 +73,7 @@ def _phase(row: Distillation, name: DistillationStatus, index: int, at: int) -> 
         unit=told.get("unit"),
         took=took,
         left=left,
+        expected=expected,
     )
 
 

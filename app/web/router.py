@@ -23,6 +23,7 @@ from app.web.pages.organisations import router as organisations
 from app.web.pages.people import router as people
 from app.web.pages.publish import router as publish
 from app.web.pages.releases import router as releases
+from app.web.pages.report import router as report
 from app.web.pages.requests import router as requests
 from app.web.pages.sign_in import router as sign_in
 from app.web.pages.tokens import router as tokens
@@ -53,6 +54,7 @@ for pages in (
     tokens,
     distillations,
     distill,
+    report,
     notices,
     guide,
     glossary,

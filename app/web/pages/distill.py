@@ -1,16 +1,23 @@
 """Asking for a distillation: the choices that matter in plain words, the others folded away."""
 
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from app.core.dependencies import ReadSession, WriteSession
+from app.core.clock import utc_now
+from app.core.dependencies import PortalDep, ReadSession, WriteSession
+from app.core.errors import Problem
 from app.datasets.repository import DatasetRepository
 from app.distillations import service
 from app.distillations.presets import get_preset, presets_document
-from app.web.render import go_to, page
+from app.forecasts import service as forecasts
+from app.forecasts.repository import ForecastRepository
+from app.forecasts.schemas import ForecastRead
+from app.models.forecast import WAITING
+from app.web.render import go_to, is_fragment, page
 from app.web.settings_form import body_of, fields_of
 from app.web.visitors import Distiller, Reader
 
@@ -18,6 +25,9 @@ USUAL = "cpu_small"
 """The preset that is chosen at first, where nothing else is asked for."""
 FOR_SAMPLE = "cpu_demo"
 """The same for drawn images, with which somebody wants to see the whole way once."""
+
+PATIENCE = timedelta(seconds=60)
+"""A worker that is free answers sooner."""
 
 router = APIRouter()
 
@@ -63,3 +73,73 @@ def start_distillation(
         return go_to(request, f"{address}?preset={preset.name}", note="note-preset-shown")
     made = service.start(session, caller, dataset_id, body_of(preset, form))
     return go_to(request, f"/distillations/{made.id}", note="note-distillation-started")
+
+
+@router.post("/datasets/{dataset_id}/distill/forecast")
+def ask_forecast(
+    request: Request, dataset_id: str, form: SentForm, portal: PortalDep, caller: Distiller
+) -> Response:
+    """What the distillation in the form would take; with scripts for each change of it."""
+    preset = get_preset(str(form.get("preset") or ""))
+    address = f"/datasets/{dataset_id}/distill/forecast"
+    if form.get("shown") != preset.name:
+        # The fields of another preset are on their way into the form.
+        if is_fragment(request):
+            return page(request, "distill/forecast_later.html", address=address)
+        back = f"/datasets/{dataset_id}/distill?preset={preset.name}"
+        return go_to(request, back, note="note-preset-shown")
+    try:
+        with portal.database.transaction() as session:
+            told = forecasts.ask(session, caller, dataset_id, body_of(preset, form))
+            answer = forecasts.read(session, told)
+    except Problem as problem:
+        if not is_fragment(request) or problem.status in (401, 404):
+            raise
+        # In the place of the forecast: nobody has sent the form itself.
+        return page(request, "parts/problem.html", problem=problem.as_dict(), code=problem.code)
+    if not is_fragment(request):
+        return go_to(request, f"{address}/{answer.id}")
+    return _forecast(request, answer)
+
+
+@router.get("/datasets/{dataset_id}/distill/forecast/{forecast_id}")
+def show_forecast(
+    request: Request,
+    dataset_id: str,
+    forecast_id: str,
+    session: ReadSession,
+    caller: Reader,
+    was: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """It, or what it waits for. 204 while nothing has changed: nobody wants to hear it again."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    row = ForecastRepository(session).readable_by(caller).get(forecast_id)
+    answer = forecasts.read(session, row)
+    if is_fragment(request):
+        return Response(status_code=204) if was == _word(answer) else _forecast(request, answer)
+    return page(request, "distill/forecast_page.html", dataset=dataset, **_told(answer))
+
+
+def _forecast(request: Request, answer: ForecastRead) -> Response:
+    return page(request, "distill/forecast.html", **_told(answer))
+
+
+def _told(answer: ForecastRead) -> dict[str, Any]:
+    return {
+        "forecast": answer,
+        "word": _word(answer),
+        "waits_long": _waits_long(answer),
+        "address": f"/datasets/{answer.dataset_id}/distill/forecast/{answer.id}",
+    }
+
+
+def _word(answer: ForecastRead) -> str:
+    """What a reader was told, in short: another one is another text."""
+    waiting = answer.waiting
+    counts = f"-{waiting.ahead}-{waiting.computing}" if waiting else ""
+    return f"{answer.status.value}{counts}{'-long' if _waits_long(answer) else ''}"
+
+
+def _waits_long(answer: ForecastRead) -> bool:
+    waits = answer.status in WAITING
+    return waits and utc_now() - answer.created_at > PATIENCE

@@ -14,6 +14,8 @@ from app.distillations import service
 from app.distillations.presets import presets_document
 from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
+from app.forecasts.repository import ForecastNotFound, ForecastRepository
+from app.forecasts.schemas import EstimateRead
 from app.models.distillation import Distillation
 from app.models.event import EventKind
 from app.web.forms import confirmed
@@ -81,7 +83,7 @@ def show_progress(
 ) -> Response:
     """What the page shows of its progress, for while it runs."""
     row = DistillationRepository(session).readable_by(caller).get(distillation_id)
-    return page(request, "distillations/progress.html", row=row, **_progress(row))
+    return page(request, "distillations/progress.html", row=row, **_progress(session, caller, row))
 
 
 @router.post("/distillations/{distillation_id}/cancel")
@@ -139,9 +141,24 @@ def _state(session: Session, portal: Portal, caller: Caller, row: Distillation) 
         "is_sample": dataset is not None and dataset.is_sample,
         "preset": presets_document().get(row.preset, {}),
         "outcome": outcome_of(session, portal.storage, row),
-        **_progress(row),
+        **_progress(session, caller, row),
     }
 
 
-def _progress(row: Distillation) -> dict[str, Any]:
-    return {"phases": phases_of(row), "silent_since": silent_since(row)}
+def _progress(session: Session, caller: Caller, row: Distillation) -> dict[str, Any]:
+    told = _told_before(session, caller, row)
+    return {
+        "phases": phases_of(row, {} if told is None else told.phases),
+        "silent_since": silent_since(row),
+        "forecast": told,
+    }
+
+
+def _told_before(session: Session, caller: Caller, row: Distillation) -> EstimateRead | None:
+    if row.forecast_id is None:
+        return None
+    try:
+        forecast = ForecastRepository(session).readable_by(caller).get(row.forecast_id)
+    except ForecastNotFound:
+        return None
+    return EstimateRead.model_validate(forecast.estimate) if forecast.estimate else None

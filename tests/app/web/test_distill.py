@@ -1,10 +1,16 @@
 """Asking for a distillation on the page."""
 
+from datetime import timedelta
+
 import pytest
 
+from app.core.clock import utc_now
 from app.core.security import Role
 from app.distillations.presets import get_preset, presets_document
+from app.forecasts.keys import pace_key
+from app.forecasts.repository import MeasurementRepository
 from app.models import DistillationStatus
+from app.models.forecast import Forecast
 from app.web.settings_form import GROUPS, fields_of
 from app.web.texts import texts_in
 
@@ -149,3 +155,138 @@ def test_another_organisation_finds_nothing_here(reader, address):
         address, data={"csrf_token": token, "preset": "cpu_demo", "shown": "cpu_demo"}
     )
     assert reply.status_code == 404
+
+
+PACES = {
+    "device": "a CPU, 2 threads",
+    "kind": "cpu",
+    "memory_bytes": 4 * 10**9,
+    "shown": 64,
+    "teaching": {"fixed": 0.0, "each": 1.0},
+    "full": {"fixed": 0.0, "each": 1.0},
+    "teachers_at_once": 1,
+    "points": [
+        {
+            "batch": images,
+            "images": images,
+            "step": 0.01 + 0.001 * images,
+            "epoch": 0.001 * images,
+            "epoch_fixed": 0.0,
+            "peak_bytes": 400_000_000 + 100_000_000 * images,
+        }
+        for images in (2, 8)
+    ],
+    "covers_images": 64,
+    "steps": 10,
+    "base_bytes": 500_000_000,
+    "parameters": 10_000,
+    "channels": 1,
+    "forward_operations": 1_000_000,
+    "compilation": {
+        "possible": False,
+        "seconds": 80.0,
+        "saved_per_step": 0.0,
+        "saved_per_operation": 0.0,
+    },
+    "cpu_share": 0.9,
+}
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def measured(house):
+    """A worker has measured the steps of the demonstration."""
+    key = pace_key(get_preset("cpu_demo").settings({}, {}), channels=1)
+    with house.database.transaction() as session:
+        MeasurementRepository(session).add(key, PACES)
+
+
+@pytest.fixture
+def forecast(reader, address):
+    """`forecast(images_per_class="3")`: what is told of a form as it stands."""
+    researcher = reader(Role.RESEARCHER)
+
+    def ask(headers=HTMX, **changes):
+        form = researcher.form(f"{address}?preset=cpu_demo", address)
+        return researcher.client.post(
+            f"{address}/forecast", data=sent(form, **changes), headers=headers
+        )
+
+    ask.open = lambda at: researcher.client.get(at, headers=HTMX)
+    return ask
+
+
+def polled(page):
+    """Where a fragment asks next."""
+    return page.partition('hx-get="')[2].partition('"')[0].replace("&amp;", "&")
+
+
+def test_the_forecast_tells_time_memory_and_where_it_comes_from(measured, forecast):
+    told = forecast()
+    assert told.status_code == 200
+    assert "<html" not in told.text
+    for words in ("of computing", "It may be", "of memory, of 4 GB", "a CPU, 2 threads"):
+        assert words in told.text
+    assert not polled(told.text)
+
+
+def test_another_choice_is_another_forecast(measured, forecast):
+    few, many = forecast(images_per_class="1").text, forecast(images_per_class="8").text
+    assert few != many
+
+
+def test_without_a_measurement_it_waits_for_a_worker_and_asks_again(forecast):
+    told = forecast()
+    assert "Waiting for a worker" in told.text
+    assert "No worker has answered" not in told.text
+    assert forecast.open(polled(told.text)).status_code == 204
+
+
+def test_when_nobody_answers_it_says_what_to_do(house, forecast):
+    told = forecast()
+    with house.database.transaction() as session:
+        session.query(Forecast).update({"created_at": utc_now() - timedelta(minutes=2)})
+    again = forecast.open(polled(told.text))
+    assert "No worker has answered for a minute" in again.text
+    assert "You may start without the forecast" in again.text
+    assert forecast.open(polled(again.text)).status_code == 204
+
+
+def test_what_cannot_be_is_told_in_place_of_the_forecast(forecast):
+    told = forecast(images_per_class="99")
+    assert told.status_code == 200
+    assert 'role="alert"' in told.text
+    assert "has 40 training images" in told.text.replace("&#39;", "'")
+
+
+def test_what_does_not_fit_into_memory_is_told_in_place_of_it(measured, forecast):
+    told = forecast(images_per_class="30")
+    assert "need more memory than the worker has" in told.text
+
+
+def test_it_waits_for_the_fields_of_the_preset_that_was_chosen(forecast):
+    told = forecast(preset="cpu_small")
+    assert "Asking…" in told.text
+    assert 'hx-trigger="load delay' in told.text
+
+
+def test_without_scripts_it_is_a_page_of_its_own(forecast, measured):
+    told = forecast(headers={})
+    assert told.url.path.rpartition("/")[0].endswith("/distill/forecast")
+    assert "<h1>What it will take</h1>" in told.text
+    assert "of computing" in told.text
+    assert "go back to the form in your browser" in told.text
+
+
+def test_what_was_told_stays_beside_the_distillation(house, measured, forecast, ask):
+    forecast()
+    reply = ask()
+    assert started(house, reply).forecast_id is not None
+    assert "comes later, about" in reply.text
+    assert "<dt>Forecast</dt>" in reply.text
+
+
+def test_another_organisation_sees_no_forecast(reader, forecast):
+    address = polled(forecast().text)
+    stranger = reader(Role.ADMIN, elsewhere=True)
+    assert stranger.client.get(address, headers=HTMX).status_code == 404

@@ -97,3 +97,33 @@ setting-networks-at-once = Networks trained at once (0: as fits)
 setting-micro-batch-size = Images computed at once (0: as fits)
 
 note-preset-shown = These are the settings of the preset that you chose. Look at them, then start.
+
+forecast-title = What it will take
+forecast-no-script = The forecast follows your choices by itself where scripts run. Without them, ask for it here.
+forecast-ask = Ask for the forecast
+forecast-asking = Asking…
+forecast-time = About { $seconds } of computing.
+forecast-range = It may be { $low } to { $high }.
+forecast-teachers-there = The teachers are there already: an earlier distillation trained them, and they are used again.
+forecast-memory = It needs up to { $peak } of memory, of { $has } that the device has, and { $disk } of storage.
+forecast-in-parts = That is more than fits at once, so images are computed in parts; it takes longer than said.
+forecast-basis = Basis: { $basis }.
+forecast-earlier = { $count ->
+    [one] One earlier forecast for this device was off by { $typical }.
+   *[other] { $count } earlier forecasts for this device were typically off by { $typical }, at most by { $largest }.
+}
+forecast-on-top = Waiting for a worker, testing privacy and packing come on top.
+forecast-measuring = A worker measures a few steps of it on its own device. The forecast follows in a moment.
+forecast-queued = Waiting for a worker, which measures a few steps of it on its own device.
+forecast-ahead = { $ahead ->
+    [one] One other forecast is measured before this one.
+   *[other] { $ahead } other forecasts are measured before this one.
+}
+forecast-busy = { $computing ->
+    [one] The workers are busy with one computation; a few steps are measured as soon as one is free.
+   *[other] The workers are busy with { $computing } computations; a few steps are measured as soon as one is free.
+}
+forecast-waits-long = No worker has answered for a minute. You may start without the forecast: the distillation waits for a worker too. If nothing answers for long, ask whoever runs this portal whether its workers run.
+forecast-none = There is no forecast for these settings. The distillation may be started all the same.
+forecast-look-again = Look again
+forecast-go-back = To go on, go back to the form in your browser: what you filled in is still there.

@@ -26,6 +26,8 @@ distillation-of = Distillation of { $name }
 distillation-start = Images start from
 distillation-seed = Seed
 distillation-attempt = Attempt
+distillation-forecast = Forecast
+distillation-forecast-is = { $low } to { $high }
 distillation-changed = { $count ->
     [one] One setting differs from the preset
    *[other] { $count } settings differ from the preset
@@ -49,8 +51,8 @@ status-proven = privacy proven
 unit-epochs = epochs
 unit-iterations = iterations
 unit-networks = networks
+unit-files = files
 unit-parts = parts
-unit-percent = percent
 unit-metrics = metrics
 
 phase-teaching = Training teachers
@@ -66,6 +68,7 @@ phase-packaging-about = Images, settings and the report go into one bundle.
 phase-done = done
 phase-done-in = done in { $took }
 phase-waits = comes later
+phase-waits-about = comes later, about { $expected }
 phase-begins = begins
 phase-stopped = stopped here
 phase-stopped-at = stopped at { $done } of { $total }
@@ -75,6 +78,7 @@ live-queued = It waits for a worker. It starts by itself as soon as one is free;
 live-stopping = It is being cancelled: its worker stops at the next step, and what was computed is kept.
 live-in = { $phase }:
 live-done = { $done } of { $total } { $unit }.
+live-percent = { $done } percent.
 live-left = About { $left } left until everything is done.
 live-left-unknown = The time left is told once a few steps are measured.
 live-silent = Nothing was heard from its worker for some minutes. If the worker has died, another one goes on from the last checkpoint by itself. Last heard:
