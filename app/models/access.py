@@ -26,6 +26,11 @@ OPEN_REQUESTS = (RequestStatus.REQUESTED, RequestStatus.RETURNED)
 
 class AccessRequest(Timestamps, Base):
     __tablename__ = "access_request"
+    __table_args__ = (
+        # What was received and what was sent, newest first.
+        Index(None, "owner_id", "created_at", "id"),
+        Index(None, "organisation_id", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("req"))
     release_id: Mapped[str] = mapped_column(ForeignKey("release.id"), index=True)

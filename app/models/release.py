@@ -1,7 +1,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.ids import new_id
@@ -22,7 +22,12 @@ class Release(Timestamps, Base):
     """Version n of a distillation, as others see it. What it says never changes."""
 
     __tablename__ = "release"
-    __table_args__ = (UniqueConstraint("distillation_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("distillation_id", "number"),
+        # The catalogue and an organisation's own list, newest first.
+        Index(None, "status", "created_at", "id"),
+        Index(None, "organisation_id", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("rel"))
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)

@@ -45,7 +45,6 @@ class Choices:
 
     classes: Sequence[str]
     organisations: Sequence[tuple[str, str]]
-    modalities: Sequence[str]
 
 
 MOST_CHOICES = 500
@@ -98,25 +97,27 @@ class ReadableReleases:
     def choices(self) -> Choices:
         """What the catalogue can be narrowed to."""
         is_there = Release.status == ReleaseStatus.PUBLISHED
+        # Few names, and for each the first release that has it: not every class of every release.
+        names = select(ReleaseClass.name).distinct().subquery()
         classes = (
-            select(ReleaseClass.name)
-            .join(Release, Release.id == ReleaseClass.release_id)
-            .where(is_there)
-            .distinct()
-            .order_by(ReleaseClass.name)
+            select(names.c.name)
+            .where(
+                exists()
+                .where(ReleaseClass.name == names.c.name)
+                .where(Release.id == ReleaseClass.release_id, is_there)
+            )
+            .order_by(names.c.name)
             .limit(MOST_CHOICES)
         )
         owners = (
             select(Organisation.id, Organisation.name)
-            .where(Organisation.id.in_(select(Release.organisation_id).where(is_there)))
+            .where(exists().where(Release.organisation_id == Organisation.id, is_there))
             .order_by(Organisation.name)
             .limit(MOST_CHOICES)
         )
-        modalities = select(Release.modality).where(is_there).distinct().order_by(Release.modality)
         return Choices(
             classes=self._session.scalars(classes).all(),
-            organisations=[(row.id, row.name) for row in self._session.execute(owners)],
-            modalities=self._session.scalars(modalities).all(),
+            organisations=self._session.execute(owners).tuples().all(),
         )
 
 

@@ -27,7 +27,6 @@ class Wanted(BaseModel):
     q: Annotated[str, Field(max_length=200)] = ""
     class_name: Annotated[str, Field(max_length=100)] = ""
     organisation: Annotated[str, Field(max_length=40)] = ""
-    modality: Annotated[str, Field(max_length=64)] = ""
     terms: TermsTemplate | None = None
     verdict: Verdict | None = None
     images: Annotated[int | None, Field(ge=1, le=10**6)] = None
@@ -38,7 +37,6 @@ class Wanted(BaseModel):
             text=self.q or None,
             class_name=self.class_name or None,
             organisation_id=self.organisation or None,
-            modality=self.modality or None,
             terms=self.terms,
             verdict=self.verdict,
             most_images=self.images,

@@ -4,7 +4,6 @@ catalogue-about = Distilled images that hospitals share. Look at what each set i
 catalogue-words = Words in title or summary
 catalogue-class = Class
 catalogue-organisation = Shared by
-catalogue-modality = Kind
 catalogue-verdict = Privacy
 catalogue-terms = Terms
 catalogue-accuracy = Accuracy of at least (%)
