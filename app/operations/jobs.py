@@ -133,7 +133,10 @@ def _code(problem: JsonObject | None) -> str | None:
 
 def _of_dataset(row: Dataset) -> JsonObject:
     checking = row.status == DatasetStatus.CHECKING
-    return _told(row, phase="checking" if checking else None)
+    told = _told(row, phase="checking" if checking else None)
+    if "total" not in (told["progress"] or {}):
+        told["progress"] = None  # a part of the check whose end nobody can count to
+    return told
 
 
 def _of_distillation(row: Distillation) -> JsonObject:

@@ -5,6 +5,7 @@ import pytest
 from app.core.clock import utc_now
 from app.core.security import Role
 from app.models import (
+    Dataset,
     DistillationStatus,
     Training,
     TrainingStatus,
@@ -204,3 +205,24 @@ def test_the_same_request_sent_again_cancels_once(house, operator):
     assert (first.status_code, again.status_code) == (202, 202)
     log = house.admin.get(f"/audit?subject={distillation_id}&action=distillation.cancelled")
     assert len(log.json()["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (None, None),
+        ({"phase": "fetching"}, None),
+        (
+            {"phase": "reading", "done": 3, "total": 9, "unit": "files"},
+            {"done": 3, "total": 9, "unit": "files"},
+        ),
+    ],
+)
+def test_a_check_tells_how_far_it_is_where_that_can_be_counted(house, operator, told, shown):
+    dataset_id = house.uploaded_dataset()
+    with house.database.transaction() as session:
+        session.get_one(Dataset, dataset_id).progress = told
+
+    [job] = jobs(operator)
+
+    assert (job["id"], job["phase"], job["progress"]) == (dataset_id, "checking", shown)
