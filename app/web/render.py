@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from babel.core import Locale, UnknownLocaleError
 from fastapi import Request
@@ -48,6 +49,8 @@ NAVIGATION = (
 NOTE_COOKIE = "exchange_note"
 """The name of the text that the next page shows once: what was just done."""
 NOTE_SECONDS = 60
+URL_LETTERS = ":/%#?=@[]!$&'()*+,;"
+"""What stays as it is in an address."""
 
 
 @lru_cache
@@ -124,9 +127,17 @@ def is_fragment(request: HTTPConnection) -> bool:
 def go_to(request: Request, address: str, note: str | None = None) -> Response:
     """The page that follows a form, which shows the text `note` once."""
     if is_fragment(request):
-        response = Response(headers={"HX-Redirect": address})
+        # A header holds no letters beyond Latin ones; RedirectResponse does the same.
+        response = Response(headers={"HX-Redirect": quote(address, safe=URL_LETTERS)})
     else:
         response = RedirectResponse(address, 303)
     if note is not None:
-        response.set_cookie(NOTE_COOKIE, note, max_age=NOTE_SECONDS, httponly=True, samesite="lax")
+        response.set_cookie(
+            NOTE_COOKIE,
+            note,
+            max_age=NOTE_SECONDS,
+            secure=request.app.state.portal.settings.is_https,
+            httponly=True,
+            samesite="lax",
+        )
     return response

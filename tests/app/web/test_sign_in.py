@@ -75,6 +75,29 @@ def test_nobody_is_led_elsewhere(address):
     assert local_path(address) == "/"
 
 
+def test_an_address_of_any_letters_is_led_to_where_scripts_run(house, anybody):
+    house.account(Role.STEWARD, email="grey@st-anna.example")
+    reply = anybody.client.post(
+        "/sign-in",
+        data={
+            "email": "grey@st-anna.example",
+            "password": PASSWORD,
+            "next": "/catalogue?q=肺&x=%20",
+        },
+        headers={"HX-Request": "true"},
+    )
+    assert reply.status_code == 200
+    assert reply.headers["hx-redirect"] == "/catalogue?q=%E8%82%BA&x=%20"
+
+
+def test_what_the_next_page_says_once_is_sent_over_https_alone(house_with):
+    house = house_with(public_url="https://exchange.example")
+    reply = house.client.post("/forgotten", data={"email": "grey@st-anna.example"})
+    assert reply.headers["location"] == "/sign-in"
+    flags = reply.headers["set-cookie"].lower()
+    assert {"secure", "httponly", "samesite=lax"} <= {flag.strip() for flag in flags.split(";")}
+
+
 def test_an_invitation_is_taken_on_its_page(house, anybody):
     admin = house.person(house.organisation_id, Role.ADMIN, "Dr. Admin")
     link = admin.post(
