@@ -209,7 +209,7 @@ def send_score(
 def _document(file: UploadFile | None) -> Any:
     content = b"" if file is None else file.file.read(SCORE_BYTES + 1)
     if len(content) <= SCORE_BYTES:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             return json.loads(content)
     raise Invalid(
         "This is no score. Choose the JSON file that `iadd evaluate --bundle … --out score.json` "

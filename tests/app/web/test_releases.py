@@ -319,7 +319,7 @@ def test_a_score_file_that_is_none_is_told(house, steward, asker):
     accept = f"/grants/{grant_of(asker.open(address))}/accept"
     asker.send(address, accept, accepted="true")
     form = asker.form(address, f"{address}/scores")
-    for content in (b"no json", b"", b'{"format": 2}'):
+    for content in (b"no json", b"", b'{"format": 2}', b"[" * 150_000):
         reply = asker.client.post(
             form.action, data=form.fields, files={"score": ("score.json", content)}
         )
