@@ -20,13 +20,13 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Networks: TypeAlias = Sequence[IPv4Network | IPv6Network]
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-# Python calls them global. They carry an IPv4 address of anybody, or belong to one site.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""Outside of it nothing of IPv6 is given to the public, whatever Python calls global."""
+# Within, Python calls them global too. They carry an IPv4 address of anybody, or are examples.
 _NOT_PUBLIC = (
     IPv4Network("192.88.99.0/24"),
-    IPv6Network("::/96"),
-    IPv6Network("64:ff9b:1::/48"),
     IPv6Network("2002::/16"),
-    IPv6Network("fec0::/10"),
+    IPv6Network("3fff::/20"),
 )
 
 
@@ -111,6 +111,8 @@ def _is_allowed(address: Address, networks: Networks, *, public: bool) -> bool:
 
 
 def _is_odd(address: Address) -> bool:
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return True
     return any(address in network for network in _NOT_PUBLIC)
 
 
