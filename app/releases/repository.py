@@ -48,6 +48,7 @@ class Choices:
 
 
 MOST_CHOICES = 500
+MOST_VERSIONS = 50
 
 
 class ReadableReleases:
@@ -192,11 +193,12 @@ class ReleaseRepository:
         ).all()
 
     def versions(self, release: Release) -> Sequence[Release]:
-        """Every release of its distillation, the newest first, itself among them."""
+        """The last releases of its distillation, the newest first."""
         return self._session.scalars(
             select(Release)
             .where(Release.distillation_id == release.distillation_id)
             .order_by(Release.number.desc())
+            .limit(MOST_VERSIONS)
         ).all()
 
     def classes(self, release_ids: Sequence[str]) -> dict[str, list[str]]:
