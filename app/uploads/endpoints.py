@@ -26,7 +26,7 @@ from app.uploads.protocol import (
     read_metadata,
 )
 from app.uploads.purge import purge_upload
-from app.uploads.receiving import receive, under_lease
+from app.uploads.receiving import expect_summable, receive, under_lease
 from app.uploads.repository import UploadRepository
 from app.uploads.schemas import UploadRead
 from app.uploads.writer import Writer
@@ -151,7 +151,7 @@ async def append_to_upload(
         Header(
             max_length=200,
             description="`sha256` or `sha1`, a space, the body's sum in Base64: then it counts as "
-            "a whole or not at all.",
+            "a whole or not at all. Such a body may have 64 MiB.",
         ),
     ] = None,
     # Parts of HTTP itself, not of this operation: clients send them anyway.
@@ -175,6 +175,7 @@ async def append_to_upload(
         left = writer.upload.length - writer.received
         if content_length is not None and content_length > left:
             raise service.length_exceeded(writer.upload.length, writer.received)
+        expect_summable(writer, content_length or 0, checksum)
         await receive(request, writer, portal.settings, checksum)
         status = None
         if writer.is_whole:

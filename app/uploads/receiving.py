@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 CHECKPOINT_BYTES = 8 * 1024 * 1024
 """Also what one upload holds in memory."""
+LARGEST_SUMMED = 8 * CHECKPOINT_BYTES
+"""A body with a checksum is counted at its end, so until then nothing else would keep it within the
+organisation's room."""
 
 
 class Body:
@@ -69,8 +72,8 @@ async def receive(
 ) -> None:
     """All of the body, written and counted.
 
-    Raises ClientDisconnect, SenderSilent, LengthExceeded, ChecksumMismatch, StorageExceeded,
-    UploadBusy, UploadOver.
+    Raises ClientDisconnect, SenderSilent, LengthExceeded, SummedBodyTooLarge, ChecksumMismatch,
+    StorageExceeded, UploadBusy, UploadOver.
     """
     body = Body(request, pause=settings.heartbeat_seconds, patience=settings.lease_seconds)
     digest = None if checksum is None else checksum.begin()
@@ -89,6 +92,7 @@ async def receive(
     try:
         while (piece := await body.next()) is not None:
             kept += piece
+            expect_summable(writer, writer.position + len(kept) - writer.received, checksum)
             if len(kept) >= CHECKPOINT_BYTES or clock() - saved_at >= settings.heartbeat_seconds:
                 full, kept = kept, bytearray()
                 await under_lease(writer, save, full)
@@ -107,6 +111,18 @@ async def receive(
                 offset=writer.received,
             )
         await under_lease(writer, writer.count)
+
+
+def expect_summable(writer: Writer, size: int, checksum: Checksum | None) -> None:
+    """Raises SummedBodyTooLarge."""
+    if checksum is not None and size > LARGEST_SUMMED:
+        raise service.SummedBodyTooLarge(
+            f"A body with an Upload-Checksum may have {LARGEST_SUMMED} bytes at most. Nothing of it "
+            "was taken. Send the archive in more pieces, or without checksums: the portal tells "
+            "the SHA-256 of the whole.",
+            offset=writer.received,
+            limit=LARGEST_SUMMED,
+        )
 
 
 async def under_lease(writer: Writer, work: Callable[..., T], *arguments: object) -> T:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -40,6 +40,10 @@ class ReadableUploads:
     def unfinished(self, *, cursor: str | None, limit: int) -> Page[Upload]:
         query = self._query.where(Upload.status.in_(UNFINISHED), Upload.expires_at > utc_now())
         return paginate(self._session, query, Upload, cursor=cursor, limit=limit)
+
+    def count_unfinished(self) -> int:
+        query = self._query.where(Upload.status.in_(UNFINISHED), Upload.expires_at > utc_now())
+        return self._session.scalar(query.with_only_columns(func.count())) or 0
 
 
 class UploadRepository:

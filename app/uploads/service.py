@@ -14,9 +14,14 @@ from app.core.settings import Settings
 from app.datasets import service as datasets
 from app.models.upload import UNFINISHED, Upload, UploadStatus
 from app.organisations.quotas import no_room
+from app.organisations.repository import OrganisationRepository
 from app.uploads.protocol import InvalidMetadata, read_metadata
 from app.uploads.repository import UploadRepository
 from app.uploads.schemas import UploadRead
+
+
+MOST_UNFINISHED = 100
+"""Of one organisation. Each may hold a piece in memory and on disk that is not counted yet."""
 
 
 class OffsetMismatch(Conflict):
@@ -52,6 +57,16 @@ class LengthExceeded(TooLarge):
     title = "More came than was announced"
 
 
+class SummedBodyTooLarge(TooLarge):
+    code = "upload-summed-body"
+    title = "The body is too long for one with a checksum"
+
+
+class TooManyUploads(Conflict):
+    code = "too-many-uploads"
+    title = "The organisation has as many uploads as it may have at once"
+
+
 class SenderSilent(Problem):
     status = 408
     code = "upload-silent"
@@ -61,7 +76,11 @@ class SenderSilent(Problem):
 def create(
     session: Session, caller: Caller, settings: Settings, *, length: int, sent_metadata: str
 ) -> Upload:
-    """Raises InvalidMetadata, DatasetNotFound, NotAwaitingUpload, ArchiveTooLarge, no room."""
+    """An upload, to which nothing has come yet.
+
+    Raises InvalidMetadata, DatasetNotFound, NotAwaitingUpload, ArchiveTooLarge, StorageExceeded,
+    TooManyUploads.
+    """
     dataset_id = read_metadata(sent_metadata).get("dataset_id")
     if not dataset_id:
         raise InvalidMetadata(
@@ -72,6 +91,7 @@ def create(
     expect_size(settings, length)
     if length > room:
         raise no_room(room)
+    _expect_few(session, caller)
     upload = UploadRepository(session).add(
         Upload(
             organisation_id=caller.organisation_id,
@@ -84,6 +104,19 @@ def create(
     )
     record(session, caller, Action.UPLOAD_STARTED, upload.id, dataset=dataset_id, length=length)
     return upload
+
+
+def _expect_few(session: Session, caller: Caller) -> None:
+    """Raises TooManyUploads."""
+    # Locked, so that two that ask at once do not both see room for one more.
+    OrganisationRepository(session).get(caller.organisation_id, lock=True)
+    if UploadRepository(session).readable_by(caller).count_unfinished() >= MOST_UNFINISHED:
+        raise TooManyUploads(
+            f"{MOST_UNFINISHED} uploads of your organisation are unfinished, the most that may be "
+            "at once. None was begun. Go on with one of them, or end one: GET /api/v1/uploads "
+            "lists them.",
+            limit=MOST_UNFINISHED,
+        )
 
 
 def expect_size(settings: Settings, length: int) -> None:

@@ -1,6 +1,7 @@
 """Limits while it comes, the end by itself, and the end that a dead portal left to others."""
 
 import hashlib
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from app.core.clock import utc_now
 from app.models import DatasetStatus, Organisation, Upload, UploadStatus
 from app.sweeper import sweep
+from app.uploads import service
 from app.uploads.finishing import finish, finish_complete
-from app.uploads.receiving import CHECKPOINT_BYTES
+from app.uploads.receiving import CHECKPOINT_BYTES, LARGEST_SUMMED
 from app.uploads.writer import Writer
 
 
@@ -66,6 +68,35 @@ class TestRoom:
 
         assert (reply.status_code, code_of(reply)) == (413, "quota-exceeded")
         assert 0 < sending.offset() <= 2 * CHECKPOINT_BYTES + 100_000
+
+    def test_a_body_that_counts_as_a_whole_is_no_longer_than_it_may_be(self, house_with, begin):
+        """Its bytes count when its sum is right, so no checkpoint would stop it."""
+        house = house_with(max_archive_bytes=10**9)
+        sending = begin(house.steward, house.new_dataset(), 2 * LARGEST_SUMMED)
+        body = bytes(LARGEST_SUMMED + 1)
+        pieces = (body[start : start + 2**20] for start in range(0, len(body), 2**20))
+        right = f"sha256 {b64encode(hashlib.sha256(body).digest()).decode()}"
+
+        declared = sending.patch(0, body, Upload_Checksum=right)
+        streamed = sending.patch(0, pieces, Upload_Checksum=right)
+
+        for reply in (declared, streamed):
+            assert (reply.status_code, code_of(reply)) == (413, "upload-summed-body")
+        assert sending.offset() == 0
+        assert sum(info.size for info in house.storage.list("datasets")) == 0
+        assert sending.patch(0, body).status_code == 204
+
+    def test_an_organisation_has_so_many_uploads_at_once(self, house, begin, monkeypatch):
+        monkeypatch.setattr(service, "MOST_UNFINISHED", 2)
+        dataset_id = house.new_dataset()
+        first, second = (begin(house.steward, dataset_id, 10) for _ in range(2))
+        refused = begin(house.steward, dataset_id, 10).reply
+        assert (refused.status_code, code_of(refused)) == (409, "too-many-uploads")
+        assert second.reply.status_code == 201
+
+        assert first.delete().status_code == 204
+
+        assert begin(house.steward, dataset_id, 10).reply.status_code == 201
 
     def test_an_archive_that_fills_the_room_to_the_last_byte_is_taken(self, house, begin):
         allow(house, 100)
