@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -44,6 +45,8 @@ KEPT_FOR = timedelta(days=30)
 AT_ONCE = 8
 IN_ONE_TURN = 50
 """Messages to one webhook before others get their turn."""
+TURN_SECONDS = 15.0
+"""No message is begun later: receivers that take their time have a few threads for all of them."""
 GONE = 410
 
 _random = random.SystemRandom()
@@ -103,9 +106,12 @@ def send_due(portal: Portal) -> int:
 
 
 def send_to(portal: Portal, webhook_id: str, stopping: threading.Event | None = None) -> int:
-    """Send what is due to one webhook, until one fails; how many arrived."""
+    """Send what is due to one webhook, until one fails or its turn is over; how many arrived."""
+    over_at = time.monotonic() + TURN_SECONDS
     for arrived in range(IN_ONE_TURN):
         if stopping is not None and stopping.is_set():
+            return arrived
+        if arrived and time.monotonic() >= over_at:
             return arrived
         with portal.database.transaction() as session:
             taken = WebhookRepository(session).take(webhook_id, until=utc_now() + TAKEN_FOR)

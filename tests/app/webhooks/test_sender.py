@@ -396,6 +396,19 @@ def test_a_slow_receiver_holds_up_no_other(house_with, receiver, open_receiver, 
         released.append(True)
 
 
+def test_a_turn_ends_in_time_so_that_many_slow_receivers_hold_up_no_other(
+    house, receiver, monkeypatch
+):
+    """The threads are shared by all organisations."""
+    monkeypatch.setattr(sender, "TURN_SECONDS", 0)
+    webhook = register(house, receiver.url)
+    for _ in range(3):
+        house.ready_dataset()
+    assert sender.send_to(house.portal, webhook["id"]) == 1
+    assert sender.send_to(house.portal, webhook["id"]) == 1
+    assert len(receiver.messages) == 2
+
+
 @contextlib.contextmanager
 def portal_process(house, port, log, **settings):
     """A portal in a process of its own, over the house's rows; killed at the end."""
