@@ -134,6 +134,8 @@ def preview_release(
         number = ReleaseRepository(session).next_number(distillation_id)
         facts = facts_of(portal, judgement, body, number)
     except Problem as problem:
+        if problem.status == 404:
+            raise
         return page(request, "publish/preview.html", card=None, problem=problem.as_dict(), code="")
     return page(
         request,

@@ -1,0 +1,156 @@
+"""Who may open which page and send which form: as nobody, as each role, and from outside.
+
+The table is the second of docs/authorisation.md, in the words of tests/app/test_authorisation.py.
+Whoever is nobody and opens a page is sent to the sign-in.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+import app.web.pages
+from app.access.rules import NoAccess, TermsNotAccepted
+from app.core.errors import Forbidden
+from app.core.security import Role
+from app.organisations import service as organisations
+from app.sessions.service import CsrfFailed
+from tests.app.town import (
+    HEADINGS,
+    WEBHOOK,
+    Town,
+    filled,
+    heading_of,
+    read_table,
+    rest_and_pages,
+)
+
+SIGN_OUT = "POST /sign-out"
+
+# For each page that needs one: what its ids are, and a form that is read as far as its thing.
+IDS: dict[str, dict[str, Callable[[Town], str]]] = {
+    "POST /distillations/{distillation_id}/cancel": {"distillation_id": Town.queued},
+    "POST /distillations/{distillation_id}/retry": {"distillation_id": Town.failed},
+    "GET /distillations/{distillation_id}/report": {"distillation_id": Town.reported},
+    "POST /requests/{request_id}/change": {"request_id": Town.sent_request},
+    "POST /requests/{request_id}/cancel": {"request_id": Town.sent_request},
+    "POST /grants/{grant_id}/accept": {"grant_id": Town.held_grant},
+}
+USUAL: dict[str, Callable[[Town], str]] = {"notice_id": Town.notification}
+FORMS: dict[str, Callable[[Town], dict[str, str]]] = {
+    "POST /datasets/{dataset_id}/distill": lambda town: PRESET,
+    "POST /datasets/{dataset_id}/distill/forecast": lambda town: PRESET,
+    "POST /datasets/{dataset_id}/withdraw": lambda town: {"what": "whole", "reason": "So it is."},
+    "POST /distillations/{distillation_id}/release": lambda town: RELEASE,
+    "POST /distillations/{distillation_id}/release/preview": lambda town: RELEASE,
+    "POST /grants/{grant_id}/accept": lambda town: {"accepted": "1", "terms_sha256": "0" * 64},
+    "POST /organisation/people/{user_id}": lambda town: {"name": "Dr. X", "roles": "researcher"},
+    "POST /organisation/webhooks/{webhook_id}": lambda town: WEBHOOK,
+    "POST /releases/{release_id}/grants": lambda town: {"organisation": town.house.elsewhere_id},
+    "POST /releases/{release_id}/requests": lambda town: {"purpose": "We train a triage network."},
+    "POST /releases/{release_id}/scores": lambda town: {"training_id": "tr_none"},
+    "POST /trainings": lambda town: {"dataset": town.dataset(), "release": town.release()},
+}
+PRESET = {"preset": "cpu_demo", "shown": "cpu_demo"}
+RELEASE = {"title": "Chest X-rays", "summary": "Adults.", "contact": "a@b.example"}
+ASKS_FOR_A_GRANT = (NoAccess.title, TermsNotAccepted.title)
+READS_PAGES = {"Accept": "text/html,application/xhtml+xml"}
+
+
+class Somebody:
+    """At a browser without scripts; None for an email is nobody."""
+
+    def __init__(self, house: Any, email: str | None) -> None:
+        self._house, self._email = house, email
+        self._client = httpx.Client(base_url=house.client.base_url, timeout=20)
+        self._csrf_token = ""
+
+    def sign_in(self) -> None:
+        if self._email is None:
+            return
+        browser = self._house.browser()
+        assert browser.sign_in(self._email).status_code == 201
+        self._client.cookies = browser.client.cookies
+        self._csrf_token = browser.csrf_token
+
+    def ask(self, page: str, address: str) -> httpx.Response:
+        """Open the page, or send its form: an empty one where FORMS has none."""
+        if page.startswith("GET "):
+            return self._client.get(address, headers=READS_PAGES)
+        form = FORMS[page](Town(self._house)) if page in FORMS else {}
+        sent = {"csrf_token": self._csrf_token} | form
+        return self._client.post(address, data=sent, headers=READS_PAGES)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@pytest.fixture
+def visitors(house: Any) -> Iterator[dict[str, Somebody]]:
+    """Somebody of each kind; the other organisation's person may do everything there."""
+    with house.database.transaction() as session:
+        third = organisations.create(session, house.portal.vault, "Third").id
+    found = {"nobody": Somebody(house, None)}
+    for heading in HEADINGS[1:]:
+        email = f"{heading.replace(' ', '-')}@hospital.example"
+        role, owner = (
+            (Role.ADMIN, third)
+            if heading == "another organisation"
+            else (Role(heading), house.organisation_id)
+        )
+        house.account(role, email=email, organisation_id=owner)
+        found[heading] = Somebody(house, email)
+        found[heading].sign_in()
+    yield found
+    for somebody in found.values():
+        somebody.close()
+
+
+def pages() -> list[str]:
+    """`GET /datasets` and all others, as their modules have them; signing out comes last."""
+    found = [
+        f"{method} {route.path}"
+        for module in pkgutil.iter_modules(app.web.pages.__path__)
+        for route in importlib.import_module(f"app.web.pages.{module.name}").router.routes
+        for method in sorted(route.methods)
+    ]
+    return sorted(found, key=lambda name: (name == SIGN_OUT, *reversed(name.split())))
+
+
+def address_of(page: str, house: Any) -> str:
+    return filled(Town(house), page.split()[1], USUAL | IDS.get(page, {}))
+
+
+def word(reply: httpx.Response) -> str:
+    assert reply.status_code < 500, reply.text
+    if reply.status_code == 303 and reply.headers["location"].startswith("/sign-in?next="):
+        return "sign in"
+    if reply.status_code == 403:
+        assert CsrfFailed.title not in reply.text
+        if any(title in reply.text for title in ASKS_FOR_A_GRANT):
+            return "grant"
+        return "no" if Forbidden.title in reply.text else "yes"
+    return {401: "sign in", 404: "hidden"}.get(reply.status_code, "yes")
+
+
+def test_every_page_answers_each_visitor_as_the_table_says(house, visitors):
+    _, table = rest_and_pages()
+    expected, found = read_table(table), {}
+    for page in pages():
+        # A page that is only looked at can be the same for all.
+        shared = address_of(page, house) if page.startswith("GET ") else None
+        found[page] = [
+            word(visitors[heading].ask(page, shared or address_of(page, house)))
+            for heading in HEADINGS
+        ]
+        print(f"| `{page}` | {' | '.join(found[page])} |")
+    # The lines printed above are those of a table that would be right.
+    assert found == expected
+
+
+def test_the_table_is_of_the_roles_there_are():
+    _, table = rest_and_pages()
+    assert heading_of(table) == ["page", *HEADINGS]
