@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -9,7 +10,7 @@ from app.core.downloads import send_object
 from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
-from app.core.security import Caller
+from app.core.security import Caller, Permission
 from app.distillations import service
 from app.distillations.presets import presets_document
 from app.distillations.purge import purge_distillation
@@ -17,7 +18,7 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
 from app.models.distillation import Distillation
-from app.sessions.callers import Deleter, Distiller, Reader
+from app.sessions.callers import Deleter, Distiller, ExpectStill, Reader
 
 # The report is a page of its own with inline styles and pictures, and no script at all.
 REPORT_POLICY = (
@@ -96,6 +97,7 @@ async def follow_distillation(
     distillation_id: str,
     portal: PortalDep,
     caller: Reader,
+    expect_still: ExpectStill,
     last_event_id: Annotated[int, Header(ge=0, le=LARGEST_EVENT_ID)] = 0,
 ) -> Response:
     """Server-sent events `progress`, `metric`, `log`, `status`; ends when the distillation has.
@@ -110,6 +112,7 @@ async def follow_distillation(
         distillation_id,
         last_event_id,
         poll_seconds=portal.settings.event_poll_seconds,
+        expect_reader=partial(expect_still, Permission.READ),
     )
     return EventSourceResponse(events, ping=15)
 

@@ -1,21 +1,34 @@
 """The events of a distillation as server-sent events."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import anyio
 from sse_starlette import JSONServerSentEvent, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from app.core.db import Database
+from app.core.errors import Problem
 from app.distillations.repository import DistillationRepository
 from app.models.event import Event
 
 
 async def follow(
-    database: Database, distillation_id: str, after: int, *, poll_seconds: float
+    database: Database,
+    distillation_id: str,
+    after: int,
+    *,
+    poll_seconds: float,
+    expect_reader: Callable[[], None],
 ) -> AsyncIterator[ServerSentEvent]:
-    """Every event after one, until the distillation has ended and all are told."""
+    """Every event after one, until the distillation has ended and all are told.
+
+    Or until `expect_reader` raises a Problem; whoever connects again is told which.
+    """
     while True:
+        try:
+            await run_in_threadpool(expect_reader)
+        except Problem:
+            return
         events, ended = await run_in_threadpool(_look, database, distillation_id, after)
         for event in events:
             after = event.id

@@ -46,6 +46,16 @@ def get_caller(
         ),
     ] = None,
 ) -> Caller:
+    safe = request.method in SAFE_METHODS
+    return _authenticate(request, portal, credentials, None if safe else csrf_token or "")
+
+
+def _authenticate(
+    request: Request,
+    portal: Portal,
+    credentials: HTTPAuthorizationCredentials | None,
+    csrf_token: str | None,
+) -> Caller:
     if credentials is not None:
         return tokens.authenticate(portal.database, credentials.credentials)
     secret = cookie_of(request, portal.settings)
@@ -56,11 +66,29 @@ def get_caller(
             headers={"WWW-Authenticate": 'Bearer realm="iadd-exchange"'},
         )
     return sessions.authenticate(
-        portal.database,
-        secret,
-        csrf_token=None if request.method in SAFE_METHODS else csrf_token or "",
-        idle=portal.settings.session_idle,
+        portal.database, secret, csrf_token=csrf_token, idle=portal.settings.session_idle
     )
+
+
+def get_expect_still(
+    request: Request,
+    portal: PortalDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+) -> Callable[[Permission], None]:
+    """For what goes on for hours: meanwhile a role, a token or a session may be taken away.
+
+    What it gives raises Unauthenticated, or Forbidden where the permission is gone.
+    """
+
+    def expect(permission: Permission) -> None:
+        if not _authenticate(request, portal, credentials, None).may(permission):
+            raise Forbidden(
+                f"Your roles no longer have the scope {permission.value}. What was done before is "
+                "kept. Ask an admin of your organisation.",
+                scope=permission.value,
+            )
+
+    return expect
 
 
 def require(
@@ -108,6 +136,7 @@ def _tell_refusal(portal: Portal, caller: Caller, operation: str, permission: Pe
         )
 
 
+ExpectStill = Annotated[Callable[[Permission], None], Depends(get_expect_still)]
 Anybody = Annotated[Caller, Depends(get_caller)]
 Reader = Annotated[Caller, Depends(require(Permission.READ))]
 Uploader = Annotated[Caller, Depends(require(Permission.UPLOAD))]

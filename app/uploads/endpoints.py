@@ -1,5 +1,6 @@
 """tus 1.0.0 under /api/v1/uploads; `tus-js-client` and the like speak it."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -8,8 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.core.security import Permission
 from app.models.upload import Upload, UploadStatus
-from app.sessions.callers import Uploader
+from app.sessions.callers import ExpectStill, Uploader
 from app.uploads import service
 from app.uploads.finishing import finish
 from app.uploads.protocol import (
@@ -145,6 +147,7 @@ async def append_to_upload(
     request: Request,
     portal: PortalDep,
     caller: Uploader,
+    expect_still: ExpectStill,
     upload_offset: Annotated[int, Header(ge=0, le=LARGEST, description="Where the body begins.")],
     upload_checksum: Annotated[
         str | None,
@@ -176,7 +179,8 @@ async def append_to_upload(
         if content_length is not None and content_length > left:
             raise service.length_exceeded(writer.upload.length, writer.received)
         expect_summable(writer, content_length or 0, checksum)
-        await receive(request, writer, portal.settings, checksum)
+        sender_goes_on = partial(expect_still, Permission.UPLOAD)
+        await receive(request, writer, portal.settings, checksum, expect_sender=sender_goes_on)
         status = None
         if writer.is_whole:
             status = (await under_lease(writer, finish, writer)).status

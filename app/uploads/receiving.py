@@ -68,9 +68,14 @@ class Body:
 
 
 async def receive(
-    request: Request, writer: Writer, settings: Settings, checksum: Checksum | None
+    request: Request,
+    writer: Writer,
+    settings: Settings,
+    checksum: Checksum | None,
+    *,
+    expect_sender: Callable[[], None],
 ) -> None:
-    """All of the body, written and counted.
+    """All of the body, written and counted, unless `expect_sender` raises meanwhile.
 
     Raises ClientDisconnect, SenderSilent, LengthExceeded, SummedBodyTooLarge, ChecksumMismatch,
     StorageExceeded, UploadBusy, UploadOver.
@@ -81,6 +86,7 @@ async def receive(
     kept, saved_at = bytearray(), clock()
 
     def save(content: bytearray) -> None:
+        expect_sender()
         if content:
             writer.append(content)
         if digest is None:
@@ -117,8 +123,8 @@ def expect_summable(writer: Writer, size: int, checksum: Checksum | None) -> Non
     """Raises SummedBodyTooLarge."""
     if checksum is not None and size > LARGEST_SUMMED:
         raise service.SummedBodyTooLarge(
-            f"A body with an Upload-Checksum may have {LARGEST_SUMMED} bytes at most. Nothing of it "
-            "was taken. Send the archive in more pieces, or without checksums: the portal tells "
+            f"A body with an Upload-Checksum may have {LARGEST_SUMMED} bytes at most. Nothing of "
+            "it was taken. Send the archive in more pieces, or without checksums: the portal tells "
             "the SHA-256 of the whole.",
             offset=writer.received,
             limit=LARGEST_SUMMED,

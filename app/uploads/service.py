@@ -19,7 +19,6 @@ from app.uploads.protocol import InvalidMetadata, read_metadata
 from app.uploads.repository import UploadRepository
 from app.uploads.schemas import UploadRead
 
-
 MOST_UNFINISHED = 100
 """Of one organisation. Each may hold a piece in memory and on disk that is not counted yet."""
 

@@ -6,6 +6,7 @@ import threading
 import httpx
 import pytest
 
+from app.core.security import Role
 from app.distillations.repository import DistillationRepository
 from app.models import DistillationStatus, EventKind
 
@@ -160,6 +161,56 @@ def test_a_last_event_id_that_is_none_of_ours(house, value):
     )
 
     assert reply.status_code == 422
+
+
+def take_role(house, person_id, _token_id):
+    house.admin.request("PATCH", f"/users/{person_id}", json={"roles": ["auditor"]})
+
+
+def disable(house, person_id, _token_id):
+    house.admin.request("PATCH", f"/users/{person_id}", json={"disabled": True})
+
+
+def delete_token(house, _person_id, token_id):
+    house.admin.delete(f"/tokens/{token_id}")
+
+
+@pytest.mark.parametrize("taken_away", [take_role, disable, delete_token])
+def test_who_may_read_no_longer_hears_no_more(house, live_url, taken_away):
+    listener = house.person(house.organisation_id, Role.RESEARCHER)
+    [person] = (
+        one for one in house.admin.get("/users").json()["items"] if one["name"] == "Dr. Grey"
+    )
+    [token] = (
+        one for one in house.admin.get("/tokens").json()["items"] if one["user_id"] == person["id"]
+    )
+    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    url = f"{live_url}/api/v1/distillations/{distillation_id}/events"
+    headers = {"Authorization": f"Bearer {listener.token}"}
+    with httpx.stream("GET", url, headers=headers, timeout=20) as reply:
+        lines = reply.iter_lines()
+        assert next(lines)
+        taken_away(house, person["id"], token["id"])
+        # Of one that goes on, the first sign of life comes after 15 seconds.
+        assert not any(line.startswith(":") for line in lines)
+    again = httpx.get(url, headers=headers)
+
+    assert again.status_code in (401, 403)
+    assert not house.row(distillation_id).status.is_final
+
+
+def test_signing_out_ends_what_is_followed(house, live_url):
+    house.account(Role.RESEARCHER)
+    browser = house.browser()
+    browser.sign_in("grey@st-anna.example")
+    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    path = f"/api/v1/distillations/{distillation_id}/events"
+    with browser.client.stream("GET", path) as reply:
+        lines = reply.iter_lines()
+        assert next(lines)
+        assert browser.delete("/session").status_code == 204
+        # Of one that goes on, the first sign of life comes after 15 seconds.
+        assert not any(line.startswith(":") for line in lines)
 
 
 def test_another_organisation_hears_nothing(house):

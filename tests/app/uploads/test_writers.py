@@ -150,6 +150,27 @@ def test_a_slow_sender_keeps_its_place(house_with, begin, eventually):
     assert reply.status == 204
 
 
+def test_who_may_send_no_longer_is_stopped_in_the_middle_of_a_body(house_with, begin, eventually):
+    house = house_with(heartbeat_seconds=0.1)
+    sender = house.person(house.organisation_id, Role.STEWARD)
+    sending = begin(sender, house.new_dataset(), 1000)
+    with sending.open_patch(str(house.client.base_url), 0, 1000) as connection:
+        connection.sendall(b"x" * 400)
+        eventually(lambda: sending.offset() == 400, "it is counted")
+        [person] = (
+            one for one in house.admin.get("/users").json()["items"] if one["name"] == "Dr. Grey"
+        )
+        reply = house.admin.request(
+            "PATCH", f"/users/{person['id']}", json={"roles": ["researcher"]}
+        )
+        assert reply.status_code == 200
+        connection.sendall(b"y" * 600)
+        reply = http.client.HTTPResponse(connection)
+        reply.begin()
+    assert reply.status == 403
+    assert int(sending.head(house.steward).headers["Upload-Offset"]) == 400
+
+
 def test_an_owner_that_is_dead_is_known_before_its_lease_is_over(house, begin):
     sending = begin(house.steward, house.new_dataset(), 10)
     host, pid, _ = owners.this_process().split("/")
