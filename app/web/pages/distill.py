@@ -68,8 +68,9 @@ def start_distillation(
 ) -> Response:
     preset = get_preset(str(form.get("preset") or ""))
     address = f"/datasets/{dataset_id}/distill"
-    if form.get("shown") != preset.name:
-        # Without scripts the fields below are still those of the preset that was shown.
+    if form.get("show") or form.get("shown") != preset.name:
+        # Without scripts the fields below are still those of the preset that was shown. Its button
+        # sends no GET, which would leave the form's token in the address.
         return go_to(request, f"{address}?preset={preset.name}", note="note-preset-shown")
     made = service.start(session, caller, dataset_id, body_of(preset, form))
     return go_to(request, f"/distillations/{made.id}", note="note-distillation-started")

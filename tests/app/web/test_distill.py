@@ -11,6 +11,7 @@ from app.forecasts.keys import pace_key
 from app.forecasts.repository import MeasurementRepository
 from app.models import DistillationStatus
 from app.models.forecast import Forecast
+from app.web.render import TEMPLATES
 from app.web.settings_form import GROUPS, fields_of
 from app.web.texts import texts_in
 
@@ -111,9 +112,16 @@ def test_nothing_ticked_is_no_augmentation(house, ask):
     assert row.overrides == {"augmentation": []}
 
 
+def test_a_list_of_words_that_the_preset_leaves_empty_can_be_ticked(house, ask):
+    row = started(house, ask(**{"setting.cross_networks": ["", "vgg11", "resnet18"]}))
+    assert row.overrides == {"cross_networks": ["vgg11", "resnet18"]}
+    assert started(house, ask(**{"setting.cross_networks": ""})).overrides == {}
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        ({"setting.cross_networks": ["", "lenet"]}, "cross_networks is a list"),
         ({"images_per_class": "41"}, "has 40 training images"),
         ({"setting.iterations": "many"}, "iterations has to be a whole number"),
         ({"setting.depth": "20"}, "depth has to be a whole number from 1 to 8"),
@@ -134,6 +142,16 @@ def test_without_scripts_another_presets_settings_are_shown_before_anything_star
     assert reply.url.query == b"preset=cpu_small"
     assert "These are the settings of the preset that you chose" in reply.text
     assert house.steward.get("/distillations").json()["items"] == []
+
+
+@pytest.mark.parametrize("preset", ["cpu_demo", "cpu_small"])
+def test_without_scripts_the_forms_token_gets_into_no_address(house, ask, preset):
+    """Browsers keep addresses, and so do proxies."""
+    reply = ask(show="preset", preset=preset)
+    assert reply.url.query == f"preset={preset}".encode()
+    assert house.researcher.get("/distillations").json()["items"] == []
+    for template in TEMPLATES.rglob("*.html"):
+        assert "formmethod" not in template.read_text(), template
 
 
 def test_a_preset_that_does_not_exist_is_told(reader, address):
