@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
+from anyio import CapacityLimiter
+
 from app.core.db import Database
 from app.core.digests import RunningDigests
 from app.core.oidc import Provider
@@ -12,6 +14,9 @@ from app.core.ratelimit import RateLimiter
 from app.core.settings import Settings
 from app.core.storage import Storage
 from app.core.vault import Vault
+
+FINISHING_AT_ONCE = 4
+"""All other requests have 40 threads together."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Portal:
     passwords: PasswordTurns
     provider: Provider | None
     digests: RunningDigests
+    finishing: CapacityLimiter
+    """Threads that bring uploads to their end: gigabytes are read there, and perhaps copied."""
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -39,6 +46,7 @@ class Portal:
             passwords=PasswordTurns(),
             provider=Provider.of(settings),
             digests=RunningDigests(),
+            finishing=CapacityLimiter(FINISHING_AT_ONCE),
         )
 
     def close(self) -> None:

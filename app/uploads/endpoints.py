@@ -183,7 +183,8 @@ async def append_to_upload(
         await receive(request, writer, portal.settings, checksum, expect_sender=sender_goes_on)
         status = None
         if writer.is_whole:
-            status = (await under_lease(writer, finish, writer)).status
+            turns = portal.finishing
+            status = (await under_lease(writer, finish, writer, limiter=turns)).status
     finally:
         await run_in_threadpool(writer.close)
     upload = await run_in_threadpool(_look, portal, caller, upload_id)

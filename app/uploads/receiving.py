@@ -7,8 +7,10 @@ a checksum counts as a whole or not at all.
 import asyncio
 import hmac
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
@@ -131,10 +133,15 @@ def expect_summable(writer: Writer, size: int, checksum: Checksum | None) -> Non
         )
 
 
-async def under_lease(writer: Writer, work: Callable[..., T], *arguments: object) -> T:
+async def under_lease(
+    writer: Writer,
+    work: Callable[..., T],
+    *arguments: object,
+    limiter: CapacityLimiter | None = None,
+) -> T:
     """Work of the writer, in a thread. Raises UploadBusy, UploadOver where the lease is lost."""
     try:
-        return await run_in_threadpool(work, *arguments)
+        return await to_thread.run_sync(partial(work, *arguments), limiter=limiter)
     except LeaseLost as lost:
         raise await run_in_threadpool(why_lost, writer) from lost
 

@@ -1,7 +1,9 @@
 """Limits while it comes, the end by itself, and the end that a dead portal left to others."""
 
 import hashlib
+import threading
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from app.core.clock import utc_now
 from app.models import DatasetStatus, Organisation, Upload, UploadStatus
 from app.sweeper import sweep
-from app.uploads import service
+from app.uploads import endpoints, service
 from app.uploads.finishing import finish, finish_complete
 from app.uploads.receiving import CHECKPOINT_BYTES, LARGEST_SUMMED
 from app.uploads.writer import Writer
@@ -238,3 +240,29 @@ class TestAbandonedAtTheEnd:
         allow(house, 100)
         finish_complete(house.portal)
         self.expect_arrived(house, dataset_id)
+
+
+def test_many_that_end_at_once_leave_threads_to_others(house, begin, monkeypatch, eventually):
+    """In an object store the end of each copies gigabytes."""
+    released = threading.Event()
+
+    def slowly(writer):
+        released.wait()
+        return finish(writer)
+
+    monkeypatch.setattr(endpoints, "finish", slowly)
+    sendings = [begin(house.steward, house.new_dataset(), 4) for _ in range(50)]
+    with ThreadPoolExecutor(len(sendings)) as pool:
+        try:
+            replies = [pool.submit(sending.patch, 0, b"0123") for sending in sendings]
+            eventually(
+                lambda: all(one["offset"] == 4 for one in listed(house)), "every byte is here"
+            )
+            assert len(listed(house)) == len(sendings)
+        finally:
+            released.set()
+    assert {reply.result().status_code for reply in replies} == {204}
+
+
+def listed(house):
+    return house.steward.get("/uploads", params={"limit": 200}).json()["items"]
