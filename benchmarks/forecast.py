@@ -21,7 +21,7 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import describe_machine
 from iadd.config import Config
 from iadd.distill import distill
-from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.evaluate import evaluate, evaluate_across, evaluate_full, evaluate_random
 from iadd.forecast import forecast
 from iadd.imageset import ImageSet
 from iadd.memory import reuse_freed_memory
@@ -99,6 +99,11 @@ def run_job(
         evaluate_random(images, config, device=device)
     with watch.phase("full_evaluating"):
         evaluate_full(images, config, device=device)
+    if config.other_networks():
+        with watch.phase("cross_evaluating"):
+            for name in config.other_networks():
+                evaluate_across(distilled, images, config.across(name), device=device)
+                evaluate_random(images, config.across(name), device=device)
     kept = sum(path.stat().st_size for path in folder.iterdir())
     return watch.seconds, kept + len(distilled.to_bytes())
 

@@ -14,7 +14,7 @@ from iadd.class_map import ClassMapError, propose_class_map
 from iadd.config import Config, ConfigError
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset, History
-from iadd.evaluate import choose_lr, evaluate, evaluate_full, evaluate_random
+from iadd.evaluate import choose_lr, evaluate, evaluate_across, evaluate_full, evaluate_random
 from iadd.images import load_images, read_images
 from iadd.imageset import ImageSet
 from iadd.progress import Progress
@@ -42,6 +42,7 @@ __all__ = [
     "compare",
     "distill",
     "evaluate",
+    "evaluate_across",
     "evaluate_full",
     "evaluate_random",
     "load_bundle",

@@ -167,6 +167,9 @@ class EvaluationConfig:
     """Learning rates that a baseline of real images may choose from, on validation."""
     full_epochs: int = 20
     """Passes over the whole training set for the figure of the full data. 1 to 1,000."""
+    cross_networks: tuple[NetworkName, ...] = ()
+    """Other networks that the distilled set is tried with (section 4.4), beside as many random real
+    images; three of each at most. The one that it is made for is measured anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +195,10 @@ _SECTIONS: dict[str, type] = {
     "evaluation": EvaluationConfig,
     "compute": ComputeConfig,
 }
+
+MOST_CROSS_NETWORKS = 3
+"""Networks per figure of each of the ``cross_networks``, at most: they only tell whether the set
+serves others too."""
 
 LIMITS: dict[str, tuple[float, float]] = {
     "depth": (1, 8),
@@ -292,7 +299,8 @@ class Config:
                 f"to max_start_epoch, {self.distillation.max_start_epoch}: lower the first or "
                 "raise the second."
             )
-        halvings = self.network.depth if self.network.network == "convnet" else 0
+        uses_convnet = "convnet" in (self.network.network, *self.evaluation.cross_networks)
+        halvings = self.network.depth if uses_convnet else 0
         if self.image_size >> halvings < 1:
             raise ConfigError(
                 f"depth {self.network.depth} halves {self.image_size} pixels to nothing: "
@@ -330,6 +338,16 @@ class Config:
             if mine:
                 changes[section] = replace(getattr(self, section), **mine)
         return replace(self, **changes)
+
+    def other_networks(self) -> tuple[NetworkName, ...]:
+        """``cross_networks``, each once, without the one that the set is made for."""
+        named = dict.fromkeys(self.evaluation.cross_networks)
+        return tuple(name for name in named if name != self.network.network)
+
+    def across(self, network: NetworkName) -> Self:
+        """Settings of an evaluation on another network."""
+        networks = min(self.evaluation.evaluation_networks, MOST_CROSS_NETWORKS)
+        return self.override({"network": network, "evaluation_networks": networks})
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as JSON knows them, by section; :meth:`from_dict` reads them back."""
@@ -380,6 +398,9 @@ def _check(name: str, value: Any) -> None:
     elif name == "augmentation":
         if not isinstance(value, tuple) or not set(value) <= set(AUGMENTATIONS):
             raise ConfigError(f"augmentation may hold {', '.join(AUGMENTATIONS)}.")
+    elif name == "cross_networks":
+        if not isinstance(value, tuple) or not set(value) <= set(CHOICES["network"]):
+            raise ConfigError(f"cross_networks may hold {', '.join(CHOICES['network'])}.")
     elif name == "baseline_lrs":
         if not isinstance(value, tuple) or not value:
             raise ConfigError("baseline_lrs is a list of at least one learning rate.")

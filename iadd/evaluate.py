@@ -7,6 +7,7 @@ images that no choice was made by.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import mean
 
 import torch
@@ -17,7 +18,7 @@ from iadd.distilled import DistilledDataset
 from iadd.imageset import ImageSet
 from iadd.normalisation import Normalisation
 from iadd.precision import computing_at
-from iadd.progress import Beat, ProgressListener
+from iadd.progress import Beat, Progress, ProgressListener, ignore_progress
 from iadd.scores import Evaluation, Scores
 from iadd.selection import random_images
 from iadd.training import (
@@ -101,7 +102,7 @@ def choose_lr(
     validation = images.part("validation")
     if len(validation) == 0:
         raise ValueError("A learning rate is chosen on the validation split, and it is empty.")
-    rates = tuple(dict.fromkeys((distilled.syn_lr, *config.evaluation.baseline_lrs)))
+    rates = _rates(distilled, config)
     trials = config.distillation.validation_networks
     small, labels = distilled.images.to(device), distilled.labels.to(device)
     beat = Beat(on_progress, len(rates) * trials * config.evaluation.evaluation_epochs)
@@ -114,6 +115,43 @@ def choose_lr(
         config,
         on_epoch=beat,
     )
+
+
+def evaluate_across(
+    distilled: DistilledDataset,
+    images: ImageSet,
+    config: Config,
+    *,
+    on_progress: ProgressListener | None = None,
+    device: torch.device | str = "cpu",
+) -> Evaluation:
+    """Train another network than the set was made for on it, and test it (section 4.4).
+
+    The learning rate is the best on the validation split, as that of :func:`evaluate_random` with
+    the same settings, which is what to compare it with; α where there are no validation images.
+
+    Args:
+        distilled: The set.
+        images: Images; those of the ``validation`` and ``test`` splits are asked about.
+        config: Settings on that network: :meth:`Config.across`.
+        on_progress: Called after each network's pass over the set.
+        device: Where to compute.
+
+    Raises:
+        OutOfMemoryError: When not even one image at a time fits into memory.
+    """
+    evaluation, lr = config.evaluation, distilled.syn_lr
+    trials = len(_rates(distilled, config)) * config.distillation.validation_networks
+    if len(images.part("validation")) == 0:
+        trials = 0
+    tried = trials * evaluation.evaluation_epochs
+    total = tried + evaluation.evaluation_networks * evaluation.evaluation_epochs
+    listener = on_progress or ignore_progress
+    if trials:
+        part = partial(_of_more, listener, 0, total)
+        lr = choose_lr(distilled, images, config, on_progress=part, device=device)
+    part = partial(_of_more, listener, tried, total)
+    return evaluate(distilled, images, config, lr=lr, on_progress=part, device=device)
 
 
 def evaluate_random(
@@ -262,6 +300,16 @@ def small_set_recipe(config: Config, lr: float) -> Recipe:
         batch_size=evaluation.evaluation_batch_size,
         momentum=evaluation.evaluation_momentum,
     )
+
+
+def _rates(distilled: DistilledDataset, config: Config) -> tuple[float, ...]:
+    """Learning rates to try with a distilled set: α, and those that others choose from."""
+    return tuple(dict.fromkeys((distilled.syn_lr, *config.evaluation.baseline_lrs)))
+
+
+def _of_more(listener: ProgressListener, before: int, total: int, progress: Progress) -> None:
+    """Tell a part as a part of the whole."""
+    listener(replace(progress, done=before + progress.done, total=total))
 
 
 def _pupil(images: Tensor, labels: Tensor, purpose: Purpose) -> Pupil:

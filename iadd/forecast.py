@@ -9,14 +9,15 @@ Shapes: P parameters, E teacher epochs, J student steps.
 """
 
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from iadd.compilation import SECONDS_TO_COMPILE, choose_compilation, seconds_saved
-from iadd.config import Config
+from iadd.config import Config, NetworkName
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset
 from iadd.evaluate import evaluate, evaluate_full
@@ -29,6 +30,7 @@ from iadd.splitting import TEST_SHARE, VALIDATION_SHARE
 from iadd.trajectory import TrajectoryBuffer, record_trajectories, teachers_at_once
 from iadd.work import (
     PASSES_OF_TRAINING,
+    forward_operations,
     matching_operations,
     teaching_operations,
     teaching_steps,
@@ -37,6 +39,9 @@ from iadd.work import (
 
 _OPERATIONS = {"cpu": 2e10, "cuda": 2e13}
 """Of the student steps that one measured iteration may have: about a second."""
+
+_CROSS_OPERATIONS = {"cpu": 1e11, "cuda": 2e13}
+"""Of a measured epoch of another network: about a second. A larger set is in proportion."""
 
 _SHOWN = {"cpu": 64, "cuda": 2048}
 """Images that a measured epoch has at least, unless the job's epoch has fewer; a batch if more."""
@@ -52,6 +57,7 @@ class Forecast:
         validating: Seconds of the evaluations on the validation split.
         evaluating: Seconds of the figures of the distilled set and of the random sets.
         full_evaluating: Seconds of the figure of the full data.
+        cross_evaluating: Seconds of the figures of the other networks; 0 without.
         compiling: Seconds that compilation takes at most, nothing cached; 0 without.
         compilation: Whether the matching step will be compiled, in a sentence.
         peak_bytes: The most memory: of the process on a CPU, of the tensors on a GPU.
@@ -64,6 +70,7 @@ class Forecast:
     validating: float
     evaluating: float
     full_evaluating: float
+    cross_evaluating: float
     compiling: float
     compilation: str
     peak_bytes: int
@@ -80,6 +87,7 @@ class Forecast:
             "validating": self.validating,
             "evaluating": self.evaluating,
             "full_evaluating": self.full_evaluating,
+            "cross_evaluating": self.cross_evaluating,
         }
 
     @property
@@ -162,6 +170,10 @@ def forecast(
         + (2 * networks * asked + trials * tuned) * naming,
         full_evaluating=networks
         * (paces.full.each * evaluation.full_epochs * train_images / paces.shown + asked * naming),
+        cross_evaluating=sum(
+            _across(pace, config.across(name), small=classes, asked=asked, tuned=tuned)
+            for name, pace in paces.across.items()
+        ),
         compiling=compiling,
         compilation=choice.reason,
         peak_bytes=memory.peak + _bytes_beyond(train_images + asked + tuned, config, paces),
@@ -170,9 +182,46 @@ def forecast(
     )
 
 
+def _across(pace: "CrossPace", config: Config, *, small: int, asked: int, tuned: int) -> float:
+    """Seconds of the figures of one other network.
+
+    Args:
+        pace: Of that network.
+        config: Settings on it.
+        small: Classes that the distilled images are of.
+        asked: Test images.
+        tuned: Validation images.
+    """
+    networks = config.evaluation.evaluation_networks
+    # For the distilled set α is one more rate to try.
+    rates = 2 * len(config.evaluation.baseline_lrs) + 1
+    trials = rates * config.distillation.validation_networks
+    images = config.distillation.images_per_class * small
+    learning = Pace(pace.fixed, pace.each * images / pace.images).seconds(
+        config.evaluation.evaluation_epochs
+    )
+    naming = pace.each / pace.images / PASSES_OF_TRAINING
+    return (2 * networks + trials) * learning + (2 * networks * asked + trials * tuned) * naming
+
+
 def _compiled(eager: float, saved: float) -> float:
     """Seconds of compiled steps, and at least half of the eager ones, whatever the count says."""
     return max(eager - saved, eager / 2)
+
+
+@dataclass(frozen=True)
+class CrossPace:
+    """Of an epoch of another network on a distilled set of so many images.
+
+    Attributes:
+        images: How many were shown: where the whole set would take long, a part of it.
+        each: Seconds of an epoch.
+        fixed: Seconds that a network takes besides its epochs.
+    """
+
+    images: int
+    each: float
+    fixed: float
 
 
 @dataclass(frozen=True)
@@ -189,6 +238,7 @@ class Paces:
         steps: J of the measured iterations.
         parameters: P.
         distilled: A distilled set of the job's form.
+        across: Of the other networks that it is tried with.
     """
 
     teaching: Pace
@@ -200,6 +250,7 @@ class Paces:
     steps: int
     parameters: int
     distilled: DistilledDataset
+    across: Mapping[NetworkName, CrossPace] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -272,6 +323,9 @@ class Sample:
             steps=self.config.distillation.syn_steps,
             parameters=buffer.parameter_count,
             distilled=distilled,
+            across={
+                name: self.learn_across(distilled, name) for name in self.config.other_networks()
+            },
         )
 
     def teach(self, folder: Path) -> tuple[Pace, TrajectoryBuffer]:
@@ -302,20 +356,38 @@ class Sample:
 
     def learn(self, distilled: DistilledDataset) -> Pace:
         """The pace of an epoch of one network on a distilled set."""
-        networks = self._networks_at_once()
+        return self._learn(distilled, self.config)
+
+    def learn_across(self, distilled: DistilledDataset, name: NetworkName) -> CrossPace:
+        """The pace of an epoch of another network on a distilled set, or on a part of it."""
+        config = self.config.across(name)
+        forward = forward_operations(
+            config.network,
+            channels=self.channels,
+            classes=len(distilled.classes),
+            image_size=config.image_size,
+        )
+        allowed = _CROSS_OPERATIONS.get(self.device.type, _CROSS_OPERATIONS["cpu"])
+        images = min(len(distilled), max(1, int(allowed / (PASSES_OF_TRAINING * forward))))
+        part = replace(
+            distilled, images=distilled.images[:images], labels=distilled.labels[:images]
+        )
+        pace = self._learn(part, config)
+        return CrossPace(images, pace.each, pace.fixed)
+
+    def _learn(self, distilled: DistilledDataset, config: Config) -> Pace:
+        networks = self._networks_at_once(config)
 
         def run(epochs: int) -> None:
-            config = self.config.override(
-                {"evaluation_epochs": epochs, "evaluation_networks": networks}
-            )
-            evaluate(distilled, self.images, config, device=self.device)
+            short = config.override({"evaluation_epochs": epochs, "evaluation_networks": networks})
+            evaluate(distilled, self.images, short, device=self.device)
 
         pace = measure_pace(run)
         return Pace(pace.fixed / networks, pace.each / networks)
 
     def learn_all(self) -> Pace:
         """The pace of an epoch of one network over the images shown."""
-        networks = self._networks_at_once()
+        networks = self._networks_at_once(self.config)
 
         def run(epochs: int) -> None:
             config = self.config.override({"full_epochs": epochs, "evaluation_networks": networks})
@@ -324,12 +396,12 @@ class Sample:
         pace = measure_pace(run)
         return Pace(pace.fixed / networks, pace.each / networks)
 
-    def _networks_at_once(self) -> int:
+    def _networks_at_once(self, config: Config) -> int:
         """Networks that are trained together, as far as it can be told before."""
-        networks = self.config.evaluation.evaluation_networks
+        networks = config.evaluation.evaluation_networks
         if self.device.type == "cuda":
             return networks
-        return min(networks, max(self.config.compute.networks_at_once, 1))
+        return min(networks, max(config.compute.networks_at_once, 1))
 
 
 def _steps(config: Config, channels: int, classes: int, kind: str) -> int:

@@ -29,8 +29,8 @@ from iadd.compilation import (
     saved_per_operation,
     saved_per_step,
 )
-from iadd.config import Config
-from iadd.forecast import Sample
+from iadd.config import Config, NetworkName
+from iadd.forecast import CrossPace, Sample
 from iadd.outofmemory import OutOfMemoryError, is_out_of_memory
 from iadd.pace import Pace
 from iadd.resident import MemoryWatch
@@ -78,9 +78,11 @@ class DevicePaces:
         full: Pace of an epoch of one network over so many images.
         teachers_at_once: How many teachers were trained together.
         points: The student step at two sizes, the smaller first.
+        across: By other network that the set is tried with, an epoch at one or two sizes.
         covers_images: The largest distilled set that these tell of.
         steps: J of the measured iterations.
-        base_bytes: The most memory while teachers and networks on the full data were trained.
+        base_bytes: The most memory while teachers, networks on the full data and other networks
+            were trained.
         parameters: P.
         channels: C.
         forward_operations: Floating point operations of one image's way through the network.
@@ -97,6 +99,7 @@ class DevicePaces:
     full: Pace
     teachers_at_once: int
     points: tuple[StepPace, ...]
+    across: dict[NetworkName, tuple[CrossPace, ...]]
     covers_images: int
     steps: int
     base_bytes: int
@@ -137,7 +140,8 @@ def measure_paces(
         Sample.draw(plenty, classes, channels, config.override({"images_per_class": size}), device)
         for size in sizes
     ]
-    points = []
+    points, across = [], dict[NetworkName, tuple[CrossPace, ...]]()
+    sets = []
     clock, worked = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         with MemoryWatch(device) as base:
@@ -146,6 +150,7 @@ def measure_paces(
             with MemoryWatch(device) as memory:
                 step, distilled = sample.match(buffer)
                 small = sample.learn(distilled)
+            sets.append(distilled)
             points.append(
                 StepPace(
                     batch=matching_batch(sample.config, classes),
@@ -158,6 +163,13 @@ def measure_paces(
             )
     with MemoryWatch(device) as full_memory:
         full = samples[0].learn_all()
+    with MemoryWatch(device) as cross_memory:
+        for name in config.other_networks():
+            smaller = samples[0].learn_across(sets[0], name)
+            # A set of which but a part is shown takes as long in whichever size.
+            is_whole = smaller.images == len(sets[0])
+            larger = (samples[-1].learn_across(sets[-1], name),) if is_whole else ()
+            across[name] = (smaller, *larger)
     clock, worked = time.perf_counter() - clock, time.process_time() - worked
     return DevicePaces(
         device=device_name(device),
@@ -168,9 +180,10 @@ def measure_paces(
         full=full,
         teachers_at_once=min(config.teacher.teachers, teachers_at_once(config, device)),
         points=tuple(points),
+        across=across,
         covers_images=_UNLIMITED if is_capped else 2 * points[-1].images,
         steps=samples[0].config.distillation.syn_steps,
-        base_bytes=max(base.peak, full_memory.peak),
+        base_bytes=max(base.peak, full_memory.peak, cross_memory.peak),
         parameters=buffer.parameter_count,
         channels=channels,
         forward_operations=forward,

@@ -15,8 +15,12 @@ from iadd.config import (
     DistillationConfig,
     EvaluationConfig,
     NetworkConfig,
+    NetworkName,
     TeacherConfig,
 )
+
+_PAPERS_OTHERS: tuple[NetworkName, ...] = ("alexnet", "vgg11", "resnet18")
+"""The networks of section 4.4."""
 
 
 def cpu_demo() -> Config:
@@ -85,7 +89,7 @@ def cpu_small() -> Config:
             syn_lr=0.015,
             validate_every=50,
         ),
-        evaluation=EvaluationConfig(evaluation_epochs=150),
+        evaluation=EvaluationConfig(evaluation_epochs=150, cross_networks=("resnet18",)),
     )
 
 
@@ -97,7 +101,7 @@ def gpu_evening() -> Config:
         distillation=DistillationConfig(
             images_per_class=20, iterations=3000, syn_steps=20, syn_lr=0.01, lr_lr=1e-6
         ),
-        evaluation=EvaluationConfig(full_epochs=50),
+        evaluation=EvaluationConfig(full_epochs=50, cross_networks=_PAPERS_OTHERS),
     )
 
 
@@ -123,7 +127,7 @@ def paper_covid_cxr() -> Config:
             lr_lr=1e-6,
             lr_weights=1e-4,
         ),
-        evaluation=EvaluationConfig(full_epochs=50),
+        evaluation=EvaluationConfig(full_epochs=50, cross_networks=_PAPERS_OTHERS),
     )
 
 
@@ -157,6 +161,7 @@ def describe() -> dict[str, Any]:
         limits: dict[str, list[Any]] = {key: list(bounds) for key, bounds in LIMITS.items()}
         limits |= {key: list(words) for key, words in CHOICES.items()}
         limits |= {"augmentation": list(AUGMENTATIONS), "baseline_lrs": list(BASELINE_LRS)}
+        limits |= {"cross_networks": list(CHOICES["network"])}
         if not name.startswith("paper_"):
             limits["initialisation"] = [w for w in CHOICES["initialisation"] if w != "real"]
         description[name] = {

@@ -161,10 +161,14 @@ def read_settings(settings: list[str]) -> dict[str, Any]:
     return changes
 
 
+_WORDS = ("augmentation", "cross_networks")
+"""Settings that are lists of words."""
+
+
 def _read_value(name: str, text: str) -> Any:
-    if name in CHOICES or name not in {*LIMITS, "augmentation", "baseline_lrs"}:
+    if name in CHOICES or name not in {*LIMITS, *_WORDS, "baseline_lrs"}:
         return text
-    if name == "augmentation":
+    if name in _WORDS:
         return tuple(word for word in text.split(",") if word)
     try:
         if name == "baseline_lrs":

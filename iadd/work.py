@@ -9,9 +9,10 @@ from functools import lru_cache
 
 import torch
 
-from iadd.config import Config, NetworkConfig
+from iadd.config import Config, NetworkConfig, NetworkName
 from iadd.networks import build_network
 from iadd.operations import count_operations
+from iadd.together import bytes_for_reverse_pass
 
 PASSES_OF_TRAINING = 3
 """Convolutions per layer, image and training step: forwards, and the gradients of the layer's
@@ -25,6 +26,13 @@ gradients of those three for what they read (five: two of them are asked for not
 MATCHING_PASSES = 4.0
 """Image passes of a student step: 11 convolutions are 3⅔ passes, and what lies between them
 (norms, augmentation, the updates) fills it up to four."""
+
+
+OPERATIONS_PER_BYTE = 72.0
+"""Floating point operations that take as long as moving a byte of what a training step keeps for
+its reverse pass. With it the networks of :mod:`iadd.networks` are in proportion within a fifth on
+one core, ConvNets of 16 to 128 filters included; by operations alone the narrow one, which memory
+holds back, would look six times as fast as it is."""
 
 
 def matching_operations(config: Config, *, channels: int, classes: int) -> float:
@@ -75,6 +83,17 @@ def forward_operations(
         return int(count_operations(lambda: form(image)))
 
 
+@lru_cache(maxsize=64)
+def cost_of_an_image(network: NetworkConfig, *, image_size: int) -> float:
+    """What it costs to train a network on one image, in operations; fit for proportions alone."""
+    # Channels and classes change the first and the last layer, and next to nothing here.
+    forward = forward_operations(network, channels=1, classes=2, image_size=image_size)
+    with torch.device("meta"):
+        form = build_network(network, channels=1, classes=2, image_size=image_size, seed=0)
+    kept = bytes_for_reverse_pass(form, (1, image_size, image_size))
+    return forward + OPERATIONS_PER_BYTE * kept
+
+
 def matching_batch(config: Config, classes: int) -> int:
     """Distilled images per student step."""
     small = config.distillation.images_per_class * classes
@@ -117,6 +136,33 @@ def evaluation_work(config: Config, *, small: int, train: int) -> dict[str, floa
     }
 
 
+def across_work(config: Config, *, small: int) -> dict[NetworkName, dict[str, float]]:
+    """Image passes of the evaluations on other networks.
+
+    Args:
+        config: Settings of the run.
+        small: Distilled images in all.
+
+    Returns:
+        By network, of the ``distilled`` set and of the ``random`` ones: as many passes of the
+        run's own network as take as long.
+    """
+    own, size = cost_of_an_image(config.network, image_size=config.image_size), config.image_size
+    rates, work = len(config.evaluation.baseline_lrs), dict[NetworkName, dict[str, float]]()
+    for name in config.other_networks():
+        other = config.across(name)
+        cost = cost_of_an_image(other.network, image_size=size)
+        each = small * other.evaluation.evaluation_epochs * cost / own
+        trials = other.distillation.validation_networks
+        networks = other.evaluation.evaluation_networks
+        work[name] = {
+            # α is one more rate to try.
+            "distilled": ((rates + 1) * trials + networks) * each,
+            "random": (rates * trials + networks) * each,
+        }
+    return work
+
+
 def job_work(
     config: Config, *, classes: int, train: int, per_epoch: int | None = None
 ) -> dict[str, float]:
@@ -140,5 +186,6 @@ def job_work(
         "teaching": teacher.teachers * teacher.teacher_epochs * epoch * gradients_per_step(config),
         "distilling": steps * matching_batch(config, classes) * MATCHING_PASSES
         + validations(config) * validation,
-        "evaluating": sum(evaluation_work(config, small=small, train=train).values()),
+        "evaluating": sum(evaluation_work(config, small=small, train=train).values())
+        + sum(sum(parts.values()) for parts in across_work(config, small=small).values()),
     }

@@ -17,12 +17,12 @@ from iadd.checkpoint import CheckpointStore
 from iadd.config import Config
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset
-from iadd.evaluate import evaluate, evaluate_full, evaluate_random
+from iadd.evaluate import evaluate, evaluate_across, evaluate_full, evaluate_random
 from iadd.imageset import ImageSet
 from iadd.privacy import PrivacyReport, audit
 from iadd.progress import Progress, ProgressListener
 from iadd.trajectory import TrajectoryBuffer, record_trajectory, trajectory_path
-from iadd.work import evaluation_work
+from iadd.work import across_work, evaluation_work
 from worker.device import choose_device
 from worker.reports import (
     ReportSource,
@@ -106,27 +106,40 @@ def evaluate_images(
 ) -> JsonObject:
     """Measure the distilled set, as many random images, and the full set; each is a checkpoint.
 
+    So are the first two once more with each of the other networks.
+
     Returns:
-        What is stored under `distilled`, `random` and `full`: `Evaluation.to_dict()`, and `roc`.
+        What is stored under `distilled`, `random` and `full`: `Evaluation.to_dict()`, and `roc`;
+        and by other network under `networks`: `Evaluation.to_dict()` as `distilled` and `random`.
     """
     image_set = load_images(storage, images)
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     device = choose_device(settings)
-    work = evaluation_work(config, small=len(distilled_set), train=len(image_set.part("train")))
+    small, train = len(distilled_set), len(image_set.part("train"))
+    parts = evaluation_work(config, small=small, train=train)
+    work = {("", name): passes for name, passes in parts.items()}
     calls = {
-        "distilled": partial(evaluate, distilled_set, image_set, config),
-        "random": partial(evaluate_random, image_set, config),
-        "full": partial(evaluate_full, image_set, config),
+        ("", "distilled"): partial(evaluate, distilled_set, image_set, config),
+        ("", "random"): partial(evaluate_random, image_set, config),
+        ("", "full"): partial(evaluate_full, image_set, config),
     }
+    for other, passes in across_work(config, small=small).items():
+        work |= {(other, name): part for name, part in passes.items()}
+        on_other = config.across(other)
+        calls[other, "distilled"] = partial(evaluate_across, distilled_set, image_set, on_other)
+        calls[other, "random"] = partial(evaluate_random, image_set, on_other)
     total, before = sum(work.values()), 0.0
     figures: JsonObject = json.loads(checkpoints.read() or "{}")
-    for name, measure in calls.items():
-        if name not in figures:
-            listener = _share(on_progress, before=before / total, share=work[name] / total)
+    for (network, name), measure in calls.items():
+        place = figures.setdefault("networks", {}).setdefault(network, {}) if network else figures
+        share = work[network, name]
+        if name not in place:
+            listener = _share(on_progress, before=before / total, share=share / total)
             found = measure(on_progress=listener, device=device)
-            figures[name] = {**found.to_dict(), "roc": found.roc_curves()}
+            # The report draws curves of the first three alone.
+            place[name] = found.to_dict() | ({} if network else {"roc": found.roc_curves()})
             checkpoints.write(json.dumps(figures).encode())
-        before += work[name]
+        before += share
     storage.put(result, json.dumps(figures).encode())
     return figures
 
@@ -184,12 +197,14 @@ def pack_results(
     Returns:
         Name of the row's column and key of each file.
     """
+    utility = json.loads(storage.get(evaluation))
     source = ReportSource(
         dataset=dataset,
         asked_on=asked_on,
         counts=counts,
         distilled=DistilledDataset.from_bytes(storage.get(distilled)),
-        utility=json.loads(storage.get(evaluation)),
+        utility=utility,
+        networks=utility.get("networks", {}),
         privacy=PrivacyReport.from_dict(json.loads(storage.get(privacy))),
         timings=timings,
         versions=software_versions(),

@@ -133,7 +133,8 @@ class Preset:
                     "or raise the second.",
                 }
             )
-        if settings["network"] == "convnet" and settings["image_size"] >> settings["depth"] < 1:
+        uses_convnet = "convnet" in (settings["network"], *settings["cross_networks"])
+        if uses_convnet and settings["image_size"] >> settings["depth"] < 1:
             most = settings["image_size"].bit_length() - 1
             errors.append(
                 {

@@ -13,6 +13,8 @@ PASSES_OF_TRAINING = 3
 PASSES_OF_MATCHING = 11
 """Convolutions per layer, image and step, as `iadd.work` counts them."""
 WORTH_COMPILING = 1.25
+MOST_CROSS_NETWORKS = 3
+"""Networks per figure of each other network."""
 
 Counts = Mapping[str, Mapping[str, int]]
 """Images per class and split."""
@@ -97,8 +99,21 @@ def seconds(paces: Paces, job: Job, *, teachers_are_there: bool = False) -> Seco
         distilling=_matching(paces, job) + checks * (learning + tuned * naming),
         evaluating=(networks * 2 + trials) * learning
         + (2 * networks * asked + trials * tuned) * naming
-        + networks * (full + asked * naming),
+        + networks * (full + asked * naming)
+        + sum(_across(paces, job, network) for network in paces.across),
     )
+
+
+def _across(paces: Paces, job: Job, network: str) -> float:
+    """The figures of another network: of the distilled set, and of the random ones."""
+    pace = paces.epoch_across(network, job.distilled)
+    naming = pace.each / job.distilled / PASSES_OF_TRAINING
+    networks = min(int(job["evaluation_networks"]), MOST_CROSS_NETWORKS)
+    # For the distilled set its own rate is one more to try.
+    trials = (2 * len(job["baseline_lrs"]) + 1) * int(job["validation_networks"])
+    asked, tuned = job.images("test"), job.images("validation")
+    learning = pace.fixed + pace.each * int(job["evaluation_epochs"])
+    return (2 * networks + trials) * learning + (2 * networks * asked + trials * tuned) * naming
 
 
 def _teaching(paces: Paces, job: Job) -> float:

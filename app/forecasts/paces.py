@@ -30,6 +30,16 @@ class StepPace(BaseModel):
     peak_bytes: int
 
 
+class CrossPace(BaseModel):
+    """An epoch of another network on so many distilled images."""
+
+    model_config = ConfigDict(frozen=True)
+
+    images: int
+    each: float
+    fixed: float
+
+
 class Compilation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -51,10 +61,12 @@ class Paces(BaseModel):
     full: Pace
     teachers_at_once: int
     points: tuple[StepPace, ...]
+    across: dict[str, tuple[CrossPace, ...]] = {}
+    """By other network that the set is tried with; at one size or two, the smaller first."""
     covers_images: int
     steps: int
     base_bytes: int
-    """The most memory while teachers and networks on the full data were trained."""
+    """The most memory while teachers, networks on the full data and other ones were trained."""
     parameters: int
     channels: int
     forward_operations: int
@@ -79,6 +91,15 @@ class Paces(BaseModel):
         each = _on_line([(point.images, point.epoch) for point in self.points], images)
         fixed = _on_line([(point.images, point.epoch_fixed) for point in self.points], images)
         return Pace(fixed=fixed, each=each)
+
+    def epoch_across(self, network: str, images: int) -> Pace:
+        """Of another network on a distilled set of so many images."""
+        points = self.across[network]
+        if len(points) == 1:  # a part of a larger set
+            each = points[0].each * images / points[0].images
+        else:
+            each = _on_line([(point.images, point.each) for point in points], images)
+        return Pace(fixed=points[-1].fixed, each=each)
 
     def peak_bytes(self, batch: int) -> float:
         """The most memory, with so many images in a student step."""

@@ -64,6 +64,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "evaluation_momentum",
         "baseline_lrs",
         "full_epochs",
+        "cross_networks",
     ),
     "computing": ("precision", "compilation", "networks_at_once", "micro_batch_size"),
 }
@@ -110,7 +111,7 @@ def fields_of(preset: Preset) -> dict[str, list[SettingField]]:
 
 def _field(name: str, value: Any, allowed: list[Any] | None) -> SettingField:
     if isinstance(value, list):
-        of_texts = bool(value) and isinstance(value[0], str) and allowed is not None
+        of_texts = _is_of_texts(value, allowed)
         return SettingField(
             name=name,
             kind="choices" if of_texts else "list",
@@ -126,6 +127,11 @@ def _field(name: str, value: Any, allowed: list[Any] | None) -> SettingField:
     return SettingField(name=name, kind="number", value=value, step=step, low=low, high=high)
 
 
+def _is_of_texts(value: list[Any], allowed: list[Any] | None) -> bool:
+    """Whether a list chooses among words; an empty one is told by what it may hold."""
+    return bool(allowed) and all(isinstance(item, str) for item in [*value, *(allowed or ())])
+
+
 def body_of(preset: Preset, form: FormData) -> DistillationCreate:
     """What is asked for: only what differs from the preset is an override. Raises Invalid."""
     return checked(
@@ -137,7 +143,8 @@ def body_of(preset: Preset, form: FormData) -> DistillationCreate:
         overrides={
             name: value
             for name, default in preset.defaults.items()
-            if (value := _sent(form, name, default)) is not None and value != default
+            if (value := _sent(form, name, default, preset.limits.get(name))) is not None
+            and value != default
         },
     )
 
@@ -147,13 +154,13 @@ def _whole(form: FormData, name: str) -> int | None:
     return _number(name, text, int) if text else None
 
 
-def _sent(form: FormData, name: str, default: Any) -> Any:
+def _sent(form: FormData, name: str, default: Any, allowed: list[Any] | None) -> Any:
     """What a field says, in the type of the preset's value; None where it was not sent or empty."""
     field = PREFIX + name
     if field not in form:
         return None
     sent = [str(value).strip() for value in form.getlist(field)]
-    if isinstance(default, list) and default and isinstance(default[0], str):
+    if isinstance(default, list) and _is_of_texts(default, allowed):
         # An empty one tells that the field was there, for when nothing is ticked.
         return [value for value in default if value in sent] + [
             value for value in sent if value and value not in default

@@ -1,7 +1,7 @@
 """``iadd evaluate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -11,7 +11,7 @@ from iadd.bundle import open_bundle
 from iadd.checkpoint import write_atomically
 from iadd.confirming import ClassMaps, Yes, confirm_class_maps
 from iadd.evaluate import evaluate as run_evaluate
-from iadd.evaluate import evaluate_full, evaluate_random
+from iadd.evaluate import evaluate_across, evaluate_full, evaluate_random
 from iadd.images import load_images
 from iadd.received import Received
 from iadd.scores import Evaluation
@@ -42,7 +42,8 @@ def evaluate(
         bool | None,
         typer.Option(
             "--baselines/--no-baselines",
-            help="Train on random real images and on the full set too; so for a distilled set.",
+            help="Train on random real images and on the full set too, and the other networks of "
+            "the set's cross_networks; so for a distilled set.",
             show_default=False,
         ),
     ] = None,
@@ -81,6 +82,7 @@ def _evaluate(
 ) -> None:
     """Your own set, beside its yardsticks."""
     rows: dict[str, Evaluation] = {}
+    across: dict[str, dict[str, Evaluation]] = {}
     with session(threads) as listener:
         learned = load_distilled(path)
         images = in_classes_of(learned, load_images(source, learned.config.image_size))
@@ -93,10 +95,26 @@ def _evaluate(
                 images, learned.config, on_progress=listener, device=where
             )
             rows["full"] = evaluate_full(images, learned.config, on_progress=listener, device=where)
+            for network in learned.config.other_networks():
+                other = learned.config.across(network)
+                across[network] = {
+                    "distilled": evaluate_across(
+                        learned, images, other, on_progress=listener, device=where
+                    ),
+                    "random": evaluate_random(images, other, on_progress=listener, device=where),
+                }
     _print_table(rows)
+    for title, others in across.items():
+        _print_table(others, title=f"with {title}")
     if out:
-        document = {name: evaluation.to_dict() for name, evaluation in rows.items()}
+        document: dict[str, Any] = _figures(rows)
+        if across:
+            document["networks"] = {name: _figures(others) for name, others in across.items()}
         write_atomically(out, to_strict_json(document))
+
+
+def _figures(rows: dict[str, Evaluation]) -> dict[str, Any]:
+    return {name: evaluation.to_dict() for name, evaluation in rows.items()}
 
 
 def _score(
@@ -138,8 +156,8 @@ def _score(
         )
 
 
-def _print_table(rows: dict[str, Evaluation]) -> None:
-    table = Table()
+def _print_table(rows: dict[str, Evaluation], *, title: str | None = None) -> None:
+    table = Table(title=title, title_justify="left")
     names = ("balanced_accuracy", "accuracy", "macro_f1", "auroc")
     for heading in ("trained on", "images", *(n.replace("_", " ") for n in names), "lr"):
         table.add_column(heading, justify="left" if heading == "trained on" else "right")

@@ -31,7 +31,8 @@ def test_an_archive_goes_in_and_a_verified_bundle_comes_out(
         "COVID": 30,
         "Normal": 30,
     }
-    row = service.wait_for(service.distill(dataset["id"]), "ready")
+    job = service.distill(dataset["id"], cross_networks=["resnet18"])
+    row = service.wait_for(job, "ready")
     assert row["verdict"] in ("refuted", "not_refuted")
     assert row["problem"] is None
     assert row["phases"]["distilling"] == {"done": 5, "total": 5, "unit": "iterations"}
@@ -54,9 +55,13 @@ def test_an_archive_goes_in_and_a_verified_bundle_comes_out(
     report = json.loads(service.result(row["id"], "report.json"))
     assert set(report["utility"]) == {"distilled", "random", "full"}
     assert report["utility"]["full"]["balanced_accuracy"]["n"] == 2
+    assert list(report["networks"]) == ["convnet", "resnet18"]
+    assert report["networks"]["resnet18"]["utility"]["balanced_accuracy"]["n"] == 2
+    assert report["networks"]["resnet18"]["random"]["balanced_accuracy"]["n"] == 2
     assert report["privacy"]["verdict"] == row["verdict"]
     page = service.result(row["id"], "report.html").decode()
     assert "<html" in page
+    assert "Networks that this set was not made for." in page
     assert "anonym" not in page.lower()
 
 

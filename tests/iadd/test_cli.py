@@ -44,12 +44,16 @@ def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
     teachers, distilled = tmp_path / "teachers", tmp_path / "distilled.safetensors"
     sheet, figures = tmp_path / "sheet.png", tmp_path / "figures.json"
     assert "1 teachers of 3 epochs" in run("teach", folder, "--out", teachers, *TINY)
-    said = run("distill", folder, "--teachers", teachers, "--out", distilled, *TINY)
+    across = ("--set", "cross_networks=alexnet")
+    said = run("distill", folder, "--teachers", teachers, "--out", distilled, *TINY, *across)
     assert "4 images of 2 classes" in said
     assert not distilled.with_suffix(".checkpoint").exists()
     table = run("evaluate", folder, "--distilled", distilled, "--json", figures)
     assert "distilled" in table
-    assert set(json.loads(figures.read_text())) == {"distilled", "random", "full"}
+    assert "with alexnet" in table
+    found = json.loads(figures.read_text())
+    assert set(found) == {"distilled", "random", "full", "networks"}
+    assert found["networks"]["alexnet"]["distilled"]["training_images"] == 4
     assert "bright, dark" in run("show", distilled, "--out", sheet)
     with Image.open(sheet) as picture:
         assert picture.size == (2 * 20 + 4, 2 * 20 + 4)

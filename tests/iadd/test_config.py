@@ -14,8 +14,8 @@ def test_names_are_unique_across_sections_so_that_a_flat_override_is_never_ambig
 
 
 def test_every_number_has_limits_and_every_word_its_choices() -> None:
-    bounded = set(module.LIMITS) | set(module.CHOICES) | {"augmentation", "baseline_lrs"}
-    assert set(Config().flat()) == bounded
+    lists = {"augmentation", "baseline_lrs", "cross_networks"}
+    assert set(Config().flat()) == set(module.LIMITS) | set(module.CHOICES) | lists
 
 
 def test_override_changes_what_it_names_and_nothing_else() -> None:
@@ -44,6 +44,12 @@ def test_override_changes_what_it_names_and_nothing_else() -> None:
         ({"max_start_epoch": 50, "expert_epochs": 2}, "only 50 epochs"),
         ({"first_max_start_epoch": 9, "max_start_epoch": 8}, "lower the first"),
         ({"depth": 8, "image_size": 32}, "halves 32 pixels to nothing"),
+        ({"cross_networks": ["lenet"]}, "cross_networks may hold convnet, alexnet"),
+        ({"cross_networks": "resnet18"}, "cross_networks may hold"),
+        (
+            {"network": "vgg11", "cross_networks": ["convnet"], "depth": 8, "image_size": 32},
+            "halves 32 pixels to nothing",
+        ),
         ({"ipc": 3}, "Unknown setting ipc"),
     ],
 )
@@ -51,6 +57,23 @@ def test_a_bad_value_is_refused_by_name(settings: dict[str, object], named: str)
     with pytest.raises(ConfigError, match=named) as refused:
         Config().override(settings)
     assert len(str(refused.value)) < 1000
+
+
+def test_other_networks_are_named_once_and_without_the_one_that_a_set_is_made_for() -> None:
+    named = ["resnet18", "convnet", "alexnet", "resnet18"]
+    config = Config().override({"cross_networks": named})
+    assert config.other_networks() == ("resnet18", "alexnet")
+    assert config.override({"network": "alexnet"}).other_networks() == ("resnet18", "convnet")
+
+
+@pytest.mark.parametrize(("networks", "each"), [(5, 3), (2, 2)])
+def test_another_network_is_tried_a_few_times_in_the_same_way(networks: int, each: int) -> None:
+    config = Config().override({"evaluation_networks": networks})
+    across = config.across("vgg11")
+    assert across.network.network == "vgg11"
+    assert across.evaluation.evaluation_networks == each
+    back = {"network": "convnet", "evaluation_networks": networks}
+    assert across.override(back) == config
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)

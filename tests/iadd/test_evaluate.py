@@ -9,7 +9,14 @@ import torch
 from iadd.config import Config, NetworkName
 from iadd.distill import distill
 from iadd.distilled import DistilledDataset
-from iadd.evaluate import choose_lr, evaluate, evaluate_full, evaluate_random, validate
+from iadd.evaluate import (
+    choose_lr,
+    evaluate,
+    evaluate_across,
+    evaluate_full,
+    evaluate_random,
+    validate,
+)
 from iadd.imageset import ImageSet
 from iadd.normalisation import Normalisation
 from iadd.progress import Progress
@@ -117,6 +124,35 @@ def test_no_test_image_takes_part_in_the_choice_of_a_rate(
     blank[images.split == 2] = 0
     blanked = ImageSet(blank, images.labels, images.classes, images.split)
     assert choose_lr(distilled, blanked, config) == choose_lr(distilled, images, config)
+
+
+def test_another_network_takes_the_rate_that_suits_it(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    settings = {"baseline_lrs": (0.01, 1e-8), "evaluation_networks": 4, "evaluation_epochs": 10}
+    other = config.override(settings).across("alexnet")
+    told: list[Progress] = []
+    found = evaluate_across(replace(distilled, syn_lr=1e-7), images, other, on_progress=told.append)
+    assert found.lr == 0.01
+    assert len(found.scores) == 3
+    assert found.training_images == len(distilled)
+    # Three rates and three networks, ten epochs each, counted as one piece of work.
+    assert [progress.done for progress in told] == list(range(1, 61))
+    assert {progress.total for progress in told} == {60}
+
+
+def test_another_network_takes_alpha_where_no_image_is_left_to_choose_by(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    split = images.split.clone()
+    split[split == 1] = 0
+    unvalidated = ImageSet(images.images, images.labels, images.classes, split)
+    told: list[Progress] = []
+    found = evaluate_across(
+        distilled, unvalidated, config.across("alexnet"), on_progress=told.append
+    )
+    assert found.lr == distilled.syn_lr
+    assert told[-1].done == told[-1].total == 2 * 4
 
 
 def test_how_many_networks_go_together_changes_a_figure_by_rounding_alone(

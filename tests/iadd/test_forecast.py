@@ -60,6 +60,26 @@ def test_what_was_measured_is_multiplied_by_how_much_there_is(
     assert found.evaluating == pytest.approx((2 * 2 + 2) * (0.5 + 2.0 * 4) + choosing, rel=0.01)
 
 
+def test_other_networks_are_measured_and_multiplied(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert forecast(40, 2, config).cross_evaluating == 0
+    config = config.override({"cross_networks": ["resnet18"], "images_per_class": 5})
+    assert forecast(40, 2, config).cross_evaluating > 0
+
+    def two_seconds_a_unit(run: Callable[[int], object]) -> Pace:
+        run(1)
+        return Pace(fixed=0.5, each=2.0)
+
+    monkeypatch.setattr("iadd.forecast.measure_pace", two_seconds_a_unit)
+    # An epoch of but one of the ten images is shown.
+    monkeypatch.setattr("iadd.forecast._CROSS_OPERATIONS", {"cpu": 1.0})
+    found = forecast(640, 2, config, test_images=300, validation_images=60)
+    # Two networks on either kind of set, and five trials: two rates, of α and without.
+    asking = (2 * 2 * 300 + 5 * 60) * 2.0 / 3
+    assert found.cross_evaluating == pytest.approx((2 * 2 + 5) * (0.5 + 20.0 * 4) + asking)
+
+
 def test_without_validation_there_is_nothing_to_wait_for(config: Config) -> None:
     assert forecast(50, 2, config.override({"validate_every": 0})).validating == 0
 

@@ -51,6 +51,24 @@ def test_steps_that_take_very_long_are_measured_smaller(
     assert found.covers_images > 10**9
 
 
+def test_other_networks_are_measured_at_both_sizes(config: Config) -> None:
+    eight = config.override({"images_per_class": 8, "cross_networks": ["convnet", "alexnet"]})
+    found = measure_paces(eight, classes=2)
+    assert list(found.across) == ["alexnet"]
+    assert [pace.images for pace in found.across["alexnet"]] == [4, 16]
+    assert min(pace.each for pace in found.across["alexnet"]) > 0
+
+
+def test_a_larger_network_is_measured_on_a_part_of_the_set(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iadd.forecast._CROSS_OPERATIONS", {"cpu": 1.0})
+    eight = config.override({"images_per_class": 8, "cross_networks": ["alexnet"]})
+    (pace,) = measure_paces(eight, classes=2).across["alexnet"]
+    assert pace.images == 1
+    assert pace.each > 0
+
+
 def test_the_device_says_its_name_and_memory() -> None:
     cpu = torch.device("cpu")
     assert device_name(cpu).endswith(("thread", "threads"))

@@ -11,6 +11,7 @@ def test_the_paper_preset_is_the_papers_setting() -> None:
     assert config.distillation.initialisation == "real"
     assert config.distillation.lr_weights == 1e-4
     assert config.evaluation.evaluation_networks == 5
+    assert config.other_networks() == ("alexnet", "vgg11", "resnet18")
 
 
 def test_only_paper_presets_start_from_real_images_or_may_be_told_to() -> None:

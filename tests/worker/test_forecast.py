@@ -4,7 +4,7 @@ import pytest
 
 from app.models import DistillationStatus
 from iadd.presets import cpu_small
-from iadd.work import job_work
+from iadd.work import across_work, job_work
 from worker import progress
 from worker.forecast import Forecast
 from worker.progress import Pace
@@ -25,6 +25,7 @@ CONFIG = cpu_small().override(
         "baseline_lrs": [0.01],
         "validation_networks": 1,
         "full_epochs": 2,
+        "cross_networks": [],
     }
 )
 CLASSES = {name: {"train": 100, "validation": 10, "test": 20} for name in ("a", "b")}
@@ -44,6 +45,18 @@ def test_what_comes_later_is_part_of_the_forecast() -> None:
     assert forecast.seconds_left(pace=2.0, done=15, total=20) == pytest.approx(
         2.0 * 5 + 2.0 / 200 * (40_000 + 4_200), abs=0.1
     )
+
+
+def test_other_networks_are_part_of_what_comes_later() -> None:
+    across = CONFIG.override({"cross_networks": ["resnet18"]})
+    plain, longer = (
+        Forecast(DistillationStatus.DISTILLING, config.to_dict(), CLASSES).seconds_left(
+            pace=1.0, done=0, total=100
+        )
+        for config in (CONFIG, across)
+    )
+    added = sum(across_work(across, small=10)["resnet18"].values())
+    assert longer - plain == pytest.approx(100 / 40_000 * added, abs=0.1)
 
 
 def test_a_phase_of_its_own_is_forecast_alone() -> None:

@@ -80,9 +80,7 @@ def _networks(source: ReportSource) -> Json:
     config = source.distilled.config
     made_for = config.network.network
     parameters = _parameters(network_of(source.distilled))
-    networks: Json = {
-        made_for: _network(config, parameters, source.utility["distilled"]),
-    }
+    networks: Json = {made_for: _network(config, parameters, source.utility)}
     for name, measured in source.networks.items():
         other = config.override({"network": name})
         form = build_network(
@@ -97,14 +95,19 @@ def _networks(source: ReportSource) -> Json:
 
 
 def _network(config: Config, parameters: int, measured: Mapping[str, Any]) -> Json:
+    """One network: ``utility`` is that of the distilled set, ``random`` is beside it."""
+    distilled, random = measured["distilled"], measured["random"]
     # The other networks have one depth and one width.
     is_convnet = config.network.network == "convnet"
     return {
         "depth": config.network.depth if is_convnet else None,
         "width": config.network.width if is_convnet else None,
         "parameters": parameters,
-        "trained": measured["accuracy"]["n"],
-        "utility": {name: measured[name] for name in _MEANS},
+        "trained": distilled["accuracy"]["n"],
+        "lr": distilled["lr"],
+        "epochs": distilled["epochs"],
+        "utility": {name: distilled[name] for name in _MEANS},
+        "random": {"lr": random["lr"], **{name: random[name] for name in _MEANS}},
     }
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from worker.reports.blocks import Block, Facts, Figures, Heading, Section, Table, Text
 from worker.reports.figures import figures_of
-from worker.reports.words import duration, number, setting
-from worker.reports.worth import NETWORKS
+from worker.reports.words import NETWORKS, duration, number, setting
 
 _SETTINGS = {
     "network": "Network",

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from worker.reports.blocks import Conclusion, Tone
-from worker.reports.words import spread
+from worker.reports.words import NETWORKS, spread
+
+Outcome = Literal["better", "alike", "worse", "unknown"]
 
 
 def conclusions(document: Mapping[str, Any]) -> list[Conclusion]:
@@ -29,17 +31,16 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
         )
     tone: Tone
     gain = distilled["mean"] - random["mean"]
-    noise = math.hypot(distilled["std"], random["std"])
-    alone = min(distilled["n"], random["n"]) < 2
-    if alone:
+    outcome = _outcome(distilled, random)
+    if outcome == "unknown":
         tone, headline = "neutral", "Not known: one network cannot tell it from luck"
-    elif gain > noise:
+    elif outcome == "better":
         tone, headline = "good", f"Better than {count} random real images, by {gain:.3f}"
-    elif gain < -noise:
+    elif outcome == "worse":
         tone, headline = "bad", f"Worse than {count} random real images, by {-gain:.3f}"
     else:
         tone, headline = "neutral", f"No better than {count} random real images"
-    within = "" if alone or abs(gain) > noise else " The difference lies within the spread."
+    within = " The difference lies within the spread." if outcome == "alike" else ""
     start = ""
     if document["best_iteration"] == 0:
         start = (
@@ -57,6 +58,40 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
             f"(networks each: {distilled['n']}).{within}{start}"
         ),
     )
+
+
+def across(document: Mapping[str, Any]) -> str:
+    """Whether the distilled set does so with other networks too."""
+    others = list(document["networks"].items())[1:]
+    if not others:
+        return (
+            "Whether this set serves other networks was not measured: the setting cross_networks "
+            "named none."
+        )
+    names: dict[Outcome, list[str]] = {}
+    for name, network in others:
+        figures = (network[key]["balanced_accuracy"] for key in ("utility", "random"))
+        names.setdefault(_outcome(*figures), []).append(NETWORKS[name])
+    told: dict[Outcome, str] = {
+        "better": "Better than as many random real images, by more than the spread",
+        "alike": "No better than as many random real images, within the spread",
+        "worse": "Worse than as many random real images, by more than the spread",
+        "unknown": "Not known, as one network cannot tell it from luck, or a figure is no number",
+    }
+    found = (f"{words}: {', '.join(names[key])}." for key, words in told.items() if key in names)
+    return f"Networks that this set was not made for. {' '.join(found)}"
+
+
+def _outcome(distilled: Mapping[str, Any], random: Mapping[str, Any]) -> Outcome:
+    """What a figure of the distilled set is beside that of the random images."""
+    numbers = (distilled["mean"], distilled["std"], random["mean"], random["std"])
+    if None in numbers or min(distilled["n"], random["n"]) < 2:
+        return "unknown"
+    gain = distilled["mean"] - random["mean"]
+    noise = math.hypot(distilled["std"], random["std"])
+    if abs(gain) <= noise:
+        return "alike"
+    return "better" if gain > 0 else "worse"
 
 
 def leak(document: Mapping[str, Any]) -> Conclusion:

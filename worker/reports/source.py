@@ -26,7 +26,8 @@ class ReportSource:
         timings: Seconds of work per phase.
         versions: Of the software, see `software_versions`.
         asked_on: The day on which the distillation was asked for, ``2026-11-26``; or None.
-        networks: ``Evaluation.to_dict()`` of other networks trained on the distilled set, by name.
+        networks: Of other networks, by name: ``Evaluation.to_dict()`` under ``distilled`` and
+            ``random``.
     """
 
     dataset: str

@@ -5,6 +5,8 @@ from datetime import date
 from typing import Any
 
 NOT_MEASURED = "not measured"
+NETWORKS = {"convnet": "ConvNet", "alexnet": "AlexNet", "vgg11": "VGG11", "resnet18": "ResNet18"}
+"""How networks are called."""
 
 
 def spread(figure: Mapping[str, Any] | None, digits: int = 3) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from worker.reports import plots, tables
+from worker.reports import plots, sentences, tables
 from worker.reports.blocks import (
     Block,
     Cell,
@@ -17,7 +17,7 @@ from worker.reports.blocks import (
     Table,
     Text,
 )
-from worker.reports.words import capital, interval, number, spread
+from worker.reports.words import NETWORKS, NOT_MEASURED, capital, interval, number, spread
 
 TRAINED_ON = {
     "distilled": "the distilled set",
@@ -30,7 +30,6 @@ FIGURES = {
     "macro_f1": "Macro F1",
     "auroc": "AUROC",
 }
-NETWORKS = {"convnet": "ConvNet", "alexnet": "AlexNet", "vgg11": "VGG11", "resnet18": "ResNet18"}
 RECIPIENTS = "recipients-scores"
 """Name of the place where a portal adds what recipients measured."""
 
@@ -234,31 +233,43 @@ def _shaded(count: int, total: int) -> Share:
 def _networks(document: Document) -> Iterator[Block]:
     yield Heading("Other networks")
     networks = document["networks"]
-    rows: list[list[Cell]] = []
+    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
     for name, title in NETWORKS.items():
         network = networks.get(name)
-        figures = (network or {}).get("utility")
-        rows.append(
-            [
-                f"{title}{_form(network)}",
-                number(network["parameters"]) if network else "–",
-                *(spread(figures[key] if figures else None) for key in FIGURES),
-            ]
-        )
+        if network is None:
+            groups[len(rows)] = title
+            rows.append([capital(NOT_MEASURED), *["–"] * len(FIGURES)])
+            continue
+        groups[len(rows)] = f"{title}{_form(network)}, {number(network['parameters'])} parameters"
+        ours.add(len(rows))
+        for key, figures in (("distilled", network["utility"]), ("random", network["random"])):
+            rows.append(
+                [capital(TRAINED_ON[key]), *(spread(figures[figure]) for figure in FIGURES)]
+            )
     yield Text(
-        "Trained on the distilled set: the network that it was made for, and others. A set that "
-        "serves one network alone is worth less than its figures say."
+        "The network that the distilled set was made for, and others that have never met it. A "
+        "set that serves one network alone is worth less than its figures say."
     )
+    yield Text(sentences.across(document))
     yield Table(
-        ["Network", "Parameters", *FIGURES.values()],
+        ["Network, trained on", *FIGURES.values()],
         rows,
-        caption="Figures of each network, trained on the distilled set",
-        widths=[2.2, 1.2, 1.6, 1.3, 1.3, 1.3],
-        ours=frozenset({list(NETWORKS).index(next(iter(networks)))}),
+        caption="Figures of each network",
+        widths=[2.6, 1.6, 1.3, 1.3, 1.3],
+        groups=groups,
+        ours=frozenset(ours),
     )
+    others = list(networks.values())[1:]
+    if others:
+        yield Text(
+            f"Mean ± standard deviation, other networks: {others[0]['trained']} of each. For them "
+            "the learning rate was chosen on the validation split, for the distilled and for the "
+            "random images alike; epochs, augmentation and test images are the same.",
+            style="note",
+        )
 
 
-def _form(network: Document | None) -> str:
-    if not network or not network["depth"]:
+def _form(network: Document) -> str:
+    if not network["depth"]:
         return ""
     return f", depth {network['depth']}, width {network['width']}"

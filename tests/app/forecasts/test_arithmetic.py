@@ -62,6 +62,10 @@ def paces_of(settings: dict[str, Any], **changes: Any) -> Paces:
                 "saved_per_operation": saved_per_operation("cpu"),
             },
             "cpu_share": 0.9,
+            "across": {
+                name: [{"images": n, "each": 0.1 + 0.05 * n, "fixed": 0.4} for n in (2, 8)]
+                for name in settings["cross_networks"]
+            },
             **changes,
         }
     )
@@ -83,6 +87,10 @@ def foreseen_by_library(
         steps=settings["syn_steps"],
         parameters=10_180,
         distilled=SimpleNamespace(images=torch.empty(images, 1, size, size)),  # type: ignore[arg-type]
+        across={
+            name: library.CrossPace(images=images, each=0.1 + 0.05 * images, fixed=0.4)
+            for name in settings["cross_networks"]
+        },
     )
 
     class Watch:
@@ -117,6 +125,8 @@ def foreseen_by_library(
         {"iterations": 20_000, "teachers": 40, "teacher_sampling": "all"},
         {"compilation": "always", "teacher_flatness": 0.1},
         {"validate_every": 0, "evaluation_networks": 2, "baseline_lrs": [0.01]},
+        {"cross_networks": ["resnet18"], "images_per_class": 6},
+        {"cross_networks": ["vgg11", "alexnet"], "evaluation_networks": 2},
     ],
 )
 def test_it_foresees_what_the_library_foresees(
@@ -129,9 +139,16 @@ def test_it_foresees_what_the_library_foresees(
     ours = seconds(paces, job)
 
     assert ours.total == pytest.approx(theirs.seconds)
-    assert ours.evaluating == pytest.approx(theirs.evaluating + theirs.full_evaluating)
+    evaluating = theirs.evaluating + theirs.full_evaluating + theirs.cross_evaluating
+    assert ours.evaluating == pytest.approx(evaluating)
     assert peak_bytes(paces, job) == theirs.peak_bytes
     assert disk_bytes(paces, job) == theirs.disk_bytes
+
+
+def test_a_network_that_was_measured_on_a_part_takes_longer_for_the_whole() -> None:
+    settings = {**get_preset("cpu_demo").settings({}, {}), "cross_networks": ["vgg11"]}
+    part = {"vgg11": [{"images": 2, "each": 3.0, "fixed": 0.4}]}
+    assert paces_of(settings, across=part).epoch_across("vgg11", 10).each == 15.0
 
 
 def test_teachers_that_are_there_take_no_time() -> None:
@@ -165,6 +182,7 @@ def test_what_only_says_how_often_needs_no_other_measurement() -> None:
     for name in ("width", "depth", "syn_steps", "teacher_batch_size", "micro_batch_size"):
         assert pace_key({**settings, name: settings[name] + 1}, channels=1) != key
     assert pace_key({**settings, "precision": "bfloat16"}, channels=1) != key
+    assert pace_key({**settings, "cross_networks": ["vgg11"]}, channels=1) != key
     assert pace_key(settings, channels=3) != key
 
 

@@ -126,9 +126,11 @@ def test_the_recipe_is_that_of_the_bundle(source: ReportSource, document: dict[s
 
 
 def test_other_networks_are_told_beside_the_one_it_was_made_for(source: ReportSource) -> None:
-    other = replace(source, networks={"resnet18": source.utility["random"]})
-    networks = report_json(other)["networks"]
+    measured = {"distilled": source.utility["random"], "random": source.utility["full"]}
+    networks = report_json(replace(source, networks={"resnet18": measured}))["networks"]
     assert list(networks) == ["convnet", "resnet18"]
     assert networks["resnet18"]["depth"] is None
     assert networks["resnet18"]["parameters"] > 10**7
     assert networks["resnet18"]["utility"]["auroc"] == source.utility["random"]["auroc"]
+    assert networks["resnet18"]["random"]["auroc"] == source.utility["full"]["auroc"]
+    assert networks["convnet"]["random"]["auroc"] == source.utility["random"]["auroc"]

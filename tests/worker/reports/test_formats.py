@@ -168,6 +168,29 @@ def test_odd_runs_have_a_report_too(make_source: MakeSource, case: str) -> None:
         assert "None" not in words
 
 
+def test_other_networks_are_in_page_and_paper_beside_random_images(
+    make_source: MakeSource,
+) -> None:
+    source = make_source(("a", "b"), evaluation_networks=3)
+    across = {
+        name: {key: make_source(("a", "b")).utility[key] for key in ("distilled", "random")}
+        for name in ("alexnet", "resnet18")
+    }
+    source = replace(source, networks=across)
+    document = report_json(source)
+    report = compose(source, document)
+    for words in (letters_of_page(render_html(report)), letters_of_pdf(render_pdf(report))):
+        for name, title in (("alexnet", "AlexNet"), ("resnet18", "ResNet18")):
+            found = document["networks"][name]
+            assert squeezed(f"{title}, {found['parameters']:,} parameters") in words
+            for figures in (found["utility"], found["random"]):
+                for figure in ("balanced_accuracy", "accuracy", "macro_f1", "auroc"):
+                    assert squeezed(f"{figures[figure]['mean']:.3f}") in words
+        assert squeezed("VGG11") in words
+        assert squeezed("Networks that this set was not made for.") in words
+        assert squeezed("other networks: 3 of each") in words
+
+
 def test_a_run_of_which_little_was_kept_says_so(make_source: MakeSource) -> None:
     bare = make_source(("a", "b"))
     bare = replace(

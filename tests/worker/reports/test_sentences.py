@@ -42,6 +42,27 @@ def test_one_network_judges_nothing(document: dict[str, Any]) -> None:
     assert conclusion.headline.startswith("Not known")
 
 
+def test_each_other_network_is_judged_like_the_own_one(document: dict[str, Any]) -> None:
+    def network(distilled: float | None, count: int = 3) -> dict[str, Any]:
+        own = {"mean": distilled, "std": 0.01, "n": count}
+        random = {"mean": 0.7, "std": 0.01, "n": count}
+        return {"utility": {"balanced_accuracy": own}, "random": {"balanced_accuracy": random}}
+
+    (made_for,) = document["networks"].items()
+    assert "not measured" in sentences.across(document)
+
+    found = {"alexnet": network(0.71), "vgg11": network(0.8), "resnet18": network(0.9)}
+    said = sentences.across({**document, "networks": dict([made_for]) | found})
+    assert "Better than as many random real images, by more than the spread: VGG11, Res" in said
+    assert "No better than as many random real images, within the spread: AlexNet." in said
+    assert "Worse" not in said
+
+    found = {"alexnet": network(0.6), "vgg11": network(0.9, 1), "resnet18": network(None)}
+    said = sentences.across({**document, "networks": dict([made_for]) | found})
+    assert "Worse than as many random real images, by more than the spread: AlexNet." in said
+    assert "is no number: VGG11, ResNet18." in said
+
+
 def test_a_run_that_kept_its_start_says_so(document: dict[str, Any]) -> None:
     kept = "the images that the run started from"
     assert kept in sentences.worth(document | {"best_iteration": 0}).detail

@@ -91,6 +91,7 @@ setting-evaluation-batch-size = Images in their step
 setting-evaluation-momentum = Their momentum
 setting-baseline-lrs = Learning rates tried with random images
 setting-full-epochs = Epochs on the full data
+setting-cross-networks = Other networks to try the result with
 setting-precision = Precision
 setting-compilation = Compilation of the matching step
 setting-networks-at-once = Networks trained at once (0: as fits)
