@@ -1,7 +1,8 @@
 """`exchange demo`: the whole way once, through the front door.
 
 A service of its own, asked over REST like any other, ends with the demonstration. What is worth
-keeping lies in the folder that was named: `bundle.zip`, `report.html`, `report.json`.
+keeping lies in the folder that was named: `bundle.zip`, `report.html`, `report.pdf`,
+`report.json`.
 """
 
 import json

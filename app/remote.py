@@ -14,6 +14,7 @@ from rich.console import Console
 
 from app.client import (
     FINAL,
+    NOT_MADE,
     RESULTS,
     AccessRequest,
     Dataset,
@@ -192,6 +193,8 @@ def download_results(
 ) -> list[Path]:
     """Write the bundle and the reports into a folder, and tell where they are.
 
+    A report in a form that the portal did not write yet when it made them is left out.
+
     Raises:
         PortalError: The portal refused, or could not be reached.
         OSError: The folder cannot be written to.
@@ -200,10 +203,15 @@ def download_results(
     paths = []
     with step_display(console) as display, _keeping_parts():
         for name, result in RESULTS.items():
+            try:
+                portal.distillations.download(
+                    distillation_id, result, out / name, on_progress=_transfer(display, name)
+                )
+            except PortalError as error:
+                if error.code != NOT_MADE:
+                    raise
+                continue
             paths.append(out / name)
-            portal.distillations.download(
-                distillation_id, result, paths[-1], on_progress=_transfer(display, name)
-            )
             display.finish(name)
     return paths
 

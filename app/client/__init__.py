@@ -8,7 +8,7 @@ It needs no more than the base install::
 """
 
 from app.client.addresses import LOCAL_PORTAL
-from app.client.distillations import RESULTS
+from app.client.distillations import NOT_MADE, RESULTS
 from app.client.errors import AddressError, PortalError, UnreachableError
 from app.client.models import (
     FINAL,
@@ -34,6 +34,7 @@ from app.client.transport import Retries
 __all__ = [
     "FINAL",
     "LOCAL_PORTAL",
+    "NOT_MADE",
     "RESULTS",
     "Access",
     "AccessRequest",

@@ -7,8 +7,13 @@ from app.client.downloads import TransferListener, download, ignore_progress
 from app.client.models import Distillation
 from app.client.transport import Transport
 
-RESULTS = {"bundle.zip": "bundle", "report.html": "report.html", "report.json": "report.json"}
+RESULTS = {
+    "bundle.zip": "bundle",
+    **{name: name for name in ("report.html", "report.pdf", "report.json")},
+}
 """Names for files, and the names under which the portal has them."""
+NOT_MADE = "result-not-made"
+"""Code of the refusal of a result that is younger than the distillation, as `report.pdf` may be."""
 
 
 class Distillations:
@@ -65,7 +70,7 @@ class Distillations:
         *,
         on_progress: TransferListener = ignore_progress,
     ) -> None:
-        """Write a result (`bundle`, `report.html`, `report.json`) to a file.
+        """Write a result (`bundle`, `report.html`, `report.pdf`, `report.json`) to a file.
 
         Raises PortalError and OSError as `app.client.downloads.download` does.
         """

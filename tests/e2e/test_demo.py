@@ -67,6 +67,7 @@ def test_the_demo_leaves_a_verified_bundle_and_nothing_else(
         "bundle.zip",
         "report.html",
         "report.json",
+        "report.pdf",
     ]
     assert verify_bundle(out / "bundle.zip").exit_code == 0
     utility = json.loads((out / "report.json").read_text())["utility"]

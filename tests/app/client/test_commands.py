@@ -41,12 +41,16 @@ def share(exchange, house, *options):
 
 
 def ready_with_reports(house):
-    """A finished distillation with a real bundle and both reports."""
+    """A finished distillation with a real bundle and all reports."""
     distillation = house.releasable_distillation()
-    key = f"distillations/{distillation}/report.html"
-    house.storage.put(key, b"<!doctype html>")
-    house.hand_on(distillation, DistillationStatus.READY, report_html_key=key)
+    keys = {f"report_{kind}_key": f"distillations/{distillation}/report.{kind}" for kind in PAGES}
+    for kind, column in zip(PAGES, keys, strict=True):
+        house.storage.put(keys[column], PAGES[kind])
+    house.hand_on(distillation, DistillationStatus.READY, **keys)
     return distillation
+
+
+PAGES = {"html": b"<!doctype html>", "pdf": b"%PDF-1.7"}
 
 
 def test_two_hospitals_share(exchange, house, tmp_path):
@@ -250,13 +254,24 @@ def test_results_of_ones_own_are_downloaded_and_checked(exchange, house):
     done = exchange(house.steward, "download", ready_with_reports(house), "--out", "results")
     assert done.exit_code == 0, done.output
     names = {path.name for path in Path("results").iterdir()}
-    assert names == {"bundle.zip", "report.html", "report.json"}
+    assert names == {"bundle.zip", "report.html", "report.pdf", "report.json"}
     assert set(map(Path, done.stdout.split())) == {Path("results") / name for name in names}
     assert "is intact" in done.stderr
+    assert (Path("results") / "report.pdf").read_bytes() == PAGES["pdf"]
     broken = exchange(house.steward, "download", house.ready_distillation())
     assert broken.exit_code == 2
     key = ("--trusted-key", "ed25519:" + "A" * 43)
     assert exchange(house.steward, "download", house.ready_distillation(), *key).exit_code == 2
+
+
+def test_results_that_are_older_than_printed_reports_are_downloaded_without(exchange, house):
+    distillation = ready_with_reports(house)
+    house.hand_on(distillation, DistillationStatus.READY, report_pdf_key=None)
+    done = exchange(house.steward, "download", distillation, "--out", "results")
+    assert done.exit_code == 0, done.output
+    names = {path.name for path in Path("results").iterdir()}
+    assert names == {"bundle.zip", "report.html", "report.json"}
+    assert "report.pdf" not in done.stdout
 
 
 def test_an_archive_goes_into_a_new_dataset_or_a_named_one(exchange, house):
