@@ -32,6 +32,7 @@ QUICK = {
     "EXCHANGE_PROGRESS_SECONDS": "0",
     "EXCHANGE_TORCH_THREADS": "1",
     "EXCHANGE_DEVICE": "cpu",
+    "EXCHANGE_WEBHOOK_NETWORKS": "127.0.0.0/8",
 }
 """Production's intervals, shortened."""
 

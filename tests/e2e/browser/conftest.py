@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PASSWORD = "a sentence that only I would say"
+FAILED = pytest.StashKey[bool]()
 # Loopback alone: a browser of its own accord asks its maker for this and that.
 ARGUMENTS = (
     "--no-sandbox",
@@ -83,6 +85,40 @@ def found(service: "Service", organisation: str) -> None:
     )
 
 
+class Person:
+    """Somebody who asks over REST, to bring about in a moment what a page is to show."""
+
+    def __init__(self, service: "Service", account: Account) -> None:
+        self._client = httpx.Client(base_url=f"{service.url}/api/v1", timeout=60)
+        body = {"email": account.email, "password": PASSWORD}
+        session = self._client.post("/session", json=body).raise_for_status().json()
+        self._client.headers["X-CSRF-Token"] = session["csrf_token"]
+
+    def ask(self, method: str, path: str, **arguments: Any) -> Any:
+        reply = self._client.request(method, path, **arguments)
+        assert reply.is_success, f"{method} {path}: {reply.status_code} {reply.text}"
+        return reply.json()
+
+    def upload(self, archive: bytes, name: str, wait_until: Callable[..., Any]) -> str:
+        """A dataset that is ready; its id."""
+        dataset_id: str = self.ask("POST", "/datasets", json={"name": name})["id"]
+        self.ask("PUT", f"/datasets/{dataset_id}/archive", content=archive)
+        self.wait_for(f"/datasets/{dataset_id}", "ready", wait_until)
+        return dataset_id
+
+    def wait_for(
+        self, path: str, status: str, wait_until: Callable[..., Any], seconds: float = 900
+    ) -> Any:
+        """The row at `path`, once it has this status."""
+
+        def reached() -> Any:
+            row = self.ask("GET", path)
+            assert row["status"] not in ("failed", "rejected"), row["problem"]
+            return row if row["status"] == status else None
+
+        return wait_until(reached, f"{path} is {status}", seconds)
+
+
 class Desk:
     """Somebody at their browser: pages, and what went wrong on them."""
 
@@ -91,7 +127,7 @@ class Desk:
         self.context = browser.new_context(
             **({"viewport": {"width": 1280, "height": 900}} | context)
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(60_000)
         self.complaints: list[str] = []
         self.page = self.new_page()
 
@@ -104,7 +140,8 @@ class Desk:
     def _hear(self, message: Any) -> None:
         # Replies of 4xx and lost connections are part of some stories; scripts that fail and what
         # the Content-Security-Policy stops are part of none.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        expected = ("Failed to load resource", "htmx:")
+        if message.type == "error" and not message.text.startswith(expected):
             self.complaints.append(message.text)
 
     def open(self, path: str) -> "Page":
@@ -120,9 +157,22 @@ class Desk:
         return self
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    if report.when == "call" and report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
 @pytest.fixture
-def desk(chromium: "Browser") -> Iterator[Callable[..., Desk]]:
-    """`desk(service)`: a browser of somebody's own. At the end no page may have complained."""
+def desk(
+    chromium: "Browser", request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[..., Desk]]:
+    """`desk(service)`: a browser of somebody's own. At the end no page may have complained.
+
+    Of a test that fails, a picture of each page is left in its folder.
+    """
     desks: list[Desk] = []
 
     def sit(service: "Service", account: Account | None = None, **context: Any) -> Desk:
@@ -132,7 +182,11 @@ def desk(chromium: "Browser") -> Iterator[Callable[..., Desk]]:
         return desks[-1]
 
     yield sit
-    for one in desks:
+    for number, one in enumerate(desks):
+        if request.node.stash.get(FAILED, False):
+            picture = tmp_path / f"desk-{number}.png"
+            one.page.screenshot(path=picture, full_page=True)
+            print(f"{one.page.url} looked like {picture}")
         one.context.close()
         assert one.complaints == []
 
@@ -147,13 +201,11 @@ def _found() -> Callable[..., None]:
     return found
 
 
+@pytest.fixture(name="person", scope="session")
+def _person() -> Callable[..., Person]:
+    return Person
+
+
 @pytest.fixture(scope="session")
 def password() -> str:
     return PASSWORD
-
-
-@pytest.fixture(scope="session")
-def screenshots() -> Path | None:
-    """Where pictures of the pages go, if somebody wants some."""
-    named = os.environ.get("EXCHANGE_SCREENSHOTS")
-    return None if named is None else Path(named)

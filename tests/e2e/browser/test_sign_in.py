@@ -49,12 +49,12 @@ def test_who_asks_for_a_page_signs_in_and_gets_there(service, desk, steward, pas
 def test_a_session_that_ended_meanwhile_loses_nothing_that_was_typed(service, desk, steward):
     door = desk(service, steward)
     page = door.open("/datasets/new")
-    page.get_by_label("Name").fill("Winter 2026")
+    page.get_by_label("Name", exact=True).fill("Winter 2026")
     _end_sessions(service)
-    page.get_by_role("button", name="Create").click()
+    page.get_by_role("button", name="Make it").click()
     again = page.get_by_role("alert").get_by_role("link")
     again.wait_for()
-    assert page.get_by_label("Name").input_value() == "Winter 2026"
+    assert page.get_by_label("Name", exact=True).input_value() == "Winter 2026"
     with door.context.expect_page() as opened:
         again.click()
     other = opened.value
@@ -64,23 +64,21 @@ def test_a_session_that_ended_meanwhile_loses_nothing_that_was_typed(service, de
     other.wait_for_url(service.url + "/")
     other.close()
     page.bring_to_front()
-    # The page takes the new session's token as soon as it is seen again.
-    page.wait_for_function("() => document.visibilityState === 'visible'")
-    page.get_by_role("button", name="Create").click()
+    page.get_by_role("button", name="Make it").click()
     page.wait_for_url("**/datasets/ds_*")
 
 
 def test_a_lost_network_is_told_and_its_return_too(service, desk, steward):
     door = desk(service, steward)
     page = door.open("/datasets/new")
-    page.get_by_label("Name").fill("Spring 2026")
+    page.get_by_label("Name", exact=True).fill("Spring 2026")
     door.context.set_offline(True)
-    page.get_by_role("button", name="Create").click()
+    page.get_by_role("button", name="Make it").click()
     page.get_by_text("No connection to the portal").wait_for()
-    assert page.get_by_label("Name").input_value() == "Spring 2026"
+    assert page.get_by_label("Name", exact=True).input_value() == "Spring 2026"
     door.context.set_offline(False)
     page.get_by_text("The connection is back").wait_for()
-    page.get_by_role("button", name="Create").click()
+    page.get_by_role("button", name="Make it").click()
     page.wait_for_url("**/datasets/ds_*")
 
 
