@@ -29,6 +29,16 @@ class DiscreetFormatter(logging.Formatter):
         return "".join(lines).rstrip("\n")
 
 
+def without_query(record: logging.LogRecord) -> bool:
+    """Leave out what follows the `?`: words that somebody looks for, or a code of a sign-in."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            argument.partition("?")[0] if isinstance(argument, str) else argument
+            for argument in record.args
+        )
+    return True
+
+
 def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -37,3 +47,5 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    access = logging.getLogger("uvicorn.access")
+    access.filters[:] = [without_query]

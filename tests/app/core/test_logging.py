@@ -1,11 +1,15 @@
 """What an operator reads of an error, and what nobody may read there."""
 
+import contextlib
 import logging
 import sys
 
+import httpx
 import pytest
 
 from app.core.logging import DiscreetFormatter
+from tests.app.uploads.conftest import free_ports
+from tests.app.webhooks.test_sender import portal_process
 
 
 def read_file(name):
@@ -40,3 +44,17 @@ def test_an_error_is_told_by_kind_and_place(logged):
 
 def test_the_text_of_an_error_is_not_told(logged):
     assert "DOE^JANE" not in logged
+
+
+def test_what_somebody_looks_for_is_in_no_line(house, tmp_path, eventually):
+    [port] = free_ports(1)
+    log = tmp_path / "portal.log"
+
+    def answers():
+        with contextlib.suppress(httpx.ConnectError):
+            return httpx.get(f"http://127.0.0.1:{port}/glossary?q=Jane+Doe").is_success
+
+    with portal_process(house, port, log):
+        eventually(answers, "the portal answers", seconds=60)
+        eventually(lambda: "/glossary" in log.read_text(), "its log tells the request")
+    assert "Doe" not in log.read_text()
