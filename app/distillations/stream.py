@@ -26,10 +26,11 @@ async def follow(
     """
     while True:
         try:
-            await run_in_threadpool(expect_reader)
+            events, ended = await run_in_threadpool(
+                _look, database, distillation_id, after, expect_reader
+            )
         except Problem:
             return
-        events, ended = await run_in_threadpool(_look, database, distillation_id, after)
         for event in events:
             after = event.id
             yield JSONServerSentEvent(
@@ -44,8 +45,11 @@ async def follow(
         await anyio.sleep(poll_seconds)
 
 
-def _look(database: Database, distillation_id: str, after: int) -> tuple[Sequence[Event], bool]:
+def _look(
+    database: Database, distillation_id: str, after: int, expect_reader: Callable[[], None]
+) -> tuple[Sequence[Event], bool]:
     """The next events, and whether no more will come, as of one moment."""
+    expect_reader()
     with database.reading() as session:
         distillations = DistillationRepository(session)
         distillation = distillations.load(distillation_id)
