@@ -170,6 +170,19 @@ class AccessRepository:
             )
         ).all()
 
+    def holders(self, release_ids: Sequence[str], now: datetime) -> set[tuple[str, str]]:
+        """(release, organisation) of everybody who may download one of these."""
+        rows = self._session.execute(
+            select(Grant.release_id, Grant.organisation_id)
+            .where(
+                Grant.release_id.in_(set(release_ids)),
+                Grant.revoked_at.is_(None),
+                or_(Grant.expires_at.is_(None), Grant.expires_at > now),
+            )
+            .distinct()
+        )
+        return {(row.release_id, row.organisation_id) for row in rows}
+
     def to_remind(self, now: datetime, soon: datetime) -> Sequence[Grant]:
         """Grants that expire soon, and nobody was told."""
         return self._session.scalars(

@@ -79,6 +79,8 @@ def accesses_of(session: Session, caller: Caller, releases: Sequence[Release]) -
     """How the caller's organisation stands to each of these, in three queries for all."""
     access = AccessRepository(session)
     others = [row.id for row in releases if row.organisation_id != caller.organisation_id]
+    if not others:
+        return {row.id: Access(AccessState.OWNER) for row in releases}
     requests = access.last_requests(others, caller.organisation_id)
     grants = access.last_grants(others, caller.organisation_id)
     acceptances = access.acceptances([grant.id for grant in grants.values()])

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.audit.chain import hash_entry
@@ -156,7 +157,7 @@ def append(
     session.flush()
 
 
-def entry_dict(entry: AuditEntry) -> JsonObject:
+def entry_dict(entry: AuditEntry | Row[Any]) -> JsonObject:
     """The entry as it is hashed, exported and verified."""
     return {
         "organisation_id": entry.organisation_id,

@@ -63,7 +63,10 @@ class ReadableDistillations:
             select(Dataset.id, Dataset.name)
             .where(
                 Dataset.organisation_id == self._caller.organisation_id,
-                exists(self._query.where(Distillation.dataset_id == Dataset.id)),
+                # By the dataset alone: the organisation's index would be read once for each.
+                exists().where(
+                    Distillation.dataset_id == Dataset.id, Distillation.deleted_at.is_(None)
+                ),
             )
             .order_by(Dataset.created_at.desc())
             .limit(limit)

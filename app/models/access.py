@@ -110,7 +110,10 @@ class Score(Base):
     """What a recipient measured on its own images, signed with its own key."""
 
     __tablename__ = "score"
-    __table_args__ = (UniqueConstraint("release_id", "organisation_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("release_id", "organisation_id", "number"),
+        Index(None, "release_id", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("sc"))
     release_id: Mapped[str] = mapped_column(ForeignKey("release.id"), index=True)

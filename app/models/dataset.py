@@ -34,6 +34,9 @@ class Dataset(Leased, Timestamps, Base):
     __table_args__ = (
         Index(None, "organisation_id", "created_at", "id"),
         Index(None, "first_id", "version"),
+        # What an organisation stores and how many datasets it has, without a look at the rows.
+        Index(None, "organisation_id", "purged_at", "deleted_at", "size"),
+        Index(None, "status"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("ds"))

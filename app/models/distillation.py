@@ -1,7 +1,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.ids import new_id
@@ -41,6 +41,7 @@ class Verdict(StrEnum):
 
 class Distillation(Leased, Timestamps, Base):
     __tablename__ = "distillation"
+    __table_args__ = (Index(None, "organisation_id", "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("dl"))
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)

@@ -27,6 +27,8 @@ class Release(Timestamps, Base):
         # The catalogue and an organisation's own list, newest first.
         Index(None, "status", "created_at", "id"),
         Index(None, "organisation_id", "created_at", "id"),
+        # What an organisation stores, without a look at the rows.
+        Index(None, "organisation_id", "bundle_size"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("rel"))

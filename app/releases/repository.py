@@ -255,15 +255,33 @@ class ReleaseRepository:
         )
         return (self._session.scalar(query) or 0) + 1
 
-    def scores_of(self, release_ids: Sequence[str]) -> Sequence[Score]:
-        """Of any of these releases, the oldest first."""
+    def scores_of(self, release_ids: Sequence[str], *, limit: int | None = None) -> Sequence[Score]:
+        """Of any of these releases, the newest first."""
         return self._session.scalars(
             select(Score)
             .where(Score.release_id.in_(set(release_ids)))
-            .order_by(Score.created_at, Score.id)
+            .order_by(Score.created_at.desc(), Score.id.desc())
+            .limit(limit)
         ).all()
 
-    def scores(self, release_id: str) -> Sequence[Score]:
-        return self._session.scalars(
-            select(Score).where(Score.release_id == release_id).order_by(Score.created_at, Score.id)
-        ).all()
+    def latest_scores(self, release_ids: Sequence[str]) -> Sequence[Score]:
+        """Of each organisation that scored any of these releases, its newest score."""
+        last = (
+            select(Score.release_id, Score.organisation_id, func.max(Score.number).label("number"))
+            .where(Score.release_id.in_(set(release_ids)))
+            .group_by(Score.release_id, Score.organisation_id)
+            .subquery()
+        )
+        rows = self._session.scalars(
+            select(Score)
+            .join(
+                last,
+                and_(
+                    Score.release_id == last.c.release_id,
+                    Score.organisation_id == last.c.organisation_id,
+                    Score.number == last.c.number,
+                ),
+            )
+            .order_by(Score.created_at, Score.id)
+        )
+        return list({row.organisation_id: row for row in rows}.values())

@@ -74,8 +74,15 @@ def _brief(row: Release, organisation: str, classes: list[str]) -> dict[str, Any
     }
 
 
-def read(session: Session, storage: Storage, caller: Caller, row: Release) -> ReleaseRead:
-    """A release as the caller may see it."""
+def read(
+    session: Session,
+    storage: Storage,
+    caller: Caller,
+    row: Release,
+    *,
+    most_scores: int | None = None,
+) -> ReleaseRead:
+    """A release as the caller may see it; with so many of its newest scores, or all."""
     access = access_of(session, caller, row)
     is_owner = access.state == AccessState.OWNER
     names = OrganisationRepository(session).names_of([row.organisation_id])
@@ -110,7 +117,7 @@ def read(session: Session, storage: Storage, caller: Caller, row: Release) -> Re
         withdrawal_reason=row.withdrawal_reason,
         withdrawal_id=row.withdrawal_id,
         access=_read_access(access),
-        scores=_read_scores(session, row.id),
+        scores=_read_scores(session, row.id, most_scores),
         distillation_id=row.distillation_id if is_owner else None,
         published_by=row.published_by if is_owner else None,
         downloads=ReleaseRepository(session).count_downloads(row.id) if is_owner else None,
@@ -271,8 +278,9 @@ def recipients_of(session: Session, release_id: str) -> set[str]:
     return {row.organisation_id for row in held} | {organisation for _, organisation in downloaded}
 
 
-def _read_scores(session: Session, release_id: str) -> list[ScoreRead]:
-    rows = ReleaseRepository(session).scores(release_id)
+def _read_scores(session: Session, release_id: str, most: int | None) -> list[ScoreRead]:
+    """The newest ones, the oldest of them first."""
+    rows = ReleaseRepository(session).scores_of([release_id], limit=most)[::-1]
     names = OrganisationRepository(session).names_of([row.organisation_id for row in rows])
     return [read_score(row, names[row.organisation_id]) for row in rows]
 

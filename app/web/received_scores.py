@@ -51,10 +51,12 @@ class Summary:
     highest: float
 
 
-def received_scores(session: Session, releases: Sequence[Release]) -> list[ReceivedScore]:
-    """Of all these releases, the newest first."""
+def received_scores(
+    session: Session, releases: Sequence[Release], *, limit: int
+) -> list[ReceivedScore]:
+    """The newest of all these releases, the newest first."""
     by_id = {release.id: release for release in releases}
-    rows = ReleaseRepository(session).scores_of(list(by_id))
+    rows = ReleaseRepository(session).scores_of(list(by_id), limit=limit)
     names = OrganisationRepository(session).names_of([row.organisation_id for row in rows])
     found = []
     for row in rows:
@@ -73,20 +75,21 @@ def received_scores(session: Session, releases: Sequence[Release]) -> list[Recei
                 created_at=row.created_at,
             )
         )
-    return found[::-1]
+    return found
 
 
-def summary_of(scores: Sequence[ReceivedScore]) -> Summary | None:
-    """None where nobody has measured it."""
-    latest: dict[str, float] = {}
-    for score in scores:
-        if score.balanced_accuracy is not None:
-            latest.setdefault(score.organisation_id, score.balanced_accuracy)
-    if not latest:
+def summary_of(session: Session, releases: Sequence[Release]) -> Summary | None:
+    """None where nobody has measured any of these."""
+    rows = ReleaseRepository(session).latest_scores([release.id for release in releases])
+    means = [
+        json.loads(row.document)["score"]["figures"]["balanced_accuracy"]["mean"] for row in rows
+    ]
+    measured = [mean for mean in means if mean is not None]
+    if not measured:
         return None
     return Summary(
-        organisations=len(latest),
-        mean=statistics.fmean(latest.values()),
-        lowest=min(latest.values()),
-        highest=max(latest.values()),
+        organisations=len(measured),
+        mean=statistics.fmean(measured),
+        lowest=min(measured),
+        highest=max(measured),
     )

@@ -57,12 +57,7 @@ def newest_releases(session: Session, dataset: Dataset, *, limit: int) -> Sequen
 def _recipients(session: Session, release_ids: list[str]) -> list[JsonObject]:
     """Each organisation that has downloaded a release, or may."""
     downloaded = ReleaseRepository(session).recipients(release_ids)
-    now = utc_now()
-    held = {
-        (release_id, grant.organisation_id)
-        for release_id in release_ids
-        for grant in AccessRepository(session).running_grants(release_id, now)
-    }
+    held = AccessRepository(session).holders(release_ids, utc_now())
     pairs = sorted(downloaded | held)
     names = OrganisationRepository(session).names_of([organisation for _, organisation in pairs])
     return [

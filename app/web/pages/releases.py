@@ -62,11 +62,13 @@ def show_release(
 ) -> Response:
     releases = ReleaseRepository(session)
     row = releases.readable_by(caller).get(release_id)
-    read = service.read(session, portal.storage, caller, row)
+    read = service.read(session, portal.storage, caller, row, most_scores=ON_A_PAGE + 1)
     return page(
         request,
         "releases/release.html",
         release=read,
+        scores=read.scores[-ON_A_PAGE:],
+        more_scores=len(read.scores) > ON_A_PAGE,
         worth=worth_of(row.facts),
         privacy=row.facts.get("privacy") or {},
         duo=parse_conditions(row.duo_codes),

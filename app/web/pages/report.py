@@ -15,6 +15,9 @@ from app.web.visitors import Reader
 
 router = APIRouter()
 
+SCORES = 50
+"""The newest ones; the releases' own pages lead to all."""
+
 
 @router.get("/distillations/{distillation_id}/report")
 def show_report(
@@ -27,7 +30,7 @@ def show_report(
     )
     report = take_apart((portal.storage.find(key) or b"").decode())
     releases = ReleaseRepository(session).of_distillations([distillation_id])
-    scores = received_scores(session, releases)
+    scores = received_scores(session, releases, limit=SCORES + 1)
     policy = POLICY
     if report is not None:
         policy = POLICY.replace("style-src 'self'", f"style-src 'self' {report.style_source}")
@@ -40,6 +43,7 @@ def show_report(
         is_sample=DatasetRepository(session).is_sample(row.dataset_id),
         report=report,
         releases=releases,
-        scores=scores,
-        summary=summary_of(scores),
+        scores=scores[:SCORES],
+        more_scores=len(scores) > SCORES,
+        summary=summary_of(session, releases),
     )

@@ -4,15 +4,12 @@ The table is the second of docs/authorisation.md, in the words of tests/app/test
 Whoever is nobody and opens a page is sent to the sign-in.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-import app.web.pages
 from app.access.rules import NoAccess, TermsNotAccepted
 from app.core.errors import Forbidden
 from app.core.security import Role
@@ -27,6 +24,7 @@ from tests.app.town import (
     read_table,
     rest_and_pages,
 )
+from tests.app.web.routes import pages
 
 SIGN_OUT = "POST /sign-out"
 
@@ -109,17 +107,6 @@ def visitors(house: Any) -> Iterator[dict[str, Somebody]]:
         somebody.close()
 
 
-def pages() -> list[str]:
-    """`GET /datasets` and all others, as their modules have them; signing out comes last."""
-    found = [
-        f"{method} {route.path}"
-        for module in pkgutil.iter_modules(app.web.pages.__path__)
-        for route in importlib.import_module(f"app.web.pages.{module.name}").router.routes
-        for method in sorted(route.methods)
-    ]
-    return sorted(found, key=lambda name: (name == SIGN_OUT, *reversed(name.split())))
-
-
 def address_of(page: str, house: Any) -> str:
     return filled(Town(house), page.split()[1], USUAL | IDS.get(page, {}))
 
@@ -139,7 +126,8 @@ def word(reply: httpx.Response) -> str:
 def test_every_page_answers_each_visitor_as_the_table_says(house, visitors):
     _, table = rest_and_pages()
     expected, found = read_table(table), {}
-    for page in pages():
+    # Nobody is signed in any more after signing out.
+    for page in sorted(pages(), key=SIGN_OUT.__eq__):
         # A page that is only looked at can be the same for all.
         shared = address_of(page, house) if page.startswith("GET ") else None
         found[page] = [

@@ -130,6 +130,8 @@ downloads-all = All { $count } downloads
 
 scores-title = What it was worth elsewhere
 scores-about = Other organisations tested networks that learned from it on their own images, and signed the result.
+scores-newest = These are the newest { $count }.
+scores-all = All of them, as the REST API has them
 scores-none = Nobody has sent a score yet.
 scores-accuracy = Balanced accuracy
 scores-tested-on = Test images

@@ -13,6 +13,7 @@ report-scores-summary = { $organisations ->
    *[other] { $organisations } recipients have measured it on their own test images: networks trained on it reach { $mean } balanced accuracy in the mean, the latest score of each counting once.
 }
 report-scores-range = Lowest { $lowest }, highest { $highest }.
+report-scores-newest = These are the newest { $count }. The page of each release leads to all of them.
 report-scores-none = No recipient has sent a score so far. Whoever downloads a release may measure it on their own test images and send what comes out.
 report-scores-by = Recipient
 report-scores-release = Release
