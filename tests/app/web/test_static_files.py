@@ -3,10 +3,12 @@
 import os
 import shutil
 import subprocess
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from app.core.security import Role
 from app.web.static_files import FOLDER, asset
 
 FRONTEND = Path(__file__).parents[3] / "frontend"
@@ -29,13 +31,44 @@ def test_pages_load_nothing_from_elsewhere_and_run_nothing_inline(anybody):
     assert "://" not in policy
 
 
-def test_a_first_visit_transfers_less_than_200_kilobytes(anybody):
-    addresses = ["/sign-in", asset("app.js"), asset("styles.css"), asset("icon.svg")]
+class _Loaded(HTMLParser):
+    """What a browser loads for a page: scripts, styles, pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: set[str] = set()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        address = given.get("href") if tag == "link" else given.get("src")
+        if address:
+            self.addresses.add(address)
+
+
+def transferred(reader, page):
+    """Bytes on the line for a page and all that it loads; and how many scripts those are."""
+    loaded = _Loaded()
+    loaded.feed(reader.open(page))
     total = 0
-    for address in addresses:
-        with anybody.client.stream("GET", address) as reply:
+    for address in (page, *loaded.addresses):
+        with reader.client.stream("GET", address) as reply:
+            assert reply.status_code == 200, address
             total += sum(len(chunk) for chunk in reply.iter_raw())
-    assert 0 < total < FIRST_VISIT_BYTES
+    return total, sum(".js" in address for address in loaded.addresses)
+
+
+def test_a_first_visit_transfers_less_than_200_kilobytes(house, anybody, reader):
+    steward = reader(Role.STEWARD)
+    visits = {
+        "/sign-in": (anybody, 1),
+        f"/datasets/{house.new_dataset()}": (steward, 2),
+        f"/distillations/{house.distillation()}": (steward, 2),
+    }
+    for page, (somebody, scripts) in visits.items():
+        size, loaded = transferred(somebody, page)
+        print(f"{page}: {size} bytes")
+        assert loaded == scripts, page
+        assert 0 < size < FIRST_VISIT_BYTES, page
 
 
 @pytest.mark.skipif(
