@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-postgres test-browser test-all up check format bench frontend clean
+.PHONY: install demo test test-postgres test-browser test-all up check format bench frontend screenshots clean
 
 install: $(READY)
 
@@ -31,6 +31,15 @@ test-postgres: $(READY)
 # The portal's pages in a real Chromium, with real workers behind them.
 test-browser: $(READY)
 	$(BIN)/pytest -m browser
+
+# Every page as a picture, on a phone and on a wide screen, in light and dark; ten minutes. The
+# README shows three of them.
+screenshots: $(READY)
+	EXCHANGE_SCREENSHOTS=screenshots $(BIN)/pytest -m browser tests/e2e/browser/test_every_page.py
+	mkdir -p docs/screenshots
+	cp screenshots/top/distillations-distillation-id-report-1440-light.png docs/screenshots/report.png
+	cp screenshots/top/distillations-distillation-id-1440-light.png docs/screenshots/distillation.png
+	cp screenshots/top/releases-release-id-1440-dark.png docs/screenshots/release.png
 
 # What CI runs: the slow tests too.
 test-all: $(READY)

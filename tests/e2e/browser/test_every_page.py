@@ -150,6 +150,7 @@ def take_picture(page, path, width, scheme):
     folder = Path(SCREENSHOTS)
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+    page.screenshot(path=folder / "top" / f"{name}-{width}-{scheme}.png")
 
 
 @pytest.mark.timeout(1800)

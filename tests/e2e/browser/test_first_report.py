@@ -31,7 +31,7 @@ def test_from_the_first_sign_in_to_the_first_report(service, desk, found, hire, 
     # The admin invites a data steward, and hands the link over.
     page = admin.open("/organisation/invitations")
     page.get_by_label("E-mail address").fill("first@vincent.example")
-    page.get_by_label(re.compile("^Data steward")).check()
+    page.get_by_label(re.compile("Data steward")).check()
     page.get_by_role("button", name="Make the invitation").click()
     link = page.locator("#invitations code").first.text_content()
     assert link is not None
@@ -55,7 +55,7 @@ def test_from_the_first_sign_in_to_the_first_report(service, desk, found, hire, 
     # With settings of one's own it takes seconds.
     page.get_by_role("link", name="The dataset").click()
     page.get_by_role("link", name="Distill it").click()
-    page.get_by_label("Images per class").fill("2")
+    page.get_by_label("Images per class", exact=True).fill("2")
     page.get_by_text("For experts").click()
     for name, value in IN_SECONDS.items():
         page.locator(f"[name='setting.{name}']").fill(value)
