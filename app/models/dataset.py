@@ -37,6 +37,7 @@ class Dataset(Leased, Timestamps, Base):
         # What an organisation stores and how many datasets it has, without a look at the rows.
         Index(None, "organisation_id", "purged_at", "deleted_at", "size"),
         Index(None, "status"),
+        Index(None, "organisation_id", "status", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("ds"))

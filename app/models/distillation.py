@@ -41,7 +41,10 @@ class Verdict(StrEnum):
 
 class Distillation(Leased, Timestamps, Base):
     __tablename__ = "distillation"
-    __table_args__ = (Index(None, "organisation_id", "created_at", "id"),)
+    __table_args__ = (
+        Index(None, "organisation_id", "created_at", "id"),
+        Index(None, "organisation_id", "status", "finished_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("dl"))
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)

@@ -22,7 +22,10 @@ class Notification(Timestamps, Base):
     """Something that one person should know, in the portal and by mail."""
 
     __tablename__ = "notification"
-    __table_args__ = (Index(None, "mail_status", "next_try_at"),)
+    __table_args__ = (
+        Index(None, "mail_status", "next_try_at"),
+        Index(None, "user_id", "read_at", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("no"))
     user_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"), index=True, default=None)

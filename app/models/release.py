@@ -24,8 +24,14 @@ class Release(Timestamps, Base):
     __tablename__ = "release"
     __table_args__ = (
         UniqueConstraint("distillation_id", "number"),
-        # The catalogue and an organisation's own list, newest first.
-        Index(None, "status", "created_at", "id"),
+        # The catalogue, newest first, with what it can be narrowed by: in the rows themselves that
+        # lies behind long texts.
+        Index(
+            "ix_release_catalogue",
+            *("status", "created_at", "id", "organisation_id", "modality", "verdict"),
+            *("terms_template", "images", "balanced_accuracy"),
+        ),
+        # An organisation's own list, newest first.
         Index(None, "organisation_id", "created_at", "id"),
         # What an organisation stores, without a look at the rows.
         Index(None, "organisation_id", "bundle_size"),

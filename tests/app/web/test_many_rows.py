@@ -8,6 +8,7 @@ numbers of one machine.
 import os
 import re
 import statistics
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from tests.app.web.routes import pages
 
 EMAIL = "everybody@hospital.example"
 REQUESTS = 20
-HEADING = ("| page | statements | median, ms | p95, ms |", "|---|---|---|---|")
+HEADING = ("| page | statements | fastest, ms | median, ms | p95, ms |", "|---|---|---|---|---|")
 
 NOTHING_TO_LIST = {
     "/sign-in",
@@ -61,10 +62,12 @@ def addresses() -> list[str]:
 
 @contextmanager
 def statements(engine: Any) -> Any:
+    """Those of requests, which threads of the server's pool answer; others send mail and so on."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
+        if threading.current_thread().name.startswith("AnyIO worker"):
+            seen.append(statement)
 
     event.listen(engine, "before_cursor_execute", note)
     yield seen
@@ -151,7 +154,8 @@ def test_the_time_for_each_page_is_told(house, somebody, crowd, monkeypatch, cap
         took = sorted(one * 1000 for one in seconds)
         assert len(took) >= REQUESTS, "the server tells of each request"
         p95 = statistics.quantiles(took, n=20)[-1]
-        lines.append(f"| `{address}` | {len(seen)} | {statistics.median(took):.0f} | {p95:.0f} |")
+        times = f"{took[0]:.0f} | {statistics.median(took):.0f} | {p95:.0f}"
+        lines.append(f"| `{address}` | {len(seen)} | {times} |")
     with capsys.disabled():
         print(
             "",
