@@ -66,6 +66,17 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
     return found
 
 
+def _leads(pid: int) -> bool:
+    """Whether a process has a group of its own, as what the supervisor starts has.
+
+    A fork is not told by its number: numbers begin anew when they are used up.
+    """
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
 def _is_alive(group: int) -> bool:
     """Whether a process group has a member left."""
     try:
@@ -104,13 +115,13 @@ class Service:
         return processes_of(self.data_dir)
 
     def pid_of(self, words: str) -> int:
-        """The child whose command line has these words; not one of its forks, which are younger.
+        """The child whose command line has these words, and not one of its forks.
 
         Waits for it, should it just be started again.
         """
 
         def found() -> list[int]:
-            return sorted(pid for pid, command in self.pids().items() if words in command)
+            return [pid for pid, command in self.pids().items() if words in command and _leads(pid)]
 
         return int(wait_until(found, f"{words} runs")[0])
 
