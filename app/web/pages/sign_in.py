@@ -110,6 +110,11 @@ def look_at_link(
     """The form that fits the link: to join, or to set a password."""
     portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
     try:
+        if not secret:
+            raise invitations.LinkNotValid(
+                "A part of the link is missing. Open it as it stands in the mail, or as it was "
+                "given to you: all of it, also what follows the sign #."
+            )
         body = checked(InvitationSecret, secret=secret)
         invitation, organisation = invitations.find(session, body.secret)
     except Problem as problem:

@@ -118,3 +118,8 @@ def test_an_invitation_is_taken_on_its_page(house, anybody):
 
 def test_a_link_that_was_used_says_so(anybody):
     assert "This link does not work" in anybody.client.post("/join/look", data={"secret": "x"}).text
+
+
+def test_a_link_without_its_secret_says_that_a_part_is_missing(anybody):
+    shown = anybody.client.post("/join/look", data={"secret": ""}).text
+    assert "A part of the link is missing" in shown
