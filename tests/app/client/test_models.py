@@ -14,6 +14,7 @@ from app.releases import schemas as releases
 from app.sessions import schemas as sessions
 from app.tokens import schemas as tokens
 from app.trainings import schemas as trainings
+from app.uploads import schemas as uploads
 
 PAIRS = [
     (models.Access, access.AccessRead),
@@ -39,6 +40,7 @@ PAIRS = [
     (models.Terms, releases.TermsRead),
     (models.Token, tokens.TokenRead),
     (models.Training, trainings.TrainingRead),
+    (models.Upload, uploads.UploadRead),
 ]
 
 
