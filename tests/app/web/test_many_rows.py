@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from app.core.metrics import Metrics
 from tests.app.web.conftest import PASSWORD, Reader
@@ -135,6 +135,9 @@ def without_ids(statement: str) -> str:
 @pytest.mark.timeout(3600)
 def test_the_time_for_each_page_is_told(house, somebody, crowd, monkeypatch, capsys):
     crowd.grow(int(os.environ["EXCHANGE_ROWS"]))
+    if house.database.engine.dialect.name == "postgresql":
+        with house.database.transaction() as session:  # as autovacuum does a minute later
+            session.execute(text("ANALYZE"))
     seconds: list[float] = []
     observe: Callable[..., None] = Metrics.observe_request
 
@@ -157,10 +160,4 @@ def test_the_time_for_each_page_is_told(house, somebody, crowd, monkeypatch, cap
         times = f"{took[0]:.0f} | {statistics.median(took):.0f} | {p95:.0f}"
         lines.append(f"| `{address}` | {len(seen)} | {times} |")
     with capsys.disabled():
-        print(
-            "",
-            "| page | statements | median, ms | p95, ms |",
-            "|---|---|---|---|",
-            *lines,
-            sep="\n",
-        )
+        print("", *HEADING, *lines, sep="\n")
