@@ -10,7 +10,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.timeout(900)
-def test_two_hospitals_share_in_their_browsers(make_service, desk, found, hire, archive, tmp_path):
+def test_two_hospitals_share_in_their_browsers(
+    make_service, desk, found, hire, person, archive, other_archive, wait_until, tmp_path
+):
     service = make_service()
     dataset = service.upload(archive)
     distillation_id = service.distill(dataset["id"])
@@ -86,6 +88,19 @@ def test_two_hospitals_share_in_their_browsers(make_service, desk, found, hire, 
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    # It is trained on beside own images, and the score goes back to its owner.
+    colleague = hire(service, "Riverside", "Dr. Colleague", "steward")
+    person(service, colleague).upload(other_archive, "Own images", wait_until)
+    page.get_by_text("How to check it and use it").click()
+    page.get_by_role("link", name=re.compile("^Train here")).click()
+    page.get_by_label("Networks for each").fill("2")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="That is so: train").click(timeout=120_000)
+    page.get_by_role("button", name="Send the score").click(timeout=180_000)
+    page.get_by_text("Your score was sent").wait_for()
+    page = owner.open(f"/distillations/{distillation_id}/report")
+    assert page.get_by_role("row", name=re.compile("Riverside")).first.is_visible()
 
     # Both logs tell it; the owner sees who has it.
     page = owner.open(address)
