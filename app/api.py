@@ -4,21 +4,21 @@ from fastapi import APIRouter
 
 from app.access.endpoints import router as access
 from app.audit.endpoints import router as audit
+from app.auth.sessions.endpoints import router as sessions
+from app.auth.tokens.endpoints import router as tokens
 from app.datasets.endpoints import router as datasets
+from app.datasets.uploads.endpoints import router as uploads
 from app.distillations.endpoints import router as distillations
 from app.forecasts.endpoints import router as forecasts
-from app.invitations.endpoints import router as invitations
-from app.keys.endpoints import router as keys
 from app.notifications.endpoints import router as notifications
 from app.operations.endpoints import router as operations
 from app.organisations.endpoints import router as organisations
+from app.organisations.keys.endpoints import router as keys
 from app.releases.endpoints import router as releases
 from app.scores.endpoints import router as scores
-from app.sessions.endpoints import router as sessions
-from app.tokens.endpoints import router as tokens
 from app.trainings.endpoints import router as trainings
-from app.uploads.endpoints import router as uploads
 from app.users.endpoints import router as users
+from app.users.invitations.endpoints import router as invitations
 from app.webhooks.endpoints import router as webhooks
 from app.withdrawals.endpoints import router as withdrawals
 

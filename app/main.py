@@ -9,6 +9,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.api import router as api_router
+from app.background.mailer import Mailer
+from app.background.sweeper import Sweeper
+from app.background.upload_finisher import Finisher
+from app.background.webhook_sender import WebhookSender
 from app.core import problem_handlers
 from app.core.health import router as health_router
 from app.core.metrics import Metrics
@@ -16,13 +20,9 @@ from app.core.middleware import BodyLimit, RequestLimit, RequestMetrics, SafeHea
 from app.core.portal import Portal
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
-from app.notifications.mailer import Mailer
-from app.sweeper import Sweeper
-from app.uploads.finishing import Finisher
-from app.uploads.protocol import TusHeaders
+from app.datasets.uploads.protocol import TusHeaders
 from app.web import router as web
 from app.web.errors import problem_page
-from app.webhooks.sender import WebhookSender
 
 DESCRIPTION = """\
 A hospital's chest X-rays go in, a few distilled images per class come out, with a report of what

@@ -3,7 +3,7 @@
     python -m benchmarks.allocator [--json]
 
 Two fresh processes train the same ConvNetD5 on the same batch, one with the C library as it is,
-one after ``iadd.memory.reuse_freed_memory``; each figure is the median of its steps.
+one after ``iadd.runtime.allocator.reuse_freed_memory``; each figure is the median of its steps.
 """
 
 import argparse
@@ -22,8 +22,8 @@ def measure(reuse: bool, width: int, batch: int) -> dict[str, float]:
     import torch
     import torch.nn.functional as F
 
-    from iadd.convnet import ConvNet
-    from iadd.memory import reuse_freed_memory
+    from iadd.networks.convnet import ConvNet
+    from iadd.runtime.allocator import reuse_freed_memory
 
     if reuse:
         reuse_freed_memory()

@@ -19,13 +19,13 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import alternate, describe_machine, measure_peak
 from iadd import presets
 from iadd.config import Config
-from iadd.evaluate import small_set_recipe
-from iadd.memory import reuse_freed_memory
-from iadd.networks import build_network
-from iadd.operations import count_operations
-from iadd.seeding import make_generator
-from iadd.together import networks_at_once
-from iadd.training import Pupil, train_networks
+from iadd.evaluation.evaluator import small_set_recipe
+from iadd.networks.build import build_network
+from iadd.runtime.allocator import reuse_freed_memory
+from iadd.runtime.flops import count_operations
+from iadd.runtime.seed import make_generator
+from iadd.training.concurrency import networks_at_once
+from iadd.training.trainer import Pupil, train_networks
 
 NETWORKS = 5
 CLASSES = 4

@@ -19,18 +19,18 @@ import torch
 
 from benchmarks.output import command, print_result
 from benchmarks.roofline import describe_machine
+from iadd.cli.common import read_config
 from iadd.config import Config
-from iadd.distill import distill
-from iadd.evaluate import evaluate, evaluate_across, evaluate_full, evaluate_random
-from iadd.forecast import forecast
-from iadd.imageset import ImageSet
-from iadd.memory import reuse_freed_memory
+from iadd.data.image_set import ImageSet
+from iadd.distillation.distill import distill
+from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, evaluate_random
+from iadd.forecast.forecast import forecast
 from iadd.presets import PRESETS
-from iadd.resident import MemoryWatch
-from iadd.seeding import make_generator
-from iadd.terminal import read_config
-from iadd.trajectory import record_trajectories
-from iadd.work import images_per_epoch
+from iadd.runtime.allocator import reuse_freed_memory
+from iadd.runtime.peak_memory import MemoryWatch
+from iadd.runtime.seed import make_generator
+from iadd.training.cost_model import images_per_epoch
+from iadd.trajectories.record import record_trajectories
 
 CUT = {
     "cpu_demo": {

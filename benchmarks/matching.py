@@ -24,11 +24,11 @@ import torch
 from benchmarks.output import command, print_result
 from benchmarks.problem import Problem, Size, relative_error
 from benchmarks.roofline import alternate, describe_machine, measure_peaks, seconds
-from iadd.compilation import can_compile
 from iadd.config import Precision
-from iadd.memory import reuse_freed_memory
-from iadd.operations import count_operations
-from iadd.resident import MemoryWatch
+from iadd.runtime.allocator import reuse_freed_memory
+from iadd.runtime.compile import can_compile
+from iadd.runtime.flops import count_operations
+from iadd.runtime.peak_memory import MemoryWatch
 
 SMALL = Size(width=8, depth=3, image_size=16, classes=3, batch=7, steps=6)
 """Of the comparison in float64."""

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from iadd.augment import augment, draw_augmentation
 from iadd.config import AUGMENTATIONS, AugmentationConfig, NetworkConfig, Precision
-from iadd.matching import MatchingGradients, StepAugmentation, matching_gradients
-from iadd.networks import build_network, flatten_parameters
-from iadd.precision import computing_at
-from iadd.seeding import make_generator
-from iadd.steps import StudentSteps
+from iadd.data.augmentation import augment, draw_augmentation
+from iadd.distillation.matching import MatchingGradients, StepAugmentation, matching_gradients
+from iadd.distillation.student import StudentSteps
+from iadd.networks.build import build_network, flatten_parameters
+from iadd.runtime.precision import computing_at
+from iadd.runtime.seed import make_generator
 from tests.iadd.reference.unrolled import unrolled_gradients
 
 

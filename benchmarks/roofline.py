@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 
 from iadd.config import Precision
-from iadd.operations import count_operations
-from iadd.precision import computing_at
+from iadd.runtime.flops import count_operations
+from iadd.runtime.precision import computing_at
 
 _SECONDS = 0.4
 """How long each kernel is repeated; the best repeat counts."""

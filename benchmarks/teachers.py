@@ -25,18 +25,18 @@ import torch.nn.functional as F
 from benchmarks.output import command, print_result
 from benchmarks.roofline import alternate, describe_machine, measure_peak, seconds
 from iadd import presets
-from iadd.augment import augment
-from iadd.compilation import can_compile
 from iadd.config import Config, Precision
-from iadd.imageset import ImageSet
-from iadd.lesson import Batch, Lesson, choose_teaching_compilation
-from iadd.memory import reuse_freed_memory
-from iadd.networks import build_network
-from iadd.precision import computing_at
-from iadd.seeding import derive_seed
-from iadd.teaching import Teachers
-from iadd.trajectory import teachers_at_once
-from iadd.work import PASSES_OF_TRAINING, forward_operations
+from iadd.data.augmentation import augment
+from iadd.data.image_set import ImageSet
+from iadd.networks.build import build_network
+from iadd.runtime.allocator import reuse_freed_memory
+from iadd.runtime.compile import can_compile
+from iadd.runtime.precision import computing_at
+from iadd.runtime.seed import derive_seed
+from iadd.training.cost_model import PASSES_OF_TRAINING, forward_operations
+from iadd.trajectories.record import teachers_at_once
+from iadd.trajectories.teacher_step import Batch, Lesson, choose_teaching_compilation
+from iadd.trajectories.teacher_trainer import Teachers
 
 CLASSES = 4
 PAPER_IMAGES = 16_933

@@ -28,26 +28,26 @@ import torch
 import typer
 
 from benchmarks.output import command
-from iadd.bundle import open_bundle, write_bundle
-from iadd.checkpoint import write_atomically
-from iadd.comparison import TITLES
+from iadd.bundle.bundle import open_bundle, write_bundle
+from iadd.cli.common import choose_device, read_settings, session
 from iadd.config import Config
-from iadd.distill import distill
-from iadd.distilled import DistilledDataset
-from iadd.evaluate import evaluate
-from iadd.images import load_images
-from iadd.imageset import SPLITS, ImageSet
+from iadd.data.distilled_dataset import DistilledDataset
+from iadd.data.image_set import SPLITS, ImageSet
+from iadd.data.loading import load_images
+from iadd.distillation.distill import distill
+from iadd.evaluation.evaluator import evaluate
 from iadd.presets import PRESETS
-from iadd.progress import ProgressListener
-from iadd.received import Received
-from iadd.reproduce.environment import describe_environment
-from iadd.reproduce.records import StudyError, keep_to_one_data_set
+from iadd.reproduce.run_record import StudyError, keep_to_one_data_set
 from iadd.reproduce.table import Cells, to_markdown
-from iadd.seeding import make_generator
-from iadd.sharing import compare
-from iadd.strict_json import to_strict_json
-from iadd.terminal import choose_device, read_settings, session
-from iadd.trajectory import record_trajectories
+from iadd.runtime.checkpoint import write_atomically
+from iadd.runtime.environment import describe_environment
+from iadd.runtime.json import to_strict_json
+from iadd.runtime.progress import ProgressListener
+from iadd.runtime.seed import make_generator
+from iadd.sharing.compare import compare
+from iadd.sharing.comparison_table import TITLES
+from iadd.sharing.received import Received
+from iadd.trajectories.record import record_trajectories
 
 SMALL = {
     "image_size": 56,

@@ -4,6 +4,12 @@ import os
 
 import pytest
 
+pytest_plugins = [
+    "tests.fixtures.mail_server",
+    "tests.fixtures.releases",
+    "tests.fixtures.webhook_receiver",
+]
+
 COMPILE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 

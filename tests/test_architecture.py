@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("module", ["app.main", "app.cli", "app.embedded"])
+@pytest.mark.parametrize("module", ["app.main", "app.cli", "app.standalone.service"])
 def test_the_portal_loads_no_torch(module):
     program = (
         f"import sys, {module}; "

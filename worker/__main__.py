@@ -7,9 +7,9 @@ import warnings
 from celery.platforms import SecurityWarning
 
 from app.core.queue import Queue
-from worker.celery_app import app, is_broken, settings, worker_settings
-from worker.compiled import keep_compiled
-from worker.presence import listen_to
+from worker.app import app, is_broken, settings, worker_settings
+from worker.compile_cache import keep_compiled
+from worker.registration import listen_to
 
 
 def main() -> None:

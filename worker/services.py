@@ -15,7 +15,7 @@ from app.core.db import Database
 from app.core.queue import CeleryQueue
 from app.core.settings import Settings
 from app.core.storage import Storage
-from worker.celery_app import app, settings, worker_settings
+from worker.app import app, settings, worker_settings
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)

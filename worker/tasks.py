@@ -1,19 +1,21 @@
 """The tasks. A message carries the id of a row; the row says what is to be done.
 
-Each may run twice, also at once: `worker.phases` says why that does no harm.
+Each may run twice, also at once: `worker.distillation.phases` says why that does no harm.
 """
 
 from app.core.queue import Task
 from app.models import DistillationStatus
-from worker import datasets, measuring, steps, teachers, trainings
-from worker.celery_app import task
-from worker.phases import run_phase
+from worker import forecasts, trainings
+from worker.app import task
+from worker.datasets import check
+from worker.distillation import steps, teachers
+from worker.distillation.phases import run_phase
 
 
 @task(Task.CHECK_DATASET)
 def check_dataset(dataset_id: str) -> None:
     """Expects CHECKING; leaves READY or REJECTED."""
-    datasets.check(dataset_id)
+    check.check(dataset_id)
 
 
 @task(Task.START_DISTILLATION)
@@ -70,4 +72,4 @@ def train(training_id: str) -> None:
 @task(Task.FORECAST)
 def forecast(forecast_id: str) -> None:
     """Expects a forecast QUEUED or MEASURING; leaves it READY or FAILED."""
-    measuring.forecast(forecast_id)
+    forecasts.forecast(forecast_id)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.access.rules import allow_download
+from app.access.policy import allow_download
 from app.core.errors import Problem, problem_dict
 from app.core.leases import LeaseLost, release
 from app.core.queue import Task, enqueue_after_commit
@@ -19,22 +19,22 @@ from app.core.types import JsonObject
 from app.models import Dataset, Release, Training, TrainingStatus
 from app.releases.repository import ReleaseRepository
 from app.trainings.repository import TrainingRepository
-from iadd.acceptance import score_release
-from iadd.bundle import Bundle, open_bundle
-from iadd.class_map import ClassMapError, propose_class_map
+from iadd.bundle.bundle import Bundle, open_bundle
 from iadd.config import Config
-from iadd.devices import DeviceLostError
-from iadd.imageset import ImageSet
-from iadd.progress import Progress
-from iadd.received import Received, SetMismatchError
-from iadd.sharing import ComparisonError, compare, settings_for
-from worker.celery_app import end_worker, process_name
+from iadd.data.image_set import ImageSet
+from iadd.runtime.device import DeviceLostError
+from iadd.runtime.progress import Progress
+from iadd.sharing.class_map import ClassMapError, propose_class_map
+from iadd.sharing.compare import ComparisonError, compare, settings_for
+from iadd.sharing.external_validation import score_release
+from iadd.sharing.received import Received, SetMismatchError
+from worker.app import end_worker, process_name
 from worker.device import choose_device
-from worker.hold import Cancelled, Hold, Interrupted
-from worker.pipeline import load_images
-from worker.problems import WorkersLostError, problem_of
-from worker.progress import Pace, Throttle
-from worker.retries import carry_out
+from worker.distillation.pipeline import load_images
+from worker.jobs.lease import Cancelled, Hold, Interrupted
+from worker.jobs.problems import WorkersLostError, problem_of
+from worker.jobs.progress import Pace, Throttle
+from worker.jobs.retries import carry_out
 from worker.services import Services, get_services
 
 logger = logging.getLogger(__name__)

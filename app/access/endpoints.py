@@ -5,7 +5,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from app.access import grants, service
-from app.access.reading import read_grant, read_grants, read_request, read_requests
+from app.access.presenters import read_grant, read_grants, read_request, read_requests
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import (
     AccessGrant,
@@ -17,13 +17,13 @@ from app.access.schemas import (
     GrantRead,
     TermsAcceptance,
 )
+from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
 from app.models.access import AccessRequest, Grant, RequestStatus
-from app.sessions.callers import Reader, Requester, Sharer
 
 router = APIRouter(tags=["access"], responses=problems(401, 403, 422))
 

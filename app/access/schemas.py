@@ -3,10 +3,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from app.access.rules import AccessState
+from app.access.policy import AccessState
+from app.auth.tokens.schemas import FutureTime
 from app.core.schemas import ReplyModel, RequestModel, Text
 from app.models.access import RequestStatus
-from app.tokens.schemas import FutureTime
 
 Purpose = Annotated[Text, Field(min_length=20, description="What it is needed for, in sentences.")]
 Reason = Annotated[

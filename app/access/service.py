@@ -4,8 +4,8 @@ from sqlalchemy.orm import Session
 
 from app.access import grants
 from app.access.notices import tell_owner, tell_recipients, tell_requester, until
+from app.access.policy import AccessState, ReleaseWithdrawn, access_of
 from app.access.repository import AccessRepository, Direction
-from app.access.rules import AccessState, ReleaseWithdrawn, access_of
 from app.access.schemas import (
     AccessGrant,
     AccessRefusal,

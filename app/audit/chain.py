@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.one_form import one_form
+from app.signing.canonical_json import one_form
 
 START = "0" * 64
 """The hash before the first entry."""

@@ -9,14 +9,14 @@ from app.audit.export import last_line, to_lines
 from app.audit.log import Action, entry_dict, record
 from app.audit.repository import AuditRepository
 from app.audit.schemas import AuditEntryRead, AuditPage
+from app.auth.dependencies import Auditor
 from app.core.clock import utc_now
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
 from app.core.portal import Portal
 from app.core.schemas import problems
 from app.core.security import Caller
-from app.keys.service import signer_of
+from app.organisations.keys.service import signer_of
 from app.organisations.repository import OrganisationRepository
-from app.sessions.callers import Auditor
 
 router = APIRouter(prefix="/audit", tags=["audit"], responses=problems(401, 403, 422))
 

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, expect_end, follow
-from app.core.one_form import one_form
-from app.releases.container import UnreadableError
-from app.releases.signature import Signer
-from app.releases.signing import (
+from app.signing.canonical_json import one_form
+from app.signing.keys import (
     KeyHistory,
     Purpose,
     SigningError,
@@ -29,7 +27,9 @@ from app.releases.signing import (
     signed_message,
     verify,
 )
-from app.releases.trusted_keys import ADVICE, read_trusted_key
+from app.signing.signature import Signer
+from app.signing.trusted_keys import ADVICE, read_trusted_key
+from app.signing.zip_container import UnreadableError
 
 GOOD, BAD, UNREADABLE = 0, 1, 2
 SIGNATURE_BYTES = 64

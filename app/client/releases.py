@@ -115,7 +115,7 @@ class Releases:
         """Write the signed bundle to a file, and tell what it should be.
 
         The file is compared with the SHA-256 that the portal names. Who signed it is another
-        question: `app.releases.seal.verify_bundle`.
+        question: `app.signing.verify.verify_bundle`.
 
         Raises PortalError and OSError as `app.client.downloads.download` does.
         """

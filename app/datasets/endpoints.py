@@ -3,6 +3,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from app.auth.dependencies import Deleter, Reader, Uploader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
@@ -16,7 +17,6 @@ from app.datasets.sample import make_sample
 from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead, VersionsRead
 from app.models.dataset import Dataset
 from app.organisations.quotas import no_room
-from app.sessions.callers import Deleter, Reader, Uploader
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
 

@@ -12,12 +12,12 @@ from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.core.types import JsonObject
+from app.datasets.uploads.repository import UploadRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.teacher import Teacher
 from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
 from app.models.webhook import WebhookEvent
-from app.uploads.repository import UploadRepository
 from app.webhooks.events import tell
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)

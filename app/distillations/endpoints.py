@@ -5,6 +5,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
+from app.auth.dependencies import Deleter, Distiller, ExpectStill, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.downloads import send_object
 from app.core.idempotency import RepeatableDep
@@ -18,7 +19,6 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
 from app.models.distillation import Distillation
-from app.sessions.callers import Deleter, Distiller, ExpectStill, Reader
 
 # The report is a page of its own with inline styles and pictures, and no script at all.
 REPORT_POLICY = (

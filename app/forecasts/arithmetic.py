@@ -11,7 +11,7 @@ from app.forecasts.paces import Paces
 
 PASSES_OF_TRAINING = 3
 PASSES_OF_MATCHING = 11
-"""Convolutions per layer, image and step, as `iadd.work` counts them."""
+"""Convolutions per layer, image and step, as `iadd.training.cost_model` counts them."""
 WORTH_COMPILING = 1.25
 MOST_CROSS_NETWORKS = 3
 """Networks per figure of each other network."""

@@ -1,5 +1,6 @@
 from fastapi import APIRouter, Response
 
+from app.auth.dependencies import Distiller, Reader
 from app.core.dependencies import ReadSession, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
@@ -8,7 +9,6 @@ from app.forecasts import service
 from app.forecasts.repository import ForecastRepository
 from app.forecasts.schemas import ForecastRead
 from app.models.forecast import WAITING
-from app.sessions.callers import Distiller, Reader
 
 router = APIRouter(tags=["forecasts"], responses=problems(401, 403, 422))
 

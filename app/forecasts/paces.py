@@ -1,4 +1,4 @@
-"""What a worker measured of its device, as `iadd.paces` writes it. The portal only multiplies."""
+"""What `iadd.forecast.device_benchmark` measured of a worker's device; the portal multiplies."""
 
 from collections.abc import Sequence
 from typing import Self

@@ -16,7 +16,8 @@ class Organisation(Timestamps, Base):
     contact: Mapped[str] = mapped_column(String(320), default="")
     """Where other organisations write to."""
     policy: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
-    """What the release gate demands beyond the portal's own rules (`app.releases.gate`)."""
+    """What the release gate demands beyond the portal's own rules
+    (`app.organisations.release_policy`)."""
     quota: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
     """Limits that the operator set for it; what is absent is the portal's default."""
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

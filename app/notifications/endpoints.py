@@ -2,13 +2,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from app.auth.dependencies import Anybody
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.schemas import problems
 from app.models.notification import Notification
 from app.notifications import service
 from app.notifications.repository import NotificationRepository
 from app.notifications.schemas import NotificationRead, NotificationsRead
-from app.sessions.callers import Anybody
 
 router = APIRouter(
     prefix="/notifications", tags=["notifications"], responses=problems(401, 403, 422)

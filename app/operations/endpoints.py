@@ -2,6 +2,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from app.auth.dependencies import Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
@@ -14,7 +15,6 @@ from app.operations.schemas import (
     StorageRead,
     WorkersRead,
 )
-from app.sessions.callers import Operator
 
 router = APIRouter(prefix="/operations", tags=["operations"], responses=problems(401, 403, 422))
 

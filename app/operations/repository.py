@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.background.sweeper import Duty
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
 from app.models.release import Release
@@ -15,7 +16,6 @@ from app.models.teacher import Teacher
 from app.models.training import Training
 from app.models.worker_process import WorkerProcess
 from app.operations.schemas import JobKind
-from app.sweeper import Duty
 
 LEASED: dict[JobKind, type[Any]] = {
     JobKind.DATASET: Dataset,

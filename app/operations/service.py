@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
+from app.background.sweeper import DUTIES
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.portal import Portal
@@ -35,7 +36,6 @@ from app.operations.schemas import (
 )
 from app.organisations.quotas import quota_of
 from app.organisations.repository import OrganisationRepository
-from app.sweeper import DUTIES
 from app.trainings.repository import TrainingRepository
 
 logger = logging.getLogger(__name__)

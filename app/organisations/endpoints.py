@@ -1,12 +1,13 @@
 from fastapi import APIRouter, Response
 
+from app.auth.dependencies import Anybody, Manager, Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.models.organisation import Organisation
 from app.organisations import service
-from app.organisations.founding import found
+from app.organisations.onboarding import found
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import (
     OrganisationBrief,
@@ -16,7 +17,6 @@ from app.organisations.schemas import (
     OrganisationOperate,
     OrganisationRead,
 )
-from app.sessions.callers import Anybody, Manager, Operator
 
 router = APIRouter(
     prefix="/organisations", tags=["organisations"], responses=problems(401, 403, 422)

@@ -5,7 +5,7 @@ from pydantic import Field, StringConstraints
 
 from app.core.schemas import Line, ReplyModel, RequestModel
 from app.organisations.quotas import Quota
-from app.releases.gate import Policy
+from app.organisations.release_policy import Policy
 from app.users.schemas import Email
 
 Contact = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320)]

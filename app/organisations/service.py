@@ -8,9 +8,10 @@ from app.core.clock import utc_now
 from app.core.errors import Conflict
 from app.core.security import Caller
 from app.core.vault import Vault
-from app.keys import service as keys
 from app.models.organisation import Organisation
+from app.organisations.keys import service as keys
 from app.organisations.quotas import quota_of
+from app.organisations.release_policy import policy_of
 from app.organisations.repository import OrganisationNotFound, OrganisationRepository
 from app.organisations.schemas import (
     OrganisationChange,
@@ -18,7 +19,6 @@ from app.organisations.schemas import (
     OrganisationRead,
     Usage,
 )
-from app.releases.gate import policy_of
 from app.users.repository import UserRepository
 
 

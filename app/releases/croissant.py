@@ -12,7 +12,7 @@ from typing import Any
 from app.releases.duo import parse_conditions
 from app.releases.facts import RESEARCH_ONLY, VERDICTS, ReleaseFacts, how_it_began
 from app.releases.markdown import one_line
-from app.releases.signing import rfc3339
+from app.signing.keys import rfc3339
 
 Json = dict[str, Any]
 

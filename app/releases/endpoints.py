@@ -2,6 +2,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
@@ -18,7 +19,6 @@ from app.releases.schemas import (
     ReleaseWithdraw,
 )
 from app.releases.terms import TermsTemplate
-from app.sessions.callers import Reader, Requester, Sharer
 
 router = APIRouter(tags=["releases"], responses=problems(401, 403, 422))
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from app.releases.card import render_release_card
-from app.releases.container import DamagedError, UnreadableError, write_container
 from app.releases.croissant import croissant
 from app.releases.duo import DuoError
 from app.releases.facts import ReleaseFacts
-from app.releases.seal import SUMS, list_sums, read_bundle
-from app.releases.signature import SIGNATURE, Signature, Signer
-from app.releases.signing import SigningError
+from app.signing.keys import SigningError
+from app.signing.signature import SIGNATURE, Signature, Signer
+from app.signing.verify import SUMS, list_sums, read_bundle
+from app.signing.zip_container import DamagedError, UnreadableError, write_container
 
 CARD = "README.md"
 METADATA = "metadata.json"

@@ -29,23 +29,23 @@ from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.service import result_key
-from app.keys.service import signer_of
 from app.models.audit_entry import Outcome
 from app.models.distillation import Distillation, Verdict
 from app.models.organisation import Organisation
 from app.models.release import Release, ReleaseStatus
 from app.notifications.service import Notice, notify_organisation
+from app.organisations.keys.service import signer_of
+from app.organisations.release_policy import Decision, decide, policy_of
 from app.organisations.repository import OrganisationRepository
 from app.releases.duo import DuoError
 from app.releases.facts import ReleaseFacts
-from app.releases.gate import Decision, decide, policy_of
 from app.releases.pack import PackError, pack_release
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate, ReleaseRead
-from app.releases.seal import read_bundle
 from app.releases.service import read as read_release
-from app.releases.signature import Signer
 from app.releases.terms import TermsError, default_conditions, render_terms
+from app.signing.signature import Signer
+from app.signing.verify import read_bundle
 
 MODALITY = "chest X-ray"
 PREVIEWS_PER_CLASS = 3

@@ -1,7 +1,7 @@
 """Every query about releases.
 
 A release is there for everybody who is signed in: what it says, not what it holds. Who may have its
-bundle is `app.access.rules`.
+bundle is `app.access.policy`.
 """
 
 from collections.abc import Sequence

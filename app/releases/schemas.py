@@ -4,11 +4,11 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from app.access.schemas import AccessRead, Party
+from app.auth.tokens.schemas import FutureTime
 from app.core.schemas import Line, ReplyModel, RequestModel, Text
 from app.models.distillation import Verdict
 from app.models.release import ReleaseStatus
 from app.releases.terms import TermsTemplate
-from app.tokens.schemas import FutureTime
 
 Contact = Annotated[Line, StringConstraints(max_length=320)]
 Withdrawal = Annotated[Text, StringConstraints(min_length=3, max_length=2000)]

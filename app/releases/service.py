@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.access.policy import Access, AccessState, access_of, allow_download
 from app.access.repository import AccessRepository
-from app.access.rules import Access, AccessState, access_of, allow_download
 from app.access.schemas import AccessRead, Party
 from app.access.service import close_for_withdrawal
 from app.audit.log import Action, record
@@ -16,11 +16,11 @@ from app.core.errors import Conflict, NotFound, Problem
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
 from app.core.storage import Storage
-from app.keys.repository import KeyRepository
 from app.models.access import Download, Score
 from app.models.audit_entry import Outcome
 from app.models.release import Release, ReleaseStatus
 from app.notifications.service import Notice, notify_organisation
+from app.organisations.keys.repository import KeyRepository
 from app.organisations.repository import OrganisationRepository
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import (
@@ -32,7 +32,7 @@ from app.releases.schemas import (
     ScoreRead,
     TermsRead,
 )
-from app.releases.signing import fingerprint
+from app.signing.keys import fingerprint
 
 
 class PreviewNotFound(NotFound):
@@ -173,7 +173,7 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
         counts: Whether a download begins here, and does not go on from where one broke off.
 
     Raises:
-        Problem: Of `app.access.rules.allow_download`. The log tells that too.
+        Problem: Of `app.access.policy.allow_download`. The log tells that too.
     """
     refused: Problem | None = None
     with portal.database.transaction() as session:

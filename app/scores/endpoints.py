@@ -1,5 +1,6 @@
 from fastapi import APIRouter
 
+from app.auth.dependencies import Requester
 from app.core.dependencies import PortalDep, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
@@ -8,7 +9,6 @@ from app.releases.schemas import ScoreRead
 from app.releases.service import read_score
 from app.scores import service
 from app.scores.schemas import ScoreCreate
-from app.sessions.callers import Requester
 
 router = APIRouter(tags=["scores"], responses=problems(401, 403, 422))
 

@@ -8,15 +8,15 @@ from app.core.errors import Conflict, Forbidden, Invalid
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
 from app.core.types import JsonObject
-from app.keys.service import signer_of
 from app.models.access import Score
 from app.models.release import Release
 from app.models.training import TrainingStatus
 from app.notifications.service import Notice, notify_organisation
+from app.organisations.keys.service import signer_of
 from app.organisations.repository import OrganisationRepository
 from app.releases.repository import ReleaseRepository
-from app.releases.signing import Purpose, canonical, encode, rfc3339, signed_message
 from app.scores.schemas import AcceptanceScore, ScoreCreate
+from app.signing.keys import Purpose, canonical, encode, rfc3339, signed_message
 from app.trainings.repository import TrainingRepository
 
 MOST_SCORES = 50

@@ -1,10 +1,10 @@
 from fastapi import APIRouter, Response
 
+from app.auth.dependencies import Distiller, Reader
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.models.training import Training
-from app.sessions.callers import Distiller, Reader
 from app.trainings import service
 from app.trainings.repository import TrainingRepository
 from app.trainings.schemas import TrainingConfirm, TrainingCreate, TrainingRead

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from app.access.rules import allow_download
+from app.access.policy import allow_download
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid
@@ -43,7 +43,7 @@ def start(session: Session, caller: Caller, body: TrainingCreate) -> Training:
     """A row, and one message: to propose class maps where there are none, else to train.
 
     Raises DatasetNotFound, DatasetNotReady, ReleaseNotFound, ClassMapsMisfit, QuotaExceeded, and
-    what `app.access.rules.allow_download` raises: training on a release is having it.
+    what `app.access.policy.allow_download` raises: training on a release is having it.
     """
     dataset = DatasetRepository(session).readable_by(caller).get(body.dataset_id, lock=True)
     if dataset.status != DatasetStatus.READY:

@@ -1,13 +1,13 @@
 from fastapi import APIRouter, Request, Response
 
+from app.auth.cookies import cookie_of
+from app.auth.dependencies import Anybody, Manager
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import hash_secret
 from app.models.user import User
-from app.sessions.callers import Anybody, Manager
-from app.sessions.cookies import cookie_of
 from app.users import service
 from app.users.repository import UserRepository
 from app.users.schemas import PasswordChange, UserChange, UserCreate, UserRead

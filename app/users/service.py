@@ -6,17 +6,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
+from app.auth.sessions.repository import WebSessionRepository
+from app.auth.sessions.service import judge_password
+from app.auth.tokens.repository import TokenRepository
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, Invalid
 from app.core.passwords import check_password, hash_password
 from app.core.security import Caller, Permission, Role
-from app.invitations.repository import InvitationRepository
 from app.models.user import User
 from app.organisations.repository import OrganisationRepository
-from app.sessions.repository import WebSessionRepository
-from app.sessions.service import judge_password
-from app.tokens.repository import TokenRepository
+from app.users.invitations.repository import InvitationRepository
 from app.users.repository import UserRepository
 from app.users.schemas import UserChange, UserCreate
 

@@ -2,11 +2,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from app.auth.dependencies import Manager
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.models.webhook import DeliveryStatus
-from app.sessions.callers import Manager
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
 from app.webhooks.schemas import (

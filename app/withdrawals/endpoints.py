@@ -1,13 +1,13 @@
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
+from app.auth.dependencies import Deleter, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
 from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.models.withdrawal import Withdrawal
-from app.sessions.callers import Deleter, Reader
 from app.withdrawals import service
 from app.withdrawals.lineage import trace
 from app.withdrawals.repository import WithdrawalRepository

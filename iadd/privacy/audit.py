@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from iadd.distilled import DistilledDataset
-from iadd.imageset import ImageSet
-from iadd.privacy import rules
+from iadd.data.distilled_dataset import DistilledDataset
+from iadd.data.image_set import ImageSet
+from iadd.privacy import metrics as rules
 from iadd.privacy.controls import draw_like, perturb
 from iadd.privacy.embedding import untrained_features
-from iadd.privacy.neighbours import (
+from iadd.privacy.metrics import Sides
+from iadd.privacy.nearest_neighbours import (
     Described,
     Embed,
     Neighbourhood,
@@ -24,9 +25,8 @@ from iadd.privacy.neighbours import (
     find_neighbours,
 )
 from iadd.privacy.report import Control, Metric, PrivacyReport
-from iadd.privacy.rules import Sides
-from iadd.progress import Progress, ProgressListener, ignore_progress
-from iadd.seeding import make_generator
+from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
+from iadd.runtime.seed import make_generator
 
 REFERENCE = 1000
 """Held-out images that the near-copy thresholds come from, at most."""

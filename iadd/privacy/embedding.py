@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iadd.classifier import Classifier
-from iadd.convnet import ConvNet
-from iadd.normalisation import Normalisation
-from iadd.privacy.neighbours import Embed
+from iadd.data.normalisation import Normalisation
+from iadd.networks.base import Classifier
+from iadd.networks.convnet import ConvNet
+from iadd.privacy.nearest_neighbours import Embed
 
 _SIDE = 56
 _WIDTH = 32

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from iadd.checkpoint import write_atomically
 from iadd.config import Config
-from iadd.imageset import ImageSet
-from iadd.reproduce.records import RunRecord
+from iadd.data.image_set import ImageSet
+from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Study
 from iadd.reproduce.summary import Line
 from iadd.reproduce.table import (
@@ -19,6 +18,7 @@ from iadd.reproduce.table import (
     to_markdown,
     weight_cells,
 )
+from iadd.runtime.checkpoint import write_atomically
 
 
 def write_report(

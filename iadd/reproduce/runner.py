@@ -8,22 +8,22 @@ from pathlib import Path
 
 import torch
 
-from iadd.checkpoint import write_atomically
+from iadd.bundle.image_grid import draw_sheet
 from iadd.config import Config
-from iadd.distill import DistillationDivergedError, distill
-from iadd.distilled import DistilledDataset
-from iadd.evaluate import choose_lr, evaluate, evaluate_full, evaluate_random
-from iadd.imageset import ImageSet
-from iadd.networks import build_network
-from iadd.outofmemory import OutOfMemoryError
-from iadd.progress import Progress, ProgressListener
-from iadd.reproduce.analysis import draw_run, measure_run
-from iadd.reproduce.records import RunRecord, StudyError, keep_to_one_data_set
-from iadd.reproduce.selected import as_small_set, select_images
+from iadd.data.distilled_dataset import DistilledDataset
+from iadd.data.image_set import ImageSet
+from iadd.data.selection import TooFewImagesError
+from iadd.distillation.distill import DistillationDivergedError, distill
+from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evaluate_random
+from iadd.networks.build import build_network
+from iadd.reproduce.plots import draw_run, measure_run
+from iadd.reproduce.real_subset import as_small_set, select_images
+from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
 from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
-from iadd.selection import TooFewImagesError
-from iadd.sheet import draw_sheet
-from iadd.trajectory import TrajectoryBuffer, record_trajectories
+from iadd.runtime.checkpoint import write_atomically
+from iadd.runtime.oom import OutOfMemoryError
+from iadd.runtime.progress import Progress, ProgressListener
+from iadd.trajectories.record import TrajectoryBuffer, record_trajectories
 
 _OF_ONE_RUN = (DistillationDivergedError, OutOfMemoryError, TooFewImagesError)
 """What ends a run and says nothing about the others of a study."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from iadd.config import Config, NetworkConfig
-from iadd.reproduce.paper import TABLE_4_CLASSES, TABLE_4_FIGURES, Published
+from iadd.reproduce.published import TABLE_4_CLASSES, TABLE_4_FIGURES, Published
 
 Kind = Literal["distilled", "random", "herding", "forgetting", "full"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from iadd.reproduce.records import RunRecord
+from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Row, Study, network_label
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")

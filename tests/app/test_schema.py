@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.core.security import Role
-from tests.app.town import USUAL, Town
+from tests.app.factories import USUAL, Town
 
 # The type of an upload's pieces is one of bytes.
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.matching import compare, gradient_error, operations_of, paper_case
 from benchmarks.problem import Problem, Size, relative_error
-from iadd.operations import count_operations
+from iadd.runtime.flops import count_operations
 
 TINY = Size(width=4, depth=2, image_size=16, batch=3, steps=2)
 CPU = torch.device("cpu")

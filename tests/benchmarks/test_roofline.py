@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.roofline import describe_machine, measure_peaks
-from iadd.convnet import ConvNet
-from iadd.operations import count_operations
+from iadd.networks.convnet import ConvNet
+from iadd.runtime.flops import count_operations
 
 FORWARD = 2 * 5 * 3 * 7 * 9 * 8 * 8
 """Batch 5, 3 to 7 channels, 3×3 taps, 8×8 pixels: a multiplication and an addition each."""

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from benchmarks.two_hospitals import cases, deal, main, read_arguments, settings_of
-from iadd.bundle import load_bundle
-from iadd.imageset import SPLITS, ImageSet
+from iadd.bundle.bundle import load_bundle
+from iadd.data.image_set import SPLITS, ImageSet
 
 TINY = [
     *("--preset", "cpu_demo", "--device", "cpu", "--threads", "1", "--own", "3", "all"),

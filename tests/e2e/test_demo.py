@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from app.demo import INTERRUPTED, run_demo
+from app.cli.demo import INTERRUPTED, run_demo
 from app.distillations.presets import get_preset
-from app.releases.seal import verify_bundle
+from app.signing.verify import verify_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from iadd.config import (
     NetworkConfig,
     TeacherConfig,
 )
-from iadd.distilled import DistilledDataset, History
-from iadd.imageset import ImageSet
-from iadd.normalisation import Normalisation
+from iadd.data.distilled_dataset import DistilledDataset, History
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
 
 
 @pytest.fixture(autouse=True, scope="session")

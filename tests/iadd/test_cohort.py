@@ -16,8 +16,8 @@ from iadd.cohort.__main__ import main
 from iadd.cohort.anatomy import draw_chest
 from iadd.cohort.canvas import smooth_field
 from iadd.cohort.findings import FINDINGS
-from iadd.convnet import ConvNet
-from iadd.images import read_images
+from iadd.data.loading import read_images
+from iadd.networks.convnet import ConvNet
 
 
 def test_the_same_patient_is_drawn_alike_whatever_is_drawn_beside() -> None:

@@ -32,7 +32,7 @@ from app.models import (
     EventKind,
     Organisation,
 )
-from iadd.imageset import SPLITS, ImageSet
+from iadd.data.image_set import SPLITS, ImageSet
 
 TINY = {
     "depth": 2,

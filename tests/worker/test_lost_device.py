@@ -9,9 +9,9 @@ import torch
 
 from app.distillations.repository import DistillationRepository
 from app.models import DistillationStatus, EventKind
-from iadd.imageset import ImageSet
-from worker import phases
-from worker.phases import Work, run_phase
+from iadd.data.image_set import ImageSet
+from worker.distillation import phases
+from worker.distillation.phases import Work, run_phase
 from worker.services import Services
 from worker.settings import WorkerSettings
 

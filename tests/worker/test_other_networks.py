@@ -10,13 +10,13 @@ import torch
 from app.core.storage import Storage
 from app.core.types import JsonObject
 from iadd.config import Config
-from iadd.distilled import DistilledDataset, History
-from iadd.imageset import ImageSet
-from iadd.normalisation import Normalisation
+from iadd.data.distilled_dataset import DistilledDataset, History
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
 from iadd.presets import cpu_demo
-from iadd.progress import Progress
-from worker.hold import Cancelled
-from worker.pipeline import evaluate_images
+from iadd.runtime.progress import Progress
+from worker.distillation.pipeline import evaluate_images
+from worker.jobs.lease import Cancelled
 from worker.settings import WorkerSettings
 
 TINY = {

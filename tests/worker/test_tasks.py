@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from app.background.sweeper import Sweeper
 from app.core.clock import utc_now
 from app.core.queue import Task, enqueue_after_commit
 from app.distillations.repository import DistillationRepository
 from app.models import Distillation, DistillationStatus, Event, EventKind, Teacher, TrajectorySet
-from app.sweeper import Sweeper
-from iadd.imageset import ImageSet
+from iadd.data.image_set import ImageSet
 
 if TYPE_CHECKING:
     from conftest import Bench

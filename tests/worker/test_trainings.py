@@ -22,11 +22,11 @@ from app.models import (
     Verdict,
 )
 from app.models.release import ReleaseClass
-from iadd.bundle import write_bundle
+from iadd.bundle.bundle import write_bundle
 from iadd.config import Config
-from iadd.distilled import DistilledDataset, History
-from iadd.imageset import ImageSet
-from iadd.normalisation import Normalisation
+from iadd.data.distilled_dataset import DistilledDataset, History
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -278,7 +278,7 @@ def test_a_killed_worker_leaves_the_training_to_the_next(
     bench.until(lambda: row().status != TrainingStatus.QUEUED, "the training has begun")
     bench.kill_worker(first)
     bench.start_worker()
-    from app.sweeper import sweep
+    from app.background.sweeper import sweep
 
     def swept() -> bool:
         sweep(bench.portal)

@@ -5,11 +5,11 @@ report = compose(source, document)
 page, paper = render_html(report), render_pdf(report)
 """
 
-from worker.reports.content import compose
-from worker.reports.document import report_json
-from worker.reports.page import render_html
-from worker.reports.paper import render_pdf
-from worker.reports.source import ReportSource, software_versions
+from worker.reports.composition import compose
+from worker.reports.html import render_html
+from worker.reports.inputs import ReportSource, software_versions
+from worker.reports.json_document import report_json
+from worker.reports.pdf import render_pdf
 
 __all__ = [
     "ReportSource",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from worker.reports import plots, tables, weights_words
+from worker.reports import plots, tables, weights_text
 from worker.reports.blocks import Figure
 
 
@@ -49,13 +49,13 @@ def _figures_of_weights(document: Mapping[str, Any]) -> Iterator[Figure]:
         yield Figure(
             "How often parameters count" if is_share else "Importance weights W",
             plots.course_of_weights(curves, name),
-            weights_words.course(document),
+            weights_text.course(document),
             tables.of_curves(curves, columns),
         )
         yield Figure(
             "Spread at the end" if is_share else "Spread of W at the end",
             plots.weights(weights["histogram"], name),
-            weights_words.spread(document),
+            weights_text.spread(document),
             tables.of_histogram(weights["histogram"]),
         )
     means = {"difference": "mean |θ_J − θ*|", "mean": f"mean {name}"}
@@ -67,6 +67,6 @@ def _figures_of_weights(document: Mapping[str, Any]) -> Iterator[Figure]:
         yield Figure(
             "Layer by layer",
             plots.layers(weights["layers"], means),
-            weights_words.by_layer(document),
+            weights_text.by_layer(document),
             tables.of_layers(weights["layers"], means),
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from worker.reports.blocks import Table
-from worker.reports.words import NOT_MEASURED, rate, shown
+from worker.reports.formatting import NOT_MEASURED, rate, shown
 
 ROWS = 11
 """Rows of a long table: its ends, and evenly between them. `report.json` holds the rest."""

@@ -7,18 +7,18 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from app.auth.cookies import cookie_of
+from app.auth.tokens import service as tokens
+from app.auth.tokens.repository import TokenRepository
+from app.auth.tokens.schemas import TokenCreate
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.security import Caller, hash_secret
-from app.sessions.cookies import cookie_of
-from app.tokens import service as tokens
-from app.tokens.repository import TokenRepository
-from app.tokens.schemas import TokenCreate
 from app.users import service as users
 from app.users.schemas import PasswordChange
+from app.web.dependencies import Visitor
 from app.web.forms import checked
 from app.web.render import go_to, is_fragment, page
 from app.web.token_forms import LIFETIMES, MadeToken, TokenForm, fields_of
-from app.web.visitors import Visitor
 
 router = APIRouter(prefix="/account")
 

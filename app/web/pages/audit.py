@@ -7,13 +7,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.audit.chain import BrokenChain
-from app.audit.checking import check
 from app.audit.log import Action
 from app.audit.repository import AuditRepository
+from app.audit.verify import check
 from app.core.dependencies import Cursor, ReadSession
+from app.web.dependencies import Auditor
 from app.web.pages.publish import day
 from app.web.render import page
-from app.web.visitors import Auditor
 
 router = APIRouter()
 

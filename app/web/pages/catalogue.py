@@ -11,10 +11,10 @@ from app.core.dependencies import Cursor, ReadSession
 from app.models.distillation import Verdict
 from app.releases.repository import ReleaseRepository, Search
 from app.releases.terms import TermsTemplate
-from app.web.cards import cards
+from app.web.dependencies import Reader
 from app.web.forms import checked
+from app.web.release_card import cards
 from app.web.render import page
-from app.web.visitors import Reader
 
 router = APIRouter()
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from app.core.dependencies import ReadSession
 from app.datasets.repository import DatasetRepository
 from app.models.dataset import Dataset, DatasetStatus
+from app.web.dependencies import Reader
 from app.web.render import page
-from app.web.visitors import Reader
 
 router = APIRouter()
 

@@ -16,11 +16,11 @@ from app.datasets.sample import make_sample
 from app.datasets.schemas import DatasetCreate
 from app.distillations.repository import DistillationRepository
 from app.models.dataset import DatasetStatus
+from app.web.dependencies import Deleter, Reader, Uploader
 from app.web.forms import checked, confirmed
 from app.web.pages.checks import read_check
 from app.web.pages.findings import quality_of
 from app.web.render import go_to, page
-from app.web.visitors import Deleter, Reader, Uploader
 from app.withdrawals.lineage import newest_releases
 
 router = APIRouter()

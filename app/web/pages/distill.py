@@ -17,9 +17,9 @@ from app.forecasts import service as forecasts
 from app.forecasts.repository import ForecastRepository
 from app.forecasts.schemas import ForecastRead
 from app.models.forecast import WAITING
+from app.web.dependencies import Distiller, Reader
 from app.web.render import go_to, is_fragment, page
 from app.web.settings_form import body_of, fields_of
-from app.web.visitors import Distiller, Reader
 
 USUAL = "cpu_small"
 """The preset that is chosen at first, where nothing else is asked for."""

@@ -18,11 +18,11 @@ from app.forecasts.repository import ForecastNotFound, ForecastRepository
 from app.forecasts.schemas import EstimateRead
 from app.models.distillation import Distillation
 from app.models.event import EventKind
+from app.web.dependencies import Deleter, Distiller, Reader
 from app.web.forms import confirmed
-from app.web.outcome import outcome_of
 from app.web.phases import phases_of, silent_since
 from app.web.render import go_to, page
-from app.web.visitors import Deleter, Distiller, Reader
+from app.web.report_summary import outcome_of
 
 LOG_LINES = 200
 LISTED_DATASETS = 200

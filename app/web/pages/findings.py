@@ -18,8 +18,8 @@ from app.datasets import service
 from app.datasets.findings import group, look_for
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import QualityNotReady
+from app.web.dependencies import Reader
 from app.web.render import is_fragment, page
-from app.web.visitors import Reader
 
 router = APIRouter()
 

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.web.dependencies import VisitorIfAny
 from app.web.render import language_of, page
 from app.web.texts import texts_in
-from app.web.visitors import VisitorIfAny
 
 router = APIRouter(prefix="/glossary")
 

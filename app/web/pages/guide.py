@@ -9,8 +9,8 @@ from app.core.dependencies import ReadSession, WriteSession
 from app.core.security import Permission
 from app.datasets.sample import make_sample
 from app.overview.guide import Guide, Step, guide, start_first
+from app.web.dependencies import Distiller, Reader, Uploader, Visitor
 from app.web.render import go_to, page
-from app.web.visitors import Distiller, Reader, Uploader, Visitor
 
 router = APIRouter(prefix="/guide")
 

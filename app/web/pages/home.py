@@ -6,8 +6,8 @@ from starlette.responses import Response
 from app.core.dependencies import ReadSession
 from app.notifications.repository import NotificationRepository
 from app.overview.service import overview, running_jobs
+from app.web.dependencies import Reader, Visitor
 from app.web.render import page
-from app.web.visitors import Reader, Visitor
 
 router = APIRouter()
 

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from app.core.clock import utc_now
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.security import Caller
-from app.invitations import service as invitations
-from app.invitations.repository import InvitationRepository
-from app.invitations.schemas import InvitationCreate
 from app.models.invitation import Invitation
+from app.users.invitations import service as invitations
+from app.users.invitations.repository import InvitationRepository
+from app.users.invitations.schemas import InvitationCreate
+from app.web.dependencies import Manager
 from app.web.forms import checked
 from app.web.pages.people import roles_to_give
 from app.web.render import go_to, is_fragment, page
-from app.web.visitors import Manager
 
 router = APIRouter(prefix="/organisation/invitations")
 

@@ -7,13 +7,13 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.core.dependencies import PortalDep, ReadSession, WriteSession
-from app.keys import service as keys
-from app.keys.repository import KeyRepository
+from app.organisations.keys import service as keys
+from app.organisations.keys.repository import KeyRepository
 from app.organisations.repository import OrganisationRepository
-from app.releases.signing import fingerprint
+from app.signing.keys import fingerprint
+from app.web.dependencies import Manager
 from app.web.forms import confirmed
 from app.web.render import go_to, page
-from app.web.visitors import Manager
 
 router = APIRouter(prefix="/organisation/keys")
 

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from app.core.dependencies import Cursor, ReadSession, WriteSession
 from app.notifications import service
 from app.notifications.repository import NotificationRepository
+from app.web.dependencies import Visitor
 from app.web.pages.sign_in import local_path
 from app.web.render import go_to, page
-from app.web.visitors import Visitor
 
 router = APIRouter(prefix="/notices")
 

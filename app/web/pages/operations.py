@@ -12,9 +12,9 @@ from app.core.portal import Portal
 from app.core.security import Caller
 from app.operations import service
 from app.operations.schemas import JobCancel, JobKind, JobRead
+from app.web.dependencies import Operator
 from app.web.forms import checked
 from app.web.render import go_to, is_fragment, page
-from app.web.visitors import Operator
 
 router = APIRouter(prefix="/operations")
 

@@ -12,9 +12,9 @@ from app.core.security import Caller
 from app.organisations import service as organisations
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import OrganisationChange
+from app.web.dependencies import Manager
 from app.web.forms import checked
 from app.web.render import go_to, page
-from app.web.visitors import Manager
 
 router = APIRouter(prefix="/organisation")
 

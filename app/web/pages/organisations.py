@@ -15,13 +15,13 @@ from app.core.security import Caller
 from app.models.organisation import Organisation
 from app.operations import service as operations
 from app.organisations import service as organisations
-from app.organisations.founding import found
+from app.organisations.onboarding import found
 from app.organisations.quotas import Quota
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import OrganisationCreate, OrganisationOperate
+from app.web.dependencies import Operator
 from app.web.forms import checked, confirmed
 from app.web.render import go_to, is_fragment, page
-from app.web.visitors import Operator
 
 router = APIRouter(prefix="/operations/organisations")
 

@@ -11,14 +11,14 @@ from app.core.clock import utc_now
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatch, etag_of
 from app.core.security import Caller, Permission, Role
-from app.invitations import service as invitations
 from app.models.user import User
 from app.users import service as users
+from app.users.invitations import service as invitations
 from app.users.repository import UserRepository
 from app.users.schemas import UserChange
+from app.web.dependencies import Manager
 from app.web.forms import checked
 from app.web.render import go_to, is_fragment, page
-from app.web.visitors import Manager
 
 router = APIRouter(prefix="/organisation/people")
 

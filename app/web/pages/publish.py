@@ -24,10 +24,10 @@ from app.releases.publish import facts_of, judge, publish
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate
 from app.releases.terms import TermsTemplate
-from app.web.cards import drafted
+from app.web.dependencies import Sharer
 from app.web.forms import checked
+from app.web.release_card import drafted
 from app.web.render import go_to, page
-from app.web.visitors import Sharer
 
 router = APIRouter()
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.access import service as access
-from app.access.reading import read_grants, read_requests
+from app.access.presenters import read_grants, read_requests
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import AccessRequestCreate, AccessRequestRead, DirectGrant
 from app.core.clock import utc_now
@@ -27,11 +27,11 @@ from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseRead, ReleaseWithdraw
 from app.scores import service as scores
 from app.scores.schemas import ScoreCreate
+from app.web.dependencies import Reader, Requester, Sharer
 from app.web.forms import checked, confirmed
 from app.web.pages.publish import day
 from app.web.render import go_to, page
-from app.web.visitors import Reader, Requester, Sharer
-from app.web.worth import worth_of
+from app.web.utility import worth_of
 
 router = APIRouter()
 

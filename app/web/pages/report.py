@@ -8,10 +8,10 @@ from app.datasets.repository import DatasetRepository
 from app.distillations import service
 from app.distillations.repository import DistillationRepository
 from app.releases.repository import ReleaseRepository
+from app.web.dependencies import Reader
 from app.web.received_scores import received_scores, summary_of
 from app.web.render import POLICY, page
 from app.web.stored_report import take_apart
-from app.web.visitors import Reader
 
 router = APIRouter()
 

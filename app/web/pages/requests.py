@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.access import grants, service
-from app.access.reading import read_grant, read_grants, read_request, read_requests
+from app.access.presenters import read_grant, read_grants, read_request, read_requests
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import (
     AccessGrant,
@@ -24,10 +24,10 @@ from app.core.etags import IfMatch, etag_of
 from app.core.security import Caller, Permission
 from app.models.access import OPEN_REQUESTS, AccessRequest
 from app.organisations.repository import OrganisationRepository
+from app.web.dependencies import Reader, Requester, Sharer
 from app.web.forms import checked, confirmed
 from app.web.pages.publish import day
 from app.web.render import go_to, page
-from app.web.visitors import Reader, Requester, Sharer
 
 router = APIRouter()
 

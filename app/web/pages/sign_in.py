@@ -6,18 +6,18 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Form, Request
 from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
+from app.auth.cookies import cookie_of, delete_cookie, set_cookie
+from app.auth.password_login import sign_in_with_password
+from app.auth.sessions import service as sessions
+from app.auth.sessions.schemas import ForgottenPassword, SessionCreate
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.errors import Problem
 from app.core.ratelimit import address_of
-from app.invitations import service as invitations
-from app.invitations.schemas import InvitationAccept, InvitationSecret
-from app.sessions import service as sessions
-from app.sessions.cookies import cookie_of, delete_cookie, set_cookie
-from app.sessions.schemas import ForgottenPassword, SessionCreate
-from app.sessions.signing_in import sign_in_with_password
+from app.users.invitations import service as invitations
+from app.users.invitations.schemas import InvitationAccept, InvitationSecret
+from app.web.dependencies import Visitor, refuse_other_sites
 from app.web.forms import checked
 from app.web.render import go_to, page
-from app.web.visitors import Visitor, refuse_other_sites
 
 router = APIRouter(dependencies=[Depends(refuse_other_sites)])
 

@@ -6,16 +6,16 @@ from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from app.auth.tokens import service as tokens
+from app.auth.tokens.repository import TokenRepository
+from app.auth.tokens.schemas import TokenCreate
 from app.core.dependencies import Cursor, ReadSession, WriteSession
 from app.core.security import PERMISSIONS, Caller, Permission, Role
-from app.tokens import service as tokens
-from app.tokens.repository import TokenRepository
-from app.tokens.schemas import TokenCreate
 from app.users.repository import UserRepository
+from app.web.dependencies import Manager
 from app.web.forms import checked
 from app.web.render import go_to, is_fragment, page
 from app.web.token_forms import LIFETIMES, MadeToken, TokenForm, fields_of
-from app.web.visitors import Manager
 
 router = APIRouter(prefix="/organisation/tokens")
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from app.access.policy import AccessState, accesses_of
 from app.access.repository import AccessRepository, Direction
-from app.access.rules import AccessState, accesses_of
 from app.core.dependencies import Cursor, ReadSession, WriteSession
 from app.core.security import Caller
 from app.datasets.repository import DatasetRepository
@@ -19,9 +19,9 @@ from app.releases.repository import ReleaseRepository
 from app.trainings import service
 from app.trainings.repository import TrainingRepository
 from app.trainings.schemas import TableRow, TrainingConfirm, TrainingCreate
+from app.web.dependencies import Distiller, Reader
 from app.web.forms import checked
 from app.web.render import go_to, page
-from app.web.visitors import Distiller, Reader
 
 router = APIRouter()
 

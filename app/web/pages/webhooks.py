@@ -10,9 +10,9 @@ from starlette.responses import Response
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.security import Caller
 from app.models.webhook import WebhookEvent
+from app.web.dependencies import Manager
 from app.web.forms import checked, confirmed
 from app.web.render import go_to, is_fragment, page
-from app.web.visitors import Manager
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
 from app.webhooks.schemas import SecretRotate, WebhookChange, WebhookCreate

@@ -12,9 +12,9 @@ from app.core.security import Caller
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetNotFound, DatasetRepository
 from app.models.withdrawal import Withdrawal
+from app.web.dependencies import Deleter, Reader
 from app.web.forms import checked, confirmed
 from app.web.render import go_to, page
-from app.web.visitors import Deleter, Reader
 from app.withdrawals import service
 from app.withdrawals.lineage import trace
 from app.withdrawals.repository import WithdrawalRepository

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from app.audit.chain import follow, hash_entry
 from app.audit.export import last_line, to_lines, verify_export
 from app.cli import app
-from app.core.one_form import one_form
-from app.releases.signature import Signer
-from app.releases.signing import KeyHistory, Purpose, encode, new_key, sign, signed_message
+from app.signing.canonical_json import one_form
+from app.signing.keys import KeyHistory, Purpose, encode, new_key, sign, signed_message
+from app.signing.signature import Signer
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 GOOD, BAD, UNREADABLE = 0, 1, 2

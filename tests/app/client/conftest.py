@@ -9,8 +9,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from app import remote
-from app.cli import app
+from app.cli import app, jobs
 from app.client import PortalClient, Retries
 
 AT_ONCE = Retries(attempts=4, first_pause=0.001, longest_pause=0.1)
@@ -177,7 +176,7 @@ def exchange(live_url, monkeypatch, tmp_path):
     monkeypatch.setenv("EXCHANGE_PORTAL_URL", live_url)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(remote, "SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(jobs, "SECONDS_BETWEEN_LOOKS", 0.01)
     monkeypatch.setattr("app.client.portal.DEFAULT_RETRIES", AT_ONCE)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

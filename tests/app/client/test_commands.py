@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from app import remote
-from app.cli import app
-from app.commands.exits import HELP, MEANINGS, Exit
-from app.commands.output import clean
+from app.cli import app, jobs
+from app.cli.exit_codes import HELP, MEANINGS, Exit
+from app.cli.output import clean
 from app.core.security import Role
 from app.models import DatasetStatus, DistillationStatus
 from app.releases.terms import TermsTemplate
@@ -318,7 +317,7 @@ def test_a_distillation_is_followed_to_its_end(exchange, house, eventually, way)
 
 
 def test_a_portal_that_stays_silent_ends_the_waiting(exchange, house, way, monkeypatch):
-    monkeypatch.setattr(remote, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 0.0)
     distillation = house.distillation()
     way.next(way.whole, *[way.answer(502)] * 50)
     silent = exchange(house.steward, "status", distillation, "--follow", "--portal", way.url)

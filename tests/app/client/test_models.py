@@ -4,17 +4,17 @@ import pytest
 
 from app.access import schemas as access
 from app.audit import schemas as audit
+from app.auth.sessions import schemas as sessions
+from app.auth.tokens import schemas as tokens
 from app.client import models
 from app.datasets import schemas as datasets
+from app.datasets.uploads import schemas as uploads
 from app.distillations import schemas as distillations
-from app.keys import schemas as keys
 from app.notifications import schemas as notifications
 from app.organisations import schemas as organisations
+from app.organisations.keys import schemas as keys
 from app.releases import schemas as releases
-from app.sessions import schemas as sessions
-from app.tokens import schemas as tokens
 from app.trainings import schemas as trainings
-from app.uploads import schemas as uploads
 
 PAIRS = [
     (models.Access, access.AccessRead),

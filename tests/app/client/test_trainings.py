@@ -3,7 +3,7 @@
 import json
 import threading
 
-from app.commands.exits import Exit
+from app.cli.exit_codes import Exit
 from app.core.clock import utc_now
 from app.models import Training, TrainingStatus
 

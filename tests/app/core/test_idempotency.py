@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
+from app.background.sweeper import sweep
 from app.core.clock import utc_now
 from app.models import IdempotencyKey
-from app.sweeper import sweep
 
 
 def make(house, key, name="a"):

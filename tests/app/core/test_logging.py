@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from app.core.logging import DiscreetFormatter
-from tests.app.uploads.conftest import free_ports
-from tests.app.webhooks.test_sender import portal_process
+from tests.app.background.test_webhook_sender import portal_process
+from tests.app.datasets.uploads.conftest import free_ports
 
 
 def read_file(name):

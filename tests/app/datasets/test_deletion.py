@@ -2,12 +2,12 @@
 
 import pytest
 
+from app.background.sweeper import sweep
 from app.core import leases
 from app.core.leases import LeaseLost
 from app.datasets.repository import DatasetRepository
 from app.distillations.trajectory_sets import TrajectorySetRepository
 from app.models import ACTIVE, Dataset, DistillationStatus
-from app.sweeper import sweep
 
 
 def test_every_object_of_it_is_gone(house):

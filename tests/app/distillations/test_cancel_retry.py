@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from app.background.sweeper import sweep
 from app.core.leases import LeaseLost
 from app.distillations.repository import DistillationRepository
 from app.models import ACTIVE, FINAL, DistillationStatus
-from app.sweeper import sweep
 
 TAUGHT = {"done": 3, "total": 3, "unit": "teachers"}
 

@@ -6,15 +6,20 @@ from typing import Any
 import pytest
 import torch
 
-import iadd.forecast as library
+import iadd.forecast.forecast as library
 from app.distillations.presets import get_preset
 from app.forecasts.arithmetic import Job, disk_bytes, peak_bytes, seconds
 from app.forecasts.keys import COUNTED, pace_key, settings_hash
 from app.forecasts.paces import Paces
-from iadd.compilation import SECONDS_TO_COMPILE, can_compile, saved_per_operation, saved_per_step
-from iadd.pace import Pace
+from iadd.forecast.timing import Pace
 from iadd.presets import PRESETS
-from iadd.work import forward_operations
+from iadd.runtime.compile import (
+    SECONDS_TO_COMPILE,
+    can_compile,
+    saved_per_operation,
+    saved_per_step,
+)
+from iadd.training.cost_model import forward_operations
 
 COUNTS = {
     "COVID": {"train": 70, "validation": 8, "test": 20},

@@ -20,7 +20,7 @@ from app.releases.croissant import croissant
 from app.releases.duo import DuoError
 from app.releases.facts import ReleaseFacts
 from app.releases.pack import pack_release
-from app.releases.signature import Signer
+from app.signing.signature import Signer
 
 MakeFacts = Callable[..., ReleaseFacts]
 

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.releases.container import DamagedError, write_container
 from app.releases.facts import ReleaseFacts
 from app.releases.pack import PackError, pack_release
-from app.releases.seal import GOOD, verify_bundle
-from app.releases.signature import Signature, Signer
-from app.releases.signing import KeyHistory
+from app.signing.keys import KeyHistory
+from app.signing.signature import Signature, Signer
+from app.signing.verify import GOOD, verify_bundle
+from app.signing.zip_container import DamagedError, write_container
 
 MakeFacts = Callable[..., ReleaseFacts]
 Keys = list[tuple[bytes, str]]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.releases.seal import GOOD, verify_bundle
+from app.signing.verify import GOOD, verify_bundle
 
 BODY = {"title": "Chest X-rays", "summary": "Adults.", "contact": "data@st-anna.example"}
 

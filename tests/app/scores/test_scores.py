@@ -3,7 +3,7 @@
 import json
 
 from app.models import Training
-from app.releases.signing import Purpose, decode, signed_message, verify
+from app.signing.keys import Purpose, decode, signed_message, verify
 
 
 def downloaded(house):

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from app.access.rules import NoAccess, TermsNotAccepted
+from app.access.policy import NoAccess, TermsNotAccepted
+from app.auth.sessions.service import CsrfFailed
 from app.core.errors import Forbidden
 from app.core.security import Role
 from app.organisations import service as organisations
-from app.sessions.service import CsrfFailed
-from tests.app.town import (
+from tests.app.factories import (
     HEADINGS,
     WEBHOOK,
     Town,

@@ -8,7 +8,7 @@ import pytest
 from app.core.networks import parse_networks
 from app.core.settings import Settings
 from app.webhooks.addresses import NotAllowed, read_target, resolve
-from app.webhooks.post import post
+from app.webhooks.http_post import post
 
 URL = "https://receiver.hospital.example/exchange"
 

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select
 
 import app
+from app.background import webhook_sender
 from app.core.security import Permission, Role
 from app.models import Webhook, WebhookEvent
-from app.webhooks import sender, service
+from app.webhooks import service
 
 URL = "https://receiver.hospital.example/exchange?key=hush-hush"
 BODY = {"url": URL, "events": ["dataset.ready", "access.requested"]}
@@ -224,14 +225,14 @@ def test_deliveries_come_in_pages_and_by_status(house):
 def test_nothing_is_sent_for_an_organisation_that_was_disabled(house):
     create(house)
     house.ready_dataset()
-    assert len(sender.due(house.portal)) == 1
+    assert len(webhook_sender.due(house.portal)) == 1
     operator = house.person(house.elsewhere_id, Role.OPERATOR, "Dr. Ops")
     disabled = operator.request(
         "PATCH", f"/organisations/{house.organisation_id}", json={"disabled": True}
     )
     assert disabled.status_code == 200
 
-    assert sender.due(house.portal) == []
+    assert webhook_sender.due(house.portal) == []
 
 
 PERSONAL = {"invitation", "password", "webhook.paused", "job.cancelled"}

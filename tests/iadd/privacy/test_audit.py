@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from iadd.config import Config
-from iadd.distilled import DistilledDataset, History
-from iadd.imageset import ImageSet
-from iadd.normalisation import Normalisation
+from iadd.data.distilled_dataset import DistilledDataset, History
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
 from iadd.privacy import PrivacyReport, audit
-from iadd.progress import Progress
+from iadd.runtime.progress import Progress
 
 SIZE = 32
 PER_CLASS = 20

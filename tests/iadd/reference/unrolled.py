@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from iadd.matching import StepAugmentation
+from iadd.distillation.matching import StepAugmentation
 
 
 def unrolled_gradients(

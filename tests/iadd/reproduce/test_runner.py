@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from iadd.config import Config
-from iadd.imageset import ImageSet
+from iadd.data.image_set import ImageSet
 from iadd.presets import cpu_small, paper_covid_cxr
-from iadd.reproduce.environment import describe_environment
-from iadd.reproduce.records import RunRecord, StudyError
 from iadd.reproduce.report import write_report
+from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import IMPROVEMENTS, TABLE_4, Row, Study
 from iadd.reproduce.summary import summarise
 from iadd.reproduce.table import explain
+from iadd.runtime.environment import describe_environment
 
 SMALL = Study(
     name="small",

@@ -9,12 +9,12 @@ import torch
 
 import iadd
 from iadd.config import Config
-from iadd.distilled import CURVES, DistilledDataset, History
-from iadd.imageset import SPLITS, ImageSet
-from iadd.networks import build_network
-from iadd.normalisation import Normalisation
+from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
+from iadd.data.image_set import SPLITS, ImageSet
+from iadd.data.normalisation import Normalisation
+from iadd.evaluation.metrics import Evaluation, Scores
+from iadd.networks.build import build_network
 from iadd.privacy import audit
-from iadd.scores import Evaluation, Scores
 from worker.reports import ReportSource, compose, report_json, software_versions
 from worker.reports.blocks import Report
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 from pypdf import PdfReader
 
-from app.releases.seal import read_bundle, verify_bundle
-from iadd.bundle import load_bundle, write_bundle
-from iadd.distilled import CURVES
+from app.signing.verify import read_bundle, verify_bundle
+from iadd.bundle.bundle import load_bundle, write_bundle
+from iadd.data.distilled_dataset import CURVES
 from tests.worker.reports.conftest import MakeSource, with_start
 from tests.worker.reports.reading import letters_of_page, letters_of_pdf, squeezed
 from worker.reports import ReportSource, compose, render_html, render_pdf, report_json

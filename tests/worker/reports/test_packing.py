@@ -8,8 +8,8 @@ import pytest
 
 from app.core.storage import Storage
 from app.distillations.repository import PRIVATE_KEYS, RESULT_KEYS
-from app.releases.seal import read_bundle
-from worker import pipeline
+from app.signing.verify import read_bundle
+from worker.distillation import pipeline
 from worker.reports import ReportSource
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from iadd.config import Config, DistillationConfig, NetworkConfig
-from iadd.distilled import CURVES, DistilledDataset, History
-from iadd.networks import build_network
-from iadd.normalisation import Normalisation
+from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
+from iadd.data.normalisation import Normalisation
+from iadd.networks.build import build_network
 from worker.reports.figures import Figure, figures_of
-from worker.reports.importance import importance_json
+from worker.reports.weights_data import importance_json
 
 CLASSES = ("a", "b", "c")
 

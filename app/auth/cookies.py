@@ -1,0 +1,79 @@
+"""The cookie of a session: opaque, out of reach of scripts, sent by this site's own pages alone."""
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+
+from fastapi import Request, Response
+
+from app.auth.oidc_client import Attempt
+from app.core.settings import Settings
+from app.core.vault import Purpose, Vault
+
+COOKIE = "exchange_session"
+"""Over HTTPS with `__Host-` before it: browsers then take it from no other host."""
+
+ATTEMPT_COOKIE = "exchange_sign_in"
+ATTEMPT_LASTS = timedelta(minutes=10)
+"""To come back from the identity provider."""
+
+
+def cookie_of(request: Request, settings: Settings) -> str | None:
+    """Under the one name that fits: a plain one may have been set by a page of another host."""
+    return request.cookies.get(_name(settings))
+
+
+def _name(settings: Settings, plain: str = COOKIE) -> str:
+    return f"__Host-{plain}" if settings.is_https else plain
+
+
+def set_cookie(response: Response, settings: Settings, secret: str) -> None:
+    response.set_cookie(
+        _name(settings),
+        secret,
+        max_age=round(settings.session_hours * 3600),
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def delete_cookie(response: Response, settings: Settings) -> None:
+    response.delete_cookie(
+        _name(settings),
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def set_attempt(response: Response, settings: Settings, vault: Vault, attempt: Attempt) -> None:
+    """What a sign-in elsewhere has to come back with; the browser itself cannot read it."""
+    response.set_cookie(
+        _name(settings, ATTEMPT_COOKIE),
+        vault.seal(json.dumps(asdict(attempt)).encode(), Purpose.SIGN_IN),
+        max_age=round(ATTEMPT_LASTS.total_seconds()),
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        # Not "strict": the way back begins at the provider's page.
+        samesite="lax",
+    )
+
+
+def attempt_of(request: Request, settings: Settings, vault: Vault) -> Attempt | None:
+    sealed = request.cookies.get(_name(settings, ATTEMPT_COOKIE), "")
+    opened = vault.open_recent(sealed, Purpose.SIGN_IN, ATTEMPT_LASTS)
+    return None if opened is None else Attempt(**json.loads(opened))
+
+
+def delete_attempt(response: Response, settings: Settings) -> None:
+    response.delete_cookie(
+        _name(settings, ATTEMPT_COOKIE),
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )

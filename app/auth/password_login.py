@@ -1,0 +1,34 @@
+"""Signing in with a password, over REST or on the page: limits, and one time for every no."""
+
+import anyio
+from fastapi import Request
+
+from app.auth.cookies import cookie_of
+from app.auth.sessions import service
+from app.auth.sessions.schemas import SessionCreate
+from app.core.portal import Portal
+from app.core.ratelimit import address_of
+
+REFUSAL_SECONDS = 1.0
+"""After so long a wrong password is answered, known address or not: well above what each takes."""
+
+
+async def sign_in_with_password(
+    request: Request, portal: Portal, body: SessionCreate
+) -> service.SignedIn:
+    """A session for whoever knows the password. Raises WrongCredentials, TooManyRequests."""
+    portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
+    portal.limiter.count(portal.settings.sign_in_limit, "sign in to", body.email)
+    answer_at = anyio.current_time() + REFUSAL_SECONDS
+    try:
+        return await portal.passwords.run(
+            service.sign_in,
+            portal.database,
+            body.email,
+            body.password.get_secret_value(),
+            lasts=portal.settings.session_length,
+            replaces=cookie_of(request, portal.settings),
+        )
+    except service.WrongCredentials:
+        await anyio.sleep_until(answer_at)
+        raise

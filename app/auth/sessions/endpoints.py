@@ -1,0 +1,123 @@
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.auth import oidc
+from app.auth.cookies import (
+    attempt_of,
+    cookie_of,
+    delete_attempt,
+    delete_cookie,
+    set_attempt,
+    set_cookie,
+)
+from app.auth.dependencies import Anybody
+from app.auth.identity import read_caller, read_signed_in
+from app.auth.oidc_client import Attempt, Provider
+from app.auth.password_login import sign_in_with_password
+from app.auth.sessions import service
+from app.auth.sessions.schemas import SessionCreate, SessionRead
+from app.core.dependencies import PortalDep, ReadSession
+from app.core.portal import Portal
+from app.core.ratelimit import address_of
+from app.core.schemas import problems
+from app.core.security import same_secret
+
+router = APIRouter(prefix="/session", tags=["session"], responses=problems(401, 403, 422))
+
+
+@router.post("", status_code=201, responses=problems(400, 413, 429))
+async def sign_in(
+    body: SessionCreate, request: Request, response: Response, portal: PortalDep
+) -> SessionRead:
+    """Sign in with address and password: a cookie for browsers, and the session's CSRF token."""
+    signed_in = await sign_in_with_password(request, portal, body)
+    set_cookie(response, portal.settings, signed_in.secret)
+    return read_signed_in(signed_in)
+
+
+@router.get(
+    "/oidc",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses=problems(404, 429, 502, 503),
+)
+async def start_oidc_sign_in(request: Request, portal: PortalDep) -> RedirectResponse:
+    """For browsers: to the identity provider, which leads back to the callback."""
+    portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
+    attempt = Attempt()
+    response = RedirectResponse(await _provider(portal).address_for(attempt), 303)
+    set_attempt(response, portal.settings, portal.vault, attempt)
+    return response
+
+
+@router.get(
+    "/oidc/callback",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses=problems(400, 404, 429, 502, 503),
+)
+async def finish_oidc_sign_in(
+    request: Request,
+    portal: PortalDep,
+    state: Annotated[str, Query(max_length=200)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+    error: Annotated[str, Query(max_length=200, description="Why there is no code.")] = "",
+    iss: Annotated[str, Query(max_length=500, description="The provider (RFC 9207).")] = "",
+) -> RedirectResponse:
+    """Where the identity provider leads back to: a session begins, and the first page follows."""
+    # The server writes down the address of each request, and this one has a code in it.
+    request.scope["query_string"] = b""
+    portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
+    provider = _provider(portal)
+    attempt = attempt_of(request, portal.settings, portal.vault)
+    if attempt is None or not same_secret(state, attempt.state) or iss not in ("", provider.issuer):
+        raise oidc.NotBegun("Nobody was signed in. Begin again at the sign-in.")
+    if error or not code:
+        raise oidc.ProviderRefused(
+            "Nobody was signed in. Begin again, or sign in with your password."
+        )
+    identity = await provider.identify(code, attempt)
+    signed_in = await run_in_threadpool(
+        oidc.sign_in,
+        portal.database,
+        identity,
+        lasts=portal.settings.session_length,
+        replaces=cookie_of(request, portal.settings),
+    )
+    response = RedirectResponse("/", 303)
+    set_cookie(response, portal.settings, signed_in.secret)
+    delete_attempt(response, portal.settings)
+    return response
+
+
+def _provider(portal: Portal) -> Provider:
+    if portal.provider is None:
+        raise oidc.NoProvider("Sign in with your password (POST /api/v1/session).")
+    return portal.provider
+
+
+@router.get("")
+def get_session(
+    request: Request, session: ReadSession, portal: PortalDep, caller: Anybody
+) -> SessionRead:
+    """Who I am, and what I may do: for a session as for a token."""
+    return read_caller(session, caller, cookie_of(request, portal.settings))
+
+
+@router.delete("", status_code=204)
+def sign_out(
+    request: Request,
+    portal: PortalDep,
+    caller: Anybody,
+    everywhere: Annotated[bool, Query(description="End all my sessions, on every device.")] = False,
+) -> Response:
+    """End the session of the cookie. Tokens stay."""
+    secret = cookie_of(request, portal.settings)
+    if secret is not None and caller.token_id is None:
+        service.sign_out(portal.database, secret, everywhere=everywhere)
+    response = Response(status_code=204)
+    delete_cookie(response, portal.settings)
+    return response

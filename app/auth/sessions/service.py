@@ -1,0 +1,245 @@
+"""Signing in and out with a browser.
+
+Whether an address is known is never told: a wrong address, a wrong password and a locked account
+get the same answer after the same time.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app.audit.log import Action, record, record_by_portal
+from app.auth.sessions.repository import WebSessionRepository
+from app.core.clock import utc_now
+from app.core.db import Database
+from app.core.errors import Forbidden, Unauthenticated
+from app.core.passwords import check_password
+from app.core.security import Caller, hash_secret, new_secret, permissions_of, same_secret
+from app.models.audit_entry import Outcome
+from app.models.organisation import Organisation
+from app.models.user import User
+from app.models.web_session import WebSession
+from app.users.repository import UserRepository
+
+NOTE_SEEN_EVERY = timedelta(minutes=5)
+
+TRIES = 5
+"""Wrong passwords in a row before an account is locked."""
+FIRST_LOCK = timedelta(minutes=1)
+LONGEST_LOCK = timedelta(hours=1)
+
+
+class WrongCredentials(Unauthenticated):
+    code = "wrong-credentials"
+    title = "Address and password do not fit"
+
+
+class CsrfFailed(Forbidden):
+    code = "csrf"
+    title = "This request did not come from a page of this portal"
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A session that has just begun. `secret` goes into the cookie and is stored nowhere."""
+
+    secret: str
+    session: WebSession
+    user: User
+    organisation: Organisation
+
+
+def authenticate(
+    database: Database, secret: str, *, csrf_token: str | None, idle: timedelta
+) -> Caller:
+    """The caller behind a cookie.
+
+    Args:
+        database: Where sessions are.
+        secret: Of the cookie.
+        csrf_token: What came with the request; None for one that changes nothing.
+        idle: After so long without a request a session has ended.
+
+    Raises:
+        Unauthenticated: There is no such session any more.
+        CsrfFailed: The request may come from another site's page.
+    """
+    with database.reading() as session:
+        found = WebSessionRepository(session).find_by_hash(hash_secret(secret))
+    now = utc_now()
+    if found is None:
+        raise _ended()
+    row, user, organisation = found
+    if row.expires_at <= now or row.last_seen_at < now - idle:
+        raise _ended()
+    if user.disabled_at is not None or organisation.disabled_at is not None:
+        raise _ended()
+    if csrf_token is not None and not same_secret(csrf_token, row.csrf_token):
+        raise CsrfFailed(
+            "A request that changes something needs the session's `X-CSRF-Token` "
+            "(GET /api/v1/session tells it). Nothing was changed. Reload the page and try again."
+        )
+    if row.last_seen_at < now - NOTE_SEEN_EVERY:
+        with database.transaction() as session:
+            WebSessionRepository(session).note_seen(row.id, now)
+    return caller_of(user)
+
+
+def caller_of(user: User) -> Caller:
+    return Caller(
+        organisation_id=user.organisation_id,
+        permissions=permissions_of(user.roles),
+        roles=user.roles,
+        name=user.name,
+        user_id=user.id,
+    )
+
+
+def _ended() -> Unauthenticated:
+    return Unauthenticated(
+        "Your session has ended. Sign in again; nothing that you did before is lost.",
+        headers={"WWW-Authenticate": 'Bearer realm="iadd-exchange"'},
+    )
+
+
+def sign_in(
+    database: Database, email: str, password: str, *, lasts: timedelta, replaces: str | None = None
+) -> SignedIn:
+    """Check a password and begin a session. No transaction is open during the check.
+
+    Args:
+        database: Where people and sessions are.
+        email: Of the account.
+        password: As it was typed.
+        lasts: How long the session works at most.
+        replaces: The cookie that the browser had before: its session ends.
+
+    Raises:
+        WrongCredentials: Whatever the reason.
+    """
+    with database.reading() as session:
+        user = UserRepository(session).find_by_email(email)
+    checked = None if user is None else user.password_hash
+    right = check_password(password, checked)
+    if user is None:
+        raise _wrong()
+    with database.transaction() as session:
+        user = UserRepository(session).load(user.id, lock=True)
+        signed_in = None
+        if judge_password(session, user, checked, right=right):
+            signed_in = _admit(session, user, lasts=lasts, replaces=replaces)
+    if signed_in is None:
+        raise _wrong()
+    return signed_in
+
+
+def judge_password(session: Session, user: User, checked: str | None, *, right: bool) -> bool:
+    """Whether somebody knew the password; wrong ones are counted.
+
+    Args:
+        session: The transaction in which a wrong one is counted.
+        user: Read again and locked since the check: many tries at once each count.
+        checked: The hash that the password was checked against. Another one may be there by now.
+        right: What the check said.
+    """
+    now = utc_now()
+    if user.locked_until is not None and user.locked_until > now:
+        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
+        return False
+    if not right or user.password_hash != checked:
+        _count_failure(session, user, now)
+        return False
+    return True
+
+
+def _admit(
+    session: Session, user: User, *, lasts: timedelta, replaces: str | None
+) -> SignedIn | None:
+    organisation = UserRepository(session).organisation_of(user)
+    if user.disabled_at is not None or organisation.disabled_at is not None:
+        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
+        return None
+    return open_session(session, user, organisation, lasts=lasts, by="password", replaces=replaces)
+
+
+def open_session(
+    session: Session,
+    user: User,
+    organisation: Organisation,
+    *,
+    lasts: timedelta,
+    by: str,
+    replaces: str | None,
+) -> SignedIn:
+    """Begin a session for somebody who has shown who they are, always with a new secret."""
+    now = utc_now()
+    secret = new_secret()
+    if replaces is not None:
+        WebSessionRepository(session).delete(hash_secret(replaces))
+    row = WebSessionRepository(session).add(
+        WebSession(
+            user_id=user.id,
+            secret_hash=hash_secret(secret),
+            csrf_token=secrets.token_urlsafe(32),
+            expires_at=now + lasts,
+            last_seen_at=now,
+        )
+    )
+    user.failed_sign_ins, user.locked_until, user.last_sign_in_at = 0, None, now
+    record(session, caller_of(user), Action.SIGNED_IN, user.id, by=by)
+    return SignedIn(secret, row, user, organisation)
+
+
+def _count_failure(session: Session, user: User, now: datetime) -> None:
+    user.failed_sign_ins += 1
+    beyond = user.failed_sign_ins - TRIES
+    if beyond < 0:
+        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
+        return
+    lock = min(FIRST_LOCK * 2 ** min(beyond, 10), LONGEST_LOCK)
+    user.locked_until = now + lock
+    tell_failure(
+        session,
+        user,
+        Action.ACCOUNT_LOCKED,
+        failures=user.failed_sign_ins,
+        minutes=lock.total_seconds() / 60,
+    )
+
+
+def tell_failure(session: Session, user: User, action: Action, **details: object) -> None:
+    """In the log of the person's organisation."""
+    record_by_portal(
+        session,
+        user.organisation_id,
+        action,
+        user.id,
+        by="somebody at the sign-in",
+        outcome=Outcome.REFUSED,
+        **details,
+    )
+
+
+def _wrong() -> WrongCredentials:
+    return WrongCredentials(
+        "No account has this address and this password, or it is locked for a while after several "
+        "wrong ones. Try again in some minutes, or ask an admin of your organisation for a link "
+        "to set a new password."
+    )
+
+
+def sign_out(database: Database, secret: str, *, everywhere: bool) -> None:
+    """End this session, or all of this person's. One that has ended is no error."""
+    with database.transaction() as session:
+        sessions = WebSessionRepository(session)
+        found = sessions.find_by_hash(hash_secret(secret))
+        if found is None:
+            return
+        row, user, _ = found
+        if everywhere:
+            sessions.delete_of_user(user.id)
+        else:
+            sessions.delete(row.secret_hash)
+        record(session, caller_of(user), Action.SIGNED_OUT, user.id, everywhere=everywhere)

@@ -1,0 +1,223 @@
+"""Looks after rows that nobody works on. Every portal runs one; several do each thing once.
+
+A worker that was killed leaves a lease that runs out; a broker that lost a message leaves a row
+that waits for nothing. Both are sent again here, long before the broker's visibility timeout.
+Deletions that a dying portal left half done are finished, and old idempotency keys forgotten.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, delete, true
+
+from app.access import grants
+from app.auth.sessions.repository import WebSessionRepository
+from app.core import leases
+from app.core.clock import utc_now
+from app.core.portal import Portal
+from app.core.queue import Queue, Task, enqueue_after_commit
+from app.datasets.purge import purge_dataset
+from app.datasets.repository import DatasetRepository
+from app.datasets.uploads.purge import end_expired, forget_uploads, purge_ended
+from app.distillations.purge import purge_distillation
+from app.distillations.repository import DistillationRepository
+from app.distillations.trajectory_sets import UNFINISHED, waits_for
+from app.models.dataset import Dataset, DatasetStatus
+from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+from app.models.forecast import WAITING as WAITING_FORECASTS
+from app.models.forecast import Forecast
+from app.models.idempotency_key import IdempotencyKey
+from app.models.teacher import Teacher
+from app.models.training import UNFINISHED as UNFINISHED_TRAININGS
+from app.models.training import Training, TrainingStatus
+from app.organisations.keys.repository import KeyRepository
+from app.organisations.keys.service import create_first
+from app.organisations.repository import OrganisationRepository
+from app.trainings.repository import TrainingRepository
+
+logger = logging.getLogger(__name__)
+
+EVERY_ROW = true()
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Rows of `model` in one of `statuses` are what `task` is there for."""
+
+    task: Task
+    model: type[Any]
+    statuses: tuple[StrEnum, ...]
+    where: ColumnElement[bool] = EVERY_ROW
+
+
+# `teaching` has no task of its own: its teachers have, and the last of them sends it on.
+DUTIES = (
+    Duty(Task.CHECK_DATASET, Dataset, (DatasetStatus.CHECKING,)),
+    Duty(Task.START_DISTILLATION, Distillation, (DistillationStatus.QUEUED,)),
+    Duty(Task.RECORD_TRAJECTORY, Teacher, UNFINISHED, waits_for(Teacher.trajectory_set_id)),
+    Duty(Task.DISTILL, Distillation, (DistillationStatus.DISTILLING,)),
+    Duty(Task.EVALUATE, Distillation, (DistillationStatus.EVALUATING,)),
+    Duty(Task.AUDIT, Distillation, (DistillationStatus.AUDITING,)),
+    Duty(Task.PACKAGE, Distillation, (DistillationStatus.PACKAGING,)),
+    Duty(Task.PROPOSE_CLASS_MAPS, Training, (TrainingStatus.PROPOSING,)),
+    Duty(Task.TRAIN, Training, (TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
+    Duty(Task.FORECAST, Forecast, WAITING_FORECASTS),
+)
+
+
+class Sweeper:
+    """A thread that sweeps every `sweep_seconds` for as long as the context is open."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._portal.settings.sweep_seconds):
+            sweep(self._portal)
+
+
+def sweep(portal: Portal) -> None:
+    """One round. A step that fails is tried again in the next round; the others still run."""
+    steps: Sequence[Callable[[Portal], None]] = (
+        finish_cancelling,
+        send_abandoned,
+        send_waiting,
+        finish_deletions,
+        forget_keys,
+        remind_of_access,
+        end_sessions,
+        make_missing_keys,
+        end_expired,
+        purge_ended,
+        forget_uploads,
+    )
+    for step in steps:
+        try:
+            step(portal)
+        except Exception:
+            logger.exception("sweeper: %s failed, and is tried again", step.__name__)
+
+
+def finish_cancelling(portal: Portal) -> None:
+    """Asked to be cancelled, and nobody is there to honour it."""
+    with portal.database.reading() as session:
+        asked = leases.idle(
+            session, Distillation, ACTIVE, Distillation.cancel_requested_at.is_not(None)
+        )
+    for distillation_id in asked:
+        with portal.database.transaction() as session:
+            moved = DistillationRepository(session).move(
+                distillation_id, expected=ACTIVE, to=DistillationStatus.CANCELLED
+            )
+        if moved:
+            logger.info("distillation %s: cancelled", distillation_id)
+    with portal.database.reading() as session:
+        asked = leases.idle(
+            session, Training, UNFINISHED_TRAININGS, Training.cancel_requested_at.is_not(None)
+        )
+    for training_id in asked:
+        with portal.database.transaction() as session:
+            TrainingRepository(session).cancel_idle(training_id, UNFINISHED_TRAININGS)
+
+
+def send_abandoned(portal: Portal) -> None:
+    """A lease ran out: its worker is dead."""
+    for duty in DUTIES:
+        with portal.database.reading() as session:
+            abandoned = leases.abandoned(session, duty.model, duty.statuses, duty.where)
+        _send_again(portal, duty, abandoned)
+
+
+def send_waiting(portal: Portal) -> None:
+    """Untouched for a while, and there are fewer messages than rows that wait for one.
+
+    A long queue is no reason to send again: each of its rows has its message.
+    """
+    untouched_since = _untouched_since(portal)
+    for queue in Queue:
+        duties = [duty for duty in DUTIES if duty.task.queue == queue]
+        with portal.database.reading() as session:
+            waiting = [
+                leases.waiting(session, duty.model, duty.statuses, duty.where) for duty in duties
+            ]
+        stale = [
+            [row_id for row_id, touched in rows.items() if touched < untouched_since]
+            for rows in waiting
+        ]
+        if not any(stale) or portal.queue.waiting(queue) >= sum(map(len, waiting)):
+            continue
+        for duty, row_ids in zip(duties, stale, strict=True):
+            _send_again(portal, duty, row_ids)
+
+
+def _untouched_since(portal: Portal) -> datetime:
+    return utc_now() - timedelta(seconds=portal.settings.stale_seconds)
+
+
+def _send_again(portal: Portal, duty: Duty, row_ids: Sequence[str]) -> None:
+    for row_id in row_ids:
+        with portal.database.transaction() as session:
+            freed = leases.free(
+                session,
+                duty.model,
+                row_id,
+                statuses=duty.statuses,
+                untouched_since=_untouched_since(portal),
+            )
+            if freed:
+                enqueue_after_commit(session, duty.task, row_id)
+        if freed:
+            logger.warning("sent again: %s %s", duty.task.value, row_id)
+
+
+def finish_deletions(portal: Portal) -> None:
+    with portal.database.reading() as session:
+        datasets = DatasetRepository(session).to_purge()
+        distillations = DistillationRepository(session).to_purge()
+    for dataset_id in datasets:
+        purge_dataset(portal.database, portal.storage, dataset_id)
+    for distillation_id in distillations:
+        purge_distillation(portal.database, portal.storage, distillation_id)
+
+
+def forget_keys(portal: Portal) -> None:
+    before = utc_now() - timedelta(hours=portal.settings.idempotency_hours)
+    with portal.database.transaction() as session:
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < before))
+
+
+def remind_of_access(portal: Portal) -> None:
+    with portal.database.transaction() as session:
+        grants.remind(session)
+
+
+def end_sessions(portal: Portal) -> None:
+    now = utc_now()
+    with portal.database.transaction() as session:
+        WebSessionRepository(session).delete_ended(now, now - portal.settings.session_idle)
+
+
+def make_missing_keys(portal: Portal) -> None:
+    """Organisations of a database from before there were keys and logs get theirs."""
+    with portal.database.reading() as session:
+        without = KeyRepository(session).organisations_without()
+    for organisation_id in without:
+        with portal.database.transaction() as session:
+            OrganisationRepository(session).get(organisation_id, lock=True)
+            if not KeyRepository(session).of_organisation(organisation_id):
+                create_first(session, portal.vault, organisation_id, by="the portal")

@@ -1,0 +1,84 @@
+"""`exchange distill`, `retry` and `cancel`."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.output import say, words
+from app.cli.session import PortalUrl, Wait, asking, kind_of
+
+PANEL = "Your images"
+
+commands = typer.Typer()
+
+
+@commands.command(
+    rich_help_panel=PANEL, epilog="Example: exchange distill ds_0123abcd --preset cpu_small"
+)
+def distill(
+    dataset: str,
+    preset: Annotated[str, typer.Option(help="Name of the settings.")],
+    images_per_class: Annotated[
+        int | None, typer.Option(help="Distilled images per class [default: the preset's].")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the distillation.")] = 0,
+    wait: Wait = True,
+    portal: PortalUrl = None,
+) -> None:
+    """Distill a dataset of a portal, by its id. The last line is the distillation's id."""
+    with asking(portal) as client:
+        from rich.console import Console
+
+        from app.cli import jobs
+
+        row = jobs.distill(
+            client,
+            dataset,
+            Console(stderr=True),
+            preset=preset,
+            images_per_class=images_per_class,
+            seed=seed,
+            wait=wait,
+        )
+    if row.verdict:
+        say(f"Privacy verdict: {words(row.verdict)}; the report says why.")
+    say(row.id)
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange retry dl_0123abcd")
+def retry(
+    distillation: Annotated[str, typer.Argument(help="One that failed or was cancelled.")],
+    wait: Wait = True,
+    portal: PortalUrl = None,
+) -> None:
+    """Go on with a distillation that ended early, from its last checkpoint."""
+    with asking(portal) as client:
+        from rich.console import Console
+
+        from app.cli import jobs
+
+        row = client.distillations.retry(distillation)
+        if wait:
+            row = jobs.follow_distillation(client, row, Console(stderr=True))
+        jobs.expect_success(row)
+    say(row.id)
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange cancel dl_0123abcd")
+def cancel(
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="Of a distillation, or of a request of yours.")
+    ],
+    portal: PortalUrl = None,
+) -> None:
+    """Stop a distillation at its next step, or take a request back."""
+    with asking(portal) as client:
+        if kind_of(identifier, "dl", "req") == "dl":
+            status = client.distillations.cancel(identifier).status
+        else:
+            status = client.requests.cancel(identifier).status
+    if status == "cancelled":
+        say("Cancelled.")
+    else:
+        say("It stops at its next step.")
+    say(identifier)

@@ -1,0 +1,39 @@
+"""`exchange keys`."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.commands.access import organisation_id
+from app.cli.output import AsJson, moment, say, say_json
+from app.cli.session import PortalUrl, asking
+
+PANEL = "Bundles"
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL, epilog='Example: exchange keys "St. Anna"')
+def keys(
+    organisation: Annotated[
+        str, typer.Argument(help="By id or name.", show_default="your own")
+    ] = "mine",
+    as_json: AsJson = False,
+    portal: PortalUrl = None,
+) -> None:
+    """An organisation's public keys as the portal tells them, the present one first.
+
+    They prove as much as you trust the portal: compare the fingerprint with the organisation by
+    telephone, then keep the key in a file for --trusted-key.
+    """
+    with asking(portal) as client:
+        rows = client.organisations.keys(organisation_id(client, organisation))
+    if as_json:
+        say_json(rows)
+        return
+    for row in rows:
+        since = moment(row.created_at)
+        state = "in use" if row.retired_at is None else f"until {moment(row.retired_at)}"
+        bad = ", somebody else may have had it: do not trust it" if row.compromised else ""
+        say(row.public_key)
+        say(f"fingerprint {row.fingerprint}, since {since}, {state}{bad}", indent=2)

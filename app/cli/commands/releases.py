@@ -1,0 +1,253 @@
+"""`exchange share`, `catalogue`, `show` and `withdraw`."""
+
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import AsJson, moment, say, say_json, words
+from app.cli.session import PortalUrl, Reason, asking, moment_of, text_of
+from app.releases.terms import TITLES, TermsTemplate
+
+if TYPE_CHECKING:
+    from app.client import Release, ReleaseBrief
+    from app.client.models import Score
+
+PANEL = "Sharing"
+
+commands = typer.Typer()
+
+
+class Verdict(StrEnum):
+    """Those that a release can have."""
+
+    NOT_REFUTED = "not_refuted"
+    PROVEN = "proven"
+
+
+@commands.command(
+    rich_help_panel=PANEL,
+    epilog='Example: exchange share dl_0123abcd --title "Chest X-rays" --summary "COVID and normal,'
+    ' adults." --card card.md',
+)
+def share(
+    distillation: str,
+    title: Annotated[str, typer.Option(help="One line.", show_default=False)],
+    summary: Annotated[
+        str, typer.Option(help="A few sentences for the catalogue.", show_default=False)
+    ],
+    card: Annotated[
+        Path | None, typer.Option(help="File with the dataset card, in Markdown.")
+    ] = None,
+    terms: Annotated[
+        TermsTemplate, typer.Option(help="What it may be used for.")
+    ] = TermsTemplate.RESEARCH_ONLY,
+    terms_file: Annotated[
+        Path | None,
+        typer.Option(help="Your own words: needed with custom, a further section with others."),
+    ] = None,
+    duo: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Condition of the Data Use Ontology, as in 'DUO:0000007 tuberculosis'; "
+            "repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    contact: Annotated[
+        str | None, typer.Option(help="Whom to write to [default: your organisation's contact].")
+    ] = None,
+    citation: Annotated[str, typer.Option(help="How to cite it.", show_default=False)] = "",
+    embargo: Annotated[
+        str | None,
+        typer.Option(help="Nobody else downloads it before that day, as in 2027-01-31 (UTC)."),
+    ] = None,
+    previews: Annotated[
+        bool, typer.Option("--previews", help="Show the images to who has no access yet.")
+    ] = False,
+    supersedes: Annotated[
+        str | None, typer.Option(help="An earlier release of yours whose place it takes.")
+    ] = None,
+    portal: PortalUrl = None,
+) -> None:
+    """Publish a distillation: frozen, signed, in the catalogue. The last line is its id.
+
+    The gate refuses what the privacy audit does not clear, and says why.
+    """
+    with asking(portal) as client:
+        release = client.releases.publish(
+            distillation,
+            title=title,
+            summary=summary,
+            card=text_of(None, card, "card") or "",
+            terms=terms.value,
+            custom_terms=text_of(None, terms_file, "terms") or "",
+            duo=duo or (),
+            contact=contact,
+            citation=citation,
+            embargo_until=moment_of(embargo),
+            previews=previews,
+            supersedes=supersedes,
+        )
+    say(f"Released: {release.title}, version {release.number}, {_terms_name(release)}.")
+    say(f"Signed with {release.key.public_key} (fingerprint {release.key.fingerprint}).")
+    say("Tell recipients this fingerprint by another way than the portal.")
+    say(release.id)
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange catalogue chest --class COVID")
+def catalogue(
+    find: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORDS", help="All occur in title or summary."),
+    ] = None,
+    class_name: Annotated[str | None, typer.Option("--class", help="A class that it has.")] = None,
+    min_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least balanced accuracy, 0 to 1.")
+    ] = None,
+    verdict: Annotated[Verdict | None, typer.Option(help="Of its privacy audit.")] = None,
+    modality: Annotated[str | None, typer.Option(help="As in 'chest X-ray'.")] = None,
+    min_images: Annotated[int | None, typer.Option(min=0, help="Fewest distilled images.")] = None,
+    max_images: Annotated[int | None, typer.Option(min=0, help="Most distilled images.")] = None,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Your organisation's own, also withdrawn ones.")
+    ] = False,
+    most: Annotated[int, typer.Option("--most", min=1, help="Show at most so many.")] = 50,
+    as_json: AsJson = False,
+    portal: PortalUrl = None,
+) -> None:
+    """Find what hospitals share, newest first."""
+    with asking(portal) as client:
+        rows = (
+            client.releases.mine()
+            if mine
+            else client.releases.search(
+                " ".join(find or ()) or None,
+                modality=modality,
+                class_name=class_name,
+                verdict=verdict,
+                min_images=min_images,
+                max_images=max_images,
+                min_accuracy=min_accuracy,
+            )
+        )
+        found = list(islice(rows, most + 1))
+    if as_json:
+        say_json(found[:most])
+        return
+    for row in found[:most]:
+        say(f"{row.id}  {row.title}")
+        say(_facts(row), indent=2)
+        say(row.summary, indent=2)
+    if not found:
+        say("Nothing like that is shared here.")
+    elif len(found) > most:
+        say("There are more: narrow the search, or raise --most.")
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange show rel_0123abcd --terms")
+def show(
+    release: str,
+    card: Annotated[bool, typer.Option("--card", help="The whole dataset card too.")] = False,
+    terms: Annotated[bool, typer.Option("--terms", help="The whole terms too.")] = False,
+    as_json: AsJson = False,
+    portal: PortalUrl = None,
+) -> None:
+    """What a release says, and how your organisation stands to it."""
+    with asking(portal) as client:
+        row = client.releases.get(release)
+    if as_json:
+        say_json(row)
+        return
+    say(f"{row.id}  {row.title}, version {row.number}")
+    say(_facts(row), indent=2)
+    say(row.summary, indent=2)
+    say(f"Terms: {_terms_name(row)}; {', '.join(row.terms.duo) or 'no DUO conditions'}.", indent=2)
+    say(f"Bundle: {row.bundle.size} bytes, fingerprint {row.bundle.fingerprint}", indent=2)
+    say(f"Signed with {row.key.public_key} (fingerprint {row.key.fingerprint})", indent=2)
+    say(f"Contact: {row.contact}", indent=2)
+    if row.downloads is not None:
+        say(f"Downloaded {row.downloads} times by others.", indent=2)
+    for score in row.scores:
+        say(f"{score.organisation.name} measured {_measured(score)}", indent=2)
+    if row.superseded_by:
+        say(f"A later one took its place: {row.superseded_by}", indent=2)
+    say(standing(row), indent=2)
+    for wanted, text in ((card, row.card or "There is no card."), (terms, row.terms.text)):
+        if wanted:
+            say()
+            say(text)
+
+
+@commands.command(
+    rich_help_panel=PANEL,
+    epilog='Example: exchange withdraw rel_0123abcd --reason "A labelling error was found."',
+)
+def withdraw(release: str, reason: Reason, portal: PortalUrl = None) -> None:
+    """Take a release back: recipients are told, and a tombstone with the reason stays.
+
+    Everybody reads the reason: no word of patients in it. It cannot be undone.
+    """
+    with asking(portal) as client:
+        row = client.releases.withdraw(release, reason)
+    say(f"Withdrawn: {row.title}. Whoever had it was told to delete it.")
+    say(row.id)
+
+
+def standing(row: "Release") -> str:
+    """How one's organisation stands to a release, and what to do next."""
+    if row.status == "withdrawn":
+        return f"Withdrawn: {row.withdrawal_reason} Stop using it and delete it, if you have it."
+    access = row.access
+    ask = f'exchange request {row.id} --purpose "…"'
+    if access.state == "granted" and access.expires_at is not None:
+        return f"You may download it until {moment(access.expires_at)}: exchange download {row.id}"
+    return {
+        "owner": "It is your organisation's own.",
+        "none": f"Ask for it: {ask}",
+        "requested": "You have asked for it; its owner has not decided yet.",
+        "returned": f"Your request was returned with a reason (exchange requests): {ask}",
+        "denied": "Your request was denied, with a reason (exchange requests).",
+        "terms_to_accept": f"Granted; accept its terms: exchange accept {row.id}",
+        "granted": f"You may download it: exchange download {row.id}",
+        "expired": f"Your access has expired. Ask again: {ask}",
+        "revoked": "Your access was revoked: delete what you have, as the terms say.",
+    }.get(access.state, f"Access: {words(access.state)}.")
+
+
+def _facts(row: "ReleaseBrief") -> str:
+    accuracy = (
+        "accuracy unknown"
+        if row.balanced_accuracy is None
+        else f"balanced accuracy {row.balanced_accuracy:.3f}"
+    )
+    facts = [
+        row.organisation.name,
+        row.modality,
+        ", ".join(row.classes),
+        f"{row.images} images of {row.image_size}×{row.image_size}",
+        accuracy,
+        words(row.verdict),
+    ]
+    if row.status != "published":
+        facts.append(words(row.status))
+    if row.embargo_until is not None:
+        facts.append(f"not before {moment(row.embargo_until)}")
+    return " · ".join(facts)
+
+
+def _measured(score: "Score") -> str:
+    """A recipient's own result, on its own test images."""
+    try:
+        figure = score.score["figures"]["balanced_accuracy"]
+        said = f"balanced accuracy {figure['mean']:.3f} ± {figure['std']:.3f}"
+    except (KeyError, TypeError, ValueError):
+        said = "it"
+    return f"{said} on its own images, {moment(score.created_at)}."
+
+
+def _terms_name(row: "Release") -> str:
+    known = {template.value: title for template, title in TITLES.items()}
+    return known.get(row.terms.template, row.terms.template)

@@ -1,0 +1,108 @@
+"""`exchange up`, `demo`, `portal`, `worker`, `migrate`: the service itself."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.context import DataDir, check_installed, fail, load_settings, needs, open_database
+
+PANEL = "The service"
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL)
+def up(
+    data_dir: DataDir = None,
+    port: Annotated[int, typer.Option(help="Port of the portal; 0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; the default is this machine only.")
+    ] = "127.0.0.1",
+) -> None:
+    """Run the whole service on this machine: broker, portal, workers. Ctrl-C stops it."""
+    check_installed("worker", "torch")
+    with needs("worker"):
+        from app.standalone.service import EmbeddedError, run_embedded
+    try:
+        run_embedded(load_settings(data_dir).data_dir, port, host=host)
+    except EmbeddedError as error:
+        fail(str(error))
+
+
+@commands.command(rich_help_panel=PANEL)
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Archive to distill [default: draws a synthetic cohort]."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the bundle and the reports.")] = Path(
+        "demo-out"
+    ),
+    preset: Annotated[str, typer.Option(help="Name of the settings.")] = "cpu_demo",
+    seed: Annotated[int, typer.Option(help="Of the cohort drawn and of the distillation.")] = 0,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir", help="Folder of the service, kept [default: one removed at the end]."
+        ),
+    ] = None,
+) -> None:
+    """Upload, distill, download and verify, on a service of its own that ends with it."""
+    check_installed("worker", "torch")
+    with needs("worker"):
+        from app.cli.demo import run_demo
+    raise typer.Exit(run_demo(data, out, preset, seed, data_dir=data_dir))
+
+
+@commands.command(rich_help_panel=PANEL)
+def portal(
+    host: Annotated[str | None, typer.Option(help="[default: EXCHANGE_HOST or 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="[default: EXCHANGE_PORT or 8000]")] = None,
+    fd: Annotated[
+        int | None, typer.Option(help="Descriptor of a socket that listens already.")
+    ] = None,
+) -> None:
+    """Serve the REST API. Run `exchange migrate` before."""
+    with needs("portal"):
+        import uvicorn
+
+        from app.core.logging import configure_logging
+        from app.main import create_app
+    settings = load_settings(None)
+    configure_logging(settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        fd=fd,
+        log_config=None,
+        # Event streams would otherwise hold a portal that was told to stop until their job ends.
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+
+
+@commands.command(rich_help_panel=PANEL)
+def worker(
+    queues: Annotated[
+        str, typer.Option(help="gpu (teachers, distillation, evaluation), cpu (all else).")
+    ] = "cpu,gpu",
+    concurrency: Annotated[int, typer.Option(help="Tasks at once; 1 for each GPU.")] = 1,
+) -> None:
+    """Work on what is queued, until stopped."""
+    import os
+
+    check_installed("worker", "celery", "torch")
+    load_settings(None)  # to refuse what cannot be used before anything starts
+    # Replaces this process: the portal's code never imports the worker's.
+    arguments = ["-P", "-m", "worker", "--queues", queues, "--concurrency", str(concurrency)]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 (our own program)
+
+
+@commands.command(rich_help_panel=PANEL)
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database up to date; makes it where there is none."""
+    with open_database(load_settings(data_dir)) as database:
+        typer.echo(f"The database is up to date: {database.engine.url.render_as_string()}")

@@ -1,0 +1,156 @@
+"""`exchange train` and `score`: what sharing is for, and what it was worth."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.exit_codes import CommandError, Exit
+from app.cli.output import AsJson, say, say_json, words
+from app.cli.session import PortalUrl, Wait, asking, text_of
+
+if TYPE_CHECKING:
+    from app.client import Training
+
+PANEL = "Sharing"
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange train ds_0123abcd rel_4567cdef")
+def train(
+    dataset: Annotated[str, typer.Argument(help="An own dataset; its test images are asked.")],
+    releases: Annotated[list[str], typer.Argument(help="Releases to train on.")],
+    class_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="[RELEASE:]THEIRS=OURS, or THEIRS= to leave a class out; repeatable. Changes "
+            "what is proposed.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take the class maps as proposed.")] = False,
+    own_per_class: Annotated[
+        int | None, typer.Option(help="Train on so many own images of each class [default: all].")
+    ] = None,
+    networks: Annotated[int, typer.Option(help="For each row of the table.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the networks.")] = 0,
+    wait: Wait = True,
+    as_json: AsJson = False,
+    portal: PortalUrl = None,
+) -> None:
+    """Train on releases, with and without own images. The last line is the training's id."""
+    with asking(portal) as client:
+        from rich.console import Console
+
+        from app.cli import jobs
+
+        terminal = Console(stderr=True)
+        row = client.trainings.start(
+            dataset, releases, own_per_class=own_per_class, networks=networks, seed=seed
+        )
+        row = jobs.follow_training(client, row, terminal, until=("proposed",))
+        jobs.expect_trained(row)
+        try:
+            maps = _changed(row.class_maps or {}, class_map or [])
+            _confirm(maps, yes=yes)
+        except (CommandError, typer.Abort):
+            client.trainings.cancel(row.id)
+            raise
+        row = client.trainings.confirm(row.id, maps)
+        if wait:
+            row = jobs.follow_training(client, row, terminal)
+        jobs.expect_trained(row)
+    if as_json:
+        say_json(row)
+        return
+    say_training(row)
+    say(row.id)
+
+
+@commands.command(
+    rich_help_panel=PANEL, epilog="Example: exchange score rel_0123abcd --training tr_4567cdef"
+)
+def score(
+    release: str,
+    training: Annotated[
+        str | None, typer.Option(help="A training on this release alone.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="What `iadd evaluate --bundle --out` wrote.", show_default=False),
+    ] = None,
+    portal: PortalUrl = None,
+) -> None:
+    """Return what a release was worth on one's own images, signed by one's organisation."""
+    if (training is None) == (file is None):
+        raise typer.BadParameter("name a --training or a --file: one of both")
+    with asking(portal) as client:
+        sent = client.trainings.send_score(
+            release, training_id=training, score=None if file is None else _document(file)
+        )
+    say(f"Sent, and signed with {sent.public_key}.")
+    say(sent.id)
+
+
+def _document(file: Path) -> dict[str, Any]:
+    text = text_of(None, file, "score") or ""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise CommandError(f"{file} holds no score. Nothing was sent.", Exit.UNUSABLE)
+    return document
+
+
+def _changed(
+    proposed: dict[str, dict[str, str | None]], changes: list[str]
+) -> dict[str, dict[str, str | None]]:
+    """The proposal with what the person says otherwise. Raises CommandError."""
+    maps = {release: dict(classes) for release, classes in proposed.items()}
+    for change in changes:
+        theirs, equals, ours = change.partition("=")
+        release, colon, rest = theirs.partition(":")
+        named = [release] if colon and release in maps else list(maps)
+        theirs = rest if colon and release in maps else theirs
+        known = [name for name in named if theirs in maps[name]]
+        if not equals or not known:
+            raise CommandError(
+                f"--class-map {change!r} fits no class of these releases. Nothing was started.",
+                Exit.UNUSABLE,
+            )
+        for name in known:
+            maps[name][theirs] = ours or None
+    return maps
+
+
+def _confirm(maps: dict[str, dict[str, str | None]], *, yes: bool) -> None:
+    for release, classes in maps.items():
+        typer.echo(f"Classes of {release}:", err=True)
+        for theirs, ours in classes.items():
+            typer.echo(f"  {theirs} is {ours or 'left out'}", err=True)
+    if not yes and not typer.confirm("Is that so?", err=True):
+        raise CommandError(
+            "Nothing is trained. Say which class is which with --class-map, and train again.",
+            Exit.NOT_NOW,
+        )
+
+
+def say_training(row: "Training") -> None:
+    """The table, or how far it is."""
+    if row.result is None:
+        done = "" if row.progress is None else f", {row.progress.done:g} of {row.progress.total:g}"
+        say(f"{row.id}  {words(row.status)}{done}")
+        if row.problem is not None:
+            say(f"{row.problem.title}. {row.problem.detail}".strip(), indent=2)
+        return
+    titles = {"own": "own images", "received": "what was received", "both": "both"}
+    for name, figures in row.result["table"]["rows"].items():
+        accuracy = figures["balanced_accuracy"]
+        say(
+            f"{titles.get(name, name)}: balanced accuracy {accuracy['mean']:.3f} ± "
+            f"{accuracy['std']:.3f} ({accuracy['n']} networks)"
+        )
+    for note in row.result.get("notes", []):
+        say(note)

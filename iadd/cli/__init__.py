@@ -1,0 +1,29 @@
+"""The ``iadd`` command: the library on folders, archives and bundles.
+
+Each command is a function in a module of ``iadd.commands``, registered here.
+"""
+
+import typer
+
+from iadd.cli.distill import distill
+from iadd.cli.evaluate import evaluate
+from iadd.cli.forecast import forecast
+from iadd.cli.reproduce import reproduce
+from iadd.cli.select import select
+from iadd.cli.show import show
+from iadd.cli.teach import teach
+from iadd.cli.train import train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Importance-aware adaptive dataset distillation of chest X-rays.",
+)
+for command in (forecast, teach, distill, evaluate, train, select, show):
+    app.command()(command)
+app.add_typer(reproduce, name="reproduce")
+
+
+def main() -> None:
+    """Entry point of the ``iadd`` command."""
+    app()

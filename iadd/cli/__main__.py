@@ -1,0 +1,5 @@
+"""`python -m iadd.cli` is the `iadd` command."""
+
+from iadd.cli import main
+
+main()

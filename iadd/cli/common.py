@@ -1,0 +1,220 @@
+"""What the commands share: options, sessions, progress bars, errors said in one line."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+
+from iadd.bundle.bundle import load_bundle
+from iadd.config import CHOICES, LIMITS, Config, ConfigError
+from iadd.data.distilled_dataset import DistilledDataset
+from iadd.data.image_set import ImageSet
+from iadd.data.loading import DatasetError
+from iadd.data.selection import TooFewImagesError
+from iadd.distillation.distill import CheckpointMismatchError, DistillationDivergedError
+from iadd.presets import PRESETS
+from iadd.runtime.allocator import reuse_freed_memory
+from iadd.runtime.device import DeviceLostError
+from iadd.runtime.oom import OutOfMemoryError
+from iadd.runtime.progress import Progress, ProgressListener
+from iadd.trajectories.record import TrajectoryError
+
+console = Console()
+
+Source = Annotated[
+    Path, typer.Argument(help="Folder or archive with one folder of images per class.")
+]
+PresetName = Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")]
+Settings = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the preset.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes a GPU if there is one.")]
+Threads = Annotated[
+    int, typer.Option(help="CPU threads; results repeat to the bit at the same number. 0: all.")
+]
+
+_EXPECTED = (
+    CheckpointMismatchError,
+    ConfigError,
+    DatasetError,
+    DeviceLostError,
+    DistillationDivergedError,
+    OutOfMemoryError,
+    TooFewImagesError,
+    TrajectoryError,
+    OSError,
+    ValueError,
+)
+
+
+@contextmanager
+def errors_in_a_line() -> Iterator[None]:
+    """Say expected errors in one line; keep the traceback for the unexpected ones."""
+    try:
+        yield
+    except _EXPECTED as error:
+        Console(stderr=True).print(f"iadd: {error}", style="red", markup=False)
+        raise typer.Exit(1) from error
+
+
+def prepare(threads: int) -> None:
+    """Set the allocator, the threads and the cache of a command that computes."""
+    reuse_freed_memory()
+    # Compiled steps outlive the command, and the reboot that empties the temporary folder.
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(cache, "iadd", "compiled")))
+    if threads:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def session(threads: int) -> Iterator[ProgressListener]:
+    """One computing command: threads, allocator, progress bars, errors in one line."""
+    prepare(threads)
+    with errors_in_a_line(), make_bars() as bars:
+        yield _BarListener(bars)
+
+
+def make_bars(*, speed_estimate_period: float = 30.0) -> Bars:
+    """Progress bars with time left; a task may show ``numbers`` beside its bar."""
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        console=console,
+        speed_estimate_period=speed_estimate_period,
+    )
+
+
+def show_numbers(progress: Progress) -> str:
+    """Metrics for beside a bar: two fit on a terminal of 80 columns, the history keeps them all."""
+    first = list(progress.metrics.items())[:2]
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in first)
+
+
+class _BarListener:
+    """A bar per phase; a phase that begins anew gets another bar."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._tasks: dict[tuple[str, int], TaskID] = {}
+        self._last_done = 0
+        self._runs = 0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.done < self._last_done:
+            self._runs += 1
+        self._last_done = progress.done
+        if progress.message:
+            self._bars.console.print(progress.message, markup=False, highlight=False)
+        key = (progress.phase, self._runs)
+        if key not in self._tasks:
+            self._tasks[key] = self._bars.add_task(progress.phase, total=progress.total, numbers="")
+        changes: dict[str, Any] = {"completed": progress.done}
+        if progress.metrics:
+            changes["numbers"] = show_numbers(progress)
+        self._bars.update(self._tasks[key], **changes)
+
+
+def read_config(preset: str, settings: list[str]) -> Config:
+    """A preset with the changes of a command line.
+
+    Raises:
+        ConfigError: For an unknown preset, and for what is no NAME=VALUE, unknown or out of range.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"There is no preset {preset!r}: there are {', '.join(PRESETS)}.")
+    return PRESETS[preset]().override(read_settings(settings))
+
+
+def read_settings(settings: list[str]) -> dict[str, Any]:
+    """Settings by name, from words of the form NAME=VALUE; a list is written a,b,c.
+
+    Raises:
+        ConfigError: For what is no NAME=VALUE, and for a number that is none.
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, separator, value = setting.partition("=")
+        if not separator:
+            raise ConfigError(f"{setting!r} is no NAME=VALUE.")
+        changes[name] = _read_value(name, value)
+    return changes
+
+
+_WORDS = ("augmentation", "cross_networks")
+"""Settings that are lists of words."""
+
+
+def _read_value(name: str, text: str) -> Any:
+    if name in CHOICES or name not in {*LIMITS, *_WORDS, "baseline_lrs"}:
+        return text
+    if name in _WORDS:
+        return tuple(word for word in text.split(",") if word)
+    try:
+        if name == "baseline_lrs":
+            return tuple(float(part) for part in text.split(","))
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError:
+        raise ConfigError(f"{name} is {text!r}: it is a number.") from None
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` is a GPU where there is one.
+
+    Raises:
+        ConfigError: When the name is no device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"{name!r} is no device of this machine.") from error
+
+
+def load_distilled(path: Path) -> DistilledDataset:
+    """A distilled set from a bundle (``.zip``) or from what ``iadd distill`` wrote."""
+    if path.suffix == ".zip":
+        return load_bundle(path)
+    return DistilledDataset.from_bytes(path.read_bytes())
+
+
+def in_classes_of(distilled: DistilledDataset, images: ImageSet) -> ImageSet:
+    """The images, when their classes are the distilled set's.
+
+    Raises:
+        DatasetError: When they are not.
+    """
+    if images.classes != distilled.classes:
+        raise DatasetError(
+            "other_classes",
+            "The classes differ",
+            f"The images are of the classes {', '.join(images.classes)}, the distilled set of "
+            f"{', '.join(distilled.classes)}: name the folders as the distilled set does.",
+        )
+    return images
+
+
+def command_line() -> str:
+    """The command as it was typed, for beside the figures that it gave."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

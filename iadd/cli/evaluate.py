@@ -1,0 +1,172 @@
+"""``iadd evaluate``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from iadd.bundle.bundle import open_bundle
+from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
+from iadd.cli.common import (
+    Device,
+    Source,
+    Threads,
+    choose_device,
+    console,
+    errors_in_a_line,
+    in_classes_of,
+    load_distilled,
+    session,
+)
+from iadd.data.loading import load_images
+from iadd.evaluation.evaluator import evaluate as run_evaluate
+from iadd.evaluation.evaluator import evaluate_across, evaluate_full, evaluate_random
+from iadd.evaluation.metrics import Evaluation
+from iadd.runtime.checkpoint import write_atomically
+from iadd.runtime.json import to_strict_json
+from iadd.sharing.external_validation import score_release
+from iadd.sharing.received import Received
+
+
+def evaluate(
+    source: Source,
+    distilled: Annotated[
+        Path | None, typer.Option(help="Your own distilled set, or its bundle.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Another hospital's release: make its acceptance score."),
+    ] = None,
+    baselines: Annotated[
+        bool | None,
+        typer.Option(
+            "--baselines/--no-baselines",
+            help="Train on random real images and on the full set too, and the other networks of "
+            "the set's cross_networks; so for a distilled set.",
+            show_default=False,
+        ),
+    ] = None,
+    class_maps: ClassMaps = [],  # noqa: B006 — typer reads the default, nothing changes it
+    yes: Yes = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--json", help="Write all figures there (JSON).")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Train networks on a distilled set or a received bundle and test them on real images."""
+    with errors_in_a_line():
+        if bundle and not distilled:
+            if baselines:
+                raise ValueError(
+                    "An acceptance score is of the release alone; `iadd train --bundle … --data …` "
+                    "compares it with your own images."
+                )
+            _score(source, bundle, class_maps, out, device, threads, yes=yes)
+        elif distilled and not bundle:
+            if class_maps or yes:
+                raise ValueError(
+                    "--class-map and --yes are for a received --bundle; a distilled set of your "
+                    "own has your classes."
+                )
+            _evaluate(source, distilled, out, device, threads, baselines=baselines is not False)
+        else:
+            raise ValueError(
+                "Name one: --distilled, a set of your own, or --bundle, a release of another."
+            )
+
+
+def _evaluate(
+    source: Path, path: Path, out: Path | None, device: str, threads: int, *, baselines: bool
+) -> None:
+    """Your own set, beside its yardsticks."""
+    rows: dict[str, Evaluation] = {}
+    across: dict[str, dict[str, Evaluation]] = {}
+    with session(threads) as listener:
+        learned = load_distilled(path)
+        images = in_classes_of(learned, load_images(source, learned.config.image_size))
+        where = choose_device(device)
+        rows["distilled"] = run_evaluate(
+            learned, images, learned.config, on_progress=listener, device=where
+        )
+        if baselines:
+            rows["random"] = evaluate_random(
+                images, learned.config, on_progress=listener, device=where
+            )
+            rows["full"] = evaluate_full(images, learned.config, on_progress=listener, device=where)
+            for network in learned.config.other_networks():
+                other = learned.config.across(network)
+                across[network] = {
+                    "distilled": evaluate_across(
+                        learned, images, other, on_progress=listener, device=where
+                    ),
+                    "random": evaluate_random(images, other, on_progress=listener, device=where),
+                }
+    _print_table(rows)
+    for title, others in across.items():
+        _print_table(others, title=f"with {title}")
+    if out:
+        document: dict[str, Any] = _figures(rows)
+        if across:
+            document["networks"] = {name: _figures(others) for name, others in across.items()}
+        write_atomically(out, to_strict_json(document))
+
+
+def _figures(rows: dict[str, Evaluation]) -> dict[str, Any]:
+    return {name: evaluation.to_dict() for name, evaluation in rows.items()}
+
+
+def _score(
+    source: Path,
+    path: Path,
+    class_maps: list[str],
+    out: Path | None,
+    device: str,
+    threads: int,
+    *,
+    yes: bool,
+) -> None:
+    """Another hospital's release, on your test images."""
+    opened = open_bundle(path)
+    release = opened.distilled
+    images = load_images(source, release.config.image_size)
+    (class_map,) = confirm_class_maps(
+        [path.name], [release.classes], images.classes, class_maps, yes=yes
+    )
+    with session(threads) as listener:
+        score = score_release(
+            Received(release, class_map, opened.fingerprint),
+            images,
+            fingerprint=opened.fingerprint,
+            on_progress=listener,
+            device=choose_device(device),
+        )
+    _print_table({"the release": score.evaluation})
+    asked = ", ".join(f"{name} {count:,}" for name, count in score.test_images.items())
+    console.print(f"Asked about your test images: {asked}.", markup=False, highlight=False)
+    if score.left_out:
+        left = ", ".join(score.left_out)
+        console.print(f"Not in the release: {left}.", markup=False, highlight=False)
+    console.print(f"Release {opened.fingerprint}", highlight=False)
+    if out:
+        write_atomically(out, to_strict_json(score.to_dict()))
+        console.print(
+            f"The score is in {out}: figures and counts alone, for you to return.", markup=False
+        )
+
+
+def _print_table(rows: dict[str, Evaluation], *, title: str | None = None) -> None:
+    table = Table(title=title, title_justify="left")
+    names = ("balanced_accuracy", "accuracy", "macro_f1", "auroc")
+    for heading in ("trained on", "images", *(n.replace("_", " ") for n in names), "lr"):
+        table.add_column(heading, justify="left" if heading == "trained on" else "right")
+    for name, evaluation in rows.items():
+        spreads = [evaluation.spread(n) for n in names]
+        table.add_row(
+            name,
+            f"{evaluation.training_images:,}",
+            *(f"{s['mean']:.3f} ± {s['std']:.3f}" for s in spreads),
+            f"{evaluation.lr:.4g}",
+        )
+    console.print(table)

@@ -1,0 +1,203 @@
+"""``iadd reproduce``: one command per study."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress as Bars
+
+from iadd.cli.common import (
+    Device,
+    PresetName,
+    Settings,
+    Threads,
+    choose_device,
+    command_line,
+    console,
+    errors_in_a_line,
+    make_bars,
+    prepare,
+    read_config,
+    read_settings,
+    show_numbers,
+)
+from iadd.data.loading import load_images
+from iadd.reproduce.report import write_report
+from iadd.reproduce.run_record import RunRecord, StudyError
+from iadd.reproduce.runner import StudyProgress, run_study
+from iadd.reproduce.study import ARCHITECTURES, STUDIES, Row, Study
+from iadd.reproduce.summary import summarise
+from iadd.reproduce.table import (
+    architecture_cells,
+    explain,
+    figure_cells,
+    to_rich,
+    weight_cells,
+)
+from iadd.runtime.environment import describe_environment
+
+reproduce = typer.Typer(
+    no_args_is_help=True, help="Run an experiment of the paper whole, and print its table."
+)
+
+Data = Annotated[
+    Path, typer.Option("--data", help="Folder or archive with one folder of images per class.")
+]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder of the study; what is done there is not repeated.")
+]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Distillations per row.")]
+RowNames = Annotated[
+    str, typer.Option("--rows", metavar="A,B", help="Only these rows; all unless given.")
+]
+MoreRows = Annotated[
+    list[str],
+    typer.Option("--row", metavar="NAME:SET=VALUE,…", help="One more row, with these settings."),
+]
+Networks = Annotated[
+    str,
+    typer.Option(
+        "--networks",
+        metavar="A,B",
+        help=f"Try distilled sets on these too: {', '.join(ARCHITECTURES)}; none; "
+        "the study's unless given.",
+    ),
+]
+Teachers = Annotated[
+    Path | None,
+    typer.Option("--teachers", help="Folder of the teachers, to share it; OUT/teachers if not."),
+]
+
+
+def _command(study: Study) -> Callable[..., None]:
+    """The command of a study: every study takes the same options."""
+
+    def run(
+        data: Data,
+        out: Out,
+        preset: PresetName = "paper_covid_cxr",
+        settings: Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
+        seeds: Seeds = 1,
+        rows: RowNames = "",
+        more: MoreRows = [],  # noqa: B006
+        networks: Networks = "",
+        teachers: Teachers = None,
+        device: Device = "auto",
+        threads: Threads = 0,
+    ) -> None:
+        prepare(threads)
+        # Runs are of very different length: the speed of the last hour tells more than of the
+        # last half minute.
+        with errors_in_a_line(), make_bars(speed_estimate_period=3600) as bars:
+            chosen = _choose_rows(study, rows, more)
+            config = read_config(preset, settings)
+            where = choose_device(device)
+            images = load_images(data, config.image_size)
+            records = run_study(
+                chosen,
+                images,
+                config,
+                out=out,
+                seeds=seeds,
+                architectures=_choose_networks(study, networks),
+                teachers=teachers,
+                on_progress=_StudyBars(bars),
+                device=where,
+            )
+            failed = [record for record in records if record.failure]
+            lines = summarise(chosen, records)
+            if not lines:
+                raise StudyError(f"No run has figures. The first ended so: {failed[0].failure}")
+            environment = describe_environment(where, command_line())
+            write_report(chosen, lines, images, config, environment, out, failed)
+        console.print(to_rich(figure_cells(chosen, lines, brief=True)))
+        for note in explain(chosen, lines, images.classes, failed):
+            console.print(note)
+        for cells in (architecture_cells(lines, "accuracy"), weight_cells(lines)):
+            if cells:
+                console.print(to_rich(cells))
+        console.print(f"table.md, results.json and every run in {out}")
+        if failed:
+            raise typer.Exit(1)
+
+    return run
+
+
+for _study in STUDIES.values():
+    reproduce.command(_study.name, help=_study.about)(_command(_study))
+
+
+def _choose_rows(study: Study, names: str, more: list[str]) -> Study:
+    known = {row.name: row for row in study.rows}
+    wanted = [name for name in names.split(",") if name] or list(known)
+    for name in wanted:
+        if name not in known:
+            raise StudyError(f"There is no row {name!r}: there are {', '.join(known)}.")
+    added = [_read_row(text) for text in more]
+    for row in added:
+        if row.name in known:
+            raise StudyError(f"There is a row {row.name!r} already: call yours otherwise.")
+    return replace(study, rows=(*(known[name] for name in wanted), *added))
+
+
+def _read_row(text: str) -> Row:
+    name, separator, settings = text.partition(":")
+    if not (separator and re.fullmatch(r"[\w.+-]+", name)):
+        raise StudyError(
+            f"{text!r} is no NAME:SET=VALUE,…: a name is letters, digits and any of . + - _"
+        )
+    # A comma within a list of values is followed by no NAME=.
+    changes = read_settings(re.split(r",(?=\w+=)", settings)) if settings else {}
+    return Row(name=name, settings=changes, note=settings)
+
+
+def _choose_networks(study: Study, names: str) -> tuple[str, ...]:
+    if names == "none":
+        return ()
+    return tuple(name for name in names.split(",") if name) or study.architectures
+
+
+class _StudyBars:
+    """One bar for the study, one for what the present run does; a line for every run done."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._study = bars.add_task("runs", total=None, numbers="")
+        self._phase = bars.add_task("", total=None, numbers="", visible=False)
+        self._shown = ""
+
+    def __call__(self, report: StudyProgress) -> None:
+        self._bars.update(self._study, completed=report.done, total=report.runs)
+        if report.record is not None:
+            said = f"{report.done}/{report.runs} {report.run}: {_say_figures(report.record)}"
+            self._bars.console.print(said, markup=False, highlight=False)
+        if report.progress is None:
+            return
+        progress = report.progress
+        if progress.message:
+            self._bars.console.print(
+                f"{report.run}: {progress.message}", markup=False, highlight=False
+            )
+        described = f"{report.run}: {progress.phase}"
+        if described != self._shown:
+            self._shown = described
+            self._bars.reset(
+                self._phase, description=described, total=progress.total, visible=True, numbers=""
+            )
+        changes: dict[str, Any] = {"numbers": show_numbers(progress)} if progress.metrics else {}
+        self._bars.update(self._phase, completed=progress.done, total=progress.total, **changes)
+
+
+def _say_figures(record: RunRecord) -> str:
+    if record.failure:
+        return f"no figures. {record.failure}"
+    figures = (
+        (network, spreads["balanced_accuracy"]) for network, spreads in record.networks.items()
+    )
+    said = ", ".join(
+        f"{name} {figure['mean']:.3f} ± {figure['std']:.3f}" for name, figure in figures
+    )
+    return f"balanced accuracy {said} ({sum(record.seconds.values()):,.0f} s)"

@@ -1,0 +1,76 @@
+"""``iadd select``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+
+from iadd.cli.common import (
+    Device,
+    PresetName,
+    Settings,
+    Source,
+    Threads,
+    choose_device,
+    console,
+    read_config,
+    session,
+)
+from iadd.data.image_set import ImageSet
+from iadd.data.loading import load_images
+from iadd.data.selection import random_images
+from iadd.reproduce.real_subset import select_images
+
+
+class Method(StrEnum):
+    """How images are chosen."""
+
+    random = "random"
+    herding = "herding"
+    forgetting = "forgetting"
+
+
+def select(
+    source: Source,
+    out: Annotated[Path, typer.Option(help="Folder for the images, one folder per class.")],
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="random; herding: nearest the mean of their class; forgetting: those that a "
+            "network in training forgets most often."
+        ),
+    ] = Method.herding,
+    per_class: Annotated[int, typer.Option(help="Images of each class.", min=1)] = 10,
+    preset: PresetName = "cpu_small",
+    settings: Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Choose real training images: the baselines that a distilled set has to beat."""
+    with session(threads) as listener:
+        config = read_config(preset, settings)
+        train = load_images(source, config.image_size).part("train")
+        if method == Method.random:
+            chosen = random_images(train, per_class, seed=config.seed, purpose="select")
+        else:
+            chosen = select_images(
+                train,
+                method.value,
+                per_class,
+                config,
+                on_progress=listener,
+                device=choose_device(device),
+            )
+        _write(train, chosen.tolist(), out)
+    console.print(f"{len(chosen)} real images of {len(train.classes)} classes in {out}")
+
+
+def _write(train: ImageSet, chosen: list[int], out: Path) -> None:
+    for place, index in enumerate(chosen):
+        folder = out / train.classes[int(train.labels[index])]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = train.images[index].permute(1, 2, 0).numpy()
+        # Numbered in the order of choice: a file name of the source may name a patient.
+        Image.fromarray(pixels.squeeze()).save(folder / f"{place:04d}.png")

@@ -1,0 +1,111 @@
+"""The distilled set and what came with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from torch import Tensor
+
+from iadd.config import Config
+from iadd.data.normalisation import Normalisation
+from iadd.runtime.checkpoint import pack, unpack
+
+CURVES = (
+    "iteration",
+    "loss",
+    "unweighted_loss",
+    "syn_lr",
+    "weights_mean",
+    "weights_min",
+    "weights_std",
+)
+"""What the history holds for every iteration."""
+
+_PRIVATE = ("importance_weights", "difference", "initial_images")
+"""Tensors that stay with the organisation: a set that was read from a bundle has none of them."""
+
+
+@dataclass(frozen=True)
+class History:
+    """How a distillation went.
+
+    Attributes:
+        curves: One list per name in ``CURVES``, all of the same length.
+        validation: One entry per evaluation on the validation split, with ``iteration``
+            (0 is the start) and ``balanced_accuracy``.
+    """
+
+    curves: Mapping[str, list[float]] = field(default_factory=lambda: {n: [] for n in CURVES})
+    validation: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilledDataset:
+    """A few synthetic images per class, the learning rate to train with, and W.
+
+    Attributes:
+        images: (M, C, H, W) float32, in the space of ``normalisation``; M = classes·IPC.
+        labels: (M,) int64, class by class.
+        classes: Names, in the order of the labels.
+        syn_lr: α*, the learned learning rate.
+        importance_weights: W*, (P,), or None: it is no part of a bundle.
+        difference: |θ_J − θ*|, the mean over the iterations, (P,), or None: no part of a bundle.
+        history: How the distillation went.
+        config: The settings it was made with.
+        normalisation: Mean and standard deviation of the training images.
+        initial_images: What the images started from, (M, C, H, W), or None: no part of a bundle.
+        best_iteration: The iteration kept, chosen on the validation split. 0 is the start.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    syn_lr: float
+    importance_weights: Tensor | None
+    difference: Tensor | None = None
+    history: History
+    config: Config
+    normalisation: Normalisation
+    initial_images: Tensor | None
+    best_iteration: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to_bytes(self) -> bytes:
+        """All of it as one safetensors file; equal content gives equal bytes."""
+        tensors = {"images": self.images, "labels": self.labels}
+        for name in _PRIVATE:
+            tensor = getattr(self, name)
+            if tensor is not None:
+                tensors[name] = tensor
+        document = {
+            "classes": self.classes,
+            "syn_lr": self.syn_lr,
+            "history": {
+                "curves": dict(self.history.curves),
+                "validation": self.history.validation,
+            },
+            "config": self.config.to_dict(),
+            "mean": self.normalisation.mean,
+            "std": self.normalisation.std,
+            "best_iteration": self.best_iteration,
+        }
+        return pack(tensors, document)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what :meth:`to_bytes` wrote."""
+        tensors, document = unpack(data)
+        history: dict[str, Any] = document["history"]
+        return cls(
+            images=tensors["images"],
+            labels=tensors["labels"],
+            classes=tuple(document["classes"]),
+            syn_lr=document["syn_lr"],
+            history=History(history["curves"], history["validation"]),
+            config=Config.from_dict(document["config"]),
+            normalisation=Normalisation(tuple(document["mean"]), tuple(document["std"])),
+            **{name: tensors.get(name) for name in _PRIVATE},
+            best_iteration=document["best_iteration"],
+        )

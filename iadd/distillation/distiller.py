@@ -1,0 +1,373 @@
+"""One distillation: its state, one iteration at a time, and its checkpoint."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from iadd.config import Config
+from iadd.data.augmentation import augment, draw_augmentation
+from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
+from iadd.data.image_set import ImageSet
+from iadd.distillation.correct import correctly_classified
+from iadd.distillation.importance import ImportanceWeights, Pruning, is_collapsed
+from iadd.distillation.initialisation import initialise
+from iadd.distillation.matching import MatchingGradients, matching_gradients
+from iadd.distillation.student import StudentSteps
+from iadd.evaluation.evaluator import validate
+from iadd.networks.build import build_network, layers_of
+from iadd.runtime.checkpoint import pack, unpack
+from iadd.runtime.compile import choose_compilation
+from iadd.runtime.oom import Halving
+from iadd.runtime.seed import make_generator
+from iadd.training.cost_model import matching_operations
+from iadd.trajectories.record import TrajectoryBuffer
+
+
+class DistillationDivergedError(RuntimeError):
+    """The loss is no number any more. The message names the settings to change."""
+
+
+class CheckpointMismatchError(ValueError):
+    """A checkpoint belongs to a run of other settings."""
+
+
+@dataclass
+class _State:
+    """What an iteration reads and leaves: the three SGD updates act on it.
+
+    Attributes:
+        images: The distilled images, (M, C, H, W).
+        average: Their moving average, (M, C, H, W); the images themselves where β is 0.
+        syn_lr: α.
+        weights: W.
+        difference: Mean over the iterations of |θ_J − θ*|, (P,).
+        images_momentum: Of the images.
+        lr_momentum: Of α.
+    """
+
+    images: Tensor
+    average: Tensor
+    syn_lr: Tensor
+    weights: ImportanceWeights
+    difference: Tensor
+    images_momentum: Tensor
+    lr_momentum: Tensor
+
+
+@dataclass
+class _Best:
+    """The iteration to keep so far."""
+
+    images: Tensor
+    syn_lr: float
+    score: float
+    iteration: int
+
+
+class DistillationRun:
+    """One distillation: the state, the history, and one iteration at a time.
+
+    Attributes:
+        iteration: How many are done.
+        history: How it went so far.
+        messages: What is worth telling a person and was not told yet.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        buffer: TrajectoryBuffer,
+        network: nn.Module,
+        initial: Tensor,
+        labels: Tensor,
+        device: torch.device | str,
+    ) -> None:
+        self.config, self.buffer, self.network, self.device = config, buffer, network, device
+        self.initial, self.labels = initial, labels
+        images = initial.to(device)
+        self.device_labels = labels.to(device)
+        lr = torch.tensor(config.distillation.syn_lr, device=device)
+        self.state = _State(
+            images=images.clone(),
+            average=images.clone(),
+            syn_lr=lr,
+            weights=self._weights(torch.zeros(buffer.parameter_count, device=device)),
+            difference=torch.zeros(buffer.parameter_count, device=device),
+            images_momentum=torch.zeros_like(images),
+            lr_momentum=torch.zeros_like(lr),
+        )
+        self.best = _Best(images.clone(), lr.item(), -math.inf, 0)
+        self.history = History()
+        self.iteration = 0
+        self.messages: list[str] = []
+        self._collapsed = False
+        operations = matching_operations(
+            config, channels=images.shape[1], classes=int(labels.max()) + 1
+        )
+        steps = config.distillation.iterations * config.distillation.syn_steps
+        choice = choose_compilation(config, operations, device, steps=steps)
+        self.messages.append(f"Matching: {choice.reason}.")
+        self._steps = StudentSteps(network, compiled=choice.compiled)
+        batch = config.distillation.syn_batch_size or len(labels)
+        self._micro_batch = Halving(
+            config.distillation.micro_batch_size or min(batch, len(labels)),
+            advice="Use a smaller image_size, width or depth, or a device with more memory.",
+            on_halved=lambda size: self.messages.append(
+                f"Memory ran out: going on with {size} images at once (micro_batch_size), which "
+                "takes longer and changes the result by rounding alone."
+            ),
+        )
+
+    @classmethod
+    def start(
+        cls,
+        train: ImageSet,
+        buffer: TrajectoryBuffer,
+        config: Config,
+        device: torch.device | str,
+    ) -> Self:
+        """Make the images of iteration 0.
+
+        Args:
+            train: Images of all splits; those of ``train`` are read.
+            buffer: The teachers.
+            config: Settings of the run.
+            device: Where to compute.
+        """
+        train = train.part("train")
+        settings = config.distillation
+        asks = settings.start_from == "correct" and settings.initialisation != "noise"
+        correct = correctly_classified(train, buffer, config, device=device) if asks else None
+        initial, labels = initialise(train, buffer.normalisation, config, correct=correct)
+        network = build_network(
+            config.network,
+            channels=train.images.shape[1],
+            classes=len(train.classes),
+            image_size=config.image_size,
+            seed=0,  # gives the form; its parameters are never read
+            precision=config.compute.precision,
+        ).to(device)
+        return cls(config, buffer, network, initial, labels, device)
+
+    def iterate(self) -> dict[str, float]:
+        """One iteration of Algorithm 1: lines 4 to 14.
+
+        Raises:
+            DistillationDivergedError: When the loss is no number.
+            OutOfMemoryError: When even one image at a time does not fit.
+        """
+        generator = make_generator(self.config.seed, "distillation", self.iteration)
+        teacher = int(torch.randint(len(self.buffer), (), generator=generator))
+        epoch = int(torch.randint(self._start_epochs(), (), generator=generator))
+        indices = self._draw_mini_batches(generator)
+        draws = [
+            draw_augmentation(self.config.augmentation, len(batch), generator) for batch in indices
+        ]
+
+        def augment_step(images: Tensor, step: int, part: slice) -> Tensor:
+            return augment(images, draws[step].part(part), self.config.augmentation)
+
+        settings, state = self.config.distillation, self.state
+        start = self.buffer.snapshot(teacher, epoch).to(self.device)
+        target = self.buffer.snapshot(teacher, epoch + settings.expert_epochs).to(self.device)
+
+        def match(micro_batch_size: int) -> MatchingGradients:
+            return matching_gradients(
+                self.network,
+                start,
+                target,
+                state.images,
+                self.device_labels,
+                indices,
+                state.syn_lr,
+                self._importance(),
+                augment_step,
+                micro_batch_size=micro_batch_size,
+                steps=self._steps,
+            )
+
+        gradients = self._micro_batch.run(match)
+        loss = gradients.loss.item()
+        if not (math.isfinite(loss) and bool(gradients.images.isfinite().all())):
+            raise DistillationDivergedError(
+                f"The matching loss became {loss} at iteration {self.iteration + 1}: the student "
+                "ran away. Lower syn_lr (α₀), lr_lr or lr_img and distill again; the teachers are "
+                "kept."
+            )
+        self._update(gradients)
+        self.iteration += 1
+        return self._record(gradients, loss)
+
+    def _start_epochs(self) -> int:
+        """I⁺ of this iteration."""
+        settings = self.config.distillation
+        last, first = settings.max_start_epoch, settings.first_max_start_epoch
+        growing = settings.start_growth * settings.iterations
+        if first == 0 or self.iteration >= growing:
+            return last
+        return first + int((last - first) * self.iteration / growing)
+
+    def _weights(self, offset: Tensor) -> ImportanceWeights:
+        return ImportanceWeights(offset, [part for _, part in layers_of(self.network)])
+
+    def _importance(self) -> Tensor | Pruning:
+        """W of the method: learned, at ones, or DDPP's rule."""
+        settings = self.config.distillation
+        if settings.method == "ddpp":
+            return Pruning(settings.pruning_threshold)
+        return self.state.weights.values
+
+    def _update(self, gradients: MatchingGradients) -> None:
+        """Algorithm 1, line 14: eqs. 10 to 12, once per iteration."""
+        settings, state = self.config.distillation, self.state
+        state.lr_momentum = settings.momentum * state.lr_momentum + gradients.syn_lr
+        stepped = state.syn_lr - settings.lr_lr * state.lr_momentum
+        # α has to stay above 0: a step that would pass it halves α instead.
+        state.syn_lr = torch.maximum(stepped, state.syn_lr / 2)
+        state.images_momentum = settings.momentum * state.images_momentum + gradients.images
+        state.images = state.images - settings.lr_img * state.images_momentum
+        state.average = torch.lerp(state.images, state.average, settings.image_average)
+        if settings.method == "iadd" and settings.lr_weights > 0:
+            state.weights.step(
+                gradients.importance_weights, settings.lr_weights, settings.weights_gradient
+            )
+        elif settings.method == "ddpp":
+            # What the run leaves is the share of iterations that each parameter counted in.
+            state.weights.offset.lerp_(gradients.weights - 1, 1 / (self.iteration + 1))
+        state.difference.lerp_(gradients.difference.abs(), 1 / (self.iteration + 1))
+
+    def is_due_for_validation(self) -> bool:
+        """Whether this iteration is one to ask the validation split about."""
+        every = self.config.distillation.validate_every
+        last = self.iteration == self.config.distillation.iterations
+        return every > 0 and (last or self.iteration % every == 0)
+
+    def choose(self, validation: ImageSet, beat: Callable[[], None]) -> dict[str, float]:
+        """Ask the validation split whether this iteration is the best so far."""
+        if self.config.distillation.validate_every == 0 or len(validation) == 0:
+            return {}
+        lr = self.state.syn_lr.item()
+        score = validate(
+            self.state.average,
+            self.device_labels,
+            lr,
+            validation,
+            self.buffer.normalisation,
+            self.config,
+            on_epoch=beat,
+        )
+        self.history.validation.append({"iteration": self.iteration, "balanced_accuracy": score})
+        if score > self.best.score:
+            self.best = _Best(self.state.average.clone(), lr, score, self.iteration)
+        return {"validation_balanced_accuracy": score}
+
+    def result(self, classes: tuple[str, ...]) -> DistilledDataset:
+        """The best iteration, or the last one when none was asked about."""
+        if not self.history.validation:
+            lr = self.state.syn_lr.item()
+            self.best = _Best(self.state.average, lr, math.nan, self.iteration)
+        return DistilledDataset(
+            images=self.best.images.cpu(),
+            labels=self.labels,
+            classes=classes,
+            syn_lr=self.best.syn_lr,
+            importance_weights=self.state.weights.values.cpu(),
+            difference=self.state.difference.cpu(),
+            history=self.history,
+            config=self.config,
+            normalisation=self.buffer.normalisation,
+            initial_images=self.initial,
+            best_iteration=self.best.iteration,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The checkpoint: all that an iteration reads, and all that the result holds."""
+        state = self.state
+        tensors = {
+            "images": state.images,
+            "average": state.average,
+            "syn_lr": state.syn_lr,
+            "weights_offset": state.weights.offset,
+            "difference": state.difference,
+            "images_momentum": state.images_momentum,
+            "lr_momentum": state.lr_momentum,
+            "best_images": self.best.images,
+        }
+        document = {
+            "config": self.config.to_dict(),
+            "iteration": self.iteration,
+            "best": {
+                "syn_lr": self.best.syn_lr,
+                # JSON has no −∞: nothing was chosen yet.
+                "score": self.best.score if math.isfinite(self.best.score) else None,
+                "iteration": self.best.iteration,
+            },
+            "curves": dict(self.history.curves),
+            "validation": self.history.validation,
+        }
+        return pack(tensors, document)
+
+    def restore(self, data: bytes) -> None:
+        """Go on where a checkpoint was left."""
+        tensors, document = unpack(data)
+        if Config.from_dict(document["config"]) != self.config:
+            raise CheckpointMismatchError(
+                "The checkpoint belongs to a distillation of other settings: remove it to start "
+                "anew, or run with the settings it was made with."
+            )
+        on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
+        self.state = _State(
+            images=on_device["images"],
+            # Checkpoints of earlier versions have neither an average nor a difference.
+            average=on_device.get("average", on_device["images"]),
+            syn_lr=on_device["syn_lr"],
+            weights=self._weights(on_device["weights_offset"]),
+            difference=on_device.get("difference", self.state.difference),
+            images_momentum=on_device["images_momentum"],
+            lr_momentum=on_device["lr_momentum"],
+        )
+        best = document["best"]
+        score = -math.inf if best["score"] is None else best["score"]
+        self.best = _Best(on_device["best_images"], best["syn_lr"], score, best["iteration"])
+        self.history = History(document["curves"], document["validation"])
+        self.iteration = document["iteration"]
+
+    def _draw_mini_batches(self, generator: torch.Generator) -> list[Tensor]:
+        """J mini-batches: shuffled passes over the distilled set, the last of each maybe short."""
+        size = self.config.distillation.syn_batch_size or len(self.labels)
+        batches: list[Tensor] = []
+        while len(batches) < self.config.distillation.syn_steps:
+            order = torch.randperm(len(self.labels), generator=generator).to(self.device)
+            batches += order.split(size)
+        return batches[: self.config.distillation.syn_steps]
+
+    def _record(self, gradients: MatchingGradients, loss: float) -> dict[str, float]:
+        weights = self.state.weights.values
+        row = {
+            "iteration": float(self.iteration),
+            "loss": loss,
+            "unweighted_loss": gradients.unweighted_loss.item(),
+            "syn_lr": self.state.syn_lr.item(),
+            "weights_mean": weights.mean().item(),
+            "weights_min": weights.min().item(),
+            "weights_std": weights.std().item(),
+        }
+        for name in CURVES:
+            self.history.curves[name].append(row[name])
+        self._watch_collapse(weights)
+        return {name: row[name] for name in ("loss", "unweighted_loss", "syn_lr", "weights_mean")}
+
+    def _watch_collapse(self, weights: Tensor) -> None:
+        if self.config.distillation.method != "iadd":
+            return
+        before, self._collapsed = self._collapsed, is_collapsed(weights)
+        if self._collapsed and not before:
+            self.messages.append(
+                f"The importance weights are collapsing: their mean is {weights.mean():.2f} and "
+                f"the smallest {weights.min():.2f}, so the loss falls without the images' doing. "
+                "Watch the unweighted loss, and lower lr_weights."
+            )

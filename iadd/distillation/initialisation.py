@@ -1,0 +1,89 @@
+"""What the distilled images start from (paper, Algorithm 1, line 1)."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from iadd.config import Config
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
+from iadd.data.selection import TooFewImagesError, random_images
+from iadd.runtime.seed import make_generator
+
+
+def initialise(
+    train: ImageSet,
+    normalisation: Normalisation,
+    config: Config,
+    *,
+    correct: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Make the images of iteration 0.
+
+    ``real`` takes different training images, as the paper does. ``k_mean`` takes for each image
+    the mean of k different training images of its class, after the k-Same idea (Newton, Sweeney
+    and Malin 2005), so that no single patient is in it. ``noise`` reads no image. Under
+    ``start_from="correct"`` both draw from the images that most teachers classify correctly
+    (Guo et al. 2024, DATM).
+
+    Args:
+        train: Images of the training split.
+        normalisation: Of the training images.
+        config: Settings of the run.
+        correct: (N,) bool, of :func:`iadd.distillation.correct.correctly_classified`; read, and
+        needed, under
+            ``start_from="correct"`` alone.
+
+    Returns:
+        Images (classes·IPC, C, H, W), normalised, and labels (classes·IPC,), class by class.
+
+    Raises:
+        TooFewImagesError: When a class holds fewer images than its start needs.
+        ValueError: When ``start_from`` asks for ``correct`` and it is not given.
+    """
+    settings = config.distillation
+    per_class, classes = settings.images_per_class, len(train.classes)
+    labels = torch.arange(classes).repeat_interleave(per_class)
+    if settings.initialisation == "noise":
+        generator = make_generator(config.seed, "noise start")
+        shape = (len(labels), *train.images.shape[1:])
+        return torch.randn(shape, generator=generator), labels
+    if settings.initialisation == "real":
+        chosen = _choose(train, per_class, config, "start", correct)
+        return normalisation.apply(train.images[chosen]), labels
+    means = torch.empty(classes, per_class, *train.images.shape[1:])
+    for number in range(per_class):
+        # One draw of k images of every class gives the number-th start of every class.
+        chosen = _choose(train, settings.k_mean_images, config, f"start/{number}", correct)
+        groups = normalisation.apply(train.images[chosen]).unflatten(
+            0, (classes, settings.k_mean_images)
+        )
+        means[:, number] = groups.mean(dim=1)
+    return means.flatten(0, 1), labels
+
+
+def _choose(
+    train: ImageSet, per_class: int, config: Config, purpose: str, correct: Tensor | None
+) -> Tensor:
+    """Indices of as many images of each class, drawn from all or from the correct ones."""
+    if config.distillation.start_from == "all":
+        return random_images(train, per_class, seed=config.seed, purpose=purpose)
+    if correct is None:
+        raise ValueError("start_from is 'correct': say which images are (correctly_classified).")
+    candidates = correct.nonzero().squeeze(1)
+    # Drawing looks at labels alone; the images stay where they are.
+    understood = replace(
+        train,
+        images=train.images[:1].expand(len(candidates), -1, -1, -1),
+        labels=train.labels[candidates],
+        split=train.split[candidates],
+    )
+    for name, count in understood.count_by_class().items():
+        if count < per_class:
+            raise TooFewImagesError(
+                f"Class {name!r} has {count} training images that most teachers classify "
+                f"correctly, and {per_class} are needed: set start_from to all, train the "
+                "teachers for longer, or ask for fewer images."
+            )
+    return candidates[random_images(understood, per_class, seed=config.seed, purpose=purpose)]

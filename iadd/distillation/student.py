@@ -1,0 +1,101 @@
+"""One step of the student, and what the adjoint recursion asks of it (docs/adr/001).
+
+With ℓ the mean cross-entropy of a mini-batch b and λ a vector like θ,
+
+    gradient(θ, b)     = ∇_θ ℓ(b; θ)
+    pull_back(θ, b, λ) = φ, ∂φ/∂θ, ∂φ/∂b   of   φ = ⟨∇_θ ℓ(b; θ), λ⟩
+
+Eagerly φ is an inner product with an ordinary gradient that keeps its graph. PyTorch refuses to
+differentiate twice through a compiled function, so there φ is a directional derivative, taken
+forwards inside the function that is compiled: d/dε ℓ(b; θ + ελ) at ε = 0.
+
+Shapes: P parameters, m images of a mini-batch.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from iadd.networks.build import call_with
+from iadd.runtime.compile import compile_step
+
+
+class StudentSteps:
+    """How the steps of one network are differentiated.
+
+    Args:
+        network: Gives the form; its own parameters are not read.
+        compiled: Compile both functions at their first call, once for each shape of mini-batch.
+            Worth it in long runs (:mod:`iadd.runtime.compile`); the result changes by rounding
+            alone.
+    """
+
+    def __init__(self, network: nn.Module, *, compiled: bool = False) -> None:
+        self._network = network
+        # Channels-last convolutions are faster, and compiled code has no eager norm to slow down.
+        self._memory_format = torch.channels_last if compiled else None
+        self._gradient = compile_step(self._forward_gradient) if compiled else self._eager_gradient
+        self._pull_back = (
+            compile_step(self._forward_pull_back) if compiled else self._eager_pull_back
+        )
+
+    def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """∇_θ ℓ of eq. 2, (P,).
+
+        Args:
+            theta: θ, (P,).
+            images: b after augmentation, (m, C, H, W).
+            labels: (m,) int64.
+        """
+        return self._gradient(theta, images, labels)
+
+    def pull_back(
+        self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """φ, a scalar, ∂φ/∂θ, (P,), and ∂φ/∂b, (m, C, H, W).
+
+        Args:
+            theta: θ, (P,).
+            images: b after augmentation, (m, C, H, W).
+            labels: (m,) int64.
+            adjoint: λ, (P,).
+        """
+        return self._pull_back(theta, images, labels, adjoint)
+
+    def _loss(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        logits = call_with(self._network, theta, images, memory_format=self._memory_format)
+        return F.cross_entropy(logits, labels)
+
+    def _eager_gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        theta = theta.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self._loss(theta, images, labels), theta)
+        return gradient
+
+    def _eager_pull_back(
+        self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        theta, images = theta.detach().requires_grad_(), images.detach().requires_grad_()
+        loss = self._loss(theta, images, labels)
+        (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
+        phi = gradient @ adjoint
+        by_theta, by_images = torch.autograd.grad(phi, (theta, images))
+        return phi.detach(), by_theta, by_images
+
+    def _forward_gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        gradient: Tensor = torch.func.grad(self._loss)(theta, images, labels)
+        return gradient
+
+    def _forward_pull_back(
+        self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        def phi(theta: Tensor, images: Tensor) -> Tensor:
+            # Copies cost nothing in compiled code, and tangents that are views of a larger tensor
+            # are refused there.
+            derivative: Tensor = torch.func.jvp(
+                lambda at: self._loss(at, images, labels), (theta.clone(),), (adjoint.clone(),)
+            )[1]
+            return derivative
+
+        gradients, value = torch.func.grad_and_value(phi, argnums=(0, 1))(theta, images)
+        by_theta, by_images = gradients
+        return value, by_theta, by_images

@@ -1,0 +1,1 @@
+"""What a distilled set is worth: networks trained on it, tested on real images."""

@@ -1,0 +1,1 @@
+"""Time, memory and disk of a run, before it starts."""

@@ -1,0 +1,1 @@
+"""What every long computation needs: devices, precision, checkpoints, progress, memory."""

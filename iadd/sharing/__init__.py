@@ -1,0 +1,1 @@
+"""Training with what other hospitals released."""

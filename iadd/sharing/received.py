@@ -1,0 +1,141 @@
+"""Distilled sets of other hospitals, brought to the size, intensities and classes of home.
+
+What both sides share is the grey value: a distilled image is turned back into intensities, brought
+to the size and channels of the own images, and normalised as they are. So one network sees received
+and own images in one space, a grey value means the same in both, and the own test images are read
+as the own training images are. Intensities are not clipped on the way: distilled images reach
+beyond black and white, and networks learn from that.
+
+Shapes: M distilled images, C channels, S pixels a side.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from iadd.data.distilled_dataset import DistilledDataset
+from iadd.data.normalisation import Normalisation
+from iadd.sharing.class_map import ClassMap, ClassMapError, check_class_map
+
+_GREY, _COLOUR = 1, 3
+_LUMA = (0.299, 0.587, 0.114)
+"""ITU-R 601, as pictures in colour are read."""
+
+
+class SetMismatchError(ValueError):
+    """Images cannot be brought together. The message says which, and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Received:
+    """A distilled set of another hospital, and what its classes are called at home.
+
+    Attributes:
+        distilled: The set.
+        class_map: For each of its classes the own one, or None to leave it out; confirmed by
+            somebody who knows both (:func:`iadd.propose_class_map` makes a proposal).
+        name: What to call it in results: a fingerprint, the id of a release.
+    """
+
+    distilled: DistilledDataset
+    class_map: ClassMap
+    name: str = ""
+
+
+def covered_classes(received: Sequence[Received], ours: Sequence[str]) -> tuple[str, ...]:
+    """The own classes, in their order, that some received class is.
+
+    Raises:
+        ClassMapError: When a map does not fit, or fewer than two own classes are covered.
+        ValueError: When nothing was received.
+    """
+    if not received:
+        raise ValueError("Nothing was received: name at least one distilled set.")
+    for one in received:
+        check_class_map(one.class_map, one.distilled.classes, ours)
+    reached = {
+        one.class_map[one.distilled.classes[label]]
+        for one in received
+        for label in one.distilled.labels.unique().tolist()
+    }
+    covered = tuple(name for name in ours if name in reached)
+    if len(covered) < 2:
+        only = f"Only “{covered[0]}”" if covered else "None of your classes"
+        raise ClassMapError(
+            f"{only} is among what was received, and a classifier needs two classes: map more of "
+            "the received ones, or add a set that has another."
+        )
+    return covered
+
+
+def in_classes(one: Received, classes: Sequence[str]) -> DistilledDataset:
+    """A received set under own class names, without the classes that are none of these."""
+    distilled = one.distilled
+    places = {name: label for label, name in enumerate(classes)}
+    mapped = [places.get(one.class_map[name] or "", -1) for name in distilled.classes]
+    labels = torch.tensor(mapped, dtype=torch.int64)[distilled.labels]
+    kept = labels >= 0
+    return replace(
+        distilled,
+        images=distilled.images[kept],
+        labels=labels[kept],
+        classes=tuple(classes),
+        initial_images=None,
+    )
+
+
+def bring_home(
+    one: Received, classes: Sequence[str], *, image_size: int, normalisation: Normalisation
+) -> tuple[Tensor, Tensor]:
+    """Make a received set look like the own images.
+
+    Resized with antialiased bicubic interpolation, as pictures are when they are read.
+
+    Args:
+        one: The received set.
+        classes: The own classes that are trained on; received classes that are none are left out.
+        image_size: Of the own images, S.
+        normalisation: Of the own images; it has their channels.
+
+    Returns:
+        Images (M, C, S, S), normalised, and their labels (M,), indices into ``classes``.
+
+    Raises:
+        SetMismatchError: When its channels cannot become those of the own images.
+    """
+    own = in_classes(one, classes)
+    intensities = in_channels(own.normalisation.to_intensities(own.images), len(normalisation.mean))
+    return normalisation.of_intensities(in_size(intensities, image_size)), own.labels
+
+
+def in_channels(intensities: Tensor, channels: int) -> Tensor:
+    """Turn grey (N, C, H, W) into colour by repeating it, and colour into grey by its luma.
+
+    Raises:
+        SetMismatchError: For other numbers of channels than one and three.
+    """
+    found = intensities.shape[1]
+    if found == channels:
+        return intensities
+    if (found, channels) == (_GREY, _COLOUR):
+        return intensities.expand(-1, _COLOUR, -1, -1)
+    if (found, channels) == (_COLOUR, _GREY):
+        luma = torch.tensor(_LUMA, dtype=intensities.dtype, device=intensities.device)
+        return (intensities * luma.view(1, -1, 1, 1)).sum(dim=1, keepdim=True)
+    raise SetMismatchError(
+        f"The images of one side have {found} channels and those of the other {channels}: grey "
+        "(1) and colour (3) can be brought together, others cannot. Ask the sender for a set with "
+        "as many channels as yours."
+    )
+
+
+def in_size(intensities: Tensor, image_size: int) -> Tensor:
+    """Resize (N, C, H, W) to a square; unchanged where it is one of that size."""
+    if intensities.shape[-2:] == (image_size, image_size):
+        return intensities
+    return F.interpolate(
+        intensities, (image_size, image_size), mode="bicubic", align_corners=False, antialias=True
+    )

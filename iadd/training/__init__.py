@@ -1,0 +1,1 @@
+"""Training one network or several, and predicting with them."""

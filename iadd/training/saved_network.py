@@ -1,0 +1,93 @@
+"""A trained network with all that it takes to ask it: how it sees, and what its answers mean."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from iadd.config import Config
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
+from iadd.networks.build import build_network
+from iadd.runtime.checkpoint import pack, unpack
+from iadd.runtime.precision import computing_at
+from iadd.training.trainer import predict
+
+
+class NetworkError(ValueError):
+    """A file holds no trained network. The message says so."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network and how to ask it.
+
+    Attributes:
+        network: Reads images (N, C, S, S) in the space of ``normalisation``.
+        classes: Names, in the order of its answers.
+        normalisation: How it sees.
+        config: Its form, its image size, and how it was trained.
+    """
+
+    network: nn.Module
+    classes: tuple[str, ...]
+    normalisation: Normalisation
+    config: Config
+
+    def predict(self, images: ImageSet) -> Tensor:
+        """Class probabilities, (N, classes), on the CPU.
+
+        Args:
+            images: Of ``config.image_size`` pixels a side; all splits are asked about.
+        """
+        with computing_at(self.config.compute.precision):
+            return predict(self.network, images, self.normalisation)
+
+    def to_bytes(self) -> bytes:
+        """All of it as one safetensors file; equal networks give equal bytes."""
+        document = {
+            "network": 1,
+            "classes": self.classes,
+            "mean": self.normalisation.mean,
+            "std": self.normalisation.std,
+            "config": self.config.to_dict(),
+        }
+        return pack(dict(self.network.named_parameters()), document)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what :meth:`to_bytes` wrote, onto the CPU.
+
+        Raises:
+            NetworkError: When the bytes are no trained network.
+        """
+        try:
+            parameters, document = unpack(data)
+            config = Config.from_dict(document["config"])
+            classes = tuple(map(str, document["classes"]))
+            normalisation = Normalisation(tuple(document["mean"]), tuple(document["std"]))
+            network = build_network(
+                config.network,
+                channels=len(normalisation.mean),
+                classes=len(classes),
+                image_size=config.image_size,
+                seed=0,
+                precision=config.compute.precision,
+            )
+            network.load_state_dict(parameters)
+        # json, safetensors and torch each have their own way to refuse what is none.
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise NetworkError("This file holds no network that `iadd train` wrote.") from error
+        return cls(network, classes, normalisation, config)
+
+
+def load_network(path: Path | str) -> TrainedNetwork:
+    """Read a network that ``iadd train --network`` wrote.
+
+    Raises:
+        NetworkError: When the file holds none.
+        OSError: When it cannot be opened.
+    """
+    return TrainedNetwork.from_bytes(Path(path).read_bytes())

@@ -1,0 +1,116 @@
+"""Networks trained on the real images to choose among them: what they see, what they forget.
+
+Shapes: N training images, D features.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from iadd.config import Config
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
+from iadd.networks.base import Classifier
+from iadd.runtime.precision import computing_at
+from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
+from iadd.training.trainer import Pupil, full_set_recipe, train_networks
+
+_CHUNK = 256
+
+
+def trained_features(
+    train: ImageSet,
+    config: Config,
+    *,
+    on_progress: ProgressListener | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """What a network trained on all images sees in each of them, for herding.
+
+    It is trained as those of :func:`iadd.evaluate_full` are.
+
+    Args:
+        train: Images of the training split.
+        config: Settings of the run.
+        on_progress: Called after each epoch; may raise to stop.
+        device: Where to compute.
+
+    Returns:
+        (N, D) float32, on the CPU: what the classifier reads of the images as they are.
+    """
+    network = _train(train, config, "herding", on_progress, device, None)
+    assert isinstance(network, Classifier)
+    normalisation = Normalisation.of(train.images)
+    with torch.no_grad(), computing_at(config.compute.precision):
+        parts = [
+            network.features(normalisation.apply(chunk.to(device))).cpu()
+            for chunk in train.images.split(_CHUNK)
+        ]
+    return torch.cat(parts)
+
+
+def forgetting_events(
+    train: ImageSet,
+    config: Config,
+    *,
+    on_progress: ProgressListener | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Count how often a network in training forgets each image (Toneva et al., ICLR 2019).
+
+    An image is asked about when its mini-batch is shown, augmented as it is shown, before the
+    step. It is forgotten when it was named right in one epoch and is named wrong in the next. The
+    network is trained as those of :func:`iadd.evaluate_full` are.
+
+    Args:
+        train: Images of the training split.
+        config: Settings of the run.
+        on_progress: Called after each epoch; may raise to stop.
+        device: Where to compute.
+
+    Returns:
+        (N,) int64, on the CPU. An image that was never named right counts as forgotten in every
+        epoch, more often than any other can be.
+    """
+    known = torch.zeros(len(train), dtype=torch.bool, device=device)
+    ever = torch.zeros_like(known)
+    events = torch.zeros(len(train), dtype=torch.int64, device=device)
+
+    def count(_: int, indices: Tensor, right: Tensor) -> None:
+        events[indices] += known[indices] & ~right
+        known[indices] = right
+        ever[indices] |= right
+
+    _train(train, config, "forgetting", on_progress, device, count)
+    return events.where(ever, config.evaluation.full_epochs).cpu()
+
+
+def _train(
+    train: ImageSet,
+    config: Config,
+    purpose: str,
+    on_progress: ProgressListener | None,
+    device: torch.device | str,
+    on_answers: Callable[[int, Tensor, Tensor], None] | None,
+) -> nn.Module:
+    listener, recipe = on_progress or ignore_progress, full_set_recipe(config)
+    normalisation = Normalisation.of(train.images)
+    data, labels = train.images.to(device), train.labels.to(device)
+    epochs = 0
+
+    def report() -> None:
+        nonlocal epochs
+        epochs += 1
+        listener(Progress(phase="selecting", done=epochs, total=recipe.epochs, unit="epochs"))
+
+    (network,) = train_networks(
+        [Pupil(lambda batch: normalisation.apply(data[batch]), labels, (purpose,))],
+        classes=len(train.classes),
+        channels=train.images.shape[1],
+        config=config,
+        recipe=recipe,
+        on_epoch=report,
+        on_answers=on_answers,
+    )
+    return network

@@ -1,0 +1,128 @@
+"""The teachers of a run, on disk.
+
+One safetensors file per teacher holds ``snapshots`` (E + 1, P) float32; snapshot 0 is the
+initialisation. Files are mapped into memory, and a snapshot is read when it is asked for: what a
+run holds in memory grows neither with the teachers nor with their epochs.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from iadd.config import Config
+from iadd.data.normalisation import Normalisation
+
+
+class TrajectoryError(ValueError):
+    """Trajectories are missing, damaged, or of other settings than the run's."""
+
+
+def trajectory_path(out: Path, teacher: int) -> Path:
+    """Where the trajectory of one teacher lies."""
+    return Path(out) / f"teacher-{teacher:04d}.safetensors"
+
+
+@dataclass(frozen=True)
+class TrajectoryBuffer:
+    """The teachers of a run, on disk.
+
+    Attributes:
+        paths: One trajectory file per teacher.
+        teacher_key: Name of the settings that they were trained with.
+        normalisation: What the teachers saw: distilled images live in the same space.
+        epochs: E: snapshots are numbered 0 to E.
+    """
+
+    paths: Sequence[Path]
+    teacher_key: str
+    normalisation: Normalisation
+    epochs: int
+
+    @classmethod
+    def open(cls, folder: Path, config: Config | None = None) -> Self:
+        """Open a folder of trajectories.
+
+        Args:
+            folder: Where :func:`record_trajectories` wrote.
+            config: When given, the settings that the teachers must have been trained with, and
+                how many of them to take.
+
+        Raises:
+            TrajectoryError: When trajectories are missing, damaged, or of other settings.
+        """
+        paths = sorted(
+            p for p in Path(folder).glob("teacher-*.safetensors") if re.search(r"-\d+\.", p.name)
+        )
+        if not paths:
+            raise TrajectoryError(f"No trajectories in {folder}: run `iadd teach` first.")
+        documents = [read_document(path) for path in paths]
+        keys = {document["teacher_key"] for document in documents}
+        if len(keys) > 1:
+            raise TrajectoryError(f"The trajectories in {folder} come from different settings.")
+        if config is not None:
+            if keys != {config.teacher_key()}:
+                raise TrajectoryError(
+                    f"The trajectories in {folder} were recorded with other settings than this "
+                    "run's (network, augmentation, teacher, seed or image size): record them "
+                    "again, in another folder."
+                )
+            if len(paths) < config.teacher.teachers:
+                raise TrajectoryError(
+                    f"{folder} holds {len(paths)} of {config.teacher.teachers} teachers: run "
+                    "`iadd teach` again, it goes on where it stopped."
+                )
+            paths = paths[: config.teacher.teachers]
+        first = documents[0]
+        return cls(
+            paths=tuple(paths),
+            teacher_key=first["teacher_key"],
+            normalisation=Normalisation(tuple(first["mean"]), tuple(first["std"])),
+            epochs=len(first["curves"]["loss"]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def snapshot(self, teacher: int, epoch: int) -> Tensor:
+        """θ of one teacher after one epoch, (P,) float32; nothing else is read."""
+        with open_tensors(self.paths[teacher]) as file:
+            theta: Tensor = file.get_slice("snapshots")[epoch]
+        return theta
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """P."""
+        with open_tensors(self.paths[0]) as file:
+            return int(file.get_slice("snapshots").get_shape()[1])
+
+
+def open_tensors(path: Path) -> Any:
+    """Open a file of tensors without reading any.
+
+    Raises:
+        TrajectoryError: When it is no such file.
+    """
+    try:
+        return safe_open(path, framework="pt")
+    except (OSError, SafetensorError) as error:
+        raise TrajectoryError(f"{path.name} is no trajectory file: {error}.") from error
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """What a trajectory file says of itself.
+
+    Raises:
+        TrajectoryError: When it is no trajectory file.
+    """
+    with open_tensors(path) as file:
+        document: dict[str, Any] = json.loads((file.metadata() or {}).get("document", "null"))
+    if not document:
+        raise TrajectoryError(f"{path.name} is no trajectory file.")
+    return document

@@ -1,0 +1,225 @@
+"""Expert trajectories: teachers trained on the real images, a snapshot per epoch (section 3.1)."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from iadd.config import Config
+from iadd.data.image_set import ImageSet
+from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, Pacer, replacing
+from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
+from iadd.trajectories.buffer import TrajectoryBuffer, TrajectoryError, trajectory_path
+from iadd.trajectories.checkpoint import group_of, restore_teachers, save_teachers
+from iadd.trajectories.snapshot_file import write_tensors
+from iadd.trajectories.teacher_step import Lesson
+from iadd.trajectories.teacher_trainer import Teachers
+
+__all__ = [
+    "TrajectoryBuffer",
+    "TrajectoryError",
+    "record_trajectories",
+    "record_trajectory",
+    "teachers_at_once",
+    "trajectory_path",
+]
+
+_FULL = 2**26
+"""Values of a network's widest activation that keep a GPU busy."""
+
+_MOST_AT_ONCE = 16
+
+
+def record_trajectories(
+    train: ImageSet,
+    config: Config,
+    *,
+    out: Path,
+    on_progress: ProgressListener | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    device: torch.device | str = "cpu",
+) -> TrajectoryBuffer:
+    """Train every teacher of a run; what ``out`` holds already is kept and not trained again.
+
+    Teachers are trained in groups of :func:`teachers_at_once`. A trajectory is the same to
+    rounding whatever its group, and on CPU and at a fixed number of threads the same to the bit
+    for the same group, resumed or not.
+
+    Args:
+        train: Images; where the set has several splits, those of ``train`` alone are seen.
+        config: Settings of the run.
+        out: Folder for the trajectories.
+        on_progress: Called after each epoch of each teacher.
+        checkpoint_seconds: Time between two checkpoints, at least one epoch.
+        device: Where to compute.
+
+    Raises:
+        TrajectoryError: When a checkpoint in ``out`` is damaged or of other settings.
+        OutOfMemoryError: When not even one image at once fits.
+    """
+    listener = on_progress or ignore_progress
+    epochs, count = config.teacher.teacher_epochs, config.teacher.teachers
+    at_once = teachers_at_once(config, device)
+
+    @cache
+    def lesson() -> Lesson:
+        return Lesson(train.part("train"), config, device)
+
+    for first in range(0, count, at_once):
+        numbers = range(first, min(first + at_once, count))
+        partial = Path(out) / f"teachers-{numbers[0]:04d}-{numbers[-1]:04d}.partial"
+        groups = _groups(out, list(numbers), partial)
+        done = (numbers[-1] + 1 - sum(len(members) for members, _ in groups)) * epochs
+        for members, path in groups:
+
+            def listen(progress: Progress, before: int = done) -> None:
+                listener(
+                    Progress(
+                        phase=progress.phase,
+                        done=before + progress.done,
+                        total=count * epochs,
+                        unit=progress.unit,
+                        metrics=progress.metrics,
+                    )
+                )
+
+            _record(
+                lesson,
+                members,
+                out=out,
+                on_progress=listen,
+                partial=path,
+                checkpoint=None,
+                checkpoint_seconds=checkpoint_seconds,
+            )
+            done += len(members) * epochs
+        partial.unlink(missing_ok=True)
+    return TrajectoryBuffer.open(out, config)
+
+
+def record_trajectory(
+    train: ImageSet,
+    config: Config,
+    teacher: int,
+    *,
+    out: Path,
+    on_progress: ProgressListener | None = None,
+    checkpoint: CheckpointStore | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    device: torch.device | str = "cpu",
+) -> Path:
+    """Train one teacher and write its trajectory.
+
+    On CPU and at a fixed number of threads the file is the same to the bit, resumed or not.
+
+    Args:
+        train: Images; those of the ``train`` split are seen.
+        config: Settings of the run.
+        teacher: Number of the teacher, from 0: its initialisation and its batches follow from it.
+        out: Folder for the trajectory.
+        on_progress: Called after each epoch, with the metrics ``loss`` and ``accuracy`` (training).
+        checkpoint: Where to leave the state between epochs; a file beside the trajectory unless
+            given.
+        checkpoint_seconds: Time between two checkpoints, at least one epoch.
+        device: Where to compute.
+
+    Returns:
+        Path of the trajectory file.
+
+    Raises:
+        TrajectoryError: When the checkpoint is damaged or of other settings.
+        OutOfMemoryError: When not even one image at once fits.
+    """
+    path = trajectory_path(out, teacher)
+    if not path.exists():
+        _record(
+            lambda: Lesson(train.part("train"), config, device),
+            [teacher],
+            out=out,
+            on_progress=on_progress or ignore_progress,
+            partial=_partial(out, teacher),
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+        )
+    return path
+
+
+def teachers_at_once(config: Config, device: torch.device | str) -> int:
+    """How many teachers are trained in one go: ``networks_at_once``, or by rule where that is 0.
+
+    The rule: one on a CPU, which a single network keeps busy. On a GPU as many as it takes for
+    the activations of their first layers to have 2²⁶ values, at most 16: a ConvNetD5 of width 128
+    at 112×112 with batches of 256 trains alone, one of width 16 with batches of 64 in fives.
+    """
+    if config.compute.networks_at_once > 0:
+        return config.compute.networks_at_once
+    if torch.device(device).type == "cpu":
+        return 1
+    values = config.teacher.teacher_batch_size * config.network.width * config.image_size**2
+    return max(1, min(_MOST_AT_ONCE, _FULL // values))
+
+
+def _partial(out: Path, teacher: int) -> Path:
+    return trajectory_path(out, teacher).with_suffix(".partial")
+
+
+def _groups(out: Path, numbers: list[int], partial: Path) -> list[tuple[list[int], Path]]:
+    """Which of the teachers that belong together are to be trained, and in which file they stand.
+
+    What was begun alone ends alone, and what was begun together ends together, whether or not
+    some of it has been finished since: another group rounds otherwise.
+    """
+    missing = [n for n in numbers if not trajectory_path(out, n).exists()]
+    if not missing:
+        return []
+    if partial.exists():
+        return [(group_of(partial), partial)]
+    alone = [n for n in missing if _partial(out, n).exists()]
+    fresh = [n for n in missing if n not in alone]
+    groups = [([n], _partial(out, n)) for n in alone]
+    if fresh:
+        groups.append((fresh, _partial(out, fresh[0]) if len(fresh) == 1 else partial))
+    return groups
+
+
+def _record(
+    lesson: Callable[[], Lesson],
+    numbers: list[int],
+    *,
+    out: Path,
+    on_progress: ProgressListener,
+    partial: Path,
+    checkpoint: CheckpointStore | None,
+    checkpoint_seconds: float,
+) -> None:
+    """Train some teachers in one go and write their trajectories."""
+    teachers = Teachers(lesson(), numbers, Path(out))
+    try:
+        restore_teachers(teachers, partial, checkpoint)
+        pacer = Pacer(checkpoint_seconds)
+        epochs = teachers.lesson.config.teacher.teacher_epochs
+        while teachers.epoch < epochs:
+            rows = teachers.train_epoch()
+            if teachers.epoch < epochs:
+                pacer.run_if_due(lambda: save_teachers(teachers, partial, checkpoint))
+            for position, metrics in enumerate(rows):
+                on_progress(
+                    Progress(
+                        phase="teaching",
+                        done=(teachers.epoch - 1) * len(rows) + position + 1,
+                        total=epochs * len(rows),
+                        unit="epochs",
+                        metrics=metrics,
+                    )
+                )
+        for position, number in enumerate(numbers):
+            path = trajectory_path(out, number)
+            if not path.exists():
+                with replacing(path) as file:
+                    kept = {"snapshots": teachers.snapshots[position]}
+                    write_tensors(file, kept, teachers.document(position))
+            _partial(out, number).unlink(missing_ok=True)
+    finally:
+        teachers.close()
+    partial.unlink(missing_ok=True)

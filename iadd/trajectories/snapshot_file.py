@@ -1,0 +1,100 @@
+"""The snapshots of a teacher in training: written down as they are taken, copied when asked for.
+
+A ResNet18 of 50 epochs has 2.2 GB of them. On disk they cost the memory of one; the files that
+they end up in are written by streaming, byte for byte as the safetensors library writes them.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+_ALIGNMENT = 8
+
+
+class Snapshots:
+    """Vectors θ of one teacher, in the order of its epochs: (n, P) float32, one in memory.
+
+    Args:
+        folder: Where to keep them; the file has no name there, and is gone with the process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (see close)
+        self._count = 0
+        self.last = torch.empty(0)
+        """The latest, (P,)."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, P)."""
+        return self._count, self.last.numel()
+
+    def append(self, theta: Tensor) -> None:
+        """Add one, (P,) float32."""
+        self.last = theta.detach().cpu().contiguous()
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(_bytes_of(self.last))
+        self._count += 1
+
+    def copy_to(self, file: IO[bytes]) -> None:
+        """Write all of them to a file, a block at a time."""
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, file)
+
+    def close(self) -> None:
+        """Forget them."""
+        self._file.close()
+
+
+def write_tensors(
+    file: IO[bytes], tensors: Mapping[str, Tensor | Snapshots], document: Mapping[str, Any]
+) -> None:
+    """Write float32 tensors and a document in the safetensors format, one after the other.
+
+    The bytes are those of :func:`iadd.runtime.checkpoint.pack`.
+
+    Args:
+        file: Open for writing.
+        tensors: By name; all float32.
+        document: JSON.
+    """
+    text = json.dumps(document, sort_keys=True)
+    header: dict[str, Any] = {"__metadata__": {"document": text}}
+    first = 0
+    for name, tensor in _in_order(tensors):
+        rows = tuple(tensor.shape)
+        size = 4 * int(torch.Size(rows).numel())
+        offsets = [first, first + size]
+        header[name] = {"dtype": "F32", "shape": list(rows), "data_offsets": offsets}
+        first += size
+    line = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    line += b" " * (-len(line) % _ALIGNMENT)
+    file.write(len(line).to_bytes(8, "little"))
+    file.write(line)
+    for _, tensor in _in_order(tensors):
+        if isinstance(tensor, Snapshots):
+            tensor.copy_to(file)
+        else:
+            file.write(_bytes_of(tensor.detach().cpu().contiguous()))
+
+
+def _in_order(
+    tensors: Mapping[str, Tensor | Snapshots],
+) -> Iterator[tuple[str, Tensor | Snapshots]]:
+    for name in sorted(tensors):
+        yield name, tensors[name]
+
+
+def _bytes_of(tensor: Tensor) -> Any:
+    return tensor.numpy().reshape(-1).data

@@ -1,0 +1,226 @@
+"""What the teachers of a run share: the images, the order they come in, the gradient of a batch.
+
+Shapes: N images, C channels, H × W pixels, T teachers trained in one go, n images of a batch,
+B batches of an epoch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call, grad_and_value, vmap
+
+from iadd.config import Config, NetworkConfig, Precision, TeacherConfig
+from iadd.data.augmentation import AugmentationDraw, augment, draw_augmentation
+from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
+from iadd.networks.build import build_network
+from iadd.runtime.compile import CompilationChoice, choose_compilation, compile_step
+from iadd.runtime.seed import make_generator
+from iadd.training.cost_model import images_per_epoch, teaching_operations, teaching_steps
+
+Gradient = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor, Tensor]]
+"""Maps parameters, each (T, …), images (T, n, C, H, W) and labels (T, n) to the gradients of the
+mean loss, each (T, …), the mean losses (T,) and the hits (T,)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step of one teacher.
+
+    Attributes:
+        indices: (n,) int64, on the device: which images.
+        draw: How they are augmented.
+    """
+
+    indices: Tensor
+    draw: AugmentationDraw
+
+
+class Lesson:
+    """The training images on the device, as bytes, and how a batch of them is learned from.
+
+    Args:
+        train: Images of the training split.
+        config: Settings of the run.
+        device: Where to compute.
+    """
+
+    def __init__(self, train: ImageSet, config: Config, device: torch.device | str) -> None:
+        self.config, self.device, self.classes = config, torch.device(device), train.classes
+        self.channels = train.images.shape[1]
+        self.images, self.labels = train.images.to(device), train.labels.to(device)
+        self.normalisation = Normalisation.of(train.images)
+        self._cpu_labels = train.labels
+        form = (
+            config.network,
+            self.channels,
+            len(train.classes),
+            config.image_size,
+            config.compute.precision,
+            self.device,
+        )
+        self._eager = _gradient(*form, compiled=False)
+        images = images_per_epoch(config, train.count_by_class())
+        choice = choose_teaching_compilation(
+            config, self.device, channels=self.channels, classes=len(train.classes), images=images
+        )
+        self._fast = _gradient(*form, compiled=True) if choice.compiled else self._eager
+
+    def draw_epoch(self, teacher: int, epoch: int) -> list[Batch]:
+        """Draw all that is random in an epoch of a teacher, and send it to the device once."""
+        config = self.config
+        generator = make_generator(config.seed, "teacher", teacher, "epoch", epoch)
+        order = draw_order(self._cpu_labels, len(self.classes), config.teacher, generator)
+        parts = order.to(self.device).split(config.teacher.teacher_batch_size)
+        draws = [draw_augmentation(config.augmentation, len(part), generator) for part in parts]
+        uniforms = torch.cat([draw.uniforms for draw in draws]).to(self.device)
+        numbers = uniforms.split(config.teacher.teacher_batch_size)
+        return [
+            Batch(part, AugmentationDraw(draw.operation, number))
+            for part, draw, number in zip(parts, draws, numbers, strict=True)
+        ]
+
+    def gradients(
+        self, parameters: Sequence[Tensor], batches: Sequence[Batch], at_once: int
+    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Gradients of the mean loss of a batch for each of T teachers.
+
+        Args:
+            parameters: Each (T, …), in the order of the network's.
+            batches: One for each teacher, all of one size n.
+            at_once: Images of a batch in memory at once; changes the result by rounding alone.
+
+        Returns:
+            The gradients, each (T, …), the summed losses (T,) and the hits (T,).
+        """
+        theirs = tuple(parameter.detach() for parameter in parameters)
+        size = len(batches[0].indices)
+        gradients: tuple[Tensor, ...] | None = None
+        losses = torch.zeros(len(batches), device=self.device)
+        hits = torch.zeros(len(batches), device=self.device)
+        for first in range(0, size, at_once):
+            part = slice(first, min(first + at_once, size))
+            count = part.stop - part.start
+            images = _stack([self._show(batch, part) for batch in batches])
+            labels = torch.stack([self.labels[batch.indices[part]] for batch in batches])
+            # A program is made for each shape, and the short batch at an epoch's end is one step.
+            full = count == self.config.teacher.teacher_batch_size
+            found, loss, hit = (self._fast if full else self._eager)(theirs, images, labels)
+            if count < size:
+                # ℓ is a mean over the batch. What a compiled program returned, its next call may
+                # overwrite: the product is a copy.
+                found = tuple(gradient * (count / size) for gradient in found)
+                if gradients is not None:
+                    found = tuple(a + b for a, b in zip(gradients, found, strict=True))
+            gradients = found
+            losses += loss * count
+            hits += hit
+        assert gradients is not None
+        return gradients, losses, hits
+
+    def _show(self, batch: Batch, part: slice) -> Tensor:
+        """Some images of a batch as the network sees them, (m, C, H, W)."""
+        images = self.normalisation.apply(self.images[batch.indices[part]])
+        return augment(images, batch.draw.part(part), self.config.augmentation)
+
+
+def choose_teaching_compilation(
+    config: Config, device: torch.device | str, *, channels: int, classes: int, images: int
+) -> CompilationChoice:
+    """Decide whether the steps of teachers are compiled.
+
+    It is counted for all teachers of the run, which share one program, and the cache of programs
+    where they are spread over processes.
+
+    Args:
+        config: Settings of the run.
+        device: Where it computes.
+        channels: C of the images.
+        classes: How many there are.
+        images: Images of an epoch.
+    """
+    teachers = config.teacher.teachers
+    operations = teaching_operations(config, channels=channels, classes=classes, images=images)
+    steps = teaching_steps(config, images)
+    return choose_compilation(config, teachers * operations, device, steps=teachers * steps)
+
+
+def _stack(tensors: list[Tensor]) -> Tensor:
+    """As ``torch.stack``, but one tensor keeps its layout, and with it how its use rounds."""
+    return tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
+
+
+def draw_order(
+    labels: Tensor, classes: int, settings: TeacherConfig, generator: torch.Generator
+) -> Tensor:
+    """Which images an epoch shows, in which order.
+
+    Args:
+        labels: (N,) int64, on the CPU.
+        classes: How many there are.
+        settings: ``teacher_sampling`` decides.
+        generator: Where to draw from.
+
+    Returns:
+        Indices, int64.
+    """
+    if settings.teacher_sampling == "all":
+        return torch.randperm(len(labels), generator=generator)
+    members = [(labels == label).nonzero().squeeze(1) for label in range(classes)]
+    fewest = min(len(indices) for indices in members)
+    shown = [
+        indices[torch.randperm(len(indices), generator=generator)[:fewest]] for indices in members
+    ]
+    return torch.cat(shown)[torch.randperm(fewest * len(shown), generator=generator)]
+
+
+# One program for all teachers of one form that a process trains, whichever run they belong to.
+@lru_cache(maxsize=16)
+def _gradient(
+    network: NetworkConfig,
+    channels: int,
+    classes: int,
+    image_size: int,
+    precision: Precision,
+    device: torch.device,
+    *,
+    compiled: bool,
+) -> Gradient:
+    form = build_network(
+        network,
+        channels=channels,
+        classes=classes,
+        image_size=image_size,
+        seed=0,  # gives the form; its parameters are never read
+        precision=precision,
+    ).to(device)
+    names = [name for name, _ in form.named_parameters()]
+
+    def loss_and_hits(
+        parameters: tuple[Tensor, ...], images: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        logits = functional_call(form, dict(zip(names, parameters, strict=True)), (images,))
+        hits = (logits.detach().argmax(dim=1) == labels).sum()
+        return F.cross_entropy(logits, labels), hits
+
+    alone = compile_step(loss_and_hits) if compiled else loss_and_hits
+    each = vmap(grad_and_value(loss_and_hits, has_aux=True))
+    together = compile_step(each) if compiled else each
+
+    def gradient(
+        parameters: tuple[Tensor, ...], images: Tensor, labels: Tensor
+    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        if len(images) > 1:
+            found, (losses, hits) = together(parameters, images, labels)
+            return found, losses, hits
+        # Reverse mode as it always is: what vmap makes of one network rounds otherwise.
+        own = tuple(parameter[0].requires_grad_() for parameter in parameters)
+        loss, hits = alone(own, images[0], labels[0])
+        found = torch.autograd.grad(loss, own)
+        return tuple(g[None] for g in found), loss.detach()[None], hits[None]
+
+    return gradient

@@ -1,0 +1,174 @@
+"""Rows that nobody works on get their message again; nobody else does."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from app.background.sweeper import sweep
+from app.core.clock import utc_now
+from app.distillations.repository import DistillationRepository
+from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
+from app.models import Dataset, Distillation, DistillationStatus, Organisation, Teacher
+
+STEPS = {
+    DistillationStatus.QUEUED: ("cpu", "start_distillation"),
+    DistillationStatus.DISTILLING: ("gpu", "distill"),
+    DistillationStatus.EVALUATING: ("gpu", "evaluate"),
+    DistillationStatus.AUDITING: ("cpu", "audit"),
+    DistillationStatus.PACKAGING: ("cpu", "package"),
+}
+
+
+def age(house, model, seconds=3600):
+    """Nobody touched these rows for a while."""
+    with house.database.transaction() as session:
+        session.execute(update(model).values(updated_at=utc_now() - timedelta(seconds=seconds)))
+
+
+@pytest.mark.parametrize("status", STEPS)
+def test_a_dead_workers_row_is_sent_again_at_once(house, broker, status):
+    distillation_id = house.distillation(status)
+    house.claim(distillation_id, seconds=-1)
+    broker.lose_messages()
+
+    sweep(house.portal)
+    sweep(house.portal)
+
+    assert broker.messages() == [(*STEPS[status], distillation_id)]
+    with house.database.transaction() as session:
+        distillations = DistillationRepository(session)
+        assert distillations.claim(distillation_id, statuses=(status,), owner="next", seconds=60)
+        assert distillations.load(distillation_id).takeovers == 1
+
+
+@pytest.mark.parametrize("status", STEPS)
+def test_a_row_whose_message_was_lost_is_sent_again(house, broker, status):
+    distillation_id = house.distillation(status)
+    broker.lose_messages()
+
+    sweep(house.portal)
+    assert broker.messages() == []
+    age(house, Distillation)
+    sweep(house.portal)
+
+    assert broker.messages() == [(*STEPS[status], distillation_id)]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        DistillationStatus.TEACHING,
+        DistillationStatus.READY,
+        DistillationStatus.FAILED,
+        DistillationStatus.CANCELLED,
+    ],
+)
+def test_a_row_that_waits_for_nothing_gets_no_message(house, broker, status):
+    house.distillation(status)
+    broker.lose_messages()
+    age(house, Distillation)
+
+    sweep(house.portal)
+
+    assert broker.messages() == []
+
+
+def test_a_row_that_a_worker_holds_is_left_alone(house, broker):
+    house.claim(house.distillation(DistillationStatus.DISTILLING), seconds=60)
+    broker.lose_messages()
+    age(house, Distillation)
+
+    sweep(house.portal)
+
+    assert broker.messages() == []
+
+
+def test_a_long_queue_does_not_grow(house, broker):
+    """Ten rows and ten messages: each row waits its turn, however long."""
+    dataset_id = house.ready_dataset()
+    broker.lose_messages()
+    for _ in range(10):
+        house.distillation(dataset_id=dataset_id)
+    before = broker.messages()
+    assert len(before) == 10
+
+    for _ in range(3):
+        age(house, Distillation)
+        sweep(house.portal)
+
+    assert broker.messages() == before
+
+
+def test_an_archive_that_nobody_checks_is_sent_again(house, broker):
+    dataset_id = house.uploaded_dataset()
+    broker.lose_messages()
+    age(house, Dataset)
+
+    sweep(house.portal)
+
+    assert broker.messages() == [("cpu", "check_dataset", dataset_id)]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_teachers_are_sent_again_while_somebody_waits_for_them(house, broker, wanted):
+    distillation_id = house.distillation(DistillationStatus.TEACHING)
+    with house.database.transaction() as session:
+        sets = TrajectorySetRepository(session)
+        taught = sets.find_or_add(
+            house.row(distillation_id).dataset_id, "key", config={}, teachers=3
+        )
+        first, second, third = (teacher.id for teacher in sets.teachers(taught.id))
+        session.execute(update(Distillation).values(trajectory_set_id=taught.id))
+        TeacherRepository(session).claim(first, owner="dead", seconds=-1)
+        TeacherRepository(session).claim(third, owner="alive", seconds=60)
+    if not wanted:
+        house.steward.post(f"/distillations/{distillation_id}/cancel")
+    broker.lose_messages()
+    age(house, Teacher)
+
+    sweep(house.portal)
+
+    expected = [("gpu", "record_trajectory", teacher_id) for teacher_id in (first, second)]
+    assert sorted(broker.messages()) == (sorted(expected) if wanted else [])
+
+
+def test_a_broker_that_is_away_stops_nothing_else(house_with, tmp_path):
+    house = house_with(broker_url=f"redis+socket://{tmp_path}/nobody.sock")
+    distillation_id = house.distillation(DistillationStatus.READY)
+    age(house, Distillation)
+    house.distillation()
+    age(house, Distillation)
+    with house.database.transaction() as session:
+        distillations = DistillationRepository(session)
+        distillations.mark_deleted(distillations.load(distillation_id))
+
+    sweep(house.portal)
+
+    assert house.row(distillation_id).purged_at is not None
+
+
+def test_every_portal_sweeps_by_itself(house_with, broker):
+    house = house_with(sweep_seconds=0.05)
+    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    broker.lose_messages()
+    house.claim(distillation_id, seconds=-1)
+
+    deadline = time.monotonic() + 10
+    while not broker.messages() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    assert broker.messages() == [("gpu", "distill", distillation_id)]
+
+
+def test_an_organisation_from_before_there_were_keys_gets_one(house):
+    with house.database.transaction() as session:
+        old = Organisation(name="Old Hospital")
+        session.add(old)
+
+    sweep(house.portal)
+    sweep(house.portal)
+
+    keys = house.admin.get(f"/organisations/{old.id}/keys").json()["items"]
+    assert len(keys) == 1

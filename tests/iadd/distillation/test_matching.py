@@ -1,0 +1,170 @@
+"""The adjoint recursion gives the gradients of unrolled autograd, in memory flat in J."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from iadd.config import AUGMENTATIONS, AugmentationConfig
+from iadd.data.augmentation import augment, draw_augmentation
+from iadd.distillation.matching import MatchingGradients, StepAugmentation, matching_gradients
+from iadd.networks.build import flatten_parameters
+from iadd.networks.convnet import ConvNet
+from tests.iadd.reference.unrolled import unrolled_gradients
+
+
+@dataclass
+class Problem:
+    """A random matching problem in float64."""
+
+    network: nn.Module
+    start: Tensor
+    target: Tensor
+    images: Tensor
+    labels: Tensor
+    indices: list[Tensor]
+    syn_lr: Tensor
+    weights: Tensor
+    augment: StepAugmentation | None
+
+
+def make_problem(steps: int, *, batch: int = 0, operations: tuple[str, ...] = ()) -> Problem:
+    generator = torch.Generator().manual_seed(steps)
+    network = ConvNet(channels=1, classes=3, depth=2, width=4, image_size=8).double()
+    start = flatten_parameters(network)
+    images = torch.randn(7, 1, 8, 8, generator=generator, dtype=torch.float64)
+    size = batch or len(images)
+    order = torch.cat([torch.randperm(len(images), generator=generator) for _ in range(steps)])
+    indices = [order[step * size : (step + 1) * size] for step in range(steps)]
+    settings = AugmentationConfig(augmentation=operations)
+    draws = [draw_augmentation(settings, size, generator) for _ in range(steps)]
+
+    def augment_step(images: Tensor, step: int, part: slice) -> Tensor:
+        return augment(images, draws[step].part(part), settings)
+
+    return Problem(
+        network=network,
+        start=start,
+        target=start + 0.05 * torch.randn(len(start), generator=generator, dtype=torch.float64),
+        images=images,
+        labels=torch.arange(7) % 3,
+        indices=indices,
+        syn_lr=torch.tensor(0.3, dtype=torch.float64),
+        weights=torch.rand(len(start), generator=generator, dtype=torch.float64),
+        augment=augment_step if operations else None,
+    )
+
+
+def solve(problem: Problem, micro_batch_size: int = 0) -> MatchingGradients:
+    return matching_gradients(
+        problem.network,
+        problem.start,
+        problem.target,
+        problem.images,
+        problem.labels,
+        problem.indices,
+        problem.syn_lr,
+        problem.weights,
+        problem.augment,
+        micro_batch_size=micro_batch_size,
+    )
+
+
+def assert_equals_unrolled(problem: Problem, found: MatchingGradients) -> None:
+    loss, images, syn_lr, weights = unrolled_gradients(
+        problem.network,
+        problem.start,
+        problem.target,
+        problem.images,
+        problem.labels,
+        problem.indices,
+        problem.syn_lr,
+        problem.weights,
+        problem.augment,
+    )
+    pairs = [
+        (found.loss, loss),
+        (found.images, images),
+        (found.syn_lr, syn_lr),
+        (found.importance_weights, weights),
+    ]
+    for ours, reference in pairs:
+        assert reference.norm() > 0
+        assert (ours - reference).norm() / reference.norm() <= 1e-9
+
+
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_equals_unrolled_autograd(steps: int) -> None:
+    problem = make_problem(steps)
+    assert_equals_unrolled(problem, solve(problem))
+
+
+@pytest.mark.parametrize("operation", AUGMENTATIONS)
+def test_equals_unrolled_autograd_under_each_augmentation(operation: str) -> None:
+    problem = make_problem(3, operations=(operation,))
+    assert_equals_unrolled(problem, solve(problem))
+
+
+@pytest.mark.parametrize("steps", [1, 4, 8])
+@pytest.mark.parametrize("micro_batch_size", [0, 1, 2])
+def test_equals_unrolled_autograd_with_mini_and_micro_batches(
+    steps: int, micro_batch_size: int
+) -> None:
+    problem = make_problem(steps, batch=3, operations=AUGMENTATIONS)
+    assert_equals_unrolled(problem, solve(problem, micro_batch_size))
+
+
+def test_weights_at_one_give_the_unweighted_loss() -> None:
+    problem = make_problem(2)
+    problem.weights = torch.ones_like(problem.weights)
+    found = solve(problem)
+    assert found.loss == found.unweighted_loss
+
+
+def test_a_teacher_that_did_not_move_is_refused() -> None:
+    problem = make_problem(1)
+    problem.target = problem.start.clone()
+    with pytest.raises(ValueError, match="did not move"):
+        solve(problem)
+
+
+PEAK_OF_ONE_CALL = """
+import resource, sys, torch
+from iadd.networks.convnet import ConvNet
+from iadd.distillation.matching import matching_gradients
+from iadd.networks.build import flatten_parameters
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+network = ConvNet(channels=1, classes=4, depth=3, width=32, image_size=32)
+start = flatten_parameters(network)
+images, labels = torch.randn(32, 1, 32, 32), torch.arange(32) % 4
+indices = [torch.arange(32)] * int(sys.argv[1])
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+before = peak()
+matching_gradients(
+    network, start, start + 0.01, images, labels, indices, 0.01, torch.ones_like(start)
+)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process in Linux's units")
+def test_peak_memory_does_not_grow_with_the_steps() -> None:
+    def kilobytes(steps: int) -> int:
+        command = [sys.executable, "-c", PEAK_OF_ONE_CALL, str(steps)]
+        # Freed blocks go back at once: else the peak tells the allocator's habits too.
+        glibc = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+        finished = subprocess.run(
+            command, check=True, capture_output=True, env={**os.environ, **glibc}
+        )
+        return int(finished.stdout)
+
+    assert kilobytes(40) <= 1.1 * kilobytes(10)

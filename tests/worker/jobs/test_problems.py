@@ -1,0 +1,46 @@
+"""What a person reads of a failure: what the library wrote for people, and nothing else."""
+
+import pytest
+import torch
+from torch._dynamo.exc import TorchDynamoException
+
+from iadd.distillation.distill import DistillationDivergedError
+from iadd.runtime.device import DeviceLostError
+from iadd.runtime.oom import OutOfMemoryError
+from worker.jobs.problems import problem_of
+
+KEPT = "The teachers are kept."
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status", "said"),
+    [
+        (
+            DistillationDivergedError("The matching loss became nan: lower lr_img."),
+            *("diverged", 422, "The matching loss became nan: lower lr_img."),
+        ),
+        (
+            OutOfMemoryError("Not even one at a time fits. Use a smaller width."),
+            *("out-of-memory", 507, "Use a smaller width."),
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory"), "out-of-memory", 507, "micro_batch_size"),
+        (
+            RuntimeError(
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte"
+            ),
+            *("out-of-memory", 507, "micro_batch_size"),
+        ),
+        (TorchDynamoException("file"), "compilation-failed", 500, "compilation set to never"),
+        (DeviceLostError("CUDA error 719"), "device-lost", 500, "The GPU stopped answering"),
+        (RuntimeError("smith_john_1970.png"), "unexpected-error", 500, "(RuntimeError)"),
+    ],
+)
+def test_it_says_what_happened_what_is_kept_and_what_to_do(
+    error: Exception, code: str, status: int, said: str
+) -> None:
+    problem = problem_of(error, doing="distilling", kept=KEPT)
+    assert problem["type"].endswith(code)
+    assert problem["status"] == status
+    assert said in problem["detail"]
+    assert KEPT in problem["detail"]
+    assert "smith" not in problem["detail"]

@@ -1,0 +1,44 @@
+"""The quality report of a dataset: what was found, what was left out, and why.
+
+It goes to the owner's organisation alone, since names of files may carry patient identifiers.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from app.core.types import JsonObject
+from iadd.data.errors import Refusal
+from iadd.data.image_set import SPLITS, ImageSet
+
+
+def quality_report(
+    image_set: ImageSet | None, refusals: Iterable[Refusal], ignored: Mapping[str, int]
+) -> JsonObject:
+    """The report of a dataset that came through, or of one that did not (`image_set` None)."""
+    refused = [
+        {"name": refusal.name, "code": refusal.code, "reason": refusal.reason}
+        for refusal in refusals
+    ]
+    by_code = Counter(refusal["code"] for refusal in refused)
+    classes = {} if image_set is None else count_by_split(image_set)
+    sizes = [sum(counts.values()) for counts in classes.values()]
+    return {
+        "images": sum(sizes),
+        "image_size": None if image_set is None else image_set.images.shape[-1],
+        "classes": classes,
+        "splits": {split: sum(counts[split] for counts in classes.values()) for split in SPLITS},
+        # Who always answers the largest class is right this often: the reason to read the
+        # balanced accuracy.
+        "largest_class_share": max(sizes) / sum(sizes) if sizes else None,
+        "refused": refused,
+        "refused_count": len(refused),
+        "refused_by_code": dict(sorted(by_code.items())),
+        "duplicates": by_code["duplicate"],
+        "ignored": [{"reason": reason, "count": count} for reason, count in ignored.items()],
+    }
+
+
+def count_by_split(image_set: ImageSet) -> dict[str, dict[str, int]]:
+    """{class: {"train": n, "validation": n, "test": n}}."""
+    parts = {split: image_set.part(split).count_by_class() for split in SPLITS}
+    return {name: {split: parts[split][name] for split in SPLITS} for name in image_set.classes}

@@ -1,0 +1,55 @@
+"""Taking files out of an archive: a new one is written without them. Pure: one file in, one out."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
+from iadd.data.errors import FileRefused
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def write_without(
+    archive: Path,
+    target: Path,
+    is_named: Callable[[str], bool],
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    on_entry: Callable[[], None] = lambda: None,
+) -> int:
+    """Write a zip of everything in an archive but the files that are named.
+
+    Pictures are packed already, so they are stored as they are. What cannot be read is left out
+    too: the check of the first archive refused it.
+
+    Args:
+        archive: As it was uploaded.
+        target: Where to write.
+        is_named: Whether a file, by its name in the archive, is to be left out.
+        limits: Of the archive.
+        on_entry: Called before each file; may raise to stop.
+
+    Returns:
+        How many files were left out because they are named.
+
+    Raises:
+        DatasetError: When the archive cannot be read.
+        OSError: When `archive` is not there, or `target` cannot be written.
+    """
+    removed = 0
+    with (
+        open_archive(archive, limits) as opened,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as written,
+    ):
+        for entry in opened.entries:
+            on_entry()
+            if is_named(entry.name):
+                removed += 1
+                continue
+            try:
+                content = entry.read()
+            except FileRefused:
+                continue
+            written.writestr(zipfile.ZipInfo(entry.name, _DATE), content)
+    return removed

@@ -1,0 +1,197 @@
+"""The steps of a distillation, between the row and the pipeline: keys in, keys and values out."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.orm import Session
+
+from app.core.clock import utc_now
+from app.core.queue import Task, enqueue_after_commit
+from app.core.types import JsonObject
+from app.distillations.repository import DistillationRepository
+from app.distillations.trajectory_sets import TrajectorySetRepository
+from app.models import (
+    Dataset,
+    Distillation,
+    DistillationStatus,
+    Teacher,
+    TrajectorySetStatus,
+    Verdict,
+)
+from iadd.config import Config, ConfigError
+from iadd.presets import PRESETS
+from worker.distillation import pipeline
+from worker.distillation.phases import Outcome, Work
+
+
+def images_key(dataset: Dataset) -> str:
+    """Where the dataset's images lie. Raises FileNotFoundError when they were deleted."""
+    if dataset.images_key is None:
+        raise FileNotFoundError(f"{dataset.id} has no images any more")
+    return dataset.images_key
+
+
+def settings_of(row: Distillation) -> Config:
+    """The full settings of a run: written down at its first start, the preset's before.
+
+    Raises:
+        ConfigError: For an unknown preset, or settings that do not go together.
+    """
+    if row.settings is not None:
+        return Config.from_dict(row.settings)
+    preset = PRESETS.get(row.preset)
+    if preset is None:
+        raise ConfigError(f"There is no preset {row.preset!r}: choose {', '.join(PRESETS)}.")
+    return preset().override(
+        {
+            **row.overrides,
+            "images_per_class": row.images_per_class,
+            "initialisation": row.initialisation,
+            "seed": row.seed,
+        }
+    )
+
+
+def first_missing_phase(row: Distillation) -> DistillationStatus:
+    """Where a run whose teachers are there begins: a retry keeps what is finished."""
+    if row.distilled_key is None:
+        return DistillationStatus.DISTILLING
+    if row.evaluation_key is None:
+        return DistillationStatus.EVALUATING
+    if row.privacy_key is None:
+        return DistillationStatus.AUDITING
+    return DistillationStatus.PACKAGING
+
+
+def overlooked(session: Session, distillation_id: str) -> Sequence[DistillationStatus]:
+    """`teaching` too is a status to start from, where no teacher is left to send the row on."""
+    row = DistillationRepository(session).load(distillation_id)
+    if row is None or row.trajectory_set_id is None:
+        return ()
+    trajectory_set = TrajectorySetRepository(session).load(row.trajectory_set_id)
+    if trajectory_set is None or trajectory_set.status == TrajectorySetStatus.RECORDING:
+        return ()
+    return (DistillationStatus.TEACHING,)
+
+
+def start(work: Work) -> Callable[[Session], Outcome]:
+    """Fix the settings, then wait for the teachers that are missing, or go on without."""
+    row = work.row
+    config = settings_of(row)
+    images_key(work.dataset)
+
+    def conclude(session: Session) -> Outcome:
+        trajectory_sets = TrajectorySetRepository(session)
+        # Locked until the commit: the last teacher either finds this row waiting, or is seen here.
+        trajectory_set = trajectory_sets.find_or_add(
+            row.dataset_id,
+            f"{config.teacher_key()}-{config.teacher.teachers}",
+            config=config.to_dict(),
+            teachers=config.teacher.teachers,
+        )
+        values: JsonObject = {
+            "settings": config.to_dict(),
+            "trajectory_set_id": trajectory_set.id,
+            "started_at": row.started_at or utc_now(),
+        }
+        if trajectory_set.status == TrajectorySetStatus.READY:
+            return Outcome(first_missing_phase(row), values, keep_checkpoint=True)
+        trajectory_sets.reset_failed(trajectory_set.id)
+        for teacher in trajectory_sets.unfinished(trajectory_set.id):
+            enqueue_after_commit(session, Task.RECORD_TRAJECTORY, teacher.id)
+        return Outcome(DistillationStatus.TEACHING, values, keep_checkpoint=True)
+
+    return conclude
+
+
+def distill(work: Work) -> Outcome:
+    """Distill from the teachers, from the last checkpoint on."""
+    assert work.row.trajectory_set_id is not None, "only `start` leads here"
+    with work.services.database.reading() as session:
+        teachers = TrajectorySetRepository(session).teachers(work.row.trajectory_set_id)
+    key = f"distillations/{work.row.id}/distilled.safetensors"
+    with work.services.scratch() as scratch:
+        pipeline.distill_images(
+            work.services.storage,
+            work.services.worker_settings,
+            images=images_key(work.dataset),
+            config=settings_of(work.row),
+            trajectories=[_stored(teacher) for teacher in teachers],
+            result=key,
+            scratch=scratch,
+            checkpoints=work.checkpoints,
+            on_progress=work.progress,
+        )
+    return Outcome(DistillationStatus.EVALUATING, {"distilled_key": key})
+
+
+def evaluate(work: Work) -> Outcome:
+    """Measure what the distilled set is worth, beside its two yardsticks."""
+    key = f"distillations/{work.row.id}/evaluation.json"
+    figures = pipeline.evaluate_images(
+        work.services.storage,
+        work.services.worker_settings,
+        images=images_key(work.dataset),
+        config=settings_of(work.row),
+        distilled=_stored_key(work.row, "distilled_key"),
+        result=key,
+        checkpoints=work.checkpoints,
+        on_progress=work.progress,
+    )
+    metrics = {
+        f"balanced_accuracy_{name}": figures[name]["balanced_accuracy"]["mean"]
+        for name in ("distilled", "random", "full")
+    }
+    return Outcome(
+        DistillationStatus.AUDITING,
+        {"evaluation_key": key, "metrics": {**work.row.metrics, **metrics}},
+    )
+
+
+def audit(work: Work) -> Outcome:
+    """Measure what the distilled set gives away, and reach a verdict."""
+    key = f"distillations/{work.row.id}/privacy.json"
+    report = pipeline.audit_images(
+        work.services.storage,
+        images=images_key(work.dataset),
+        distilled=_stored_key(work.row, "distilled_key"),
+        result=key,
+        on_progress=work.progress,
+    )
+    return Outcome(
+        DistillationStatus.PACKAGING, {"privacy_key": key, "verdict": Verdict(report.verdict)}
+    )
+
+
+def package(work: Work) -> Outcome:
+    """Write the report and the bundle."""
+    row = work.row
+    with work.services.scratch() as scratch:
+        keys = pipeline.pack_results(
+            work.services.storage,
+            dataset=work.dataset.name,
+            # Of all its times the one that a second try does not change.
+            asked_on=row.created_at.date().isoformat(),
+            counts=work.dataset.classes or {},
+            # Not its own: a second try would make another bundle of the same results.
+            timings={name: s for name, s in row.timings.items() if name != row.status},
+            distilled=_stored_key(row, "distilled_key"),
+            evaluation=_stored_key(row, "evaluation_key"),
+            privacy=_stored_key(row, "privacy_key"),
+            folder=f"distillations/{row.id}",
+            scratch=scratch,
+            on_progress=work.progress,
+        )
+    return Outcome(DistillationStatus.READY, dict(keys))
+
+
+def _stored(teacher: Teacher) -> str:
+    if teacher.object_key is None:
+        raise FileNotFoundError(f"the trajectory of {teacher.id} is not stored any more")
+    return teacher.object_key
+
+
+def _stored_key(row: Distillation, name: str) -> str:
+    key: str | None = getattr(row, name)
+    if key is None:
+        raise FileNotFoundError(f"{row.id} has no {name} any more")
+    return key

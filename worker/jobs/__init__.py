@@ -1,0 +1,1 @@
+"""A job's life: claim, lease, heartbeat, checkpoint, end."""

@@ -1,0 +1,60 @@
+"""Checkpoints of a row in object storage.
+
+Each is written under a key of its own, then the row is pointed at it, then the one before is
+deleted. A worker that dies in between leaves a whole checkpoint in the row, old or new, and at most
+one object that nobody points at; the next claim removes that.
+"""
+
+from app.core.leases import LeaseLost
+from app.core.storage import Storage
+from worker.jobs.lease import Hold
+
+
+class Checkpoints:
+    """The checkpoint that a held row points at; an `iadd.runtime.checkpoint.CheckpointStore`.
+
+    Args:
+        storage: Where the objects lie.
+        hold: The row, which has the columns `column` and `takeovers`.
+        folder: Key prefix that belongs to this row's checkpoints alone.
+        key: What the row points at now.
+        column: Name of that column.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        hold: Hold,
+        *,
+        folder: str,
+        key: str | None,
+        column: str = "checkpoint_key",
+    ) -> None:
+        self._storage = storage
+        self._hold = hold
+        self._folder = folder
+        self._column = column
+        self._count = 0
+        self.key = key
+        storage.delete(*[info.key for info in storage.list(folder) if info.key != key])
+
+    def read(self) -> bytes | None:
+        """The last checkpoint, or None where there is none: then the work begins anew."""
+        return None if self.key is None else self._storage.find(self.key)
+
+    def write(self, data: bytes) -> None:
+        """Store a checkpoint. Raises LeaseLost, and then leaves nothing behind."""
+        self._hold.check()
+        before = self.key
+        # With the fence in it the key is this worker's own, whoever else believes to hold the row.
+        key = f"{self._folder}/{self._hold.fence:06d}-{self._count:06d}"
+        self._count += 1
+        self._storage.put(key, data)
+        try:
+            self._hold.write(**{self._column: key, "takeovers": 0})
+        except LeaseLost:
+            self._storage.delete(key)
+            raise
+        self.key = key
+        if before is not None:
+            self._storage.delete(before)

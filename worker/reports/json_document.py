@@ -1,0 +1,135 @@
+"""``report.json``: the public part of what was measured, and how it was made."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from torch import nn
+
+from iadd.bundle.bundle import describe_recipe
+from iadd.config import Config
+from iadd.data.distilled_dataset import DistilledDataset
+from iadd.networks.build import build_network
+from worker.reports import conclusions as sentences
+from worker.reports.inputs import ReportSource
+from worker.reports.intervals import mean_interval
+from worker.reports.weights_data import importance_json, network_of
+
+POINTS = 1000
+"""Points of a curve at most; a longer run is thinned evenly."""
+
+_SETS = ("distilled", "random", "full")
+_MEANS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
+
+Json = dict[str, Any]
+
+
+def report_json(source: ReportSource) -> Json:
+    """Write ``report.json`` as the contract has it. It is strict JSON: what is no number is null.
+
+    The curves are thinned to 1,000 points; W is there as a histogram and as means over layers.
+    """
+    config = source.distilled.config
+    document = {
+        "asked_on": source.asked_on,
+        "dataset": {"name": source.dataset, "classes": source.counts},
+        "preset": config.preset,
+        "images_per_class": config.distillation.images_per_class,
+        "initialisation": config.distillation.initialisation,
+        "seed": config.seed,
+        "best_iteration": source.distilled.best_iteration,
+        "settings": config.to_dict(),
+        "versions": source.versions,
+        "timings": source.timings,
+        "utility": {name: _figures(source.utility[name]) for name in _SETS},
+        "roc": _roc(source.utility),
+        "networks": _networks(source),
+        "privacy": source.privacy.to_dict(),
+        "curves": _curves(source.distilled),
+        "importance_weights": importance_json(source.distilled),
+        "recipe": describe_recipe(config, source.distilled.syn_lr),
+    }
+    finite: Json = _finite(document)
+    finite["conclusions"] = [asdict(answer) for answer in sentences.conclusions(finite)]
+    return finite
+
+
+def _figures(measured: Mapping[str, Any]) -> Json:
+    """Figures of one training set, with the intervals of their means."""
+    return {
+        **{name: value for name, value in measured.items() if name != "roc"},
+        "intervals": {name: mean_interval(measured[name]) for name in _MEANS},
+    }
+
+
+def _roc(utility: Mapping[str, Any]) -> Json | None:
+    """Curves by training set and class, beside the utility: the catalogue does not hold them."""
+    kept = {name: utility[name].get("roc") for name in _SETS}
+    if None in kept.values():
+        return None
+    rates = kept["distilled"]["false_positive_rate"]
+    return {
+        "false_positive_rate": rates,
+        **{name: curves["classes"] for name, curves in kept.items()},
+    }
+
+
+def _networks(source: ReportSource) -> Json:
+    """The networks that the figures were measured with, the one it was made for first."""
+    config = source.distilled.config
+    made_for = config.network.network
+    parameters = _parameters(network_of(source.distilled))
+    networks: Json = {made_for: _network(config, parameters, source.utility)}
+    for name, measured in source.networks.items():
+        other = config.override({"network": name})
+        form = build_network(
+            other.network,
+            channels=source.distilled.images.shape[1],
+            classes=len(source.distilled.classes),
+            image_size=other.image_size,
+            seed=0,  # gives the form; its parameters are never read
+        )
+        networks[name] = _network(other, _parameters(form), measured)
+    return networks
+
+
+def _network(config: Config, parameters: int, measured: Mapping[str, Any]) -> Json:
+    """One network: ``utility`` is that of the distilled set, ``random`` is beside it."""
+    distilled, random = measured["distilled"], measured["random"]
+    # The other networks have one depth and one width.
+    is_convnet = config.network.network == "convnet"
+    return {
+        "depth": config.network.depth if is_convnet else None,
+        "width": config.network.width if is_convnet else None,
+        "parameters": parameters,
+        "trained": distilled["accuracy"]["n"],
+        "lr": distilled["lr"],
+        "epochs": distilled["epochs"],
+        "utility": {name: distilled[name] for name in _MEANS},
+        "random": {"lr": random["lr"], **{name: random[name] for name in _MEANS}},
+    }
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _curves(distilled: DistilledDataset) -> Json:
+    curves = distilled.history.curves
+    length = len(curves["iteration"])
+    kept = sorted({round(i * (length - 1) / (POINTS - 1)) for i in range(POINTS)})
+    rows = range(length) if length <= POINTS else kept
+    thinned: Json = {name: [values[row] for row in rows] for name, values in curves.items()}
+    return {**thinned, "validation": distilled.history.validation}
+
+
+def _finite(value: Any) -> Any:
+    """The same document with null for every number that JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_finite(item) for item in value]
+    return value

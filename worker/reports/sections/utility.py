@@ -1,0 +1,275 @@
+"""Section: what the distilled set is worth."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from worker.reports import conclusions, plots, tables
+from worker.reports.blocks import (
+    Block,
+    Cell,
+    Figure,
+    Figures,
+    Heading,
+    Matrices,
+    Place,
+    Section,
+    Share,
+    Table,
+    Text,
+)
+from worker.reports.formatting import NETWORKS, NOT_MEASURED, capital, interval, number, spread
+
+TRAINED_ON = {
+    "distilled": "the distilled set",
+    "random": "as many random real images",
+    "full": "all training images",
+}
+FIGURES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "auroc": "AUROC",
+}
+RECIPIENTS = "recipients-scores"
+"""Name of the place where a portal adds what recipients measured."""
+
+_SHORT = {"distilled": "Distilled set", "random": "Random real images", "full": "All real images"}
+_LARGEST_CONFUSION = 20
+_WIDEST_NAMES = 5
+_LONGEST_NAME = 16
+"""More classes, or longer names, and a confusion's columns have numbers instead of names."""
+
+Document = Mapping[str, Any]
+
+
+def section(document: Document) -> Section:
+    """Accuracy beside its yardsticks, class by class, confusion, other networks, recipients."""
+    classes = list(document["dataset"]["classes"])
+    blocks: list[Block] = [
+        Text(
+            "Networks of one kind were trained from scratch and asked about test images that no "
+            "choice was made by. Balanced accuracy is the mean of the classes' sensitivities; "
+            f"guessing gives {1 / len(classes):.3f}."
+        ),
+        *_overall(document, len(classes)),
+        Heading("Class by class"),
+        _by_class(document, classes),
+        *_roc(document, classes),
+        *_confusion(document, classes),
+        *_networks(document),
+        Heading("Recipients' scores"),
+        Text(
+            "What recipients measure on their own test images arrives after this report was made, "
+            "and is not in it. The portal shows it with the release, and on its page of this "
+            "report."
+        ),
+        Place(RECIPIENTS),
+    ]
+    return Section("worth", "What it is worth", blocks)
+
+
+def _overall(document: Document, classes: int) -> Iterator[Block]:
+    utility = document["utility"]
+    figures = [
+        Figure(
+            FIGURES[name],
+            plots.utility(name, measured, 1 / classes),
+            "Mean over the networks, and the 95% interval of that mean.",
+            tables.of_utility({title: (mean, ends) for title, mean, ends in measured.values()}),
+        )
+        for name in ("balanced_accuracy", "accuracy")
+        if (measured := _measured(utility, name))
+    ]
+    if figures:
+        yield Figures(figures)
+    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
+    for name, title in FIGURES.items():
+        groups[len(rows)] = title
+        for key, set_title in TRAINED_ON.items():
+            if key == "distilled":
+                ours.add(len(rows))
+            found = utility[key]
+            rows.append(
+                [
+                    capital(set_title),
+                    number(found["training_images"]),
+                    spread(found[name]),
+                    interval(found["intervals"][name]),
+                ]
+            )
+    yield Table(
+        ["Trained on", "Images", "Mean ± deviation", "95% interval"],
+        rows,
+        caption="Figures by training set",
+        groups=groups,
+        ours=frozenset(ours),
+    )
+    rates = "; ".join(
+        f"{title}, {number(utility[key]['lr'])} for {number(utility[key]['epochs'])}"
+        for key, title in TRAINED_ON.items()
+    )
+    yield Text(
+        f"Mean ± standard deviation, networks: {utility['distilled']['accuracy']['n']}. The "
+        "interval is Student's, of the mean: it tells how much other initialisations would change "
+        "it, and not how other patients would. "
+        f"Learning rates and epochs: {rates}. The random images are another subset for each "
+        "network, at a learning rate of their own that was chosen on the validation split.",
+        style="note",
+    )
+
+
+def _measured(utility: Document, name: str) -> dict[str, tuple[str, float, list[float] | None]]:
+    return {
+        key: (title, utility[key][name]["mean"], utility[key]["intervals"][name])
+        for key, title in _SHORT.items()
+        if utility[key][name]["mean"] is not None
+    }
+
+
+def _by_class(document: Document, classes: list[str]) -> Table:
+    utility = document["utility"]
+    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
+    for name in classes:
+        support = utility["distilled"]["per_class"][name]["support"]
+        groups[len(rows)] = f"{name}, {number(support)} test images"
+        for key, title in TRAINED_ON.items():
+            if key == "distilled":
+                ours.add(len(rows))
+            row = utility[key]["per_class"][name]
+            figures = (spread(row[figure]) for figure in ("sensitivity", "specificity", "auroc"))
+            rows.append([capital(title), *figures])
+    return Table(
+        ["Class, trained on", "Sensitivity", "Specificity", "AUROC"],
+        rows,
+        caption="Figures by class and training set",
+        groups=groups,
+        ours=frozenset(ours),
+    )
+
+
+def _roc(document: Document, classes: list[str]) -> Iterator[Block]:
+    yield Heading("ROC curves")
+    roc = document["roc"]
+    if roc is None:
+        yield Text("ROC curves: not measured. The evaluation of this run kept none.")
+        return
+    rates = roc["false_positive_rate"]
+    known = {
+        name: curves
+        for name in classes
+        if (curves := {key: roc[key][name] for key in TRAINED_ON if roc[key].get(name)})
+    }
+    if known:
+        yield Text(
+            "Each class against the rest, averaged over the networks at equal false positive "
+            "rates. The dashed diagonal is guessing."
+        )
+        yield Figures(
+            [
+                Figure(
+                    name,
+                    plots.roc(
+                        f"roc-{classes.index(name)}",
+                        rates,
+                        {key: curve["mean"] for key, curve in curves.items()},
+                    ),
+                    "; ".join(_area(document, key, name) for key in curves),
+                    tables.of_roc(rates, {_SHORT[key]: curve for key, curve in curves.items()}),
+                )
+                for name, curves in known.items()
+            ],
+            small=True,
+        )
+    missing = [name for name in classes if name not in known]
+    if missing:
+        yield Text(
+            f"No curve is drawn of {', '.join(missing)}: of fewer than 10 test images a curve "
+            "would tell of single patients, and of little else.",
+            style="note",
+        )
+
+
+def _area(document: Document, key: str, name: str) -> str:
+    figure = document["utility"][key]["per_class"][name]["auroc"]
+    return f"{_SHORT[key]}: AUROC {spread(figure)}"
+
+
+def _confusion(document: Document, classes: list[str]) -> Iterator[Block]:
+    yield Heading("Confusion")
+    if len(classes) > _LARGEST_CONFUSION:
+        yield Text(f"Of {len(classes)} classes the matrix is in report.json alone.")
+        return
+    yield Text(
+        "Each row holds the test images of one class; a cell says which share of them was called "
+        "what, in percent, over all networks."
+    )
+    utility = document["utility"]
+    numbered = len(classes) > _WIDEST_NAMES or max(map(len, classes)) > _LONGEST_NAME
+    titles = [f"{i}. {name}" if numbered else name for i, name in enumerate(classes, 1)]
+    heads = [str(i) for i in range(1, len(classes) + 1)] if numbered else titles
+    yield Matrices(
+        [
+            Table(
+                ["Called", *heads],
+                [
+                    [name, *(_shaded(count, sum(row)) for count in row)]
+                    for name, row in zip(titles, utility[key]["confusion"], strict=True)
+                ],
+                caption=f"Trained on {title}",
+                widths=[max(2.0, len(classes) / 3) if numbered else 1.6, *[1.0] * len(classes)],
+                style="confusion",
+            )
+            for key, title in TRAINED_ON.items()
+        ]
+    )
+
+
+def _shaded(count: int, total: int) -> Share:
+    if total == 0:
+        return Share("–", 0.0)
+    return Share(f"{100 * count / total:.0f}", count / total)
+
+
+def _networks(document: Document) -> Iterator[Block]:
+    yield Heading("Other networks")
+    networks = document["networks"]
+    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
+    for name, title in NETWORKS.items():
+        network = networks.get(name)
+        if network is None:
+            groups[len(rows)] = title
+            rows.append([capital(NOT_MEASURED), *["–"] * len(FIGURES)])
+            continue
+        groups[len(rows)] = f"{title}{_form(network)}, {number(network['parameters'])} parameters"
+        ours.add(len(rows))
+        for key, figures in (("distilled", network["utility"]), ("random", network["random"])):
+            rows.append(
+                [capital(TRAINED_ON[key]), *(spread(figures[figure]) for figure in FIGURES)]
+            )
+    yield Text(
+        "The network that the distilled set was made for, and others that have never met it. A "
+        "set that serves one network alone is worth less than its figures say."
+    )
+    yield Text(conclusions.across(document))
+    yield Table(
+        ["Network, trained on", *FIGURES.values()],
+        rows,
+        caption="Figures of each network",
+        widths=[2.6, 1.6, 1.3, 1.3, 1.3],
+        groups=groups,
+        ours=frozenset(ours),
+    )
+    others = list(networks.values())[1:]
+    if others:
+        yield Text(
+            f"Mean ± standard deviation, other networks: {others[0]['trained']} of each. For them "
+            "the learning rate was chosen on the validation split, for the distilled and for the "
+            "random images alike; epochs, augmentation and test images are the same.",
+            style="note",
+        )
+
+
+def _form(network: Document) -> str:
+    if not network["depth"]:
+        return ""
+    return f", depth {network['depth']}, width {network['width']}"

@@ -1,0 +1,87 @@
+"""The part of ``report.json`` that tells of W: its spread, and its course through the layers.
+
+No weight of a single parameter is in it: a histogram, and means over a layer.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from iadd.data.distilled_dataset import DistilledDataset
+from iadd.distillation.importance import is_collapsed
+from iadd.networks.build import build_network, layers_of
+from iadd.networks.layers import Convolution, InstanceNorm
+
+_BINS = 60
+_FEWEST = 16
+"""Parameters of a layer whose smallest weight is told; of fewer it would be nearly all of them."""
+_KINDS = ((Convolution, "Convolution"), (InstanceNorm, "Norm"))
+
+Json = dict[str, Any]
+
+
+def importance_json(distilled: DistilledDataset) -> Json | None:
+    """``importance_weights`` of the document; None where no weights were kept."""
+    weights = distilled.importance_weights
+    if weights is None:
+        return None
+    values = weights.double()
+    low, high = values.min().item(), values.max().item()
+    counts, edges = torch.histogram(values, bins=_BINS, range=(low, max(high, low + 1e-9)))
+    return {
+        "method": distilled.config.distillation.method,
+        "parameters": len(values),
+        "min": low,
+        "mean": values.mean().item(),
+        "max": high,
+        "std": values.std().item(),
+        "collapsed": distilled.config.distillation.method == "iadd" and is_collapsed(weights),
+        "histogram": {"edges": edges.tolist(), "counts": counts.int().tolist()},
+        "layers": _layers(distilled, values),
+    }
+
+
+def network_of(distilled: DistilledDataset) -> nn.Module:
+    """The form of the network that the set was distilled with."""
+    config = distilled.config
+    return build_network(
+        config.network,
+        channels=distilled.images.shape[1],
+        classes=len(distilled.classes),
+        image_size=config.image_size,
+        seed=0,  # gives the form; its parameters are never read
+    )
+
+
+def _layers(distilled: DistilledDataset, weights: Tensor) -> list[Json]:
+    """Section 4.3 of the paper: W beside |θ_J − θ*|, both as means over each parameter tensor."""
+    network = network_of(distilled)
+    titles = _titles(network)
+    difference = distilled.difference
+    return [
+        {
+            "name": name,
+            "title": titles[name],
+            "parameters": part.stop - part.start,
+            "mean": weights[part].mean().item(),
+            "min": weights[part].min().item() if part.stop - part.start >= _FEWEST else None,
+            "difference": None if difference is None else difference[part].double().mean().item(),
+        }
+        for name, part in layers_of(network)
+    ]
+
+
+def _titles(network: nn.Module) -> dict[str, str]:
+    """What people call each parameter tensor: the third convolution's bias."""
+    titles: dict[str, str] = {}
+    numbers = {kind: 0 for kind, _ in _KINDS}
+    for name, module in network.named_modules():
+        called = "Classifier"
+        for kind, word in _KINDS:
+            if isinstance(module, kind):
+                numbers[kind] += 1
+                called = f"{word} {numbers[kind]}"
+        for parameter, _ in module.named_parameters(recurse=False):
+            titles[f"{name}.{parameter}"] = f"{called} {parameter}"
+    return titles
