@@ -189,14 +189,14 @@ def exchange(live_url, monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def shared(house):
+def shared(portal):
     """A release of St. Anna that Elsewhere has been granted, its terms accepted."""
-    release = house.release()
+    release = portal.release()
     purpose = {"purpose": "We train a triage network for our emergency department with it."}
-    asked = house.recipient.post(f"/releases/{release['id']}/access-requests", json=purpose)
+    asked = portal.recipient.post(f"/releases/{release['id']}/access-requests", json=purpose)
     request = f"/access-requests/{asked.json()['id']}"
-    grant = house.steward.post(f"{request}/grant", json={}).json()["grant_id"]
-    accepted = house.recipient.post(
+    grant = portal.steward.post(f"{request}/grant", json={}).json()["grant_id"]
+    accepted = portal.recipient.post(
         f"/grants/{grant}/acceptance", json={"terms_sha256": release["terms"]["sha256"]}
     )
     assert accepted.status_code == 201, accepted.text

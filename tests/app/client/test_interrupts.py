@@ -47,14 +47,14 @@ def start(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_download_that_was_stopped_goes_on(
-    start, house, shared, way, tmp_path, number, eventually
+    start, portal, shared, way, tmp_path, number, wait_until
 ):
-    content = house.storage.get(f"releases/{shared['id']}/bundle.zip")
+    content = portal.storage.get(f"releases/{shared['id']}/bundle.zip")
     part = tmp_path / f"{shared['id']}.zip.part"
     way.next(way.whole, way.stall_after(2000))
-    process = start(house.recipient, way.url, "download", shared["id"])
+    process = start(portal.recipient, way.url, "download", shared["id"])
     assert way.stalled.wait(timeout=20)
-    eventually(lambda: part.is_file() and part.stat().st_size == 2000, "2000 bytes have arrived")
+    wait_until(lambda: part.is_file() and part.stat().st_size == 2000, "2000 bytes have arrived")
 
     process.send_signal(number)
     _, told = process.communicate(timeout=20)
@@ -64,7 +64,7 @@ def test_a_download_that_was_stopped_goes_on(
         assert "the same command goes on from there" in told
         assert "Traceback" not in told
     assert part.read_bytes() == content[:2000]
-    again = start(house.recipient, way.url, "download", shared["id"])
+    again = start(portal.recipient, way.url, "download", shared["id"])
     out, told = again.communicate(timeout=30)
     assert again.returncode == 0, told
     assert Path(tmp_path / out.strip()).read_bytes() == content
@@ -73,16 +73,16 @@ def test_a_download_that_was_stopped_goes_on(
         "bytes=2000-",
     ]
     assert not part.exists()
-    assert house.steward.get(f"/releases/{shared['id']}").json()["downloads"] == 1
+    assert portal.steward.get(f"/releases/{shared['id']}").json()["downloads"] == 1
 
 
-def test_who_stops_waiting_is_told_that_the_job_goes_on(start, house, way, eventually):
-    dataset_id = house.ready_dataset()
-    process = start(house.steward, way.url, "distill", dataset_id, "--preset", "cpu_demo")
-    eventually(lambda: len(way.requests) > 2, "it waits")
+def test_who_stops_waiting_is_told_that_the_job_goes_on(start, portal, way, wait_until):
+    dataset_id = portal.ready_dataset()
+    process = start(portal.steward, way.url, "distill", dataset_id, "--preset", "cpu_demo")
+    wait_until(lambda: len(way.requests) > 2, "it waits")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=20)
-    [row] = house.steward.get("/distillations").json()["items"]
+    [row] = portal.steward.get("/distillations").json()["items"]
     assert process.returncode == 130
     assert f"exchange status {row['id']} --follow" in told
     assert row["status"] == "queued"
@@ -95,7 +95,7 @@ def offsets_of(way):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_upload_that_was_stopped_goes_on(start, house, way, tmp_path, number, eventually):
+def test_an_upload_that_was_stopped_goes_on(start, portal, way, tmp_path, number, wait_until):
     content = random.Random(4).randbytes(600_000)
     (tmp_path / "chest.zip").write_bytes(content)
 
@@ -110,7 +110,7 @@ def test_an_upload_that_was_stopped_goes_on(start, house, way, tmp_path, number,
         handler.close_connection = True
 
     way.next(way.whole, way.whole, way.whole, hand_on_a_part)
-    process = start(house.steward, way.url, "upload", "chest.zip", "--no-wait")
+    process = start(portal.steward, way.url, "upload", "chest.zip", "--no-wait")
     assert way.stalled.wait(timeout=30)
 
     process.send_signal(number)
@@ -120,14 +120,14 @@ def test_an_upload_that_was_stopped_goes_on(start, house, way, tmp_path, number,
     if number == signal.SIGINT:
         assert "The same command goes on from there" in told
         assert "Traceback" not in told
-    [dataset] = house.steward.get("/datasets").json()["items"]
+    [dataset] = portal.steward.get("/datasets").json()["items"]
     assert dataset["status"] == "awaiting_upload"
     assert offsets_of(way) == [0]
-    again = start(house.steward, way.url, "upload", "chest.zip", "--no-wait")
+    again = start(portal.steward, way.url, "upload", "chest.zip", "--no-wait")
     out, told = again.communicate(timeout=60)
     assert again.returncode == 0, told
     assert out.strip() == dataset["id"]
     assert offsets_of(way) == [0, 250_000]
-    [arrived] = house.steward.get("/datasets").json()["items"]
+    [arrived] = portal.steward.get("/datasets").json()["items"]
     assert arrived["sha256"] == hashlib.sha256(content).hexdigest()
     assert not [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
