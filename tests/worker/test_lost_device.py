@@ -18,7 +18,7 @@ from worker.settings import WorkerSettings
 if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
 
-LOSING_GPU = (sys.executable, "-P", str(Path(__file__).with_name("losing_gpu.py")))
+GPU_LOSS_WORKER = (sys.executable, "-P", str(Path(__file__).with_name("gpu_loss_worker.py")))
 QUEUED = DistillationStatus.QUEUED
 
 
@@ -88,7 +88,7 @@ def test_a_worker_that_loses_its_gpu_ends_and_the_next_goes_on_from_the_checkpoi
     harness = own_harness
     row_id = harness.add_distillation(harness.add_dataset(squares), teacher_epochs=6, iterations=20)
     harness.environment |= {"LOSE_GPU_IN": function, "LOSE_GPU_AFTER": "3"}
-    losing = harness.start_worker(command=LOSING_GPU)
+    losing = harness.start_worker(command=GPU_LOSS_WORKER)
     assert losing.wait(timeout=60) == 1
     assert "The GPU does not answer" in harness.logs()
     row = harness.row(row_id)

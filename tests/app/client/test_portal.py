@@ -31,16 +31,16 @@ def test_an_archive_is_streamed_and_counted(client_of, portal, tmp_path):
     assert portal.storage.get(key) == content
 
 
-def test_an_archive_that_arrives_as_something_else_is_told(client_of, portal, way, tmp_path):
+def test_an_archive_that_arrives_as_something_else_is_told(client_of, portal, proxy, tmp_path):
     (tmp_path / "chest.zip").write_bytes(b"an archive")
 
-    def garble(way, handler, headers):
+    def garble(proxy, handler, headers):
         handler.rfile = BytesIO(b"X" * len(handler.rfile.read(int(headers["content-length"]))))
-        way.whole(way, handler, headers)
+        proxy.whole(proxy, handler, headers)
         handler.close_connection = True
 
-    way.next(way.whole, garble)
-    client = client_of(portal.steward, url=way.url)
+    proxy.next(proxy.whole, garble)
+    client = client_of(portal.steward, url=proxy.url)
     dataset = client.datasets.create("chest")
     with pytest.raises(PortalError, match="is not what was sent"):
         client.datasets.upload(dataset.id, tmp_path / "chest.zip")
@@ -180,18 +180,18 @@ def test_asked_returned_changed_granted_accepted_revoked(client_of, portal, tmp_
     assert withdrawn.withdrawal_reason == "A labelling error was found."
 
 
-def test_what_was_decided_meanwhile_is_not_overwritten(client_of, portal, way):
+def test_what_was_decided_meanwhile_is_not_overwritten(client_of, portal, proxy):
     """Somebody decides between the look at the request and its change."""
     release = portal.release()
     request = client_of(portal.recipient).requests.ask(release["id"], PURPOSE)
 
-    def deny_first(way, handler, headers):
+    def deny_first(proxy, handler, headers):
         client_of(portal.steward).requests.send_back(request.id, "Which network?")
-        way.whole(way, handler, headers)
+        proxy.whole(proxy, handler, headers)
 
-    way.next(way.whole, deny_first)
+    proxy.next(proxy.whole, deny_first)
     with pytest.raises(PortalError) as caught:
-        client_of(portal.recipient, url=way.url).requests.change(request.id, PURPOSE + " Soon.")
+        client_of(portal.recipient, url=proxy.url).requests.change(request.id, PURPOSE + " Soon.")
     assert caught.value.code == "changed-meanwhile"
     assert client_of(portal.recipient).requests.get(request.id).purpose == PURPOSE
 
@@ -257,20 +257,20 @@ def test_the_log_is_read_and_exported(client_of, portal, tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["log.jsonl"]
 
 
-def test_an_export_that_breaks_off_leaves_nothing(client_of, portal, way, tmp_path):
-    way.next(way.cut_after(300))
+def test_an_export_that_breaks_off_leaves_nothing(client_of, portal, proxy, tmp_path):
+    proxy.next(proxy.cut_after(300))
     with pytest.raises(PortalError, match="does not answer"):
-        client_of(portal.admin, url=way.url).log.export(tmp_path / "log.jsonl")
+        client_of(portal.admin, url=proxy.url).log.export(tmp_path / "log.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_newer_portal_says_more_and_that_is_fine(client_of, portal, way):
+def test_a_newer_portal_says_more_and_that_is_fine(client_of, portal, proxy):
     extra = (
         b'{"organisation_id": "org_1", "organisation": "St. Anna", "user_id": null, "name": "x", '
         b'"email": null, "roles": ["dean"], "permissions": [], "mood": "good"}'
     )
-    way.next(way.answer(200, extra))
-    assert client_of(portal.steward, url=way.url).me().roles == ["dean"]
+    proxy.next(proxy.answer(200, extra))
+    assert client_of(portal.steward, url=proxy.url).me().roles == ["dean"]
 
 
 def test_a_client_closes_what_it_opened(portal, live_url):

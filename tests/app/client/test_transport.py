@@ -18,19 +18,19 @@ from app.client.addresses import is_safe, portal_address
 from app.client.transport import retry_after
 
 
-def test_what_was_made_before_its_reply_was_lost_is_made_once(client_of, portal, way):
-    way.next(way.lose_reply, way.lose_reply)
-    made = client_of(portal.steward, url=way.url).datasets.create("chest")
+def test_what_was_made_before_its_reply_was_lost_is_made_once(client_of, portal, proxy):
+    proxy.next(proxy.lose_reply, proxy.lose_reply)
+    made = client_of(portal.steward, url=proxy.url).datasets.create("chest")
 
     assert [row["id"] for row in portal.steward.get("/datasets").json()["items"]] == [made.id]
-    keys = {headers["idempotency-key"] for _, _, headers in way.requests}
-    assert len(way.requests) == 3
+    keys = {headers["idempotency-key"] for _, _, headers in proxy.requests}
+    assert len(proxy.requests) == 3
     assert len(keys) == 1
 
 
-def test_a_release_or_a_grant_whose_reply_was_lost_is_made_once(client_of, portal, way):
-    client = client_of(portal.steward, url=way.url)
-    way.next(way.lose_reply, way.whole, way.lose_reply)
+def test_a_release_or_a_grant_whose_reply_was_lost_is_made_once(client_of, portal, proxy):
+    client = client_of(portal.steward, url=proxy.url)
+    proxy.next(proxy.lose_reply, proxy.whole, proxy.lose_reply)
     made = client.releases.publish(
         portal.releasable_distillation(),
         title="Chest X-rays",
@@ -40,59 +40,59 @@ def test_a_release_or_a_grant_whose_reply_was_lost_is_made_once(client_of, porta
     given = client.grants.give(made.id, portal.elsewhere_id)
     assert [row["id"] for row in portal.steward.get("/releases").json()["items"]] == [made.id]
     assert [row["id"] for row in portal.steward.get("/grants").json()["items"]] == [given.id]
-    assert len(way.requests) == 4
+    assert len(proxy.requests) == 4
 
 
-def test_every_request_has_a_key_of_its_own(client_of, portal, way):
-    client = client_of(portal.steward, url=way.url)
+def test_every_request_has_a_key_of_its_own(client_of, portal, proxy):
+    client = client_of(portal.steward, url=proxy.url)
     assert client.datasets.create("chest").id != client.datasets.create("chest").id
 
 
 @pytest.mark.parametrize("behaviour", ["lose_reply", "hang_up"])
-def test_a_decision_whose_reply_was_lost_is_not_sent_again(client_of, portal, way, behaviour):
+def test_a_decision_whose_reply_was_lost_is_not_sent_again(client_of, portal, proxy, behaviour):
     release = portal.release()
     purpose = "We train a triage network for our emergency department with it."
     request = client_of(portal.recipient).requests.ask(release["id"], purpose)
-    way.next(getattr(way, behaviour))
+    proxy.next(getattr(proxy, behaviour))
 
     with pytest.raises(UnreachableError, match="is not known: look before"):
-        client_of(portal.steward, url=way.url).requests.grant(request.id)
+        client_of(portal.steward, url=proxy.url).requests.grant(request.id)
 
-    assert len(way.requests) == 1
+    assert len(proxy.requests) == 1
 
 
-def test_a_read_is_sent_again_until_the_portal_answers(client_of, portal, way):
+def test_a_read_is_sent_again_until_the_portal_answers(client_of, portal, proxy):
     dataset_id = portal.ready_dataset()
-    way.next(way.hang_up, way.answer(503, Retry_After="0"), way.answer(429), way.whole)
-    assert client_of(portal.steward, url=way.url).datasets.get(dataset_id).status == "ready"
-    assert len(way.requests) == 4
+    proxy.next(proxy.hang_up, proxy.answer(503, Retry_After="0"), proxy.answer(429), proxy.whole)
+    assert client_of(portal.steward, url=proxy.url).datasets.get(dataset_id).status == "ready"
+    assert len(proxy.requests) == 4
 
 
-def test_how_often_is_bounded(client_of, portal, way):
-    way.next(*[way.answer(502, b"<h1>Bad gateway</h1>")] * 10)
+def test_how_often_is_bounded(client_of, portal, proxy):
+    proxy.next(*[proxy.answer(502, b"<h1>Bad gateway</h1>")] * 10)
     with pytest.raises(PortalError, match="HTTP 502, without a reason") as caught:
-        client_of(portal.steward, url=way.url).datasets.get("ds_1")
+        client_of(portal.steward, url=proxy.url).datasets.get("ds_1")
     assert caught.value.is_temporary
-    assert len(way.requests) == 4
+    assert len(proxy.requests) == 4
 
 
-def test_a_long_wait_is_left_to_who_asked(client_of, portal, way):
+def test_a_long_wait_is_left_to_who_asked(client_of, portal, proxy):
     problem = (
         b'{"type": "urn:iadd-exchange:problem:too-many-requests", "title": "Too many requests", '
         b'"detail": "Try again in 60 s.", "status": 429}'
     )
-    way.next(way.answer(429, problem, Retry_After="60"))
+    proxy.next(proxy.answer(429, problem, Retry_After="60"))
     with pytest.raises(PortalError, match="Try again in 60 s") as caught:
-        client_of(portal.steward, url=way.url).datasets.get("ds_1")
+        client_of(portal.steward, url=proxy.url).datasets.get("ds_1")
     assert caught.value.code == "too-many-requests"
-    assert len(way.requests) == 1
+    assert len(proxy.requests) == 1
 
 
-def test_a_busy_portal_is_not_asked_twice_for_a_decision(client_of, portal, way):
-    way.next(way.answer(503, Retry_After="0"))
+def test_a_busy_portal_is_not_asked_twice_for_a_decision(client_of, portal, proxy):
+    proxy.next(proxy.answer(503, Retry_After="0"))
     with pytest.raises(PortalError):
-        client_of(portal.steward, url=way.url).requests.deny("req_1", "Because it is so.")
-    assert len(way.requests) == 1
+        client_of(portal.steward, url=proxy.url).requests.deny("req_1", "Because it is so.")
+    assert len(proxy.requests) == 1
 
 
 def test_what_never_left_is_sent_once_the_portal_is_there(portal, live_url):
@@ -167,41 +167,41 @@ def test_a_refusal_carries_the_problem(client_of, portal):
     assert refused.value.detail.startswith("Ask for it")
 
 
-def test_a_portal_that_has_moved_is_not_followed_with_the_token(client_of, portal, way):
-    moved = way.answer(308, Location="https://elsewhere.example/api/v1/datasets/ds_1?x=1")
-    way.next(moved)
+def test_a_portal_that_has_moved_is_not_followed_with_the_token(client_of, portal, proxy):
+    moved = proxy.answer(308, Location="https://elsewhere.example/api/v1/datasets/ds_1?x=1")
+    proxy.next(moved)
     with pytest.raises(PortalError, match=r"leads to https://elsewhere\.example\. A token"):
-        client_of(portal.steward, url=way.url).datasets.get("ds_1")
-    assert len(way.requests) == 1
+        client_of(portal.steward, url=proxy.url).datasets.get("ds_1")
+    assert len(proxy.requests) == 1
 
 
 @pytest.mark.parametrize("content", [b"<!doctype html>", b"[]", b'{"items": 3}', b""])
-def test_what_is_no_portal_is_named(client_of, portal, way, content):
-    way.next(way.answer(200, content), way.answer(200, content))
-    client = client_of(portal.steward, url=way.url)
+def test_what_is_no_portal_is_named(client_of, portal, proxy, content):
+    proxy.next(proxy.answer(200, content), proxy.answer(200, content))
+    client = client_of(portal.steward, url=proxy.url)
     with pytest.raises(PortalError, match="is no portal"):
         client.datasets.get("ds_1")
     with pytest.raises(PortalError, match="is no portal"):
         next(client.datasets.list())
 
 
-def test_lists_follow_their_pages_as_far_as_one_looks(client_of, portal, way, monkeypatch):
+def test_lists_follow_their_pages_as_far_as_one_looks(client_of, portal, proxy, monkeypatch):
     monkeypatch.setattr("app.client.transport.PAGE", 2)
     made = [portal.new_dataset() for _ in range(5)]
-    client = client_of(portal.steward, url=way.url)
+    client = client_of(portal.steward, url=proxy.url)
     rows = client.datasets.list()
     assert next(rows).id == made[-1]
-    assert len(way.requests) == 1
+    assert len(proxy.requests) == 1
     assert [row.id for row in rows] == made[-2::-1]
-    assert len(way.requests) == 3
+    assert len(proxy.requests) == 3
 
 
 @pytest.mark.parametrize("identifier", ["", "..", "ds_1/../../session", "ds_1?x", "ds ä", "x" * 65])
-def test_what_is_no_id_is_not_sent(client_of, portal, way, identifier):
+def test_what_is_no_id_is_not_sent(client_of, portal, proxy, identifier):
     with pytest.raises(PortalError, match="no id") as caught:
-        client_of(portal.steward, url=way.url).datasets.get(identifier)
+        client_of(portal.steward, url=proxy.url).datasets.get(identifier)
     assert caught.value.status == 404
-    assert way.requests == []
+    assert proxy.requests == []
 
 
 @pytest.mark.parametrize("token", ["", "iadd_\n", "iadd_ä", "iadd_\x00"])

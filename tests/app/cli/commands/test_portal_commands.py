@@ -20,7 +20,7 @@ from app.core.security import Role
 from app.models import DatasetStatus, DistillationStatus
 from app.releases.terms import TermsTemplate
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PURPOSE = "We train a triage network for our emergency department with it."
 
 
@@ -180,55 +180,55 @@ def test_denied_taken_back_and_nothing_to_accept(exchange, portal):
     assert "There are none." in exchange(portal.recipient, "requests", "--open").stdout
 
 
-def test_terms_that_are_not_those_of_the_hash_are_not_accepted(exchange, portal, way):
+def test_terms_that_are_not_those_of_the_hash_are_not_accepted(exchange, portal, proxy):
     release = share(exchange, portal)
     grant = last_line(exchange(portal.steward, "grant", release, "--to", "Elsewhere"))
 
-    def change_terms(way, handler, headers):
-        reply = way.ask(handler, headers)
+    def change_terms(proxy, handler, headers):
+        reply = proxy.ask(handler, headers)
         content = reply.content.replace(b"# Terms of use", b"# Terms of sale")
-        way.answer(200, content, Content_Type="application/json")(way, handler, headers)
+        proxy.answer(200, content, Content_Type="application/json")(proxy, handler, headers)
 
-    way.next(way.whole, change_terms)
-    refused = exchange(portal.recipient, "accept", grant, "--yes", "--portal", way.url)
+    proxy.next(proxy.whole, change_terms)
+    refused = exchange(portal.recipient, "accept", grant, "--yes", "--portal", proxy.url)
     assert refused.exit_code == 1
     assert "not those whose hash it names" in refused.stderr
-    assert way.paths("POST") == []
+    assert proxy.paths("POST") == []
 
 
-def test_a_bundle_of_another_key_than_the_portal_names_is_told(exchange, portal, shared, way):
-    def other_key(way, handler, headers):
-        reply = way.ask(handler, headers)
-        own = shared["key"]["public_key"].encode()
+def test_a_bundle_of_another_key_than_the_portal_names_is_told(exchange, portal, granted, proxy):
+    def other_key(proxy, handler, headers):
+        reply = proxy.ask(handler, headers)
+        own = granted["key"]["public_key"].encode()
         other = b"ed25519:" + b"A" * 43
-        way.answer(200, reply.content.replace(own, other))(way, handler, headers)
+        proxy.answer(200, reply.content.replace(own, other))(proxy, handler, headers)
 
-    way.next(other_key)
-    refused = exchange(portal.recipient, "download", shared["id"], "--portal", way.url)
+    proxy.next(other_key)
+    refused = exchange(portal.recipient, "download", granted["id"], "--portal", proxy.url)
     assert refused.exit_code == 1
     assert "not signed with the key that the portal names" in refused.stderr
 
 
-def test_a_release_signed_by_somebody_else_than_trusted_fails(exchange, portal, shared):
+def test_a_release_signed_by_somebody_else_than_trusted_fails(exchange, portal, granted):
     [other] = portal.stranger.get("/organisations/mine/keys").json()["items"]
     refused = exchange(
-        portal.recipient, "download", shared["id"], "--trusted-key", other["public_key"]
+        portal.recipient, "download", granted["id"], "--trusted-key", other["public_key"]
     )
     assert refused.exit_code == 1
     assert "not signed by the key that you trust" in refused.stderr
-    unknown = exchange(portal.recipient, "download", shared["id"])
+    unknown = exchange(portal.recipient, "download", granted["id"])
     assert unknown.exit_code == 0
     assert "Unknown signer" in unknown.stderr
-    assert shared["key"]["public_key"] in unknown.stderr
+    assert granted["key"]["public_key"] in unknown.stderr
 
 
-def test_a_release_shows_what_a_recipient_measured(exchange, portal, shared):
-    assert exchange(portal.recipient, "download", shared["id"]).exit_code == 0
+def test_a_release_shows_what_a_recipient_measured(exchange, portal, granted):
+    assert exchange(portal.recipient, "download", granted["id"]).exit_code == 0
     figure = {"mean": 0.7, "std": 0.02, "n": 5}
     names = ("balanced_accuracy", "accuracy", "macro_f1", "auroc")
     score = {
         "format": 1,
-        "release": {"fingerprint": shared["bundle"]["fingerprint"], "images": 4},
+        "release": {"fingerprint": granted["bundle"]["fingerprint"], "images": 4},
         "classes": ["COVID", "Normal"],
         "left_out": [],
         "class_map": {"COVID": "COVID", "Normal": "Normal"},
@@ -241,11 +241,11 @@ def test_a_release_shows_what_a_recipient_measured(exchange, portal, shared):
         "versions": {"torch": "2.11"},
         "time": "2026-11-24T12:00:00Z",
     }
-    sent = portal.recipient.post(f"/releases/{shared['id']}/scores", json={"score": score})
+    sent = portal.recipient.post(f"/releases/{granted['id']}/scores", json={"score": score})
     assert sent.status_code == 201, sent.text
-    shown = exchange(portal.steward, "show", shared["id"]).stdout
+    shown = exchange(portal.steward, "show", granted["id"]).stdout
     assert "Elsewhere measured balanced accuracy 0.700 ± 0.020 on its own images" in shown
-    assert shared["bundle"]["fingerprint"] in shown
+    assert granted["bundle"]["fingerprint"] in shown
     assert "Downloaded 1 times by others." in shown
 
 
@@ -295,17 +295,17 @@ def test_an_upload_that_cannot_be_says_why(exchange, portal):
     assert "takes no archive now" in refused.stderr
 
 
-def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, way):
+def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, proxy):
     """Also over a portal that does not answer for a while."""
     dataset_id = portal.ready_dataset()
     results = []
     command = ("distill", dataset_id, "--preset", "cpu_demo", "--images-per-class", "3")
-    way.next(way.whole, way.whole, *[way.answer(503)] * 5)
+    proxy.next(proxy.whole, proxy.whole, *[proxy.answer(503)] * 5)
     follower = threading.Thread(
-        target=lambda: results.append(exchange(portal.steward, *command, "--portal", way.url))
+        target=lambda: results.append(exchange(portal.steward, *command, "--portal", proxy.url))
     )
     follower.start()
-    wait_until(lambda: len(way.requests) > 9, "it asks again")
+    wait_until(lambda: len(proxy.requests) > 9, "it asks again")
     [row] = portal.steward.get("/distillations").json()["items"]
     assert row["images_per_class"] == 3
     portal.hand_on(row["id"], DistillationStatus.READY, verdict="not_refuted")
@@ -316,11 +316,11 @@ def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, way
     assert "does not answer; asking again" in done.stderr
 
 
-def test_a_portal_that_stays_silent_ends_the_waiting(exchange, portal, way, monkeypatch):
+def test_a_portal_that_stays_silent_ends_the_waiting(exchange, portal, proxy, monkeypatch):
     monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 0.0)
     distillation = portal.distillation()
-    way.next(way.whole, *[way.answer(502)] * 50)
-    silent = exchange(portal.steward, "status", distillation, "--follow", "--portal", way.url)
+    proxy.next(proxy.whole, *[proxy.answer(502)] * 50)
+    silent = exchange(portal.steward, "status", distillation, "--follow", "--portal", proxy.url)
     assert silent.exit_code == 6
 
 
@@ -395,14 +395,14 @@ def test_one_thing_is_shown_by_its_id(exchange, portal):
     assert exchange(portal.steward, "status", "--follow").exit_code == 2
 
 
-def test_a_decision_is_waited_for(exchange, portal, way, wait_until):
+def test_a_decision_is_waited_for(exchange, portal, proxy, wait_until):
     release = share(exchange, portal)
     request = last_line(exchange(portal.recipient, "request", release, "--purpose", PURPOSE))
     results = []
-    command = ("status", request, "--follow", "--portal", way.url)
+    command = ("status", request, "--follow", "--portal", proxy.url)
     follower = threading.Thread(target=lambda: results.append(exchange(portal.recipient, *command)))
     follower.start()
-    wait_until(lambda: len(way.requests) > 2, "it looks again")
+    wait_until(lambda: len(proxy.requests) > 2, "it looks again")
     portal.steward.post(f"/access-requests/{request}/deny", json={"reason": "Not for this."})
     follower.join(timeout=20)
     [done] = results
@@ -452,17 +452,17 @@ def test_text_is_given_once_and_is_text(exchange, portal):
     assert (day.exit_code, "no day like" in day.stderr) == (2, True)
 
 
-def test_without_a_token_nothing_is_sent(exchange, portal, way):
+def test_without_a_token_nothing_is_sent(exchange, portal, proxy):
     Path("chest.zip").write_bytes(b"an archive")
-    refused = exchange(None, "upload", "chest.zip", "--portal", way.url)
+    refused = exchange(None, "upload", "chest.zip", "--portal", proxy.url)
     assert refused.exit_code == 3
     assert "exchange login --portal" in refused.stderr
-    assert way.requests == []
+    assert proxy.requests == []
 
 
-def test_a_portal_that_is_not_there_is_another_code_than_a_refusal(exchange, portal, way):
-    way.next(*[way.answer(503, Retry_After="60")] * 2)
-    assert exchange(portal.steward, "status", "--portal", way.url).exit_code == Exit.LATER
+def test_a_portal_that_is_not_there_is_another_code_than_a_refusal(exchange, portal, proxy):
+    proxy.next(*[proxy.answer(503, Retry_After="60")] * 2)
+    assert exchange(portal.steward, "status", "--portal", proxy.url).exit_code == Exit.LATER
     assert exchange(portal.steward, "status", "--portal", "nonsense").exit_code == 2
 
 
