@@ -21,6 +21,7 @@ from app.core.portal import Portal
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
 from app.datasets.uploads.protocol import TusHeaders
+from app.operations.metrics import RowCounts
 from app.web import router as web
 from app.web.errors import problem_page
 
@@ -33,7 +34,7 @@ they are worth and of what they leak. For research use; not a medical device.
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application. What it opens it closes at its end."""
     portal = Portal.open(settings or get_settings())
-    metrics = Metrics(portal.database)
+    metrics = Metrics(RowCounts(portal.database))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

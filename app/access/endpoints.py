@@ -20,9 +20,9 @@ from app.access.schemas import (
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
+from app.idempotency import RepeatableDep
 from app.models.access import AccessRequest, Grant, RequestStatus
 
 router = APIRouter(tags=["access"], responses=problems(401, 403, 422))

@@ -13,7 +13,6 @@ from app.core.errors import Conflict
 from app.core.security import Caller
 from app.models.access import Acceptance, Grant
 from app.models.release import Release
-from app.releases.repository import ReleaseRepository
 from app.users.repository import UserRepository
 from app.users.service import NoPerson
 
@@ -113,7 +112,7 @@ def accept_terms(session: Session, caller: Caller, grant_id: str, body: TermsAcc
     row = access.readable_by(caller).grant(grant_id, Direction.SENT, lock=True)
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= utc_now()):
         raise GrantEnded("It was revoked or has expired; there is nothing to accept.")
-    release = ReleaseRepository(session).load(row.release_id)
+    release = session.get_one(Release, row.release_id)
     if body.terms_sha256 != release.terms_sha256:
         raise TermsChanged(
             "The hash is of another text. Nothing was accepted. Read `terms.text` of GET "

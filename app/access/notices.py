@@ -9,7 +9,6 @@ from app.models.access import AccessRequest, Grant
 from app.models.release import Release
 from app.notifications.service import Notice, notify, notify_organisation
 from app.organisations.repository import OrganisationRepository
-from app.releases.repository import ReleaseRepository
 from app.users.repository import UserRepository
 
 
@@ -65,7 +64,7 @@ def tell_both(session: Session, row: Grant, kind: str, title: str, text: str) ->
 
 
 def _of_grant(session: Session, row: Grant, kind: str, title: str, text: str) -> Notice:
-    release = ReleaseRepository(session).load(row.release_id)
+    release = session.get_one(Release, row.release_id)
     return Notice(
         kind=kind,
         title=f"{title}: {release.title}",

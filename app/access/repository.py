@@ -11,6 +11,12 @@ from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.access import OPEN_REQUESTS, Acceptance, AccessRequest, Grant, RequestStatus
+from app.models.release import Release
+
+
+class ReleaseNotFound(NotFound):
+    code = "release-not-found"
+    title = "No such release"
 
 
 class RequestNotFound(NotFound):
@@ -31,11 +37,24 @@ class Direction(StrEnum):
 
 
 class ReadableAccess:
-    """The requests and grants that a caller's organisation is one side of."""
+    """Releases, and the requests and grants that a caller's organisation is one side of."""
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
         self._organisation_id = caller.organisation_id
+
+    def release(self, release_id: str, *, own: bool = False, lock: bool = False) -> Release:
+        """One of anybody's, or of the caller's organisation. Raises ReleaseNotFound."""
+        query = select(Release).where(Release.id == release_id)
+        if own:
+            query = query.where(Release.organisation_id == self._organisation_id)
+        release = self._session.scalar(query.with_for_update() if lock else query)
+        if release is None:
+            raise ReleaseNotFound(
+                "There is no release with this id that you may do this with; GET /api/v1/catalogue "
+                "lists what others share, GET /api/v1/releases your own."
+            )
+        return release
 
     def request(
         self, request_id: str, side: Direction | None = None, *, lock: bool = False
@@ -112,6 +131,12 @@ class AccessRepository:
     def add(self, row: AccessRequest | Grant | Acceptance) -> None:
         self._session.add(row)
         self._session.flush()
+
+    def release_titles(self, release_ids: Sequence[str]) -> dict[str, str]:
+        rows = self._session.execute(
+            select(Release.id, Release.title).where(Release.id.in_(set(release_ids)))
+        )
+        return dict(rows.tuples().all())
 
     def last_request(self, release_id: str, organisation_id: str) -> AccessRequest | None:
         return self.last_requests([release_id], organisation_id).get(release_id)

@@ -20,7 +20,6 @@ from app.core.security import Caller
 from app.models.access import OPEN_REQUESTS, AccessRequest, Grant, RequestStatus
 from app.models.release import Release, ReleaseStatus
 from app.organisations.repository import OrganisationRepository
-from app.releases.repository import ReleaseRepository
 from app.users.repository import UserRepository
 
 SETTLED = (
@@ -47,7 +46,7 @@ def request(
     session: Session, caller: Caller, release_id: str, body: AccessRequestCreate
 ) -> AccessRequest:
     """Raises ReleaseNotFound, ReleaseWithdrawn, AccessExists."""
-    release = ReleaseRepository(session).readable_by(caller).get(release_id, lock=True)
+    release = AccessRepository(session).readable_by(caller).release(release_id, lock=True)
     if release.status == ReleaseStatus.WITHDRAWN:
         raise ReleaseWithdrawn("It was withdrawn; there is nothing left to ask for.")
     state = access_of(session, caller, release).state
@@ -81,7 +80,7 @@ def change(
     row = _open(session, caller, request_id, Direction.SENT)
     row.purpose, row.status, row.reason = body.purpose, RequestStatus.REQUESTED, ""
     session.flush()
-    release = ReleaseRepository(session).load(row.release_id)
+    release = session.get_one(Release, row.release_id)
     tell_owner(session, row, release, "asks again for")
     record(
         session,
@@ -154,10 +153,10 @@ def deny(session: Session, caller: Caller, request_id: str, body: AccessRefusal)
 
 def grant_directly(session: Session, caller: Caller, release_id: str, body: DirectGrant) -> Grant:
     """Without being asked. Raises ReleaseNotFound, OrganisationNotFound, AccessExists."""
-    release = ReleaseRepository(session).readable_by(caller).get_own(release_id, lock=True)
+    access = AccessRepository(session)
+    release = access.readable_by(caller).release(release_id, own=True, lock=True)
     _not_withdrawn(session, release.id)
     other = OrganisationRepository(session).get(body.organisation_id)
-    access = AccessRepository(session)
     running = [g.organisation_id for g in access.running_grants(release.id, utc_now())]
     if other.id == caller.organisation_id or other.id in running:
         raise AccessExists(f"{other.name} has access already. Nothing was changed.")
@@ -201,7 +200,7 @@ def _refuse(
     """The request, decided, and the release's title."""
     row = _open(session, caller, request_id, Direction.RECEIVED)
     _decide(row, caller, status, reason)
-    return row, ReleaseRepository(session).load(row.release_id).title
+    return row, session.get_one(Release, row.release_id).title
 
 
 def _open(session: Session, caller: Caller, request_id: str, side: Direction) -> AccessRequest:
@@ -221,7 +220,7 @@ def _decide(row: AccessRequest, caller: Caller, status: RequestStatus, reason: s
 
 
 def _not_withdrawn(session: Session, release_id: str) -> Release:
-    release = ReleaseRepository(session).load(release_id)
+    release = session.get_one(Release, release_id)
     if release.status == ReleaseStatus.WITHDRAWN:
         raise ReleaseWithdrawn("It was withdrawn: nobody can be given it any more.")
     return release

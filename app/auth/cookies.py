@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from app.auth.oidc_client import Attempt
+from app.core.oidc_client import Attempt
 from app.core.settings import Settings
 from app.core.vault import Purpose, Vault
 

@@ -11,17 +11,18 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.auth.oidc_client import Identity
-from app.auth.sessions.service import SignedIn, caller_of, open_session, tell_failure
+from app.auth.sessions.service import SignedIn, open_session, tell_failure
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import BadRequest, Forbidden, NotFound, Problem
+from app.core.oidc_client import Identity
 from app.core.schemas import Line
 from app.models.user import User
 from app.users.invitations import service as invitations
 from app.users.invitations.repository import InvitationRepository
 from app.users.repository import UserRepository
 from app.users.schemas import Email
+from app.users.service import caller_of
 
 _email: TypeAdapter[str] = TypeAdapter(Email)
 _line: TypeAdapter[str] = TypeAdapter(Line)

@@ -5,7 +5,6 @@ from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Deleter, Reader, Uploader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
@@ -15,6 +14,7 @@ from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.sample import make_sample
 from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead, VersionsRead
+from app.idempotency import RepeatableDep
 from app.models.dataset import Dataset
 from app.organisations.quotas import no_room
 

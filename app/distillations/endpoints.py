@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from app.auth.dependencies import Deleter, Distiller, ExpectStill, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.downloads import send_object
-from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller, Permission
@@ -18,6 +17,7 @@ from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
+from app.idempotency import RepeatableDep
 from app.models.distillation import Distillation
 
 # The report is a page of its own with inline styles and pictures, and no script at all.

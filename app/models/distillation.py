@@ -107,3 +107,10 @@ class Distillation(Leased, Timestamps, Base):
     def progress(self) -> JsonObject | None:
         """Done, total and unit of that phase."""
         return None if self.phase is None else self.phases.get(self.phase.value)
+
+
+PRIVATE_KEYS = (
+    *("checkpoint_key", "distilled_key", "evaluation_key", "privacy_key"),
+    *("internal_html_key", "internal_pdf_key"),
+)
+RESULT_KEYS = ("report_json_key", "report_html_key", "report_pdf_key", "bundle_key")

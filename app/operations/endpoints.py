@@ -4,8 +4,8 @@ from fastapi import APIRouter, Query
 
 from app.auth.dependencies import Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.operations import service
 from app.operations.schemas import (
     JobCancel,

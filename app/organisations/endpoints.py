@@ -3,8 +3,8 @@ from fastapi import APIRouter, Response
 from app.auth.dependencies import Anybody, Manager, Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.organisation import Organisation
 from app.organisations import service
 from app.organisations.onboarding import found

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.distillation import Verdict
 from app.releases import service
 from app.releases.download import send_bundle

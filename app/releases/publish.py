@@ -20,7 +20,6 @@ from app.access.repository import AccessRepository
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid
-from app.core.idempotency import Repeatable
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
@@ -29,6 +28,7 @@ from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.service import result_key
+from app.idempotency import Repeatable
 from app.models.audit_entry import Outcome
 from app.models.distillation import Distillation, Verdict
 from app.models.organisation import Organisation

@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.core.errors import NotFound
+from app.access.repository import ReadableAccess
 from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.access import Download, Score
 from app.models.distillation import Verdict
 from app.models.organisation import Organisation
 from app.models.release import Release, ReleaseClass, ReleaseStatus
-
-
-class ReleaseNotFound(NotFound):
-    code = "release-not-found"
-    title = "No such release"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,25 +52,15 @@ class ReadableReleases:
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
         self._caller = caller
+        self._access = ReadableAccess(session, caller)
 
     def get(self, release_id: str, *, lock: bool = False) -> Release:
         """One of anybody's. Raises ReleaseNotFound."""
-        return self._one(Release.id == release_id, lock=lock)
+        return self._access.release(release_id, lock=lock)
 
     def get_own(self, release_id: str, *, lock: bool = False) -> Release:
         """One of the caller's organisation. Raises ReleaseNotFound."""
-        own = Release.organisation_id == self._caller.organisation_id
-        return self._one(and_(Release.id == release_id, own), lock=lock)
-
-    def _one(self, condition: ColumnElement[bool], *, lock: bool) -> Release:
-        query = select(Release).where(condition)
-        release = self._session.scalar(query.with_for_update() if lock else query)
-        if release is None:
-            raise ReleaseNotFound(
-                "There is no release with this id that you may do this with; GET /api/v1/catalogue "
-                "lists what others share, GET /api/v1/releases your own."
-            )
-        return release
+        return self._access.release(release_id, own=True, lock=lock)
 
     def own_page(self, *, cursor: str | None, limit: int) -> Page[Release]:
         query = select(Release).where(Release.organisation_id == self._caller.organisation_id)

@@ -13,7 +13,7 @@ from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.training import Training, TrainingStatus
 from app.models.webhook import WebhookEvent
-from app.webhooks.events import tell
+from app.notifications.webhook_events import emit
 
 WEBHOOK_EVENTS = {
     TrainingStatus.READY: WebhookEvent.TRAINING_READY,
@@ -88,7 +88,7 @@ class TrainingRepository:
                 )
             ).one()
             ids = {"training": training_id, "dataset": row.dataset_id}
-            tell(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
+            emit(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
 
     def cancel_idle(self, training_id: str, statuses: Collection[TrainingStatus]) -> bool:
         """Cancel a row that no worker holds; False where one does, or it is elsewhere."""

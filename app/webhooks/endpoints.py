@@ -4,8 +4,8 @@ from fastapi import APIRouter, Query, Response
 
 from app.auth.dependencies import Manager
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.webhook import DeliveryStatus
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository

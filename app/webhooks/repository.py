@@ -18,7 +18,6 @@ from app.models.webhook import (
     DeliveryStatus,
     Webhook,
     WebhookDelivery,
-    WebhookEvent,
 )
 
 DELIVERIES = Outbox(
@@ -88,19 +87,6 @@ class WebhookRepository:
         self._session.add(webhook)
         self._session.flush()
         return webhook
-
-    def listening(self, organisation_id: str, event: WebhookEvent) -> list[Webhook]:
-        """The webhooks of an organisation that asked for this event and are not paused."""
-        rows = self._session.scalars(
-            select(Webhook)
-            .where(
-                Webhook.organisation_id == organisation_id,
-                Webhook.deleted_at.is_(None),
-                Webhook.paused_at.is_(None),
-            )
-            .order_by(Webhook.id)
-        )
-        return [row for row in rows if event in row.events]
 
     def add_delivery(self, delivery: WebhookDelivery) -> WebhookDelivery:
         self._session.add(delivery)

@@ -3,10 +3,10 @@ from sqlalchemy.orm import Session
 
 from app.auth.dependencies import Deleter, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
+from app.idempotency import RepeatableDep
 from app.models.withdrawal import Withdrawal
 from app.withdrawals import service
 from app.withdrawals.lineage import trace

@@ -19,7 +19,6 @@ from app.core.storage import Storage
 from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refuse_while_in_use
-from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.release import Release, ReleaseStatus
 from app.models.withdrawal import Withdrawal, WithdrawalStatus
@@ -104,7 +103,7 @@ def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
     """The images are gone: mark what came from them, and tell whoever has it."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
     caller = Caller.on_behalf(withdrawal.organisation_id, Role.STEWARD, withdrawal.asked_by)
-    distillations = DistillationRepository(session).of_dataset(withdrawal.dataset_id)
+    distillations = DatasetRepository(session).distillations(withdrawal.dataset_id)
     for row in distillations:
         row.withdrawal_id = withdrawal.id
     for release in ReleaseRepository(session).of_distillations([row.id for row in distillations]):
@@ -197,6 +196,6 @@ def again(session: Session, withdrawal: Withdrawal) -> list[str]:
         return []
     return [
         row.id
-        for row in DistillationRepository(session).of_dataset(withdrawal.dataset_id)
+        for row in DatasetRepository(session).distillations(withdrawal.dataset_id)
         if row.withdrawal_id == withdrawal.id and row.deleted_at is None
     ]

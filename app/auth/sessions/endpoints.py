@@ -15,11 +15,11 @@ from app.auth.cookies import (
 )
 from app.auth.dependencies import Anybody
 from app.auth.identity import read_caller, read_signed_in
-from app.auth.oidc_client import Attempt, Provider
 from app.auth.password_login import sign_in_with_password
 from app.auth.sessions import service
 from app.auth.sessions.schemas import SessionCreate, SessionRead
 from app.core.dependencies import PortalDep, ReadSession
+from app.core.oidc_client import Attempt, Provider
 from app.core.portal import Portal
 from app.core.ratelimit import address_of
 from app.core.schemas import problems

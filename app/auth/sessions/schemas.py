@@ -27,7 +27,3 @@ class SessionRead(ReplyModel):
         "token, which needs none."
     )
     expires_at: datetime | None
-
-
-class ForgottenPassword(RequestModel):
-    email: Email

@@ -16,12 +16,13 @@ from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.passwords import check_password
-from app.core.security import Caller, hash_secret, new_secret, permissions_of, same_secret
+from app.core.security import Caller, hash_secret, new_secret, same_secret
 from app.models.audit_entry import Outcome
 from app.models.organisation import Organisation
 from app.models.user import User
 from app.models.web_session import WebSession
 from app.users.repository import UserRepository
+from app.users.service import caller_of
 
 NOTE_SEEN_EVERY = timedelta(minutes=5)
 
@@ -85,16 +86,6 @@ def authenticate(
         with database.transaction() as session:
             WebSessionRepository(session).note_seen(row.id, now)
     return caller_of(user)
-
-
-def caller_of(user: User) -> Caller:
-    return Caller(
-        organisation_id=user.organisation_id,
-        permissions=permissions_of(user.roles),
-        roles=user.roles,
-        name=user.name,
-        user_id=user.id,
-    )
 
 
 def _ended() -> Unauthenticated:
@@ -239,7 +230,7 @@ def sign_out(database: Database, secret: str, *, everywhere: bool) -> None:
             return
         row, user, _ = found
         if everywhere:
-            sessions.delete_of_user(user.id)
+            UserRepository(session).delete_sessions(user.id)
         else:
             sessions.delete(row.secret_hash)
         record(session, caller_of(user), Action.SIGNED_OUT, user.id, everywhere=everywhere)

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import ExpectStill, Uploader
-from app.background.upload_finisher import finish
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Permission
 from app.datasets.uploads import service
+from app.datasets.uploads.finish import finish
 from app.datasets.uploads.protocol import (
     ALGORITHMS,
     CONTENT_TYPE,
@@ -31,6 +30,7 @@ from app.datasets.uploads.receive import expect_summable, receive, under_lease
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.schemas import UploadRead
 from app.datasets.uploads.writer import Writer
+from app.idempotency import RepeatableDep
 from app.models.upload import Upload, UploadStatus
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Problem, TooLarge
-from app.core.idempotency import KeyReused
 from app.core.security import Caller, Permission
 from app.core.settings import Settings
 from app.datasets import service as datasets
 from app.datasets.uploads.protocol import InvalidMetadata, read_metadata
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.schemas import UploadRead
+from app.idempotency import KeyReused
 from app.models.upload import UNFINISHED, Upload, UploadStatus
 from app.organisations.quotas import no_room
 from app.organisations.repository import OrganisationRepository

@@ -49,3 +49,7 @@ class InvitationOffer(ReplyModel):
 class InvitationAccept(InvitationSecret):
     name: Line | None = Field(default=None, description="Needed by whoever joins.")
     password: NewPassword
+
+
+class ForgottenPassword(RequestModel):
+    email: Email

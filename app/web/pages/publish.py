@@ -12,12 +12,12 @@ from starlette.responses import Response
 from app.core.clock import utc_now
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.errors import Invalid, Problem
-from app.core.idempotency import Repeatable
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
+from app.idempotency import Repeatable
 from app.models.release import Release, ReleaseStatus
 from app.releases.duo import KNOWN
 from app.releases.publish import facts_of, judge, publish
