@@ -9,10 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.api import router as api_router
-from app.background.mailer import Mailer
-from app.background.sweeper import Sweeper
-from app.background.upload_finisher import Finisher
-from app.background.webhook_sender import WebhookSender
+from app.background.tasks import background_tasks
 from app.core import problem_handlers
 from app.core.health import router as health_router
 from app.core.metrics import Metrics
@@ -38,7 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with Sweeper(portal), Mailer(portal), WebhookSender(portal), Finisher(portal):
+        with background_tasks(portal):
             yield
         portal.close()
 

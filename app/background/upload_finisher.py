@@ -1,23 +1,38 @@
-"""Finishes uploads that another portal left whole and unfinished when it died."""
+"""Finishes uploads that a portal left whole and unfinished when it died.
 
-from app.background.periodic import Rounds
+It is no part of the sweep: reading an archive of gigabytes takes longer than a sweep may.
+"""
+
+import logging
+from collections.abc import Callable
+
+from app.core.errors import Problem
+from app.core.leases import LeaseLost
 from app.core.portal import Portal
-from app.datasets.uploads.finish import finish_complete
+from app.datasets.uploads.finish import Stopped, finish
+from app.datasets.uploads.repository import UploadRepository
+from app.datasets.uploads.writer import Writer
 
-SECONDS_TO_LEAVE = 10
-"""A piece is read, or an object written; then it is asked whether the portal ends."""
+logger = logging.getLogger(__name__)
 
 
-class Finisher(Rounds):
-    """A thread that finishes what a portal left whole and unfinished when it died.
-
-    Not the sweeper's: to read an archive of gigabytes takes longer than a round of it may.
-    """
-
-    def __init__(self, portal: Portal) -> None:
-        super().__init__(
-            "finisher",
-            portal.settings.sweep_seconds,
-            lambda: finish_complete(portal, go_on=lambda: not self.stopping.is_set()),
-            leave_seconds=SECONDS_TO_LEAVE,
-        )
+def finish_complete(portal: Portal, *, go_on: Callable[[], bool] = lambda: True) -> None:
+    """Finish every whole upload whose lease nobody holds."""
+    with portal.database.reading() as session:
+        complete = UploadRepository(session).complete()
+    for upload_id in complete:
+        try:
+            writer = Writer.resume(portal, upload_id)
+        except Problem:
+            continue  # somebody was faster
+        if writer is None:
+            continue
+        try:
+            dataset = finish(writer, go_on=go_on)
+        except (Problem, LeaseLost, Stopped) as reason:
+            logger.info("upload %s stays unfinished: %s", upload_id, type(reason).__name__)
+        else:
+            logger.warning("upload %s: finished for a portal that was gone", upload_id)
+            logger.info("dataset %s: its archive is here", dataset.id)
+        finally:
+            writer.close()

@@ -56,7 +56,8 @@ def ending_well() -> Iterator[None]:
         leave(str(stop), stop.code)
     except RemoteError as error:
         reason = error.__cause__
-        leave(str(error), code_of(reason) if isinstance(reason, PortalError) else Exit.FAILED)
+        message = f"{error} {error.advice}".strip()
+        leave(message, code_of(reason) if isinstance(reason, PortalError) else Exit.FAILED)
     except NotSignedInError as error:
         leave(str(error), Exit.SIGN_IN)
     except AddressError as error:

@@ -35,9 +35,7 @@ def distill(
             client,
             dataset,
             Console(stderr=True),
-            preset=preset,
-            images_per_class=images_per_class,
-            seed=seed,
+            jobs.DistillOptions(preset=preset, images_per_class=images_per_class, seed=seed),
             wait=wait,
         )
     if row.verdict:

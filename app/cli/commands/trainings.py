@@ -50,7 +50,7 @@ def train(
             dataset, releases, own_per_class=own_per_class, networks=networks, seed=seed
         )
         row = jobs.follow_training(client, row, terminal, until=("proposed",))
-        jobs.expect_trained(row)
+        jobs.expect_success(row)
         try:
             maps = _changed(row.class_maps or {}, class_map or [])
             _confirm(maps, yes=yes)
@@ -60,7 +60,7 @@ def train(
         row = client.trainings.confirm(row.id, maps)
         if wait:
             row = jobs.follow_training(client, row, terminal)
-        jobs.expect_trained(row)
+        jobs.expect_success(row)
     if as_json:
         say_json(row)
         return

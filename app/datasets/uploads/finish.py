@@ -6,12 +6,8 @@ again, or by a portal that finds the upload whole and nobody at it.
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from app.core.errors import Problem
-from app.core.leases import LeaseLost
-from app.core.portal import Portal
 from app.datasets import service as datasets
 from app.datasets.repository import DatasetRepository
 from app.datasets.uploads import service
@@ -21,8 +17,6 @@ from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.writer import Writer
 from app.models.dataset import Dataset
 from app.models.upload import UploadStatus
-
-logger = logging.getLogger(__name__)
 
 
 class Stopped(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
@@ -82,25 +76,3 @@ async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     # obstore cannot be asked for an object by what it reads another one from.
     while piece := await asyncio.to_thread(next, pieces, b""):
         yield piece
-
-
-def finish_complete(portal: Portal, *, go_on: Callable[[], bool] = lambda: True) -> None:
-    """Every upload that is whole, and that nobody is at."""
-    with portal.database.reading() as session:
-        complete = UploadRepository(session).complete()
-    for upload_id in complete:
-        try:
-            writer = Writer.resume(portal, upload_id)
-        except Problem:
-            continue  # somebody was faster
-        if writer is None:
-            continue
-        try:
-            dataset = finish(writer, go_on=go_on)
-        except (Problem, LeaseLost, Stopped) as reason:
-            logger.info("upload %s stays unfinished: %s", upload_id, type(reason).__name__)
-        else:
-            logger.warning("upload %s: finished for a portal that was gone", upload_id)
-            logger.info("dataset %s: its archive is here", dataset.id)
-        finally:
-            writer.close()
