@@ -136,7 +136,10 @@ def return_access_request(
 ) -> AccessRequestRead:
     """Send it back with a reason; the requester may change it and send it again."""
     return _request_once(
-        repeatable, session, caller, lambda: service.give_back(session, caller, request_id, body)
+        repeatable,
+        session,
+        caller,
+        lambda: service.return_request(session, caller, request_id, body),
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.access.notices import tell_both, tell_recipients
+from app.access.notices import notify_both, notify_recipients
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import TermsAcceptance
 from app.audit.log import Action, record
@@ -50,7 +50,7 @@ def make(
     return row
 
 
-def tell_log(session: Session, caller: Caller, row: Grant) -> None:
+def record_grant(session: Session, caller: Caller, row: Grant) -> None:
     """That it was made: last, since the log is held until the commit."""
     record(
         session,
@@ -74,7 +74,7 @@ def revoke(session: Session, caller: Caller, grant_id: str, reason: str) -> Gran
     row.revoked_at, row.revoked_by, row.reason = utc_now(), caller.name, reason
     session.flush()
     told = f" The reason: {reason}" if reason else ""
-    tell_recipients(
+    notify_recipients(
         session,
         row,
         "access.revoked",
@@ -151,7 +151,7 @@ def remind(session: Session) -> None:
     for row in access.to_remind(now, now + REMIND_BEFORE):
         row.reminded_at = now
         assert row.expires_at is not None, "only what expires is reminded of"
-        tell_both(
+        notify_both(
             session,
             row,
             "access.expires",
@@ -161,7 +161,7 @@ def remind(session: Session) -> None:
         )
     for row in access.just_expired(now):
         row.expiry_told_at = now
-        tell_both(
+        notify_both(
             session,
             row,
             "access.expired",

@@ -17,7 +17,7 @@ def until(expires_at: datetime | None) -> str:
     return "" if expires_at is None else f" until {expires_at:%Y-%m-%d %H:%M} UTC"
 
 
-def tell_owner(session: Session, row: AccessRequest, release: Release, does: str) -> None:
+def notify_owner(session: Session, row: AccessRequest, release: Release, does: str) -> None:
     """Somebody `does` ("asks for") a release."""
     asking = OrganisationRepository(session).load(row.organisation_id)
     notify_organisation(
@@ -35,7 +35,9 @@ def tell_owner(session: Session, row: AccessRequest, release: Release, does: str
     )
 
 
-def tell_requester(session: Session, row: AccessRequest, kind: str, title: str, text: str) -> None:
+def notify_requester(
+    session: Session, row: AccessRequest, kind: str, title: str, text: str
+) -> None:
     """What became of a request, to the person who sent it."""
     notice = Notice(
         kind=kind,
@@ -50,13 +52,13 @@ def tell_requester(session: Session, row: AccessRequest, kind: str, title: str, 
         notify(session, [UserRepository(session).load(row.user_id)], notice)
 
 
-def tell_recipients(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
+def notify_recipients(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
     """What became of a grant, to the organisation that has it."""
     notice = _of_grant(session, row, kind, title, text)
     notify_organisation(session, row.organisation_id, Permission.REQUEST, notice)
 
 
-def tell_both(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
+def notify_both(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
     """What became of a grant, to both sides."""
     notice = _of_grant(session, row, kind, title, text)
     notify_organisation(session, row.organisation_id, Permission.REQUEST, notice)

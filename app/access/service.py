@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from app.access import grants
-from app.access.notices import tell_owner, tell_recipients, tell_requester, until
+from app.access.notices import notify_owner, notify_recipients, notify_requester, until
 from app.access.policy import AccessState, ReleaseWithdrawn, access_of
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import (
@@ -66,7 +66,7 @@ def request(
         purpose=body.purpose,
     )
     AccessRepository(session).add(row)
-    tell_owner(session, row, release, "asks for")
+    notify_owner(session, row, release, "asks for")
     record(
         session, caller, Action.ACCESS_REQUESTED, row.id, also=(row.owner_id,), release=release.id
     )
@@ -81,7 +81,7 @@ def change(
     row.purpose, row.status, row.reason = body.purpose, RequestStatus.REQUESTED, ""
     session.flush()
     release = session.get_one(Release, row.release_id)
-    tell_owner(session, row, release, "asks again for")
+    notify_owner(session, row, release, "asks again for")
     record(
         session,
         caller,
@@ -109,7 +109,7 @@ def grant(session: Session, caller: Caller, request_id: str, body: AccessGrant) 
     release = _not_withdrawn(session, row.release_id)
     _decide(row, caller, RequestStatus.GRANTED, "")
     made = grants.make(session, caller, release, row.organisation_id, body.expires_at, row.id)
-    tell_requester(
+    notify_requester(
         session,
         row,
         "access.granted",
@@ -117,16 +117,16 @@ def grant(session: Session, caller: Caller, request_id: str, body: AccessGrant) 
         f"Read the terms of {release.title!r} and accept them; then it can be downloaded"
         f"{until(made.expires_at)}.",
     )
-    grants.tell_log(session, caller, made)
+    grants.record_grant(session, caller, made)
     return row
 
 
-def give_back(
+def return_request(
     session: Session, caller: Caller, request_id: str, body: AccessRefusal
 ) -> AccessRequest:
     """Return it with a reason, to be changed. Raises RequestNotFound, RequestClosed."""
     row, title = _refuse(session, caller, request_id, RequestStatus.RETURNED, body.reason)
-    tell_requester(
+    notify_requester(
         session,
         row,
         "access.returned",
@@ -140,7 +140,7 @@ def give_back(
 def deny(session: Session, caller: Caller, request_id: str, body: AccessRefusal) -> AccessRequest:
     """Raises RequestNotFound, RequestClosed."""
     row, title = _refuse(session, caller, request_id, RequestStatus.DENIED, body.reason)
-    tell_requester(
+    notify_requester(
         session,
         row,
         "access.denied",
@@ -167,7 +167,7 @@ def grant_directly(session: Session, caller: Caller, release_id: str, body: Dire
         request_id = asked.id
     made = grants.make(session, caller, release, other.id, body.expires_at, request_id)
     owner = OrganisationRepository(session).load(release.organisation_id)
-    tell_recipients(
+    notify_recipients(
         session,
         made,
         "access.granted",
@@ -175,7 +175,7 @@ def grant_directly(session: Session, caller: Caller, release_id: str, body: Dire
         f"{owner.name} gives your organisation access. Read the terms and accept them; then it can "
         f"be downloaded{until(made.expires_at)}.",
     )
-    grants.tell_log(session, caller, made)
+    grants.record_grant(session, caller, made)
     return made
 
 
@@ -184,7 +184,7 @@ def close_for_withdrawal(session: Session, release: Release) -> None:
     for row in AccessRepository(session).open_requests(release.id):
         row.status, row.reason = RequestStatus.DENIED, "The release was withdrawn."
         row.decided_at = utc_now()
-        tell_requester(
+        notify_requester(
             session,
             row,
             "access.denied",

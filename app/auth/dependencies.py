@@ -112,7 +112,7 @@ def require(
         if caller.may(permission):
             return caller
         operation = request.scope["route"].name
-        await run_in_threadpool(_tell_refusal, portal, caller, operation, permission)
+        await run_in_threadpool(_record_refusal, portal, caller, operation, permission)
         held = ", ".join(role.value for role in caller.roles)
         raise Forbidden(
             f"You have the role {held}, and this needs {' or '.join(roles)} with the scope "
@@ -124,7 +124,7 @@ def require(
     return allowed
 
 
-def _tell_refusal(portal: Portal, caller: Caller, operation: str, permission: Permission) -> None:
+def _record_refusal(portal: Portal, caller: Caller, operation: str, permission: Permission) -> None:
     with portal.database.transaction() as session:
         record(
             session,

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.auth.sessions.service import SignedIn, open_session, tell_failure
+from app.auth.sessions.service import SignedIn, open_session, record_failure
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import BadRequest, Forbidden, NotFound, Problem
@@ -120,12 +120,12 @@ def _address(identity: Identity) -> str | None:
 
 def _link(session: Session, user: User, identity: Identity) -> User | Problem:
     if not identity.verified:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="address not verified")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="address not verified")
         return _not_verified()
     if user.oidc_subject is not None and (
         (user.oidc_issuer, user.oidc_subject) != (identity.issuer, identity.subject)
     ):
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="another identity")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="another identity")
         return OtherIdentity(
             "Nobody was signed in. Somebody else at the identity provider signed in to this "
             "account before. Ask an admin of your organisation."
@@ -168,7 +168,7 @@ def _admit(
 ) -> SignedIn | Problem:
     organisation = UserRepository(session).organisation_of(user)
     if user.disabled_at is not None or organisation.disabled_at is not None:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
         return NotLetIn("Nobody was signed in. Ask an admin of your organisation.")
     return open_session(
         session, user, organisation, lasts=lasts, by="identity provider", replaces=replaces

@@ -25,7 +25,7 @@ from rich.table import Table
 from app.auth.tokens import service as tokens
 from app.cli import jobs
 from app.cli.exit_codes import Exit
-from app.cli.jobs import DistillOptions, RemoteError
+from app.cli.jobs import DistillOptions, RemoteJobError
 from app.cli.progress import duration, size
 from app.client import Dataset, Distillation, PortalClient, PortalError
 from app.core.db import Database
@@ -83,7 +83,7 @@ def run_demo(
             archive = _archive(data, folder, seed, console)
             options = DistillOptions(preset=preset, seed=seed, overrides=overrides)
             _run(archive, out, folder, options, console)
-    except (DemoError, EmbeddedError, PortalError, RemoteError) as error:
+    except (DemoError, EmbeddedError, PortalError, RemoteJobError) as error:
         console.print(f"The demonstration stopped. {error}", style="red", soft_wrap=True)
         return 1
     except OSError as error:
@@ -166,7 +166,7 @@ def _run(archive: Path, out: Path, folder: Path, options: DistillOptions, consol
                 _print_quality(dataset, portal.datasets.quality(dataset.id), console)
                 row = jobs.distill(portal, dataset.id, console, options, pause=pause)
                 results = jobs.download_results(portal, row.id, out, console)
-        except (DemoError, EmbeddedError, PortalError, RemoteError) as error:
+        except (DemoError, EmbeddedError, PortalError, RemoteJobError) as error:
             logs = out / "logs"
             shutil.copytree(data_dir / "logs", logs, dirs_exist_ok=True)
             raise DemoError(f"{error} The service's logs are in {logs}.") from error

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from app.cli.progress import Pace, StepDisplay, step_display
+from app.cli.progress import StepDisplay, TransferRate, step_display
 from app.client import (
     FINAL,
     NOT_MADE,
@@ -43,7 +43,7 @@ PATIENCE_SECONDS = 600.0
 GOES_ON = "Run the same command again to continue from there."
 
 
-class RemoteError(RuntimeError):
+class RemoteJobError(RuntimeError):
     """A job did not finish. The message is for the person at the terminal.
 
     Attributes:
@@ -98,12 +98,12 @@ def upload(
         pause: Waits between two requests.
 
     Raises:
-        RemoteError: There is no such file, the line broke for too long, or the archive was
+        RemoteJobError: There is no such file, the line broke for too long, or the archive was
             rejected.
         PortalError: The portal refused, or could not be reached.
     """
     if not archive.is_file():
-        raise RemoteError(f"{archive} is not a file. Nothing was uploaded.")
+        raise RemoteJobError(f"{archive} is not a file. Nothing was uploaded.")
     try:
         with step_display(console) as display:
             show = _transfer(display, "uploading")
@@ -118,7 +118,7 @@ def upload(
                 )
             display.finish("uploading")
     except UnreachableError as error:
-        raise RemoteError(str(error), GOES_ON) from error
+        raise RemoteJobError(str(error), GOES_ON) from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"The upload was interrupted. What has arrived is kept. {GOES_ON}"
@@ -126,7 +126,7 @@ def upload(
     if wait:
         dataset = follow_dataset(portal, dataset, console, pause)
     if dataset.status == "rejected":
-        raise RemoteError(
+        raise RemoteJobError(
             f"The archive was rejected. {explain(dataset.problem)}".strip(),
             f"To send another one: exchange upload ARCHIVE --dataset {dataset.id}",
         )
@@ -153,7 +153,7 @@ def distill(
         pause: Waits between two requests.
 
     Raises:
-        RemoteError: It failed or was cancelled.
+        RemoteJobError: It failed or was cancelled.
         PortalError: The portal refused, or could not be reached.
     """
     row = portal.distillations.start(
@@ -170,10 +170,10 @@ def distill(
 
 
 def expect_success(row: Distillation | Training) -> None:
-    """Raises RemoteError where it has ended without a result."""
+    """Raises RemoteJobError where it has ended without a result."""
     if row.status in FINAL and row.status != "ready":
         kind = "distillation" if isinstance(row, Distillation) else "training"
-        raise RemoteError(f"The {kind} {row.id} is {row.status}. {explain(row.problem)}".strip())
+        raise RemoteJobError(f"The {kind} {row.id} is {row.status}. {explain(row.problem)}".strip())
 
 
 def follow_dataset(
@@ -317,7 +317,7 @@ def _next(
 
 
 def _transfer(display: StepDisplay, step: str) -> TransferListener:
-    pace = Pace()
+    pace = TransferRate()
 
     def show(done: int, total: int | None) -> None:
         whole = max(done, 1) if total is None else total

@@ -36,9 +36,9 @@ LARGEST_TEXT = 1024 * 1024
 
 
 @contextmanager
-def asking(portal: str | None) -> Iterator["PortalClient"]:
+def portal_client(portal: str | None) -> Iterator["PortalClient"]:
     """A client in this user's name; what goes wrong ends the command with words and a code."""
-    with ending_well():
+    with exit_on_error():
         from app.client import PortalClient
 
         with PortalClient.signed_in(portal) as client:
@@ -46,15 +46,15 @@ def asking(portal: str | None) -> Iterator["PortalClient"]:
 
 
 @contextmanager
-def ending_well() -> Iterator[None]:
-    from app.cli.jobs import RemoteError
+def exit_on_error() -> Iterator[None]:
+    from app.cli.jobs import RemoteJobError
     from app.client import AddressError, NotSignedInError, PortalError
 
     try:
         yield
     except CommandError as stop:
         leave(str(stop), stop.code)
-    except RemoteError as error:
+    except RemoteJobError as error:
         reason = error.__cause__
         message = f"{error} {error.advice}".strip()
         leave(message, code_of(reason) if isinstance(reason, PortalError) else Exit.FAILED)

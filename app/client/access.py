@@ -24,9 +24,9 @@ class Requests:
         Raises PortalError `changed-meanwhile` where somebody changed or decided it meanwhile.
         """
         path = f"/access-requests/{id_of(request_id)}"
-        etag = self._transport.ask("GET", path).headers.get("ETag", "*")
+        etag = self._transport.request("GET", path).headers.get("ETag", "*")
         headers = {"If-Match": etag}
-        reply = self._transport.ask("PATCH", path, json={"purpose": purpose}, headers=headers)
+        reply = self._transport.request("PATCH", path, json={"purpose": purpose}, headers=headers)
         return parse(AccessRequest, reply)
 
     def cancel(self, request_id: str) -> AccessRequest:

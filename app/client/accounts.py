@@ -49,7 +49,7 @@ class Tokens:
 
     def delete(self, token_id: str) -> None:
         """From now on nobody can use it."""
-        self._transport.ask("DELETE", f"/tokens/{id_of(token_id)}")
+        self._transport.request("DELETE", f"/tokens/{id_of(token_id)}")
 
 
 class Notices:

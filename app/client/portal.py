@@ -119,5 +119,5 @@ class PortalClient:
             self._has_session = False
             # One that cannot be ended now ends by itself, after an hour without a request.
             with contextlib.suppress(PortalError):
-                self._transport.ask("DELETE", "/session")
+                self._transport.request("DELETE", "/session")
         self._transport.close()

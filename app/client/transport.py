@@ -87,7 +87,7 @@ class Transport:
         self._http.close()
 
     def read(self, path: str, row: type[Row], params: Mapping[str, Any] | None = None) -> Row:
-        return parse(row, self.ask("GET", path, params=params))
+        return parse(row, self.request("GET", path, params=params))
 
     def rows(
         self, path: str, row: type[Row], params: Mapping[str, Any] | None = None
@@ -114,10 +114,10 @@ class Transport:
             once: Whether the portal knows `Idempotency-Key` here, so that it may be sent again.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())} if once else {}
-        reply = self.ask("POST", path, json=dict(body or {}), headers=headers, repeatable=once)
+        reply = self.request("POST", path, json=dict(body or {}), headers=headers, repeatable=once)
         return parse(row, reply)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,

@@ -55,7 +55,7 @@ def begin(transport: Transport, dataset_id: str, archive: Path, *, key: str) -> 
         "Upload-Metadata": metadata,
         "Idempotency-Key": key,
     }
-    reply = transport.ask("POST", "/uploads", headers=headers, repeatable=True)
+    reply = transport.request("POST", "/uploads", headers=headers, repeatable=True)
     return parse(Upload, reply)
 
 
@@ -125,11 +125,11 @@ class Sender:
 
     def _look(self) -> Standing:
         try:
-            reply = self._transport.ask("HEAD", self._path, headers=TUS, repeatable=True)
+            reply = self._transport.request("HEAD", self._path, headers=TUS, repeatable=True)
         except PortalError as error:
             if error.status in (401, 403):
                 # The reply to a HEAD has no body. Where one can be told, the reason is the same.
-                self._transport.ask("GET", "/uploads", params={"limit": 1})
+                self._transport.request("GET", "/uploads", params={"limit": 1})
             raise
         return _standing(reply)
 
@@ -137,7 +137,7 @@ class Sender:
         """One request after the other, until the archive is in its place."""
         while True:
             end = min(offset + REQUEST_BYTES, self._size)
-            reply = self._transport.ask(
+            reply = self._transport.request(
                 "PATCH",
                 self._path,
                 content=self._pieces(offset, end, file),
@@ -188,7 +188,7 @@ class Sender:
 
 def end(transport: Transport, upload_id: str) -> None:
     """Raises PortalError."""
-    transport.ask("DELETE", f"/uploads/{id_of(upload_id)}", headers=TUS)
+    transport.request("DELETE", f"/uploads/{id_of(upload_id)}", headers=TUS)
 
 
 def changed(archive: Path) -> PortalError:

@@ -135,7 +135,7 @@ class Provider:
             claims = await self._check(str(tokens.get("id_token", "")), attempt, tokens)
             about = dict(claims)
             if not about.get("email") and "userinfo_endpoint" in published:
-                about |= await self._ask_more(client, published, claims["sub"])
+                about |= await self._fetch_user_info(client, published, claims["sub"])
         return _identity(self.issuer, about)
 
     def _client(self, published: Mapping[str, Any]) -> AsyncOAuth2Client:
@@ -215,7 +215,7 @@ class Provider:
             keys = await self._key_set(renew=True)
             return jwt.decode(id_token, keys, algorithms=list(ALGORITHMS))
 
-    async def _ask_more(
+    async def _fetch_user_info(
         self, client: AsyncOAuth2Client, published: Mapping[str, Any], subject: str
     ) -> dict[str, Any]:
         """What the provider tells only when asked: with many that is the address."""

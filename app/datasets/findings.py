@@ -59,7 +59,7 @@ def group(quality: Mapping[str, Any]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (-finding.count, finding.code))
 
 
-def look_for(
+def search(
     quality: Mapping[str, Any], *, code: str = "", text: str = "", page: int = 1
 ) -> FoundFiles:
     """Files that were left out for this reason ("" for any) and have this text in their names."""

@@ -166,7 +166,7 @@ class DatasetRepository:
             problem=None,
             **more,
         )
-        self._tell(dataset_id, WebhookEvent.DATASET_READY)
+        self._emit(dataset_id, WebhookEvent.DATASET_READY)
 
     def mark_rejected(
         self,
@@ -191,9 +191,9 @@ class DatasetRepository:
             problem=problem,
             **more,
         )
-        self._tell(dataset_id, WebhookEvent.DATASET_REJECTED)
+        self._emit(dataset_id, WebhookEvent.DATASET_REJECTED)
 
-    def _tell(self, dataset_id: str, event: WebhookEvent) -> None:
+    def _emit(self, dataset_id: str, event: WebhookEvent) -> None:
         owner = self._session.scalars(
             select(Dataset.organisation_id).where(Dataset.id == dataset_id)
         ).one()

@@ -110,7 +110,7 @@ class DistillationRepository:
     def add(self, distillation: Distillation) -> Distillation:
         self._session.add(distillation)
         self._session.flush()
-        self._tell_status(distillation.id, distillation.status)
+        self._emit_status(distillation.id, distillation.status)
         return distillation
 
     def dataset_names(self, rows: Sequence[Distillation]) -> dict[str, str]:
@@ -166,7 +166,7 @@ class DistillationRepository:
             **_on_entering(to),
             **values,
         )
-        self._tell_status(distillation_id, to, values.get("problem"))
+        self._emit_status(distillation_id, to, values.get("problem"))
 
     def move(
         self,
@@ -203,7 +203,7 @@ class DistillationRepository:
         )
         moved = self._session.execute(statement).scalar_one_or_none() is not None
         if moved:
-            self._tell_status(distillation_id, to, values.get("problem"))
+            self._emit_status(distillation_id, to, values.get("problem"))
         return moved
 
     def log(
@@ -251,7 +251,7 @@ class DistillationRepository:
             .values(purged_at=utc_now(), **dict.fromkeys(PRIVATE_KEYS + RESULT_KEYS))
         )
 
-    def _tell_status(
+    def _emit_status(
         self, distillation_id: str, status: DistillationStatus, problem: JsonObject | None = None
     ) -> None:
         data: JsonObject = {"status": status.value}

@@ -7,7 +7,7 @@ from app.core.schemas import PageRead, problems
 from app.idempotency import RepeatableDep
 from app.models.organisation import Organisation
 from app.organisations import service
-from app.organisations.onboarding import found
+from app.organisations.onboarding import onboard
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import (
     OrganisationBrief,
@@ -35,7 +35,7 @@ def create_organisation(
     """A new organisation, and the link for its first admin. Later ones are its own affair."""
 
     def create() -> OrganisationCreated:
-        organisation, link = found(portal, session, caller, body)
+        organisation, link = onboard(portal, session, caller, body)
         return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
 
     organisation = repeatable.once_secret(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 
-def one_form(value: Any) -> bytes:
+def canonical_json(value: Any) -> bytes:
     """Sorted keys, no spaces, UTF-8 (RFC 8785, for texts and whole numbers).
 
     Raises:

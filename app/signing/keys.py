@@ -18,7 +18,7 @@ from typing import Any, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 
 ALGORITHM = "ed25519"
 
@@ -108,13 +108,13 @@ def verify(public: str, signature: bytes, message: bytes) -> bool:
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """What is signed of a document: see `one_form`.
+    """What is signed of a document: see `canonical_json`.
 
     Raises:
         SigningError: When it cannot be written so.
     """
     try:
-        return one_form(document)
+        return canonical_json(document)
     except (ValueError, TypeError, RecursionError) as error:
         raise SigningError("it is not a document that can be signed") from error
 

@@ -8,7 +8,7 @@ ROWS = ("distilled", "random", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worth:
+class Utility:
     """What networks reach that were trained on some images.
 
     Attributes:
@@ -26,7 +26,7 @@ class Worth:
     networks: int | None
 
 
-def worth_of(facts: Mapping[str, Any]) -> list[Worth]:
+def utility_of(facts: Mapping[str, Any]) -> list[Utility]:
     """The rows that the report has measured."""
     utility: Mapping[str, Any] = facts.get("utility") or {}
     found = []
@@ -35,7 +35,7 @@ def worth_of(facts: Mapping[str, Any]) -> list[Worth]:
         figure: Mapping[str, Any] = row.get("balanced_accuracy") or {}
         if figure.get("mean") is not None:
             found.append(
-                Worth(
+                Utility(
                     on=name,
                     images=row.get("training_images"),
                     mean=figure["mean"],

@@ -126,7 +126,7 @@ def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
         dataset=withdrawal.dataset_id,
         images=images,
     )
-    _tell_stewards(session, withdrawal)
+    _notify_stewards(session, withdrawal)
 
 
 def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
@@ -138,7 +138,7 @@ def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
     record_by_portal(
         session, withdrawal.organisation_id, Action.WITHDRAWAL_DONE, withdrawal.id, failed=True
     )
-    _tell_stewards(session, withdrawal)
+    _notify_stewards(session, withdrawal)
 
 
 def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdrawal) -> None:
@@ -170,7 +170,7 @@ def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdr
     )
 
 
-def _tell_stewards(session: Session, withdrawal: Withdrawal) -> None:
+def _notify_stewards(session: Session, withdrawal: Withdrawal) -> None:
     done = withdrawal.status == WithdrawalStatus.DONE
     why = "" if withdrawal.problem is None else f" {withdrawal.problem['detail']}"
     notify_organisation(

@@ -137,7 +137,7 @@ def judge_password(session: Session, user: User, checked: str | None, *, right: 
     """
     now = utc_now()
     if user.locked_until is not None and user.locked_until > now:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
         return False
     if not right or user.password_hash != checked:
         _count_failure(session, user, now)
@@ -150,7 +150,7 @@ def _admit(
 ) -> SignedIn | None:
     organisation = UserRepository(session).organisation_of(user)
     if user.disabled_at is not None or organisation.disabled_at is not None:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
         return None
     return open_session(session, user, organisation, lasts=lasts, by="password", replaces=replaces)
 
@@ -187,11 +187,11 @@ def _count_failure(session: Session, user: User, now: datetime) -> None:
     user.failed_sign_ins += 1
     beyond = user.failed_sign_ins - TRIES
     if beyond < 0:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
         return
     lock = min(FIRST_LOCK * 2 ** min(beyond, 10), LONGEST_LOCK)
     user.locked_until = now + lock
-    tell_failure(
+    record_failure(
         session,
         user,
         Action.ACCOUNT_LOCKED,
@@ -200,7 +200,7 @@ def _count_failure(session: Session, user: User, now: datetime) -> None:
     )
 
 
-def tell_failure(session: Session, user: User, action: Action, **details: object) -> None:
+def record_failure(session: Session, user: User, action: Action, **details: object) -> None:
     """In the log of the person's organisation."""
     record_by_portal(
         session,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, moment, say, say_json, words
-from app.cli.session import PortalUrl, Reason, asking, moment_of, text_of
+from app.cli.output import AsJson, echo, moment, print_json, words
+from app.cli.session import PortalUrl, Reason, moment_of, portal_client, text_of
 from app.releases.terms import TITLES, TermsTemplate
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def share(
 
     The gate refuses what the privacy audit does not clear, and says why.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         release = client.releases.publish(
             distillation,
             title=title,
@@ -91,10 +91,10 @@ def share(
             previews=previews,
             supersedes=supersedes,
         )
-    say(f"Released: {release.title}, version {release.number}, {_terms_name(release)}.")
-    say(f"Signed with {release.key.public_key} (fingerprint {release.key.fingerprint}).")
-    say("Tell recipients this fingerprint by another way than the portal.")
-    say(release.id)
+    echo(f"Released: {release.title}, version {release.number}, {_terms_name(release)}.")
+    echo(f"Signed with {release.key.public_key} (fingerprint {release.key.fingerprint}).")
+    echo("Tell recipients this fingerprint by another way than the portal.")
+    echo(release.id)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange catalogue chest --class COVID")
@@ -119,7 +119,7 @@ def catalogue(
     portal: PortalUrl = None,
 ) -> None:
     """Find what hospitals share, newest first."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         rows = (
             client.releases.mine()
             if mine
@@ -135,16 +135,16 @@ def catalogue(
         )
         found = list(islice(rows, most + 1))
     if as_json:
-        say_json(found[:most])
+        print_json(found[:most])
         return
     for row in found[:most]:
-        say(f"{row.id}  {row.title}")
-        say(_facts(row), indent=2)
-        say(row.summary, indent=2)
+        echo(f"{row.id}  {row.title}")
+        echo(_facts(row), indent=2)
+        echo(row.summary, indent=2)
     if not found:
-        say("Nothing like that is shared here.")
+        echo("Nothing like that is shared here.")
     elif len(found) > most:
-        say("There are more: narrow the search, or raise --most.")
+        echo("There are more: narrow the search, or raise --most.")
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange show rel_0123abcd --terms")
@@ -156,29 +156,29 @@ def show(
     portal: PortalUrl = None,
 ) -> None:
     """What a release says, and how your organisation stands to it."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         row = client.releases.get(release)
     if as_json:
-        say_json(row)
+        print_json(row)
         return
-    say(f"{row.id}  {row.title}, version {row.number}")
-    say(_facts(row), indent=2)
-    say(row.summary, indent=2)
-    say(f"Terms: {_terms_name(row)}; {', '.join(row.terms.duo) or 'no DUO conditions'}.", indent=2)
-    say(f"Bundle: {row.bundle.size} bytes, fingerprint {row.bundle.fingerprint}", indent=2)
-    say(f"Signed with {row.key.public_key} (fingerprint {row.key.fingerprint})", indent=2)
-    say(f"Contact: {row.contact}", indent=2)
+    echo(f"{row.id}  {row.title}, version {row.number}")
+    echo(_facts(row), indent=2)
+    echo(row.summary, indent=2)
+    echo(f"Terms: {_terms_name(row)}; {', '.join(row.terms.duo) or 'no DUO conditions'}.", indent=2)
+    echo(f"Bundle: {row.bundle.size} bytes, fingerprint {row.bundle.fingerprint}", indent=2)
+    echo(f"Signed with {row.key.public_key} (fingerprint {row.key.fingerprint})", indent=2)
+    echo(f"Contact: {row.contact}", indent=2)
     if row.downloads is not None:
-        say(f"Downloaded {row.downloads} times by others.", indent=2)
+        echo(f"Downloaded {row.downloads} times by others.", indent=2)
     for score in row.scores:
-        say(f"{score.organisation.name} measured {_measured(score)}", indent=2)
+        echo(f"{score.organisation.name} measured {_measured(score)}", indent=2)
     if row.superseded_by:
-        say(f"A later one took its place: {row.superseded_by}", indent=2)
-    say(standing(row), indent=2)
+        echo(f"A later one took its place: {row.superseded_by}", indent=2)
+    echo(standing(row), indent=2)
     for wanted, text in ((card, row.card or "There is no card."), (terms, row.terms.text)):
         if wanted:
-            say()
-            say(text)
+            echo()
+            echo(text)
 
 
 @commands.command(
@@ -190,10 +190,10 @@ def withdraw(release: str, reason: Reason, portal: PortalUrl = None) -> None:
 
     Everybody reads the reason: no word of patients in it. It cannot be undone.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         row = client.releases.withdraw(release, reason)
-    say(f"Withdrawn: {row.title}. Whoever had it was told to delete it.")
-    say(row.id)
+    echo(f"Withdrawn: {row.title}. Whoever had it was told to delete it.")
+    echo(row.id)
 
 
 def standing(row: "Release") -> str:

@@ -53,7 +53,7 @@ def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Datas
             for _ in pieces():
                 pass
     except PartsLost as lost:
-        writer.give_back(lost.held)
+        writer.set_received(lost.held)
         raise service.offset_mismatch(lost.held) from lost
     archive = datasets.StoredArchive(writer.key, upload.length, digest.hexdigest())
     with portal.database.transaction() as session:

@@ -84,7 +84,7 @@ class Writer:
     def _take(cls, session: Session, portal: Portal, caller: Caller, upload: Upload) -> Self:
         uploads = UploadRepository(session)
         if upload.lease_owner is not None and is_dead(upload.lease_owner):
-            uploads.bury(upload.id, upload.lease_owner)
+            uploads.expire_lease(upload.id, upload.lease_owner)
         seconds = portal.settings.lease_seconds
         fence = uploads.claim(upload.id, owner=this_process(), seconds=seconds)
         if fence is None:
@@ -106,7 +106,7 @@ class Writer:
             self.close()
             raise service.busy() from None
         except PartsLost as lost:
-            self.give_back(lost.held)
+            self.set_received(lost.held)
             self.close()
             raise service.offset_mismatch(lost.held) from lost
         except BaseException:
@@ -187,7 +187,7 @@ class Writer:
         self.position = self.received
         self.digest = None if self._counted_digest is None else self._counted_digest.copy()
 
-    def give_back(self, held: int) -> None:
+    def set_received(self, held: int) -> None:
         """Fewer bytes are there than were counted."""
         with contextlib.suppress(LeaseLost), self.portal.database.transaction() as session:
             UploadRepository(session).write(

@@ -77,7 +77,7 @@ def start_distillation(
 
 
 @router.post("/datasets/{dataset_id}/distill/forecast")
-def ask_forecast(
+def create_forecast(
     request: Request, dataset_id: str, form: SentForm, portal: PortalDep, caller: Distiller
 ) -> Response:
     """What the distillation in the form would take; with scripts for each change of it."""

@@ -146,7 +146,7 @@ def _state(session: Session, portal: Portal, caller: Caller, row: Distillation) 
 
 
 def _progress(session: Session, caller: Caller, row: Distillation) -> dict[str, Any]:
-    told = _told_before(session, caller, row)
+    told = _forecast_before(session, caller, row)
     return {
         "phases": phases_of(row, {} if told is None else told.phases),
         "silent_since": silent_since(row),
@@ -154,7 +154,7 @@ def _progress(session: Session, caller: Caller, row: Distillation) -> dict[str, 
     }
 
 
-def _told_before(session: Session, caller: Caller, row: Distillation) -> EstimateRead | None:
+def _forecast_before(session: Session, caller: Caller, row: Distillation) -> EstimateRead | None:
     if row.forecast_id is None:
         return None
     try:

@@ -31,7 +31,7 @@ from app.web.dependencies import Reader, Requester, Sharer
 from app.web.forms import checked, confirmed
 from app.web.pages.publish import day
 from app.web.render import go_to, page
-from app.web.utility import worth_of
+from app.web.utility import utility_of
 
 router = APIRouter()
 
@@ -69,7 +69,7 @@ def show_release(
         release=read,
         scores=read.scores[-ON_A_PAGE:],
         more_scores=len(read.scores) > ON_A_PAGE,
-        worth=worth_of(row.facts),
+        utility=utility_of(row.facts),
         privacy=row.facts.get("privacy") or {},
         duo=parse_conditions(row.duo_codes),
         versions=releases.versions(row),

@@ -143,7 +143,7 @@ def return_request(
     form: Annotated[DecisionForm, Form()],
 ) -> Response:
     _as_seen(session, caller, request_id, form.seen)
-    service.give_back(session, caller, request_id, form.refusal())
+    service.return_request(session, caller, request_id, form.refusal())
     return go_to(request, f"/requests/{request_id}", note="note-returned")
 
 
