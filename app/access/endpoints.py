@@ -31,7 +31,7 @@ Side = Annotated[
     Direction | None,
     Query(description="`received`: for our releases; `sent`: by us. Absent: both."),
 ]
-OfRelease = Annotated[str | None, Query(max_length=40, description="Of this release alone.")]
+OfRelease = Annotated[str | None, Query(max_length=40, description="Only for this release.")]
 
 
 @router.post(

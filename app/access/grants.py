@@ -1,4 +1,4 @@
-"""Grants: made, accepted by a person, ended by their owner or by time. Both sides' logs tell it."""
+"""Creates, accepts, revokes and expires grants; both organisations' logs record each step."""
 
 from datetime import datetime, timedelta
 
@@ -94,7 +94,7 @@ def revoke(session: Session, caller: Caller, grant_id: str, reason: str) -> Gran
 
 
 def end_all(session: Session, release: Release) -> None:
-    """What was withdrawn is nobody's to have; recipients are told of the withdrawal itself."""
+    """End all grants of a withdrawn release; the withdrawal itself notifies recipients."""
     for row in AccessRepository(session).running_grants(release.id, utc_now()):
         row.revoked_at, row.revoked_by = utc_now(), "withdrawal of the release"
         row.reason = release.withdrawal_reason

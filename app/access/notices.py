@@ -1,4 +1,4 @@
-"""Who is told what of requests and grants."""
+"""Notices about access requests and grants."""
 
 from datetime import datetime
 
@@ -38,7 +38,7 @@ def notify_owner(session: Session, row: AccessRequest, release: Release, does: s
 def notify_requester(
     session: Session, row: AccessRequest, kind: str, title: str, text: str
 ) -> None:
-    """What became of a request, to the person who sent it."""
+    """Notify the sender of a request of its outcome."""
     notice = Notice(
         kind=kind,
         title=title,
@@ -53,13 +53,13 @@ def notify_requester(
 
 
 def notify_recipients(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
-    """What became of a grant, to the organisation that has it."""
+    """Notify the organisation that holds a grant."""
     notice = _of_grant(session, row, kind, title, text)
     notify_organisation(session, row.organisation_id, Permission.REQUEST, notice)
 
 
 def notify_both(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
-    """What became of a grant, to both sides."""
+    """Notify both organisations of a grant."""
     notice = _of_grant(session, row, kind, title, text)
     notify_organisation(session, row.organisation_id, Permission.REQUEST, notice)
     notify_organisation(session, row.owner_id, Permission.SHARE, notice)

@@ -1,4 +1,4 @@
-"""Requests and grants as both sides read them: with names and titles, in few queries for many."""
+"""Presents requests and grants with names and titles, in few queries for many rows."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Every query about requests, grants and acceptances."""
+"""Queries for requests, grants, acceptances and the releases that they are about."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ class GrantNotFound(NotFound):
 
 class Direction(StrEnum):
     RECEIVED = "received"
-    """Of the caller's releases, from others."""
+    """Requests and grants for the caller's releases, from others."""
     SENT = "sent"
     """By the caller's organisation, for others' releases."""
 
@@ -175,7 +175,7 @@ class AccessRepository:
         return {row.release_id: row for row in rows}
 
     def count_waiting(self, release_ids: Sequence[str]) -> dict[str, int]:
-        """How many requests wait for their owner's decision, by release."""
+        """Count the requests that wait for a decision, by release."""
         rows = self._session.execute(
             select(AccessRequest.release_id, func.count())
             .where(

@@ -1,4 +1,4 @@
-"""Asking for a release, and deciding it, with both sides' logs telling each step."""
+"""Requests access to a release and decides on it; both organisations' logs record each step."""
 
 from sqlalchemy.orm import Session
 

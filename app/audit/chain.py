@@ -1,4 +1,4 @@
-"""The chain that a log is: each entry's hash covers the entry and the hash before it.
+"""Hash chain of a log: each entry's hash covers the entry and the hash before it.
 
 What is changed, taken out, put in or moved breaks the chain at that place; what is cut off at the
 end is missed by the head, which names the last entry. Whoever can write to the whole database can

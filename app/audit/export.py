@@ -1,4 +1,4 @@
-"""A log as JSON lines: one entry a line, and a last line that says where it ends, signed.
+"""Exports a log as JSON lines, with a signed last line that names its end.
 
 `exchange audit verify FILE` checks such a file with nothing but the base install. Every line has
 one form and just the members that are hashed or signed, so that no byte of the file is free.
@@ -44,7 +44,7 @@ class NoLogError(ValueError):
 
 @dataclass(frozen=True)
 class Verification:
-    """What a check found; the exit codes are those of `exchange verify`."""
+    """Result of a check; the exit codes are those of `exchange verify`."""
 
     exit_code: int
     lines: list[str]
@@ -244,7 +244,7 @@ def _expect_whole(
 
 
 def _judge(statement: Statement, trusted: str | None) -> tuple[int, list[str]]:
-    """Whether it is signed with the trusted key, or by one that it led to."""
+    """Judge the signature: by the trusted key or a successor of it."""
     history = statement.history
     if trusted is None:
         return GOOD, [

@@ -1,4 +1,4 @@
-"""Who calls: the dependencies that endpoints name to say who may use them.
+"""Dependencies by which endpoints authenticate callers and check their permissions.
 
 A caller is known by a bearer token, or by the cookie of a session together with its CSRF token
 wherever something is changed.
@@ -42,7 +42,7 @@ def get_caller(
         Header(
             alias="X-CSRF-Token",
             max_length=200,
-            description="Of the session, for requests with its cookie that change something.",
+            description="The session's CSRF token, for cookie requests that change something.",
         ),
     ] = None,
 ) -> Caller:
@@ -97,7 +97,7 @@ def require(
     """A dependency: the caller, who may do this.
 
     Args:
-        permission: What is needed.
+        permission: The required permission.
         known_by: The dependency that tells who calls.
 
     Raises:

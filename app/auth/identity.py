@@ -1,4 +1,4 @@
-"""Telling somebody who they are."""
+"""Presents the caller's own identity and permissions."""
 
 from sqlalchemy.orm import Session
 

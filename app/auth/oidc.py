@@ -1,4 +1,4 @@
-"""Whose account a signed-in identity is.
+"""Finds the account of an identity that signed in at the identity provider.
 
 An account is found by issuer and subject. At the first sign-in the identity is linked: to the
 account with the address that the provider has verified, or to the one that an open invitation to
@@ -74,9 +74,9 @@ def sign_in(
     """Begin a session for who has signed in elsewhere.
 
     Args:
-        database: Where people and sessions are.
+        database: Holds people and sessions.
         identity: As the provider has proven it.
-        lasts: How long the session works at most.
+        lasts: Longest life of the session.
         replaces: The cookie that the browser had before: its session ends.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Sends the mails of notices. Every portal runs one; each mail is taken by one of them.
+"""Sends mails for notices. Every portal runs a mailer; one of them claims each mail.
 
 A mail that cannot be sent is tried again, each time later, and given up after a week: the notice
 stays in the portal.

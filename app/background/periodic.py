@@ -18,7 +18,7 @@ class PeriodicTask:
         name: For threads and the log.
         seconds: From one round to the next; a round that lasts longer delays only its own next one.
         run: One round. It gets an event that is set when the context closes.
-        leave_seconds: How long a round may take to end then; None: as long as it takes.
+        leave_seconds: Seconds that a round may take to end then; None: no limit.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Looks after rows that nobody works on. Every portal runs one; several do each thing once.
+"""Recovers abandoned rows and finishes deletions. Every portal sweeps; each step happens once.
 
 A worker that was killed leaves a lease that runs out; a broker that lost a message leaves a row
 that waits for nothing. Both are sent again here, long before the broker's visibility timeout.

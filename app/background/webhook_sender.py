@@ -1,4 +1,4 @@
-"""Sends what webhooks are to be told. Every portal runs one; each message is taken by one of them.
+"""Delivers webhook events. Every portal runs a sender; one of them claims each delivery.
 
 What cannot be delivered is tried again, each time later, for a day, and then given up. A webhook
 that fails for days is paused. One that is slow holds up no other.
@@ -175,7 +175,7 @@ def body_of(delivery: WebhookDelivery) -> bytes:
 
 
 def _secrets(portal: Portal, webhook: Webhook, now: datetime) -> list[str]:
-    """What it is signed with: the present secret, and for a while the one before it."""
+    """Signing secrets: the present one, and for a while the one before it."""
     sealed = [webhook.sealed_secret]
     if webhook.old_secret_until is not None and webhook.old_secret_until > now:
         sealed.append(webhook.sealed_old_secret)

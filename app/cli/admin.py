@@ -1,4 +1,4 @@
-"""`exchange admin`: for the operator of the machine, who needs no account.
+"""`exchange admin`: commands for the operator of the machine, who needs no account.
 
 Whatever is done here is told in the log of the organisation that it is done to.
 """
@@ -53,8 +53,8 @@ def create_organisation(name: str, data_dir: DataDir = None) -> None:
 @admin.command("create-user")
 def create_user(
     organisation: Organisation,
-    email: Annotated[str, typer.Option(help="What the person signs in with.")],
-    name: Annotated[str, typer.Option(help="Of the person.")],
+    email: Annotated[str, typer.Option(help="Address to sign in with.")],
+    name: Annotated[str, typer.Option(help="Name of the person.")],
     role: Annotated[
         list[str], typer.Option(help="steward, researcher, admin, auditor, operator; repeatable.")
     ],
@@ -103,7 +103,7 @@ def create_token(
     user: Annotated[
         str | None, typer.Option(help="Address of the person whose token it is.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    name: Annotated[str, typer.Option(help="Purpose of the token.")] = "",
     days: Days = None,
     data_dir: DataDir = None,
 ) -> None:

@@ -64,10 +64,10 @@ def run_demo(
         data: The archive; without one a synthetic cohort is drawn.
         out: Folder for the results. Those of an earlier run are replaced.
         preset: Name of the settings.
-        seed: Of the cohort that is drawn and of the distillation.
+        seed: Seed of the synthetic cohort and of the distillation.
         overrides: Settings of the preset to change, by flat name.
         data_dir: Folder of the service, kept; without one a temporary one, removed at the end.
-        console: Where to print.
+        console: Prints the messages.
     """
     console = console or Console(highlight=False)
     began = time.monotonic()

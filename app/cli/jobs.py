@@ -57,12 +57,12 @@ class RemoteJobError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class DistillOptions:
-    """How to distill.
+    """Settings of a distillation.
 
     Attributes:
         preset: Name of the settings.
         images_per_class: IPC; None: the preset's.
-        seed: Of the distillation.
+        seed: Seed of the distillation.
         overrides: Other settings of the preset to change, by flat name.
     """
 
@@ -87,14 +87,14 @@ def upload(
     """Upload an archive and wait until it is checked.
 
     Args:
-        portal: Where to.
+        portal: The portal to upload to.
         archive: A zip or tar file with one folder of images per class.
-        console: Where progress is shown.
-        name: Of the dataset that is made; the archive's if absent.
+        console: Shows progress.
+        name: Name of the new dataset; the archive's if absent.
         dataset_id: A dataset that awaits an archive, in place of a new one.
-        resume: Whether to go on with what an earlier run has begun.
+        resume: Continue what an earlier run has begun.
         streamed: Send it in one request, which cannot be resumed and leaves no note here.
-        wait: Whether to wait for the check.
+        wait: Wait for the check.
         pause: Waits between two requests.
 
     Raises:
@@ -145,11 +145,11 @@ def distill(
     """Start a distillation and wait for its result.
 
     Args:
-        portal: Where the dataset is.
+        portal: The portal that has the dataset.
         dataset_id: A dataset that is `ready`.
-        console: Where progress is shown.
+        console: Shows progress.
         options: The preset, and what differs from it.
-        wait: Whether to wait for the result.
+        wait: Wait for the result.
         pause: Waits between two requests.
 
     Raises:

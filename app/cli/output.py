@@ -1,4 +1,4 @@
-"""What commands print: lines for people on stdout, or one JSON document for programs.
+"""Output of commands: lines for people on stdout, or one JSON document for programs.
 
 Text of others (titles, purposes, reasons) never reaches the terminal with control characters in it.
 """

@@ -1,4 +1,4 @@
-"""Progress of several steps on a terminal: a bar each; where there is none, a line now and then."""
+"""Progress of several steps: bars on a terminal, occasional lines elsewhere."""
 
 import time
 from collections import deque
@@ -29,15 +29,15 @@ class StepDisplay(Protocol):
         left: float | None = None,
         rate: float | None = None,
     ) -> None:
-        """How far a step is.
+        """Show the progress of a step.
 
         Args:
             step: Its name.
-            done: How much of it is over.
-            total: How much it has.
-            unit: Of what.
-            left: How many seconds all steps together will take yet.
-            rate: How much of it goes by in a second.
+            done: Amount finished.
+            total: Whole amount.
+            unit: Unit of both.
+            left: Seconds until the end of all steps.
+            rate: Amount per second.
         """
 
     def finish(self, step: str) -> None:
@@ -63,7 +63,7 @@ def step_display(console: Console) -> Iterator[StepDisplay]:
 
 
 class TransferRate:
-    """How fast something goes, over the last seconds; what was there before is no part of it."""
+    """Rate over the last seconds; what was there before does not count."""
 
     def __init__(self, seconds: float = 10.0) -> None:
         self._seconds = seconds

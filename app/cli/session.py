@@ -1,4 +1,4 @@
-"""What commands share that ask a portal: which one, in whose name, and how they end."""
+"""Client session of commands: the portal, the signed-in user, and errors as exit codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,7 +136,7 @@ def moment_of(text: str | None) -> datetime | None:
 
 
 def kind_of(identifier: str, *kinds: str) -> str:
-    """What an id is of, by its prefix. Raises CommandError where it is of nothing expected."""
+    """Kind of an id, by its prefix. Raises CommandError for an unexpected kind."""
     prefix = identifier.partition("_")[0]
     if prefix in kinds and identifier != prefix:
         return prefix
@@ -152,4 +152,4 @@ NAMES = {
     "gr": "a grant",
     "tr": "a training",
 }
-"""What ids are of, by their prefix."""
+"""Kinds of ids by prefix."""

@@ -1,4 +1,4 @@
-"""Asking for releases, and deciding who may have one's own."""
+"""Access requests and grants, as a client sends and decides them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -89,7 +89,7 @@ class Grants:
         """Accept the release's terms, in one's own name and for one's organisation.
 
         Args:
-            grant_id: What was granted.
+            grant_id: The grant.
             terms_sha256: Of the text that was read, in hexadecimal digits.
         """
         path = f"/grants/{id_of(grant_id)}/acceptance"

@@ -82,9 +82,9 @@ class Datasets:
 
         Args:
             archive: A zip or tar file with one folder of images per class.
-            name: Of the dataset that is made for it; the file's, if absent.
+            name: Name of the new dataset; the file's, if absent.
             dataset_id: A dataset that awaits an archive, in place of a new one.
-            resume: Whether to go on with what an earlier call has begun.
+            resume: Continue what an earlier call has begun.
             on_progress: See `TransferListener`.
 
         Raises:

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics, at the root and without a token: they tell no one's data."""
+"""/healthz, /readyz and /metrics, without a token: they reveal nobody's data."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What one portal process holds open, from its start to its end."""
+"""Resources that one portal process holds open."""
 
 from dataclasses import dataclass
 from typing import Self

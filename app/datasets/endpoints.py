@@ -129,7 +129,7 @@ async def upload_archive(
 
 
 def _expect_archive(portal: Portal, caller: Caller, dataset_id: str) -> int:
-    """How many bytes it may have, as far as the organisation's room goes."""
+    """The most bytes that the organisation's quota leaves for it."""
     with portal.database.reading() as session:
         return service.expect_archive(session, caller, dataset_id)
 
@@ -153,7 +153,7 @@ def _accept_archive(
 def get_quality_report(
     dataset_id: str, session: WriteSession, portal: PortalDep, caller: Reader
 ) -> dict[str, Any]:
-    """What was found in the archive: images per class and split, every refused file and why."""
+    """The quality report: images per class and split, every refused file and the reason."""
     return service.quality(session, portal.storage, caller, dataset_id)
 
 

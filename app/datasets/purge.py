@@ -1,4 +1,4 @@
-"""Removing what a deleted dataset stored. Safe to repeat, so that a crash in it loses nothing.
+"""Removes the objects of a deleted dataset. Safe to repeat after a crash.
 
 No transaction is open while objects are deleted: that may take long, and SQLite has one writer.
 """

@@ -1,4 +1,4 @@
-"""Every query about datasets. The portal asks as somebody; a task knows an id."""
+"""Queries for datasets: the portal reads as a caller, a task by id."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -83,7 +83,7 @@ class DatasetRepository:
         return self._session.get(Dataset, dataset_id, populate_existing=True)
 
     def is_sample(self, dataset_id: str) -> bool:
-        """Whether its images were drawn, also once it is deleted."""
+        """True if its images are synthetic, also once it is deleted."""
         query = select(Dataset.sample_seed).where(Dataset.id == dataset_id)
         return self._session.scalar(query) is not None
 

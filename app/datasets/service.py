@@ -1,4 +1,4 @@
-"""Datasets: rows, the archive's arrival, deletion."""
+"""Datasets: create, receive the archive, read reports, delete."""
 
 import hashlib
 import json
@@ -129,7 +129,7 @@ def versions(session: Session, caller: Caller, dataset_id: str) -> Sequence[Data
 def expect_archive(
     session: Session, caller: Caller, dataset_id: str, *, besides: str | None = None
 ) -> int:
-    """How many bytes the organisation has room for, besides those of one upload.
+    """Count the bytes that the organisation has room for, besides those of one upload.
 
     Raises DatasetNotFound, NotAwaitingUpload.
     """

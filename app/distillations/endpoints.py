@@ -194,7 +194,7 @@ def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter
 async def get_report_json(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
-    """What the distilled set is worth and what it leaks, as numbers."""
+    """Utility and privacy of the distilled set as numbers."""
     key = await run_in_threadpool(_key, portal, caller, distillation_id, "report_json_key")
     return await send_object(
         request, portal.storage, key, media_type="application/json", headers={}

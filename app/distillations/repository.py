@@ -1,4 +1,4 @@
-"""Every query about distillations. The portal asks as somebody; a task knows an id.
+"""Queries for distillations: the portal reads as a caller, a task by id.
 
 A change of status and the event that tells it are one write: whoever follows the events sees
 every step that the row made.

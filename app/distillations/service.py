@@ -1,4 +1,4 @@
-"""Distillations: asking for one, following it, stopping it, trying again, its results."""
+"""Distillations: start, cancel, retry, delete, find results."""
 
 import hashlib
 import json
@@ -269,7 +269,7 @@ def download_key(
 def result_key(
     session: Session, caller: Caller, distillation_id: str, column: str, *instead: str
 ) -> str:
-    """Where a result is stored: under the first column of `instead` that has one, or `column`.
+    """The key of a result, from the first column of `instead` that has one, or `column`.
 
     Raises DistillationNotFound, ResultNotReady.
     """

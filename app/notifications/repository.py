@@ -1,4 +1,4 @@
-"""Every query about notices."""
+"""Queries for notices."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Notices: who should know what. In the portal, and by mail where the portal sends any."""
+"""Notices to people, shown in the portal and sent by mail where it sends any."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from app.notifications.webhook_events import emit
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """What is told. Never a word of patients, and no text that an archive brought.
+    """Content of a notice. Never mentions patients, and has no text from an archive.
 
     Attributes:
         kind: Stable name, as in ``access.granted``.

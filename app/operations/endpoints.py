@@ -27,7 +27,7 @@ def list_workers(session: ReadSession, caller: Operator) -> WorkersRead:
 
 @router.get("/queues")
 def list_queues(session: ReadSession, portal: PortalDep, caller: Operator) -> QueuesRead:
-    """How much waits for workers, and since when."""
+    """Queue lengths, and since when the oldest row waits."""
     return service.queues(portal, session, caller)
 
 

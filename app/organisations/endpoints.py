@@ -53,7 +53,7 @@ def create_organisation(
 def list_organisations(
     session: ReadSession, _caller: Anybody, cursor: Cursor = None, limit: Limit = 50
 ) -> PageRead[OrganisationBrief]:
-    """Who takes part, newest first: names and contacts alone."""
+    """Participating organisations, newest first: names and contacts only."""
     page = OrganisationRepository(session).page(cursor=cursor, limit=limit)
     return PageRead[OrganisationBrief].of(page, _brief)
 

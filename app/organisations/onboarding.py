@@ -1,4 +1,4 @@
-"""How an organisation begins: with its key, and with a link for its first admin."""
+"""Creates an organisation with its key and a link for its first admin."""
 
 from sqlalchemy.orm import Session
 

@@ -1,4 +1,4 @@
-"""Organisations: made by the operator, changed by their admins."""
+"""Organisations: create, change, limit, disable."""
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session

@@ -1,4 +1,4 @@
-"""Publishing: from a finished distillation to a release that others can find.
+"""Publishes a finished distillation as a release.
 
 In three steps, since packing takes a while and SQLite has one writer: judge it and see what it
 will say; pack, sign and store the bundle; write the row. What a failed step leaves behind is an
@@ -160,7 +160,7 @@ def publish(
 
 
 def judge(session: Session, storage: Storage, caller: Caller, distillation_id: str) -> Judgement:
-    """What stands against a release of a distillation; nothing is written.
+    """Judge whether a distillation may be released; writes nothing.
 
     Raises DistillationNotFound, ResultNotReady, SampleNotReleasable, and NotCleared where images
     were withdrawn.
@@ -215,7 +215,7 @@ def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCr
 def facts_of(
     portal: Portal, judgement: Judgement, body: ReleaseCreate, number: int
 ) -> ReleaseFacts:
-    """What a release would say of itself, its terms in full. Raises TermsNotUsable."""
+    """The facts of a future release, with its full terms. Raises TermsNotUsable."""
     organisation, distillation = judgement.organisation, judgement.distillation
     assert distillation.verdict is not None, "the gate lets nothing through without one"
     contact = body.contact or organisation.contact

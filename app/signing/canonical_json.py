@@ -1,4 +1,4 @@
-"""JSON with one form, so that it can be hashed and signed. Nothing but the standard library."""
+"""Canonical JSON, for hashes and signatures. Standard library only."""
 
 import json
 from typing import Any

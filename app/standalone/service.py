@@ -38,7 +38,7 @@ from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 LONGEST_SOCKET_PATH = 100
 """Bytes. `sun_path` holds 108 on Linux and 104 on macOS, a closing zero included."""
 LOCK_SECONDS = 5.0
-"""How long to wait for the lock: the children of a killed supervisor need a moment to die."""
+"""Seconds to wait for the lock: the children of a killed supervisor need a moment to die."""
 
 
 class EmbeddedError(RuntimeError):

@@ -40,11 +40,11 @@ class ChildSpec:
     order: int
     """Children of a higher order start after those of a lower one are up, and stop before them."""
     is_up: Callable[[], bool] = lambda: True
-    """Whether it answers; asked only while its process lives."""
+    """True once it answers; called only while its process lives."""
     start_seconds: float = 60.0
-    """How long it may take until it is up."""
+    """Seconds until it has to be up."""
     stop_seconds: float = 5.0
-    """How long it may take after SIGTERM before it is killed."""
+    """Seconds after SIGTERM before it is killed."""
     inherit: tuple[int, ...] = ()
     """File descriptors that it gets."""
 
@@ -115,7 +115,7 @@ class Supervisor:
     """Starts children in order, starts again those that die, and stops them all.
 
     Args:
-        specs: What to run.
+        specs: The children to run.
         log_dir: Folder for `<name>.log` of each child.
         report: Takes one short line for the terminal at a time.
     """

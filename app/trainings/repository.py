@@ -1,4 +1,4 @@
-"""Every query about trainings. The portal asks as somebody; a task knows an id."""
+"""Queries for trainings: the portal reads as a caller, a task by id."""
 
 from collections.abc import Collection
 from typing import Any
@@ -77,7 +77,7 @@ class TrainingRepository:
         )
 
     def end(self, training_id: str, *, fence: int, status: TrainingStatus, **values: Any) -> None:
-        """What a worker leaves, with the lease given back. Raises LeaseLost."""
+        """Store a worker's result and release the lease. Raises LeaseLost."""
         if status in (TrainingStatus.READY, TrainingStatus.FAILED, TrainingStatus.CANCELLED):
             values = {"finished_at": utc_now(), "eta_seconds": None, **values}
         leases.release(self._session, Training, training_id, fence=fence, status=status, **values)

@@ -1,4 +1,4 @@
-"""Every query about people."""
+"""Queries for people."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -100,7 +100,7 @@ class UserRepository:
         ).all()
 
     def other_admins(self, user: User) -> int:
-        """How many admins the organisation has besides this person."""
+        """Count the organisation's admins besides this person."""
         return sum(
             Role.ADMIN in other.roles
             for other in self.enabled(user.organisation_id)

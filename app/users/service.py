@@ -1,4 +1,4 @@
-"""People: their roles, their passwords, the end of their access."""
+"""People: accounts, roles, passwords."""
 
 from collections.abc import Collection
 

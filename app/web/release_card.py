@@ -1,4 +1,4 @@
-"""Releases as cards: what the catalogue shows of each, and what a steward sees before releasing."""
+"""Release cards, for the catalogue and for a steward's preview."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def cards(session: Session, caller: Caller, rows: Sequence[Release]) -> list[Car
 
 
 def drafted(judgement: Judgement, facts: ReleaseFacts, terms: str) -> Card:
-    """What others will see of a release that is not there yet."""
+    """Card of a release before it is published."""
     report = judgement.report
     assert judgement.distillation.verdict is not None, "the gate lets nothing through without one"
     return Card(

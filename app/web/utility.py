@@ -1,4 +1,4 @@
-"""What a release is worth, in three rows: its own images, random ones, all of them."""
+"""Utility of a release: balanced accuracy with distilled, random and all images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ ROWS = ("distilled", "random", "full")
 
 @dataclass(frozen=True, kw_only=True)
 class Utility:
-    """What networks reach that were trained on some images.
+    """Accuracy of networks trained on one set of images.
 
     Attributes:
         on: Which images, one of `ROWS`.
-        images: How many; None where the report is silent.
+        images: Their number; None where the report has none.
         mean: Balanced accuracy on the owner's test images.
         std: Its standard deviation over the networks.
-        networks: How many networks.
+        networks: Number of networks.
     """
 
     on: str

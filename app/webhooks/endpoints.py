@@ -92,7 +92,7 @@ def list_deliveries(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[DeliveryRead]:
-    """What it was told within thirty days, newest first, and what became of it."""
+    """Deliveries within thirty days, newest first."""
     webhooks = WebhookRepository(session).readable_by(caller)
     page = webhooks.deliveries(webhook_id, status=status, cursor=cursor, limit=limit)
     return PageRead[DeliveryRead].of(page, read_delivery)

@@ -1,4 +1,4 @@
-"""Every query about webhooks and what they are told."""
+"""Queries for webhooks and their deliveries."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -62,7 +62,7 @@ class ReadableWebhooks:
     def deliveries(
         self, webhook_id: str, *, status: DeliveryStatus | None, cursor: str | None, limit: int
     ) -> Page[WebhookDelivery]:
-        """What it was told. Raises WebhookNotFound."""
+        """Its deliveries. Raises WebhookNotFound."""
         query = select(WebhookDelivery).where(WebhookDelivery.webhook_id == self.get(webhook_id).id)
         if status is not None:
             query = query.where(WebhookDelivery.status == status)
@@ -159,7 +159,7 @@ class WebhookRepository:
         )
 
     def forget_deliveries(self, before: datetime) -> None:
-        """What was told, or given up, so long ago."""
+        """Delete finished deliveries from before this time."""
         self._session.execute(
             delete(WebhookDelivery)
             .where(

@@ -62,7 +62,7 @@ def list_withdrawals(
 
 @router.get("/withdrawals/{withdrawal_id}", responses=problems(404))
 def get_withdrawal(withdrawal_id: str, session: ReadSession, caller: Reader) -> WithdrawalRead:
-    """What was withdrawn, what had come from it, and whether it is done."""
+    """A withdrawal, its lineage and its state."""
     return _read(session, WithdrawalRepository(session).readable_by(caller).get(withdrawal_id))
 
 

@@ -1,4 +1,4 @@
-"""What came from a dataset: trajectories, distillations, releases, and who has them."""
+"""Lineage of a dataset: trajectories, distillations, releases, recipients."""
 
 from collections.abc import Sequence
 
@@ -44,7 +44,7 @@ def trace(session: Session, dataset: Dataset) -> JsonObject:
 
 
 def newest_releases(session: Session, dataset: Dataset, *, limit: int) -> Sequence[Release]:
-    """What was released of a dataset's distillations, newest first."""
+    """Releases of a dataset's distillations, newest first."""
     return session.scalars(
         select(Release)
         .join(Distillation, Distillation.id == Release.distillation_id)

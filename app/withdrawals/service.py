@@ -1,4 +1,4 @@
-"""Withdrawals: patients, or a whole dataset, take part no longer.
+"""Withdrawals of patients or a whole dataset.
 
 Images leave the archive and the dataset; the trajectories that were trained on them are deleted;
 distillations are marked, so that they are neither released nor gone on with; releases are withdrawn
@@ -36,7 +36,7 @@ class NothingToWithdraw(Conflict):
 
 
 def files_key(withdrawal_id: str) -> str:
-    """Where the names of the files lie until they are taken out."""
+    """Key of the list of files, stored until they are removed."""
     return f"withdrawals/{withdrawal_id}/files.json"
 
 
@@ -92,7 +92,7 @@ def _count(dataset: Dataset) -> int:
 
 
 def is_named(name: str, files: set[str]) -> bool:
-    """Whether a file of the archive is one of these, or lies in a folder that is."""
+    """True if a file of the archive is one of these, or in such a folder."""
     plain = name.replace("\\", "/").removeprefix("./")
     return plain in files or any(
         f"{folder}/" in files for folder in map(str, PurePosixPath(plain).parents)

@@ -1,4 +1,4 @@
-"""Every query about sessions."""
+"""Queries for sessions."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Signing in and out with a browser.
+"""Browser sessions: sign in, authenticate, sign out.
 
 Whether an address is known is never told: a wrong address, a wrong password and a locked account
 get the same answer after the same time.
@@ -58,9 +58,9 @@ def authenticate(
     """The caller behind a cookie.
 
     Args:
-        database: Where sessions are.
-        secret: Of the cookie.
-        csrf_token: What came with the request; None for one that changes nothing.
+        database: Holds the sessions.
+        secret: Value of the cookie.
+        csrf_token: Sent with the request; None for one that changes nothing.
         idle: After so long without a request a session has ended.
 
     Raises:
@@ -101,10 +101,10 @@ def sign_in(
     """Check a password and begin a session. No transaction is open during the check.
 
     Args:
-        database: Where people and sessions are.
-        email: Of the account.
+        database: Holds people and sessions.
+        email: Address of the account.
         password: As it was typed.
-        lasts: How long the session works at most.
+        lasts: Longest life of the session.
         replaces: The cookie that the browser had before: its session ends.
 
     Raises:
@@ -127,13 +127,13 @@ def sign_in(
 
 
 def judge_password(session: Session, user: User, checked: str | None, *, right: bool) -> bool:
-    """Whether somebody knew the password; wrong ones are counted.
+    """Accept or reject a password attempt; wrong ones are counted.
 
     Args:
         session: The transaction in which a wrong one is counted.
         user: Read again and locked since the check: many tries at once each count.
         checked: The hash that the password was checked against. Another one may be there by now.
-        right: What the check said.
+        right: Result of the check.
     """
     now = utc_now()
     if user.locked_until is not None and user.locked_until > now:

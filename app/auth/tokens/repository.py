@@ -1,4 +1,4 @@
-"""Every query about tokens."""
+"""Queries for tokens."""
 
 from datetime import datetime
 

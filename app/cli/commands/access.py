@@ -22,7 +22,7 @@ commands = typer.Typer()
 
 Received = Annotated[bool, typer.Option("--received", help="For your releases alone.")]
 Sent = Annotated[bool, typer.Option("--sent", help="For others' releases alone.")]
-OfRelease = Annotated[str | None, typer.Option("--release", help="Of this release alone.")]
+OfRelease = Annotated[str | None, typer.Option("--release", help="Only for this release.")]
 Most = Annotated[int, typer.Option("--most", min=1, help="Show at most so many.")]
 
 
@@ -33,7 +33,7 @@ Most = Annotated[int, typer.Option("--most", min=1, help="Show at most so many."
 def request(
     release: str,
     purpose: Annotated[
-        str | None, typer.Option(help="What you need it for, in sentences.", show_default=False)
+        str | None, typer.Option(help="Purpose of the use, in sentences.", show_default=False)
     ] = None,
     purpose_file: Annotated[Path | None, typer.Option(help="A file that says it.")] = None,
     portal: PortalUrl = None,
@@ -83,7 +83,7 @@ def requests(
 def grant(
     identifier: Annotated[
         str,
-        typer.Argument(metavar="ID", help="Of a request; or of a release, with --to."),
+        typer.Argument(metavar="ID", help="Id of a request; or of a release, with --to."),
     ],
     to: Annotated[
         str | None, typer.Option(help="An organisation that has not asked, by id or name.")
@@ -138,7 +138,7 @@ def deny(request: str, reason: Reason, portal: PortalUrl = None) -> None:
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange accept rel_0123abcd")
 def accept(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a grant, or of the release that was granted.")
+        str, typer.Argument(metavar="ID", help="Id of a grant, or of the release that was granted.")
     ],
     yes: Annotated[
         bool, typer.Option("--yes", help="Accept the terms that are shown, without a question.")
@@ -181,7 +181,7 @@ def grants(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """Who may have your releases, and what of others' you may have, newest first."""
+    """List grants of your releases, and your grants of others', newest first."""
     with portal_client(portal) as client:
         direction = _direction(received, sent)
         rows = client.grants.list(direction=direction, release_id=release)
@@ -247,7 +247,7 @@ def _state(row: "Grant") -> str:
 
 
 def organisation_id(client: "PortalClient", named: str) -> str:
-    """Of an organisation that was named by its id or its name. Raises CommandError."""
+    """Id of an organisation given by id or name. Raises CommandError."""
     if named == "mine":
         return named
     found = [row for row in client.organisations.list() if named in (row.id, row.name)]

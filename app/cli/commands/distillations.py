@@ -21,7 +21,7 @@ def distill(
     images_per_class: Annotated[
         int | None, typer.Option(help="Distilled images per class [default: the preset's].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the distillation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the distillation.")] = 0,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
@@ -65,7 +65,7 @@ def retry(
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange cancel dl_0123abcd")
 def cancel(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a distillation, or of a request of yours.")
+        str, typer.Argument(metavar="ID", help="Id of a distillation, or of a request of yours.")
     ],
     portal: PortalUrl = None,
 ) -> None:

@@ -31,7 +31,7 @@ TrustedKey = Annotated[
 )
 def download(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a distillation of yours, or of a release.")
+        str, typer.Argument(metavar="ID", help="Id of a distillation of yours, or of a release.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for what is downloaded.")] = Path(),
     trusted_key: TrustedKey = None,

@@ -1,4 +1,4 @@
-"""`exchange login` and `logout`: a token of one's own, kept for the commands that ask a portal."""
+"""`exchange login` and `logout`: keeps a personal token for commands that use a portal."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -81,7 +81,7 @@ def logout(
     portal: PortalUrl = None,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Where the portal is gone: forget the token here alone."),
+        typer.Option("--forget", help="Forget the token only here, for a portal that is gone."),
     ] = False,
 ) -> None:
     """Sign out of a portal: deletes the token there and here."""
@@ -200,7 +200,7 @@ def _line(what: str) -> str:
 
 
 def _token_name() -> str:
-    """What the portal's pages call it: where it is kept."""
+    """Name shown on the portal's pages: the machine that keeps it."""
     import platform
 
     host = "".join(letter for letter in platform.node() if letter.isprintable())

@@ -42,7 +42,7 @@ def share(
         Path | None, typer.Option(help="File with the dataset card, in Markdown.")
     ] = None,
     terms: Annotated[
-        TermsTemplate, typer.Option(help="What it may be used for.")
+        TermsTemplate, typer.Option(help="Permitted use.")
     ] = TermsTemplate.RESEARCH_ONLY,
     terms_file: Annotated[
         Path | None,
@@ -59,7 +59,7 @@ def share(
     contact: Annotated[
         str | None, typer.Option(help="Whom to write to [default: your organisation's contact].")
     ] = None,
-    citation: Annotated[str, typer.Option(help="How to cite it.", show_default=False)] = "",
+    citation: Annotated[str, typer.Option(help="The text to cite.", show_default=False)] = "",
     embargo: Annotated[
         str | None,
         typer.Option(help="Nobody else downloads it before that day, as in 2027-01-31 (UTC)."),
@@ -107,7 +107,7 @@ def catalogue(
     min_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least balanced accuracy, 0 to 1.")
     ] = None,
-    verdict: Annotated[Verdict | None, typer.Option(help="Of its privacy audit.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(help="Verdict of its privacy audit.")] = None,
     modality: Annotated[str | None, typer.Option(help="As in 'chest X-ray'.")] = None,
     min_images: Annotated[int | None, typer.Option(min=0, help="Fewest distilled images.")] = None,
     max_images: Annotated[int | None, typer.Option(min=0, help="Most distilled images.")] = None,
@@ -155,7 +155,7 @@ def show(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """What a release says, and how your organisation stands to it."""
+    """Show a release, and the access of your organisation."""
     with portal_client(portal) as client:
         row = client.releases.get(release)
     if as_json:
@@ -197,7 +197,7 @@ def withdraw(release: str, reason: Reason, portal: PortalUrl = None) -> None:
 
 
 def standing(row: "Release") -> str:
-    """How one's organisation stands to a release, and what to do next."""
+    """Access of the user's organisation to a release, and the next step."""
     if row.status == "withdrawn":
         return f"Withdrawn: {row.withdrawal_reason} Stop using it and delete it, if you have it."
     access = row.access

@@ -45,7 +45,7 @@ def status(
         str | None,
         typer.Argument(
             metavar="ID",
-            help="Of a dataset, distillation, release, request or grant [default: an overview].",
+            help="Id of a dataset, distillation, release, request or grant [default: an overview].",
             show_default=False,
         ),
     ] = None,
@@ -55,7 +55,7 @@ def status(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """What runs, what waits for you and what is new; or how one thing stands, by its id.
+    """Show running jobs, pending items and news; or the state of one item, by its id.
 
     With --follow the exit code is 1 where it did not end well.
     """
@@ -80,7 +80,7 @@ def notices(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """What the portal has to tell you, newest first; what was shown counts as read."""
+    """List your notices, newest first, and mark them as read."""
     with portal_client(portal) as client:
         found = list(islice(client.notices.list(unread=not every), most))
         if as_json:
@@ -96,7 +96,7 @@ def notices(
 
 
 def _one(client: "PortalClient", identifier: str, *, follow: bool, as_json: bool) -> None:
-    """How one thing stands; with `follow`, once nothing more happens to it."""
+    """State of one item; with `follow`, its final state."""
     row = _get(client, identifier)
     if follow:
         row = _follow(client, row)
@@ -184,7 +184,7 @@ def _print_problem(problem: "Problem | None") -> None:
 
 
 def _overview(client: "PortalClient") -> dict[str, Any]:
-    """What a person wants to know first; of what they may not read, nothing."""
+    """Overview for the signed-in person, without what they may not read."""
     from app.client import FINAL
 
     me = client.me()

@@ -1,4 +1,4 @@
-"""`exchange train` and `score`: what sharing is for, and what it was worth."""
+"""`exchange train` and `score`: train on received releases and report the score."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def train(
         int | None, typer.Option(help="Train on so many own images of each class [default: all].")
     ] = None,
     networks: Annotated[int, typer.Option(help="For each row of the table.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the networks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the networks.")] = 0,
     wait: Wait = True,
     as_json: AsJson = False,
     portal: PortalUrl = None,
@@ -78,7 +78,7 @@ def score(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="What `iadd evaluate --bundle --out` wrote.", show_default=False),
+        typer.Option(help="File written by `iadd evaluate --bundle --out`.", show_default=False),
     ] = None,
     portal: PortalUrl = None,
 ) -> None:

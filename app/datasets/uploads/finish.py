@@ -1,4 +1,4 @@
-"""From the last byte to a dataset that is checked: the sum, the archive's place, one transaction.
+"""Completes an upload: computes its sum, places the archive and starts the check.
 
 Every step can be gone through again, by the request that brought the last byte, by one that asks
 again, or by a portal that finds the upload whole and nobody at it.

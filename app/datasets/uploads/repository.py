@@ -1,4 +1,4 @@
-"""Every query about uploads. The portal asks as somebody; the sweeper knows an id."""
+"""Queries for uploads: the portal reads as a caller, the sweeper by id."""
 
 from collections.abc import Sequence
 from datetime import datetime

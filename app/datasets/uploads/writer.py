@@ -1,4 +1,4 @@
-"""One writer of one upload: the lease, the bytes, the sum, and the row's count of them.
+"""Writes one upload: holds the lease, stores bytes, keeps the sum and the row's count.
 
 The count moves only after the bytes outlive a loss of power, so that whoever goes on after a kill
 at any moment begins where the row says, and what lies behind it is written over.
@@ -31,7 +31,7 @@ class Writer:
 
     Attributes:
         upload: The row as it was at the beginning.
-        fence: What each write to the row names.
+        fence: Fencing token that each write to the row names.
         received: Bytes that are counted.
         position: Bytes that are written; those behind `received` may be dropped yet.
         digest: SHA-256 of the bytes up to `position`; None where they have to be read again.
@@ -116,7 +116,7 @@ class Writer:
 
     @property
     def key(self) -> str:
-        """Of the archive. The same each time, so that its end can be gone through again."""
+        """Key of the archive. The same each time, so that completion can be repeated."""
         return f"datasets/{self.upload.dataset_id}/archive-{self.upload.id.removeprefix('up_')}"
 
     @property

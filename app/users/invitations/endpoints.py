@@ -85,7 +85,7 @@ def forgot_password(
 def look_at_invitation(
     body: InvitationSecret, request: Request, session: ReadSession, portal: PortalDep
 ) -> InvitationOffer:
-    """What a link is for. Whoever has it may ask."""
+    """Describe an invitation to the holder of its link."""
     _limit(request, portal)
     invitation, organisation = service.find(session, body.secret)
     return InvitationOffer(

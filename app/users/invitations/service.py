@@ -1,4 +1,4 @@
-"""Links by which people join an organisation, or set a password anew.
+"""Invitations: links by which people join an organisation or set a new password.
 
 The secret of a link follows its `#`, which browsers send to no server: it ends in no log.
 """

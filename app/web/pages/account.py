@@ -1,4 +1,4 @@
-"""One's own account: name and roles, password, tokens."""
+"""Pages of the visitor's own account: name and roles, password, tokens."""
 
 from typing import Annotated
 

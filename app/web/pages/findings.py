@@ -1,4 +1,4 @@
-"""The files that a check left out, by reason and by name.
+"""Page of the files that a check left out, by reason and name.
 
 What is looked for goes in a body: names of files may tell who a patient is, and addresses are kept
 by browsers and logs.

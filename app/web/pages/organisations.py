@@ -1,4 +1,4 @@
-"""For operators: the organisations, their limits, and new ones."""
+"""Pages for operators: organisations and their limits."""
 
 from decimal import Decimal
 from typing import Annotated, NamedTuple

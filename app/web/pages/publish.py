@@ -1,4 +1,4 @@
-"""Releasing a distillation: what the gate says, the form, what others will see."""
+"""Pages to release a distillation: the policy's decision, the form, a preview."""
 
 import hashlib
 from datetime import UTC, datetime, time, timedelta
@@ -43,7 +43,7 @@ class ReleaseForm(BaseModel):
     custom_terms: str = ""
     duo: list[str] = []
     detail: list[str] = []
-    """Of the conditions `WITH_DETAIL`, in their order."""
+    """Details of the conditions `WITH_DETAIL`, in their order."""
     contact: str = ""
     citation: str = ""
     embargo: str = ""
@@ -127,7 +127,7 @@ def preview_release(
     caller: Sharer,
     form: Annotated[ReleaseForm, Form()],
 ) -> Response:
-    """What others will see; nothing is written."""
+    """Preview of the release; writes nothing."""
     try:
         body = form.body()
         judgement = judge(session, portal.storage, caller, distillation_id)

@@ -1,4 +1,4 @@
-"""Requests and grants: received and sent, asked, decided, accepted, ended."""
+"""Pages of access requests and grants, received and sent."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -40,7 +40,7 @@ class TermsUnread(Invalid):
 
 
 class DecisionForm(BaseModel):
-    """What the owner decides on, as they have seen it."""
+    """The version of a request that the owner has seen and decides on."""
 
     seen: str = ""
     until: str = ""

@@ -1,4 +1,4 @@
-"""Signing in and out, joining by an invitation, and a forgotten password."""
+"""Pages to sign in and out, join by an invitation and reset a password."""
 
 from typing import Annotated
 
