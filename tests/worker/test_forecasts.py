@@ -7,7 +7,8 @@ import pytest
 from app.background.sweeper import sweep
 from app.core.ids import new_id
 from app.core.queue import Task
-from app.forecasts.keys import pace_key, settings_hash
+from app.distillations.service import settings_hash
+from app.forecasts.keys import pace_key
 from app.forecasts.service import CHANNELS
 from app.models import Distillation, DistillationStatus, Forecast, ForecastStatus, Measurement
 from iadd.config import Config

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from app.background.sweeper import Sweeper
+from app.background.tasks import background_tasks
 from app.core.clock import utc_now
 from app.core.queue import Task, enqueue_after_commit
 from app.distillations.repository import DistillationRepository
@@ -205,7 +205,7 @@ def test_killed_workers_cost_a_checkpoint_interval_and_change_no_bit(
     row_id = harness.add_distillation(
         harness.add_dataset(squares), teacher_epochs=40, iterations=60
     )
-    with Sweeper(harness.portal):
+    with background_tasks(harness.portal):
         for phase, seen in (("teaching", 5), ("distilling", 10)):
             harness.until(lambda: harness.progress(row_id, phase) >= seen, f"{phase} is under way")  # noqa: B023 (called at once)
             harness.kill_worker(worker)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from app.audit.chain import follow, hash_entry
 from app.audit.export import last_line, to_lines, verify_export
 from app.cli import app
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 from app.signing.keys import KeyHistory, Purpose, encode, new_key, sign, signed_message
 from app.signing.signature import Signer
 
@@ -85,7 +85,7 @@ def told(found):
 
 
 def changed(line, **members):
-    return one_form({**json.loads(line), **members}) + b"\n"
+    return canonical_json({**json.loads(line), **members}) + b"\n"
 
 
 def test_an_untouched_log_is_intact(log, save):
@@ -162,14 +162,14 @@ def test_no_byte_is_free(log, save):
 def test_a_forger_without_the_key_cannot_close_the_chain(log, save):
     signed = log.lines()[-1]
     log.entries[2]["subject"] = "ds_9"
-    forged = [*(one_form(entry) + b"\n" for entry in log.rehash().entries), signed]
+    forged = [*(canonical_json(entry) + b"\n" for entry in log.rehash().entries), signed]
     found = verify_export(save(forged))
     assert found.exit_code == BAD
     assert "ends with another entry" in told(found)
     # Nor by naming the forged end in the statement that was signed of the other.
     last = json.loads(signed)
     last["head"]["hash"] = log.entries[-1]["hash"]
-    found = verify_export(save([*forged[:-1], one_form(last) + b"\n"]))
+    found = verify_export(save([*forged[:-1], canonical_json(last) + b"\n"]))
     assert found.exit_code == BAD
     assert "not signed with the key" in told(found)
 
@@ -272,21 +272,21 @@ def test_a_last_line_of_another_form_is_told_and_no_crash(log, save, change):
     """Signed with the key that it names, as a forger can."""
     last = log.last()
     last["head"].update(change)
-    message = signed_message(Purpose.LOG, one_form(last["head"]))
+    message = signed_message(Purpose.LOG, canonical_json(last["head"]))
     last["signature"] = encode(sign(log.private, message))
-    found = verify_export(save([*log.lines()[:-1], one_form(last) + b"\n"]), log.public)
+    found = verify_export(save([*log.lines()[:-1], canonical_json(last) + b"\n"]), log.public)
     assert found.exit_code == BAD
     for missing in ("organisation", "at", "history"):
         last = log.last()
         del last["head"][missing]
-        assert verify_export(save([one_form(last) + b"\n"])).exit_code == BAD
+        assert verify_export(save([canonical_json(last) + b"\n"])).exit_code == BAD
 
 
 def test_a_signature_for_something_else_is_none(log, save):
     last = log.last()
-    message = signed_message(Purpose.SCORE, one_form(last["head"]))
+    message = signed_message(Purpose.SCORE, canonical_json(last["head"]))
     last["signature"] = encode(sign(log.private, message))
-    found = verify_export(save([*log.lines()[:-1], one_form(last) + b"\n"]))
+    found = verify_export(save([*log.lines()[:-1], canonical_json(last) + b"\n"]))
     assert "not signed with the key" in told(found)
 
 

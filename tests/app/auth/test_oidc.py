@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import select
 
-from app.auth import oidc_client
+from app.core import oidc_client
 from app.core.clock import utc_now
 from app.core.security import Role
 from app.core.settings import Settings

@@ -49,7 +49,7 @@ def lives(pid: int) -> bool:
 
 def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
     said: list[str] = []
-    supervisor = Supervisor([spec("sleeper", SLEEP)], log_dir=tmp_path, say=said.append)
+    supervisor = Supervisor([spec("sleeper", SLEEP)], log_dir=tmp_path, report=said.append)
     supervisor.start()
     try:
         first = supervisor.pids()["sleeper"]
@@ -71,7 +71,7 @@ def test_a_child_that_keeps_dying_ends_everything_and_its_last_words_are_told(
             spec("broken", "print('no such table'); raise SystemExit(3)", is_up=lambda: False),
         ],
         log_dir=tmp_path,
-        say=lambda line: None,
+        report=lambda line: None,
     )
     with pytest.raises(SupervisorError, match="no such table") as caught:
         supervisor.start()
@@ -107,7 +107,7 @@ def test_later_children_start_when_earlier_ones_are_up_and_stop_before_them(
         )
         for order, name in ((1, "portal"), (0, "broker"))
     ]
-    supervisor = Supervisor(children, log_dir=tmp_path / "logs", say=lambda line: None)
+    supervisor = Supervisor(children, log_dir=tmp_path / "logs", report=lambda line: None)
     supervisor.start()
     supervisor.stop()
     assert log.read_text().split() == ["+broker", "+portal", "-portal", "-broker"]
@@ -117,7 +117,7 @@ def test_a_child_that_ignores_sigterm_is_killed_in_time_with_its_forks(tmp_path:
     supervisor = Supervisor(
         [spec("stubborn", STUBBORN, stop_seconds=0.5), spec("forking", FORKING, stop_seconds=0.5)],
         log_dir=tmp_path,
-        say=lambda line: None,
+        report=lambda line: None,
     )
     supervisor.start()
     wait_until(lambda: "deaf" in (tmp_path / "stubborn.log").read_text(), "it is deaf")
@@ -138,7 +138,7 @@ from pathlib import Path
 from app.standalone.supervisor import ChildSpec, Supervisor
 child = ChildSpec(name="sleeper", command=[sys.executable, "-c", {SLEEP!r}],
                   environment=dict(os.environ), order=0)
-supervisor = Supervisor([child], log_dir=Path({str(tmp_path)!r}), say=lambda line: None)
+supervisor = Supervisor([child], log_dir=Path({str(tmp_path)!r}), report=lambda line: None)
 supervisor.start()
 print(supervisor.pids()["sleeper"], flush=True)
 time.sleep(60)

@@ -237,7 +237,7 @@ def test_nothing_is_sent_for_an_organisation_that_was_disabled(portal):
 
 PERSONAL = {"invitation", "password", "webhook.paused", "job.cancelled"}
 """Notices that are no event of an organisation, or that a webhook could not be told."""
-TELLING = {"tell_requester", "tell_recipients", "tell_both"}
+TELLING = {"notify_requester", "notify_recipients", "notify_both"}
 
 
 def kinds_of_notices():

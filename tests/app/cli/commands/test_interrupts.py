@@ -61,7 +61,7 @@ def test_a_download_that_was_stopped_goes_on(
 
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     if number == signal.SIGINT:
-        assert "the same command goes on from there" in told
+        assert "Run the same command again" in told
         assert "Traceback" not in told
     assert part.read_bytes() == content[:2000]
     again = start(portal.recipient, proxy.url, "download", granted["id"])
@@ -118,7 +118,7 @@ def test_an_upload_that_was_stopped_goes_on(start, portal, proxy, tmp_path, numb
 
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     if number == signal.SIGINT:
-        assert "The same command goes on from there" in told
+        assert "Run the same command again" in told
         assert "Traceback" not in told
     [dataset] = portal.steward.get("/datasets").json()["items"]
     assert dataset["status"] == "awaiting_upload"

@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from app.background.sweeper import sweep
-from app.background.upload_finisher import finish, finish_complete
+from app.background.upload_finisher import finish_complete
 from app.core.clock import utc_now
 from app.datasets.uploads import endpoints, service
+from app.datasets.uploads.finish import finish
 from app.datasets.uploads.receive import CHECKPOINT_BYTES, LARGEST_SUMMED
 from app.datasets.uploads.writer import Writer
 from app.models import DatasetStatus, Organisation, Upload, UploadStatus
