@@ -25,7 +25,7 @@ note-organisation-changed = Name and contact are saved.
 
 policy-title = Release policy
 policy-about = The portal never releases what an audit has refuted. You decide here what else is required for your releases. The audit log records each change.
-policy-unknown-power = Release sets for which only distance metrics found no leak
+policy-unknown-power = Release sets that were tested with distance metrics only, and were not refuted
 policy-unknown-power-help = Distance metrics can refute a set, but they cannot clear one. Without this option, a set needs an attack of known power that found nothing.
 policy-real-starts = Release sets that started from single patients’ images
 policy-real-starts-help = Such a set may still show the patient it started from. It also has to pass the audit.
