@@ -93,7 +93,7 @@ def test_nobody_deletes_anothers(reader):
 def test_a_new_password_ends_the_other_sessions(portal, reader, anybody):
     here = reader(Role.STEWARD)
     anybody.sign_in("person0@hospital.example", PASSWORD)
-    assert "Good to see you" in anybody.open("/")
+    assert "Welcome, " in anybody.open("/")
     new = "another sentence that nobody says"
     reply = here.send("/account", "/account/password", current=PASSWORD, new=new)
     assert "Your password is changed" in reply.text

@@ -51,7 +51,7 @@ def test_a_second_sample_is_the_first(reader, broker):
     first = steward.send("/datasets/new", "/datasets/sample")
     second = steward.send("/datasets/new", "/datasets/sample")
     assert second.url == first.url
-    assert "has this sample cohort already" in second.text
+    assert "already has this sample cohort" in second.text
     dataset_id = first.url.path.rpartition("/")[2]
     assert broker.messages() == [("cpu", Task.CHECK_DATASET.value, dataset_id)]
 
@@ -75,7 +75,7 @@ def test_the_list_says_what_each_is(portal, reader):
     portal.ready_dataset()
     portal.rejected_dataset()
     shown = reader(Role.STEWARD).open("/datasets")
-    for word in ("awaits its archive", "ready", "rejected", "174"):
+    for word in ("waiting for upload", "ready", "rejected", "174"):
         assert word in shown
 
 
@@ -146,7 +146,7 @@ def test_a_ready_dataset_says_what_is_in_it_and_what_was_left_out(found, reader)
     assert "COVID/5.png" not in shown, "the rest is one click away"
     assert f"/datasets/{found}/findings?code=duplicate" in shown
     assert f"/api/v1/datasets/{found}/thumbnails/0000.png" in shown
-    assert "74 images came, 2 left, 100 stayed" in shown
+    assert "74 images added, 2 removed, 100 unchanged" in shown
     assert f"/datasets/{found}/distill" in shown
 
 
@@ -173,7 +173,7 @@ def test_files_are_found_by_reason_and_by_name_and_no_name_is_in_an_address(foun
         data=steward.form(address, address).fields | {"text": "nobody"},
         headers={"HX-Request": "true"},
     )
-    assert "No file that was left out fits" in part.text
+    assert "No file that was left out matches" in part.text
     assert "<html" not in part.text
 
 
@@ -205,7 +205,7 @@ def test_a_rejected_dataset_says_why_and_takes_another_archive(portal, reader):
     shown = reader(Role.STEWARD).open(f"/datasets/{dataset_id}")
     assert "The archive holds no image" in shown
     assert "Pack PNG files." in shown
-    assert "upload it again below" in shown
+    assert "upload the archive again below" in shown
     assert "data-upload" in shown
 
 

@@ -161,8 +161,8 @@ def test_a_preset_that_does_not_exist_is_told(reader, address):
 
 def test_a_dataset_that_is_not_ready_says_what_it_is(portal, reader):
     page = reader(Role.RESEARCHER).open(f"/datasets/{portal.uploaded_dataset()}/distill")
-    assert "This dataset is being checked" in page
-    assert "Start the distillation" not in page
+    assert "The status of this dataset is “checking”" in page
+    assert "Start distillation" not in page
 
 
 def test_another_organisation_finds_nothing_here(reader, address):
@@ -243,7 +243,7 @@ def test_the_forecast_tells_time_memory_and_where_it_comes_from(measured, foreca
     told = forecast()
     assert told.status_code == 200
     assert "<html" not in told.text
-    for words in ("of computing", "It may be", "of memory, of 4 GB", "a CPU, 2 threads"):
+    for words in ("of computing", "Range: ", "of memory, of 4 GB", "a CPU, 2 threads"):
         assert words in told.text
     assert not polled(told.text)
 
@@ -266,7 +266,7 @@ def test_when_nobody_answers_it_says_what_to_do(portal, forecast):
         session.query(Forecast).update({"created_at": utc_now() - timedelta(minutes=2)})
     again = forecast.open(polled(told.text))
     assert "No worker has answered for a minute" in again.text
-    assert "You may start without the forecast" in again.text
+    assert "You can start without the forecast" in again.text
     assert forecast.open(polled(again.text)).status_code == 204
 
 
@@ -284,23 +284,23 @@ def test_what_does_not_fit_into_memory_is_told_in_place_of_it(measured, forecast
 
 def test_it_waits_for_the_fields_of_the_preset_that_was_chosen(forecast):
     told = forecast(preset="cpu_small")
-    assert "Asking…" in told.text
+    assert "Requesting…" in told.text
     assert 'hx-trigger="load delay' in told.text
 
 
 def test_without_scripts_it_is_a_page_of_its_own(forecast, measured):
     told = forecast(headers={})
     assert told.url.path.rpartition("/")[0].endswith("/distill/forecast")
-    assert "<h1>What it will take</h1>" in told.text
+    assert "<h1>Forecast</h1>" in told.text
     assert "of computing" in told.text
-    assert "go back to the form in your browser" in told.text
+    assert "Go back to the form in your browser" in told.text
 
 
 def test_what_was_told_stays_beside_the_distillation(portal, measured, forecast, ask):
     forecast()
     reply = ask()
     assert started(portal, reply).forecast_id is not None
-    assert "comes later, about" in reply.text
+    assert "later, about" in reply.text
     assert "<dt>Forecast</dt>" in reply.text
 
 

@@ -25,11 +25,11 @@ def drawn(portal, steward) -> str:
 
 def test_begins_with_drawing_the_sample_cohort(portal, reader):
     steward = reader(Role.STEWARD)
-    assert next_step(steward.open("/guide")) == "Draw the sample cohort"
+    assert next_step(steward.open("/guide")) == "Generate the sample cohort"
     reply = steward.send("/guide", "/guide/sample")
     assert reply.url.path == "/guide"
-    assert "is being drawn and checked" in reply.text
-    assert next_step(reply.text) == "Wait for its check"
+    assert "is being generated and checked" in reply.text
+    assert next_step(reply.text) == "Wait for the check"
     assert 'hx-get="/guide/steps?seen=check"' in reply.text
 
 
@@ -57,7 +57,7 @@ def test_starts_one_distillation_however_often_it_is_asked(portal, reader, broke
     form = steward.form("/guide", "/guide/distillation")
     for _ in range(2):
         reply = steward.client.post("/guide/distillation", data=form.fields)
-    assert next_step(reply.text) == "Watch it"
+    assert next_step(reply.text) == "Follow the progress"
     [row] = portal.steward.get(f"/distillations?dataset_id={dataset}").json()["items"]
     assert row["preset"] == "cpu_demo"
 
@@ -93,7 +93,7 @@ def test_one_that_failed_is_told_and_can_be_started_again(portal, reader):
     page = steward.open("/guide")
     assert "The device was lost" in page
     assert next_step(page) == "Start a distillation"
-    assert next_step(steward.send("/guide", "/guide/distillation").text) == "Watch it"
+    assert next_step(steward.send("/guide", "/guide/distillation").text) == "Follow the progress"
 
 
 def test_a_cohort_that_was_rejected_is_drawn_again(portal, reader):
@@ -104,12 +104,12 @@ def test_a_cohort_that_was_rejected_is_drawn_again(portal, reader):
         datasets = DatasetRepository(session)
         fence = datasets.claim(dataset, owner="test", seconds=60)
         datasets.mark_rejected(dataset, fence=fence, problem={"title": "No images"})
-    assert next_step(steward.open("/guide")) == "Draw the sample cohort"
+    assert next_step(steward.open("/guide")) == "Generate the sample cohort"
 
 
 def test_researchers_are_told_whom_to_ask_for_the_cohort(portal, reader):
     researcher, steward = reader(Role.RESEARCHER), reader(Role.STEWARD)
-    assert "takes the role of a data steward" in researcher.open("/guide")
+    assert "Only a data steward can create datasets" in researcher.open("/guide")
     token = researcher.form("/account", "/account/password").fields["csrf_token"]
     reply = researcher.client.post("/guide/sample", data={"csrf_token": token})
     assert reply.status_code == 403
@@ -120,11 +120,11 @@ def test_researchers_are_told_whom_to_ask_for_the_cohort(portal, reader):
 def test_others_are_told_that_it_is_not_for_them(reader):
     for role in (Role.AUDITOR, Role.OPERATOR):
         person = reader(role)
-        assert "Your role does not reach them" in person.open("/guide")
+        assert "Your role does not include datasets" in person.open("/guide")
         person.open("/guide/steps", status=403)
 
 
 def test_another_organisation_begins_at_its_own_beginning(portal, reader):
     drawn(portal, reader(Role.STEWARD))
     stranger = reader(Role.STEWARD, elsewhere=True)
-    assert next_step(stranger.open("/guide")) == "Draw the sample cohort"
+    assert next_step(stranger.open("/guide")) == "Generate the sample cohort"

@@ -9,7 +9,7 @@ from app.models import DistillationStatus, Organisation, User, Withdrawal, Withd
 from app.notifications.service import Notice, notify
 
 PURPOSE = "To train networks that find pneumonia earlier."
-NOTHING = "Nothing waits for you"
+NOTHING = "Nothing is waiting for you"
 
 
 def ask(portal, asker, release_id: str) -> dict:
@@ -45,7 +45,7 @@ def counted(engine):
 
 def test_an_empty_organisation_is_led_to_its_first_steps(reader):
     steward, admin, researcher = reader(Role.STEWARD), reader(Role.ADMIN), reader(Role.RESEARCHER)
-    assert 'href="/guide">Begin the guide' in steward.open("/")
+    assert 'href="/guide">Start the guide' in steward.open("/")
     assert 'href="/datasets/new"' in steward.open("/")
     assert "/organisation/invitations" in admin.open("/")
     page = researcher.open("/")
@@ -74,7 +74,7 @@ def test_requests_wait_for_stewards_and_not_for_researchers(portal, reader):
     release = portal.release()
     asked = ask(portal, portal.recipient, release["id"])
     assert f"/requests/{asked['id']}" in reader(Role.STEWARD).open("/")
-    assert "Elsewhere asks for “Chest X-rays”" in reader(Role.STEWARD).open("/")
+    assert "Elsewhere requests access to “Chest X-rays”" in reader(Role.STEWARD).open("/")
     assert asked["id"] not in reader(Role.RESEARCHER).open("/")
 
 
@@ -95,7 +95,7 @@ def test_whoever_asked_sees_the_answer(portal, reader):
     asked = reply.json()["id"]
     assert "Answers to your requests" not in asker.open("/")
     portal.steward.post(f"/access-requests/{asked}/return", json={"reason": "Say more."})
-    assert "St. Anna asks you to change your request" in asker.open("/")
+    assert "St. Anna returned your request" in asker.open("/")
     assert "Answers to your requests" not in other.open("/")
 
 
@@ -106,14 +106,14 @@ def test_what_was_granted_waits_until_the_terms_are_accepted(portal, reader):
     address = f"/api/v1/releases/{release['id']}/access-requests"
     asked = asker.client.post(address, json={"purpose": PURPOSE}, headers=csrf).json()["id"]
     granted = portal.steward.post(f"/access-requests/{asked}/grant", json={}).json()
-    assert "St. Anna granted you “Chest X-rays”" in asker.open("/")
+    assert "St. Anna granted you access to “Chest X-rays”" in asker.open("/")
     accepted = asker.client.post(
         f"/api/v1/grants/{granted['grant_id']}/acceptance",
         json={"terms_sha256": release["terms"]["sha256"]},
         headers=csrf,
     )
     assert accepted.status_code < 300, accepted.text
-    assert "granted you" not in asker.open("/")
+    assert "granted you access" not in asker.open("/")
 
 
 def test_datasets_that_need_an_archive_wait_for_who_uploads(portal, reader):
@@ -122,13 +122,13 @@ def test_datasets_that_need_an_archive_wait_for_who_uploads(portal, reader):
     assert f"/datasets/{waiting}" in page
     assert f"/datasets/{rejected}" in page
     assert "was rejected" in page
-    assert "Datasets that need you" not in reader(Role.RESEARCHER).open("/")
+    assert "Datasets waiting for you" not in reader(Role.RESEARCHER).open("/")
 
 
 def test_what_runs_is_followed(portal, reader):
     researcher = reader(Role.RESEARCHER)
     portal.ready_dataset()
-    assert "Nothing runs at the moment" in researcher.open("/")
+    assert "No job is running" in researcher.open("/")
     distillation = portal.distillation()
     portal.hand_on(
         distillation,
@@ -155,7 +155,7 @@ def test_what_runs_elsewhere_is_not_seen(portal, reader):
 def test_reports_wait_until_they_are_released(portal, reader):
     finished = portal.releasable_distillation()
     researcher = reader(Role.RESEARCHER)
-    assert "is distilled: privacy not refuted" in researcher.open("/")
+    assert "is distilled: no leak detected (limited tests)" in researcher.open("/")
     portal.release(distillation_id=finished)
     assert "is distilled" not in researcher.open("/")
 
@@ -184,8 +184,8 @@ def test_withdrawals_are_followed_by_who_may_withdraw(portal, reader):
                 lineage={},
             )
         )
-    assert "Images are being taken out of “chest”" in reader(Role.STEWARD).open("/")
-    assert "being taken out" not in reader(Role.RESEARCHER).open("/")
+    assert "Images are being removed from “chest”" in reader(Role.STEWARD).open("/")
+    assert "being removed" not in reader(Role.RESEARCHER).open("/")
 
 
 def test_news_are_put_away_one_by_one_or_all_at_once(portal, reader):
@@ -198,7 +198,7 @@ def test_news_are_put_away_one_by_one_or_all_at_once(portal, reader):
     form = steward.form("/", "/notices/read")
     reply = steward.client.post("/notices/read", data=form.fields)
     assert reply.url.path == "/"
-    assert "Nothing new" in reply.text
+    assert "No new notifications" in reply.text
 
 
 def test_opening_a_notice_leads_to_what_it_is_about(portal, reader):
@@ -226,7 +226,7 @@ def test_nobody_puts_away_anothers_notice(portal, reader):
 
 def test_notices_have_pages(portal, reader):
     steward = reader(Role.STEWARD)
-    assert "Nothing yet" in steward.open("/notices")
+    assert "No notifications yet" in steward.open("/notices")
     for number in range(53):
         tell(portal, my_id(portal, steward), f"News {number:02}")
     page = steward.open("/notices")
@@ -266,4 +266,4 @@ def test_how_much_there_is_changes_not_how_much_is_asked(portal, reader):
 def test_the_organisations_name_is_told_to_its_people(portal, reader):
     with portal.database.transaction() as session:
         session.get_one(Organisation, portal.organisation_id).name = "<b>Anna</b>"
-    assert "&lt;b&gt;Anna&lt;/b&gt; has no dataset here yet" in reader(Role.STEWARD).open("/")
+    assert "&lt;b&gt;Anna&lt;/b&gt; has no dataset yet" in reader(Role.STEWARD).open("/")

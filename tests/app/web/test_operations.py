@@ -40,8 +40,8 @@ def test_is_for_operators_alone(reader, address):
 def test_says_when_nobody_works(portal, reader):
     portal.distillation()
     page = reader(Role.OPERATOR).open("/operations")
-    assert "No worker has told of itself" in page
-    assert "nobody takes from it" in page
+    assert "No worker has reported" in page
+    assert ">no worker<" in page
 
 
 def test_shows_workers_queues_and_disk(portal, reader):
@@ -79,7 +79,7 @@ def test_jobs_are_narrowed_down(portal, reader):
     assert running in active
     assert ended not in active
     assert running not in operator.open("/operations/jobs?kind=training")
-    assert "No such job" in operator.open("/operations/jobs?kind=withdrawal")
+    assert "No matching job" in operator.open("/operations/jobs?kind=withdrawal")
     elsewhere = operator.open(f"/operations/jobs?organisation={portal.elsewhere_id}")
     assert running not in elsewhere
 
@@ -145,7 +145,7 @@ def test_an_organisation_is_disabled_by_its_name_and_enabled_again(portal, reade
     steward.open("/")
     assert "is disabled" in operator.send(page, f"{page}/disable", confirm="St. Anna").text
     assert steward.client.get("/").url.path == "/sign-in"
-    assert "works again" in operator.send(page, f"{page}/enable").text
+    assert "is enabled again" in operator.send(page, f"{page}/enable").text
     assert portal.admin.get("/organisations/mine").status_code == 200
 
 

@@ -94,13 +94,13 @@ def test_a_steward_shares_and_a_researcher_is_told_who_does(reader, reported):
     assert share in reader(Role.STEWARD).open(address)
     page = reader(Role.RESEARCHER).open(address)
     assert share not in page
-    assert "takes the role of a data steward" in page
+    assert "Only a data steward or an admin can share" in page
 
 
 def test_scores_and_releases_stand_where_the_report_left_room(portal, reader, reported):
     page = reader(Role.RESEARCHER).open(f"/distillations/{reported}/report")
-    assert "No recipient has sent a score so far" in page
-    assert "It was not released so far" in page
+    assert "No recipient has sent a score yet" in page
+    assert "Not released yet" in page
     release = portal.release(distillation_id=reported)
     download(portal, release)
     send_score(portal, release, 0.7)
@@ -108,7 +108,7 @@ def test_scores_and_releases_stand_where_the_report_left_room(portal, reader, re
     page = reader(Role.RESEARCHER).open(f"/distillations/{reported}/report")
     assert f'href="/releases/{release["id"]}"' in page
     # The latest counts; both are there, between the report's heading and what follows.
-    assert "One recipient has measured it" in page
+    assert "One recipient has tested it" in page
     assert "reach 80.0 % balanced accuracy" in page
     assert page.index("Recipients' scores") < page.index("70.0 % ± 1.0 %")
     assert page.index("70.0 % ± 1.0 %") < page.index("How it was made.")

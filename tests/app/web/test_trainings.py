@@ -39,7 +39,7 @@ def test_a_researcher_starts_confirms_and_reads(portal, researcher, broker):
     maps = {release_id: {"COVID": "COVID", "Normal": "Normal"}}
     address = set_row(portal, page, status=TrainingStatus.PROPOSED, class_maps=maps)
     shown = researcher.open(address)
-    assert "Which class is which?" in shown
+    assert "Match the classes" in shown
     assert 'hx-trigger="every 3s"' not in shown
     fields = researcher.form(address, f"{address}/confirm").fields
     classes = {"release": [release_id] * 2, "theirs": ["COVID", "Normal"]}
@@ -50,7 +50,7 @@ def test_a_researcher_starts_confirms_and_reads(portal, researcher, broker):
     right = researcher.client.post(
         f"{address}/confirm", data=fields | classes | {"ours": ["COVID", "Normal"]}
     )
-    assert "It waits for a worker" in right.text
+    assert "Waiting for a worker" in right.text
     assert broker.messages()[-1][1] == "train"
 
     rows = {name: {"balanced_accuracy": FIGURE} for name in ("own", "both")}
@@ -59,7 +59,7 @@ def test_a_researcher_starts_confirms_and_reads(portal, researcher, broker):
     done = researcher.open(address)
     assert "71 %" in done
     assert "5 networks each." in done
-    assert "Tell its owner" not in done, "the release is their own"
+    assert "Share your result" not in done, "the release is their own"
     assert address in researcher.open("/trainings")
 
 
@@ -73,7 +73,7 @@ def test_what_failed_says_why(portal, researcher):
 def test_it_is_cancelled(portal, researcher):
     address = start(researcher, portal.ready_dataset(), portal.release()["id"]).url.path
     page = researcher.send(address, f"{address}/cancel")
-    assert "It was cancelled." in page.text
+    assert "The training was cancelled." in page.text
 
 
 def test_what_cannot_be_is_told(portal, researcher):
@@ -86,7 +86,7 @@ def test_empty_pages_say_what_comes_next(portal, researcher):
     assert "No training yet" in researcher.open("/trainings")
     assert "No dataset to test on" in researcher.open("/trainings/new")
     portal.ready_dataset()
-    assert "Nothing to train on" in researcher.open("/trainings/new")
+    assert "No release to train on" in researcher.open("/trainings/new")
 
 
 def test_what_others_gave_is_to_choose_once_its_terms_are_accepted(portal, reader):
@@ -106,7 +106,7 @@ def test_what_others_gave_is_to_choose_once_its_terms_are_accepted(portal, reade
                 classes={"COVID": {"train": 1}, "Normal": {"train": 1}},
             )
         )
-    assert "Nothing to train on" in asker.open("/trainings/new")
+    assert "No release to train on" in asker.open("/trainings/new")
     address = f"/releases/{release_id}"
     accept = f"/grants/{grant['id']}/accept"
     page = asker.send(address, accept, accepted="true").text

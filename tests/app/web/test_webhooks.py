@@ -68,19 +68,19 @@ def test_address_and_events_are_changed(portal, reader):
 def test_a_test_is_sent_and_listed(reader):
     admin = reader(Role.ADMIN)
     address = added(admin)
-    assert "Nothing within the last thirty days" in admin.open(address)
+    assert "No deliveries within the last thirty days" in admin.open(address)
     reply = admin.send(address, f"{address}/test")
-    assert "A test is on its way" in reply.text
-    assert "on its way" in admin.open(f"{address}/deliveries")
+    assert "The test is being sent" in reply.text
+    assert ">pending<" in admin.open(f"{address}/deliveries")
     assert f'hx-get="{address}/deliveries"' in reply.text
 
 
 def test_is_paused_and_resumed(portal, reader):
     admin = reader(Role.ADMIN)
     address = added(admin)
-    assert "It is paused" in admin.send(address, f"{address}/pause").text
+    assert "The webhook is paused" in admin.send(address, f"{address}/pause").text
     assert portal.admin.get("/webhooks").json()["items"][0]["paused_at"] is not None
-    assert "what happens from now on" in admin.send(address, f"{address}/resume").text
+    assert "receives events from now on" in admin.send(address, f"{address}/resume").text
     assert portal.admin.get("/webhooks").json()["items"][0]["paused_at"] is None
 
 
@@ -93,7 +93,7 @@ def test_a_new_secret_is_shown_once(reader):
     secret = SECRET.search(reply.text).group()
     page = admin.open(address)
     assert secret not in page
-    assert "The secret before signs too until" in page
+    assert "The previous secret also signs until" in page
 
 
 def test_is_deleted_by_the_name_of_its_host(portal, reader):

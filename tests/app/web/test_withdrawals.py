@@ -46,10 +46,10 @@ def test_images_of_patients_are_withdrawn_and_the_page_tells_how_far_it_is(
         confirm="chest",
     )
     assert reply.url.path.startswith("/withdrawals/wd_")
-    assert "A worker takes the images out" in reply.text
+    assert "A worker is removing the images" in reply.text
     assert "COVID/1.png" not in reply.text
     assert portal.dataset_status(dataset_id) == DatasetStatus.CHECKING
-    assert "Take files out" in steward.open(f"/datasets/{dataset_id}")
+    assert "Remove files" in steward.open(f"/datasets/{dataset_id}")
     withdrawal_id = reply.url.path.rpartition("/")[2]
     assert portal.storage.get(service.files_key(withdrawal_id)) == (
         b'["COVID/1.png", "COVID/patient-7/"]'
@@ -57,7 +57,7 @@ def test_images_of_patients_are_withdrawn_and_the_page_tells_how_far_it_is(
     with portal.database.transaction() as session:
         service.conclude(session, withdrawal_id, images=2)
     done = steward.open(f"/withdrawals/{withdrawal_id}")
-    assert "2 images were taken out" in done
+    assert "2 images were removed" in done
     assert release["title"] in done
     assert f"/distillations/{release['distillation_id']}" in done
     assert "Consent was taken back." in steward.open("/withdrawals")
@@ -109,4 +109,4 @@ def test_nothing_of_another_organisation_is_shown(released, portal, reader):
     )
     stranger = reader(Role.STEWARD, elsewhere=True)
     stranger.open(f"/withdrawals/{reply.json()['id']}", status=404)
-    assert "Nothing was withdrawn" in stranger.open("/withdrawals")
+    assert "No withdrawals yet" in stranger.open("/withdrawals")
