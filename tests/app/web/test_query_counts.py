@@ -19,45 +19,12 @@ from sqlalchemy import event, text
 
 from app.core.metrics import Metrics
 from tests.app.web.bulk_rows import BulkSeeder
-from tests.app.web.routes import pages
+from tests.app.web.routes import addresses
 from tests.fixtures.clients import PASSWORD, Reader
 
 EMAIL = "everybody@hospital.example"
 REQUESTS = 20
 HEADING = ("| page | statements | fastest, ms | median, ms | p95, ms |", "|---|---|---|---|---|")
-
-NOTHING_TO_LIST = {
-    "/sign-in",
-    "/forgotten",
-    "/join",
-    "/glossary",
-    "/datasets/{dataset_id}/upload",  # leads to the dataset
-    "/releases/{release_id}/bundle",  # a file
-}
-NARROWED = [
-    "/audit?action=result.downloaded",
-    "/audit?subject={distillation_id}",
-    "/catalogue?q=chest",
-    "/catalogue?q=nothing+like+it",
-    "/catalogue?class_name=covid&accuracy=50&images=100",
-    "/catalogue?organisation={organisation_id}",
-    "/distillations?dataset={dataset_id}",
-    "/datasets/new?previous={dataset_id}",
-    "/grants?side=received&release={release_id}",
-    "/grants?side=sent",
-    "/notices?unread=true",
-    "/operations/jobs?active=true",
-    "/operations/jobs?kind=distillation&organisation={organisation_id}",
-    "/releases/{other_release_id}",
-    "/requests?side=received&release={release_id}",
-    "/requests?side=sent",
-    "/trainings/new?release={other_release_id}",
-]
-
-
-def addresses() -> list[str]:
-    shown = [name.removeprefix("GET ") for name in pages() if name.startswith("GET ")]
-    return sorted({*shown, *NARROWED} - NOTHING_TO_LIST)
 
 
 @contextmanager
