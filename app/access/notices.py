@@ -18,7 +18,7 @@ def until(expires_at: datetime | None) -> str:
 
 
 def notify_owner(session: Session, row: AccessRequest, release: Release, does: str) -> None:
-    """Somebody `does` ("asks for") a release."""
+    """Notify the owner that an organisation `does` ("asks for") a release."""
     asking = OrganisationRepository(session).load(row.organisation_id)
     notify_organisation(
         session,

@@ -51,7 +51,7 @@ class ReadableAccess:
         release = self._session.scalar(query.with_for_update() if lock else query)
         if release is None:
             raise ReleaseNotFound(
-                "There is no release with this id that you may do this with; GET /api/v1/catalogue "
+                "There is no such release for this action; GET /api/v1/catalogue "
                 "lists what others share, GET /api/v1/releases your own."
             )
         return release
@@ -209,7 +209,7 @@ class AccessRepository:
         return {(row.release_id, row.organisation_id) for row in rows}
 
     def to_remind(self, now: datetime, soon: datetime) -> Sequence[Grant]:
-        """Grants that expire soon, and nobody was told."""
+        """Grants that expire soon, without a notice so far."""
         return self._session.scalars(
             select(Grant)
             .where(
@@ -223,7 +223,7 @@ class AccessRepository:
         ).all()
 
     def just_expired(self, now: datetime) -> Sequence[Grant]:
-        """Grants that have expired, and nobody was told."""
+        """Grants that have expired, without a notice so far."""
         return self._session.scalars(
             select(Grant)
             .where(

@@ -39,7 +39,7 @@ _ENTRY = frozenset({*HASHED, "hash"})
 
 
 class NoLogError(ValueError):
-    """A file is no exported log. The message says why."""
+    """A file is not an exported log. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def verify_export(
         f"It ended at {rfc3339(read.at)} with the hash {read.head.hash}.",
     ]
     if before is not None:
-        lines.append(f"It goes on from the earlier export, of {rfc3339(before.at)}.")
+        lines.append(f"It continues the earlier export, of {rfc3339(before.at)}.")
     code, judged = _judge(read, trusted)
     return Verification(code, [*lines, *judged])
 

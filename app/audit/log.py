@@ -99,7 +99,7 @@ def record(
         caller: The person or token that did it.
         action: The action to record.
         subject: Id of what it was done to.
-        also: Other organisations that it concerns: their logs tell it too.
+        also: Other organisations that it concerns: their logs record it too.
         outcome: Done, or refused.
         details: More of it. No name of a file, no text that may speak of patients.
     """
@@ -124,7 +124,7 @@ def record_by_portal(
     outcome: Outcome = Outcome.DONE,
     **details: Any,
 ) -> None:
-    """Like `record`, for what nobody who is signed in did: the portal itself, or its operator."""
+    """Like `record`, for actions of the portal itself or its operator."""
     actor = {"organisation": None, "user": None, "token": None, "name": by}
     append(session, organisation_id, actor, action, subject, outcome, details)
 

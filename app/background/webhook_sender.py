@@ -242,7 +242,7 @@ def pause_after(tries: int) -> timedelta:
 
 
 def _quiet_after(failures: int, answer: Answer | None) -> timedelta:
-    """Until the next try of any message: a hundred that wait are no reason for a hundred tries."""
+    """Pause until the next try of any message: a hundred waiting ones make no hundred tries."""
     quiet = min(FIRST_QUIET * int(2 ** min(failures - 1, 20)), LONGEST_QUIET)
     asked = timedelta(0) if answer is None or answer.retry_after is None else answer.retry_after
     return max(quiet, min(asked, LONGEST_ASKED_QUIET))

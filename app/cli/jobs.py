@@ -47,7 +47,7 @@ class RemoteJobError(RuntimeError):
     """A job did not finish. The message is for the person at the terminal.
 
     Attributes:
-        advice: The command that goes on, where there is one.
+        advice: The command that continues, where there is one.
     """
 
     def __init__(self, message: str, advice: str = "") -> None:
@@ -98,7 +98,7 @@ def upload(
         pause: Waits between two requests.
 
     Raises:
-        RemoteJobError: There is no such file, the line broke for too long, or the archive was
+        RemoteJobError: There is no such file, the connection broke for too long, or the archive was
             rejected.
         PortalError: The portal refused, or could not be reached.
     """
@@ -312,7 +312,7 @@ def _next(
             if not error.is_temporary or time.monotonic() - began > PATIENCE_SECONDS:
                 raise
             if not silent:
-                console.print("The portal does not answer; asking again.", markup=False)
+                console.print("The portal does not answer; trying again.", markup=False)
             silent = True
 
 

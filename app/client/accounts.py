@@ -48,7 +48,7 @@ class Tokens:
         return self._transport.rows("/tokens", Token)
 
     def delete(self, token_id: str) -> None:
-        """From now on nobody can use it."""
+        """Delete it; from now on it is refused."""
         self._transport.request("DELETE", f"/tokens/{id_of(token_id)}")
 
 

@@ -209,7 +209,7 @@ class Release(ReleaseBrief):
     scores: list[Score] = Field(default_factory=list)
     distillation_id: str | None
     downloads: int | None
-    """By other organisations; None for whoever is not its owner."""
+    """Downloads by other organisations; None except for its owner."""
 
 
 class Download(Row):

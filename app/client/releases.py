@@ -131,6 +131,6 @@ class Releases:
         return self._transport.rows(f"/releases/{id_of(release_id)}/downloads", Download)
 
     def withdraw(self, release_id: str, reason: str) -> Release:
-        """Take it back: recipients are told, and a tombstone with the reason stays."""
+        """Withdraw it: recipients are notified, and a tombstone with the reason stays."""
         path = f"/releases/{id_of(release_id)}/withdraw"
         return self._transport.post(path, Release, {"reason": reason}, once=False)

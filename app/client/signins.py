@@ -16,7 +16,7 @@ from app.client.errors import PortalError
 
 
 class NotSignedInError(PortalError):
-    """There is no token to ask with."""
+    """No token is available."""
 
 
 class SignIn(BaseModel):

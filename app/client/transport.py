@@ -66,7 +66,7 @@ class Transport:
 
     def __init__(self, url: str, token: str | None, retries: Retries) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
-            raise PortalError("That is no token. Tokens begin with iadd_. Nothing was sent.")
+            raise PortalError("That is not a token. Tokens begin with iadd_. Nothing was sent.")
         self.url = portal_address(url)
         self.retries = retries
         self._http = httpx.Client(
@@ -221,7 +221,7 @@ def unreachable(error: httpx.RequestError, *, done: bool | None = False) -> Port
     message = f"The portal does not answer ({type(error).__name__})."
     if done is None:
         return UnreachableError(
-            f"{message} Whether it did what was asked is not known: look before you ask again."
+            f"{message} The request may have been carried out: check before you repeat it."
         )
     return UnreachableError(f"{message} Try again.")
 

@@ -29,7 +29,7 @@ def claim(
     owner: str,
     seconds: float,
 ) -> int | None:
-    """Take the row if it is in one of `statuses` and nobody holds it; the new fence, or None."""
+    """Claim the row if it is in one of `statuses` and free; the new fence, or None."""
     now = utc_now()
     statement = (
         update(model)
@@ -146,7 +146,7 @@ def abandoned(
 def waiting(
     session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
 ) -> dict[str, datetime]:
-    """Rows that nobody holds, each with the time when it was last touched."""
+    """Free rows, each with the time of its last change."""
     rows = session.execute(
         select(model.id, model.updated_at).where(
             model.status.in_(list(statuses)), model.lease_expires_at.is_(None), where
@@ -158,7 +158,7 @@ def waiting(
 def idle(
     session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
 ) -> Sequence[str]:
-    """Rows that nobody holds now."""
+    """Free rows."""
     return session.scalars(
         select(model.id).where(
             model.status.in_(list(statuses)),

@@ -86,7 +86,7 @@ class Caller:
 
     @classmethod
     def on_behalf(cls, organisation_id: str, role: Role, name: str) -> Self:
-        """Whoever asked for work that a task goes on with: tasks carry ids, and no callers."""
+        """The caller on whose behalf a task works: tasks carry ids, not callers."""
         return cls(
             organisation_id=organisation_id,
             permissions=PERMISSIONS[role],

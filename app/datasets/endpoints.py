@@ -41,7 +41,7 @@ def create_dataset(
     "/sample",
     status_code=201,
     responses={
-        200: {"model": DatasetRead, "description": "The one that is there already"},
+        200: {"model": DatasetRead, "description": "The existing one"},
         **problems(409, 413),
     },
 )

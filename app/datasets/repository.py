@@ -79,7 +79,7 @@ class DatasetRepository:
         return ReadableDatasets(self._session, caller)
 
     def load(self, dataset_id: str) -> Dataset | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Dataset, dataset_id, populate_existing=True)
 
     def is_sample(self, dataset_id: str) -> bool:

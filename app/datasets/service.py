@@ -26,7 +26,7 @@ THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
 class NotAwaitingUpload(Conflict):
     code = "dataset-not-awaiting-upload"
-    title = "This dataset takes no archive now"
+    title = "The dataset does not accept an archive now"
 
 
 class EmptyArchive(Invalid):
@@ -46,7 +46,7 @@ class QualityNotReady(Conflict):
 
 class DatasetInUse(Conflict):
     code = "dataset-in-use"
-    title = "Somebody works with this dataset"
+    title = "The dataset is in use"
 
 
 class ThumbnailNotFound(NotFound):
@@ -56,7 +56,7 @@ class ThumbnailNotFound(NotFound):
 
 class HasNextVersion(Conflict):
     code = "dataset-has-next-version"
-    title = "It has a next version already"
+    title = "The dataset has a next version"
 
 
 class SampleHasNoVersions(Conflict):
@@ -66,7 +66,7 @@ class SampleHasNoVersions(Conflict):
 
 class SampleTakesNoArchive(NotAwaitingUpload):
     code = "sample-takes-no-archive"
-    title = "The sample cohort takes no archive"
+    title = "The sample cohort does not accept an archive"
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,7 @@ async def store_archive(
 
 def empty_archive() -> EmptyArchive:
     return EmptyArchive(
-        "An archive of no byte was sent. The dataset still awaits its archive: send a zip or tar "
-        "file."
+        "An empty archive was sent. The dataset still awaits its archive: send a zip or tar file."
     )
 
 

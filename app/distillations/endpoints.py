@@ -131,7 +131,7 @@ def _is_all_told(portal: Portal, caller: Caller, distillation_id: str, last_id: 
 def cancel_distillation(
     distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
 ) -> DistillationRead:
-    """Stop at the next step. What was computed is kept, and `retry` goes on with it."""
+    """Stop at the next step. Computed results are kept, and `retry` continues from them."""
     return repeatable.once(
         session,
         caller,
@@ -146,7 +146,7 @@ def cancel_distillation(
 def retry_distillation(
     distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
 ) -> DistillationRead:
-    """Queue one that failed or was cancelled again; it goes on from its last checkpoint."""
+    """Queue a failed or cancelled one again; it continues from its last checkpoint."""
     return repeatable.once(
         session,
         caller,

@@ -37,7 +37,7 @@ class DistillationFinished(Conflict):
 
 class NotRetryable(Conflict):
     code = "distillation-not-retryable"
-    title = "There is nothing to try again"
+    title = "The distillation cannot be retried"
 
 
 class DatasetDeleted(Conflict):
@@ -254,7 +254,7 @@ def delete(session: Session, caller: Caller, distillation_id: str) -> None:
 def download_key(
     session: Session, caller: Caller, distillation_id: str, column: str, *instead: str
 ) -> str:
-    """Like `result_key`, for somebody who takes it along: the log tells it."""
+    """Like `result_key`, for a download, which the log records."""
     key = result_key(session, caller, distillation_id, column, *instead)
     record(
         session,
@@ -285,7 +285,7 @@ def result_key(
             "are there; POST …/again distills with the same settings and makes all of them."
         )
     advice = (
-        "POST …/retry goes on from where it stopped."
+        "POST …/retry continues where it stopped."
         if status.is_final
         else "Ask again when it is `ready`; GET …/events tells when."
     )

@@ -48,7 +48,7 @@ async def follow(
 def _look(
     database: Database, distillation_id: str, after: int, expect_reader: Callable[[], None]
 ) -> tuple[Sequence[Event], bool]:
-    """The next events, and whether no more will come, as of one moment."""
+    """Read the next events, and whether more can follow, in one snapshot."""
     expect_reader()
     with database.reading() as session:
         distillations = DistillationRepository(session)

@@ -14,7 +14,7 @@ class TrainingStatus(StrEnum):
     PROPOSING = "proposing"
     """A worker compares the names of the classes."""
     PROPOSED = "proposed"
-    """Somebody has to confirm which class is which."""
+    """The class maps wait for a person's confirmation."""
     QUEUED = "queued"
     RUNNING = "running"
     READY = "ready"

@@ -76,7 +76,7 @@ def cancel_job(
     caller: Operator,
     repeatable: RepeatableDep,
 ) -> JobRead:
-    """End a distillation or training of any organisation, which is told why."""
+    """Cancel a distillation or training of any organisation, which is notified of the reason."""
     return repeatable.once(
         session, caller, JobRead, lambda: service.cancel_job(session, caller, job_id, body)
     )

@@ -203,7 +203,7 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
 def count_download(
     session: Session, caller: Caller, row: Release, access: Access, **details: Any
 ) -> None:
-    """Somebody has it now, or trains on it here: told to its owner and to both logs."""
+    """Record a download, or a training here, in both organisations' logs."""
     if access.state != AccessState.OWNER:
         ReleaseRepository(session).add_download(
             Download(

@@ -303,7 +303,7 @@ class KeyHistory:
         """
         _public_bytes(key)
         if not isinstance(rotations, list):
-            raise SigningError("its key history is no list")
+            raise SigningError("its key history is not a list")
         return cls(key, tuple(map(Rotation.from_dict, rotations)))
 
 

@@ -181,7 +181,7 @@ def _difference(sums: bytes, hashes: dict[str, str]) -> str:
 
 
 def _unknown_signer(checked: Checked) -> list[str]:
-    """The lines for a signature whose signer nobody vouches for."""
+    """The lines for a signature without a trusted key."""
     signature = checked.signature
     if signature is None:
         return [

@@ -41,7 +41,7 @@ class DamagedError(Exception):
 
 
 class UnreadableError(Exception):
-    """There is no bundle to judge."""
+    """The file cannot be read as a bundle."""
 
 
 @dataclass(frozen=True)

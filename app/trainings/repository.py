@@ -55,7 +55,7 @@ class TrainingRepository:
         return ReadableTrainings(self._session, caller)
 
     def load(self, training_id: str) -> Training | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Training, training_id, populate_existing=True)
 
     def add(self, training: Training) -> Training:

@@ -26,7 +26,7 @@ Maps = Mapping[str, Mapping[str, str | None]]
 
 class ClassMapsMisfit(Invalid):
     code = "class-maps-misfit"
-    title = "The class maps do not fit"
+    title = "The class maps do not match"
 
 
 class NotProposed(Conflict):

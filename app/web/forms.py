@@ -11,7 +11,7 @@ Body = TypeVar("Body", bound=BaseModel)
 
 class NotConfirmed(Invalid):
     code = "not-confirmed"
-    title = "The name does not fit"
+    title = "The confirmation does not match"
 
 
 def checked(body_type: type[Body], **fields: object) -> Body:
@@ -34,4 +34,4 @@ def checked(body_type: type[Body], **fields: object) -> Body:
 def confirmed(typed: str, name: str) -> None:
     """Check that an irreversible action was confirmed by name. Raises NotConfirmed."""
     if " ".join(typed.split()) != " ".join(name.split()):
-        raise NotConfirmed(f"To go on, type {name}. Nothing was changed.")
+        raise NotConfirmed(f"To continue, type {name}. Nothing was changed.")

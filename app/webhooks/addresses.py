@@ -32,7 +32,7 @@ _NOT_PUBLIC = (
 
 class AddressRefused(Invalid):
     code = "webhook-address-refused"
-    title = "Webhooks cannot go there"
+    title = "The webhook address is not allowed"
 
 
 class NotAllowed(Exception):  # noqa: N818 (it tells what was found)
@@ -83,7 +83,7 @@ def read_target(url: str, networks: Networks) -> Target:
     if (host == "localhost" and not networks) or (
         literal is not None and not _is_allowed(literal, networks, public=is_https)
     ):
-        raise _refused("It is no public address, and in no network that this portal may reach.")
+        raise _refused("It is not a public address, and in no network that this portal may reach.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(is_https, host, port, path)
 

@@ -132,7 +132,7 @@ class WebhookRepository:
     def give_up(
         self, webhook_id: str, error: DeliveryError | None, *, before: datetime | None = None
     ) -> int:
-        """Try what is still to be sent to it no more; how many. An error of their own stays."""
+        """Give up its pending deliveries and count them; an error of their own stays."""
         where: list[ColumnElement[bool]] = [
             WebhookDelivery.webhook_id == webhook_id,
             WebhookDelivery.status == DeliveryStatus.PENDING,

@@ -100,7 +100,7 @@ def is_named(name: str, files: set[str]) -> bool:
 
 
 def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
-    """The images are gone: mark what came from them, and tell whoever has it."""
+    """After the images are removed: mark what came from them, and notify recipients."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
     caller = Caller.on_behalf(withdrawal.organisation_id, Role.STEWARD, withdrawal.asked_by)
     distillations = DatasetRepository(session).distillations(withdrawal.dataset_id)
@@ -154,8 +154,8 @@ def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdr
                 kind="release.concerned",
                 title=f"Images were withdrawn: {release.title}",
                 text=f"Some images that {release.title!r} was distilled from were withdrawn: "
-                f"{withdrawal.reason}\n\nIts owner leaves it published. Decide whether you go on "
-                "using it, and look out for a newer version.",
+                f"{withdrawal.reason}\n\nIts owner leaves it published. Decide whether you "
+                "continue using it, and look out for a newer version.",
                 link=f"/releases/{release.id}",
                 data={"release": release.id},
             ),

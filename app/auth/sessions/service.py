@@ -34,7 +34,7 @@ LONGEST_LOCK = timedelta(hours=1)
 
 class WrongCredentials(Unauthenticated):
     code = "wrong-credentials"
-    title = "Address and password do not fit"
+    title = "Wrong address or password"
 
 
 class CsrfFailed(Forbidden):
@@ -164,7 +164,7 @@ def open_session(
     by: str,
     replaces: str | None,
 ) -> SignedIn:
-    """Begin a session for somebody who has shown who they are, always with a new secret."""
+    """Begin a session for an authenticated person, always with a new secret."""
     now = utc_now()
     secret = new_secret()
     if replaces is not None:
@@ -222,7 +222,7 @@ def _wrong() -> WrongCredentials:
 
 
 def sign_out(database: Database, secret: str, *, everywhere: bool) -> None:
-    """End this session, or all of this person's. One that has ended is no error."""
+    """End this session, or all of this person's. An ended session is not an error."""
     with database.transaction() as session:
         sessions = WebSessionRepository(session)
         found = sessions.find_by_hash(hash_secret(secret))

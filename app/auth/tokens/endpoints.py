@@ -42,7 +42,7 @@ def list_tokens(
 
 @router.delete("/{token_id}", status_code=204, responses=problems(404))
 def delete_token(token_id: str, session: WriteSession, caller: Anybody) -> Response:
-    """From now on nobody can use it."""
+    """Delete it; from now on it is refused."""
     service.delete(session, caller, token_id)
     return Response(status_code=204)
 

@@ -20,7 +20,7 @@ class TokenNotFound(NotFound):
 
 
 class ReadableTokens:
-    """The caller's own tokens; for whoever manages the organisation, all of it."""
+    """The caller's own tokens; for admins, all of the organisation."""
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session

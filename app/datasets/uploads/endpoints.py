@@ -87,7 +87,7 @@ def create_upload(
         ),
     ],
 ) -> UploadRead:
-    """Begin an archive that arrives in pieces; `Location` is where they go."""
+    """Begin an archive that arrives in pieces; send them to `Location`."""
     upload = repeatable.once(
         session,
         caller,
@@ -112,7 +112,7 @@ def create_upload(
 def list_uploads(
     session: ReadSession, caller: Uploader, cursor: Cursor = None, limit: Limit = 50
 ) -> PageRead[UploadRead]:
-    """The organisation's uploads that can go on, newest first."""
+    """The organisation's unfinished uploads, newest first."""
     page = UploadRepository(session).readable_by(caller).unfinished(cursor=cursor, limit=limit)
     return PageRead[UploadRead].of(page, read)
 
@@ -161,9 +161,9 @@ async def append_to_upload(
     content_type: Annotated[str, Header(include_in_schema=False)] = "",
     content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
 ) -> Response:
-    """More of it. With the last byte the archive has arrived, and its check begins.
+    """Append bytes. With the last byte the archive is complete, and its check begins.
 
-    What is lost on the way costs the last seconds, no more: HEAD tells where to go on.
+    A lost connection costs the last seconds only: HEAD gives the offset to continue from.
     """
     if content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise UnsupportedBody(
@@ -216,7 +216,7 @@ def _look(portal: PortalDep, caller: Uploader, upload_id: str) -> Upload:
     responses=problems(401, 403, 404, 409, 410, 412, 422),
 )
 def delete_upload(upload_id: str, portal: PortalDep, caller: Uploader) -> Response:
-    """End it, and remove what has arrived. The dataset still awaits its archive."""
+    """End it, and remove the received bytes. The dataset still awaits its archive."""
     with portal.database.transaction() as session:
         upload = service.end(session, caller, portal.settings, upload_id)
     # A portal that dies here has ended it already; the sweeper removes its bytes.

@@ -20,7 +20,7 @@ from app.models.upload import UploadStatus
 
 
 class Stopped(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
-    """The portal ends; another one goes on."""
+    """The portal ends; another one continues."""
 
 
 def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Dataset:

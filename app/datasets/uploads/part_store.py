@@ -52,7 +52,7 @@ class Parts(Protocol):
         """The first `length` bytes. Raises PartsLost."""
 
     def place(self, key: str) -> None:
-        """Make it the object of this key, where it is no copy."""
+        """Make it the object of this key, where it is not a copy."""
 
     def close(self) -> None:
         """Let others write."""

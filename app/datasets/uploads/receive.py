@@ -57,7 +57,7 @@ class Body:
             # hold the upload against the one that the client has made since.
             raise service.SenderSilent(
                 f"No byte came for {self._patience:.0f} seconds. What had come is kept. Ask for "
-                "the offset with HEAD, and go on from there.",
+                "the offset with HEAD, and continue from there.",
                 headers={"Connection": "close"},
             ) from None
         if message["type"] == "http.disconnect":

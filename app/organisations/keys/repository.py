@@ -14,7 +14,7 @@ class KeyRepository:
         self._session = session
 
     def of_organisation(self, organisation_id: str) -> Sequence[OrganisationKey]:
-        """All its keys, the present one first. They are public, to whoever is signed in."""
+        """All its keys, the present one first. They are public to every signed-in caller."""
         return self._session.scalars(
             select(OrganisationKey)
             .where(OrganisationKey.organisation_id == organisation_id)

@@ -23,7 +23,7 @@ from app.users.invitations.schemas import InvitationAccept, InvitationCreate
 from app.users.repository import UserRepository
 
 LINKS_AN_HOUR = 3
-"""To one person who forgot their password, or whom somebody wants to annoy."""
+"""Links that are mailed to one person: enough to forget a password, too few to flood a mailbox."""
 
 
 class LinkNotValid(NotFound):
@@ -193,7 +193,7 @@ def find(session: Session, secret: str, *, lock: bool = False) -> tuple[Invitati
     found = InvitationRepository(session).find_by_hash(hash_secret(secret), lock=lock)
     if found is None or not _works(session, *found):
         raise LinkNotValid(
-            "It was used before, was taken back, or is too old. Ask an admin of the organisation "
+            "It was used, revoked, or has expired. Ask an admin of the organisation "
             "for another one."
         )
     return found

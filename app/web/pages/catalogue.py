@@ -22,7 +22,7 @@ ON_A_PAGE = 24
 
 
 class Wanted(BaseModel):
-    """The filters, as the address has them; an empty one asks for nothing."""
+    """Filters of the address; an empty one filters nothing."""
 
     q: Annotated[str, Field(max_length=200)] = ""
     class_name: Annotated[str, Field(max_length=100)] = ""

@@ -22,9 +22,9 @@ from app.web.render import go_to, is_fragment, page
 from app.web.settings_form import body_of, fields_of
 
 USUAL = "cpu_small"
-"""The preset that is chosen at first, where nothing else is asked for."""
+"""The preset that is preselected."""
 FOR_SAMPLE = "cpu_demo"
-"""The same for drawn images, with which somebody wants to see the whole way once."""
+"""The preselected preset for synthetic images, for a quick first run."""
 
 PATIENCE = timedelta(seconds=60)
 """A worker that is free answers sooner."""
@@ -47,7 +47,7 @@ def show_new_distillation(
     caller: Reader,
     preset: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """Whoever may read sees what there is to choose; only a distiller sees the button."""
+    """Readers see the settings; only distillers see the button."""
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     chosen = get_preset(preset or (FOR_SAMPLE if dataset.is_sample else USUAL))
     training = [splits.get("train", 0) for splits in (dataset.classes or {}).values()]
@@ -112,7 +112,7 @@ def show_forecast(
     caller: Reader,
     was: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """It, or what it waits for. 204 while nothing has changed: nobody wants to hear it again."""
+    """Fragment with the forecast or its place in the queue; 204 while nothing has changed."""
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     row = ForecastRepository(session).readable_by(caller).get(forecast_id)
     answer = forecasts.read(session, row)

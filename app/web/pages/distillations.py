@@ -38,7 +38,7 @@ def show_distillations(
     dataset: Annotated[str | None, Query(pattern=r"^[a-z0-9_]{0,40}$")] = None,
     cursor: Cursor = None,
 ) -> Response:
-    """The organisation's distillations, newest first; of one dataset where that is asked for."""
+    """The organisation's distillations, newest first, optionally of one dataset."""
     distillations = DistillationRepository(session)
     rows = distillations.readable_by(caller).page(
         dataset_id=dataset or None, cursor=cursor, limit=25

@@ -218,7 +218,7 @@ def test_the_owner_of_the_key_cannot_rewrite_what_was_exported_before(portal, sa
     later = save(portal.write(3).lines())
     found = verify_export(later, portal.public, earlier=earlier)
     assert found.exit_code == GOOD
-    assert "goes on from the earlier export" in told(found)
+    assert "It continues the earlier export" in told(found)
 
     portal.entries[2]["subject"] = "ds_9"
     rewritten = save(portal.rehash().lines(), name="rewritten.jsonl")

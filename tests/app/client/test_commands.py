@@ -313,7 +313,7 @@ def test_a_distillation_is_followed_to_its_end(exchange, house, eventually, way)
     [done] = results
     assert last_line(done) == row["id"]
     assert "Privacy verdict: not refuted" in done.stdout
-    assert "does not answer; asking again" in done.stderr
+    assert "does not answer; trying again" in done.stderr
 
 
 def test_a_portal_that_stays_silent_ends_the_waiting(exchange, house, way, monkeypatch):

@@ -55,7 +55,7 @@ def test_a_decision_whose_reply_was_lost_is_not_sent_again(client_of, house, way
     request = client_of(house.recipient).requests.ask(release["id"], purpose)
     way.next(getattr(way, behaviour))
 
-    with pytest.raises(UnreachableError, match="is not known: look before"):
+    with pytest.raises(UnreachableError, match="may have been carried out: check before"):
         client_of(house.steward, url=way.url).requests.grant(request.id)
 
     assert len(way.requests) == 1
