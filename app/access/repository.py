@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.access import OPEN_REQUESTS, Acceptance, AccessRequest, Grant, RequestStatus
 from app.models.release import Release
@@ -121,16 +122,9 @@ class ReadableAccess:
         return or_(*mine.values()) if side is None else mine[side]
 
 
-class AccessRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class AccessRepository(Repository[AccessRequest | Grant | Acceptance]):
     def readable_by(self, caller: Caller) -> ReadableAccess:
         return ReadableAccess(self._session, caller)
-
-    def add(self, row: AccessRequest | Grant | Acceptance) -> None:
-        self._session.add(row)
-        self._session.flush()
 
     def release_titles(self, release_ids: Sequence[str]) -> dict[str, str]:
         rows = self._session.execute(

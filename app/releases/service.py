@@ -168,7 +168,7 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
 
     Args:
         portal: The portal.
-        caller: Of the request.
+        caller: The caller of the request.
         release_id: Which one.
         counts: True where a download begins, False where an interrupted one continues.
 

@@ -11,6 +11,7 @@ from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.outbox import Outbox
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.organisation import Organisation
 from app.models.webhook import (
@@ -69,10 +70,7 @@ class ReadableWebhooks:
         return paginate(self._session, query, WebhookDelivery, cursor=cursor, limit=limit)
 
 
-class WebhookRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class WebhookRepository(Repository[Webhook]):
     def readable_by(self, caller: Caller) -> ReadableWebhooks:
         return ReadableWebhooks(self._session, caller)
 
@@ -81,11 +79,6 @@ class WebhookRepository:
         query = select(Webhook).where(Webhook.id == webhook_id)
         query = query.execution_options(populate_existing=True)
         webhook: Webhook = self._session.scalars(_locked(query) if lock else query).one()
-        return webhook
-
-    def add(self, webhook: Webhook) -> Webhook:
-        self._session.add(webhook)
-        self._session.flush()
         return webhook
 
     def add_delivery(self, delivery: WebhookDelivery) -> WebhookDelivery:

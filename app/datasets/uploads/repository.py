@@ -11,6 +11,7 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.upload import UNFINISHED, Upload, UploadStatus
 
@@ -46,21 +47,13 @@ class ReadableUploads:
         return self._session.scalar(query.with_only_columns(func.count())) or 0
 
 
-class UploadRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class UploadRepository(Repository[Upload]):
     def readable_by(self, caller: Caller) -> ReadableUploads:
         return ReadableUploads(self._session, caller)
 
     def load(self, upload_id: str) -> Upload | None:
         """By id alone, for the sweeper and the holder of its lease."""
         return self._session.get(Upload, upload_id, populate_existing=True)
-
-    def add(self, upload: Upload) -> Upload:
-        self._session.add(upload)
-        self._session.flush()
-        return upload
 
     def claim(self, upload_id: str, *, owner: str, seconds: float) -> int | None:
         """Claim an unfinished one; its fence, or None while another writer holds it."""
