@@ -73,13 +73,13 @@ def revoke(session: Session, caller: Caller, grant_id: str, reason: str) -> Gran
         raise GrantEnded("It was revoked before. Nothing was changed.")
     row.revoked_at, row.revoked_by, row.reason = utc_now(), caller.name, reason
     session.flush()
-    told = f" The reason: {reason}" if reason else ""
+    because = f" The reason: {reason}" if reason else ""
     notify_recipients(
         session,
         row,
         "access.revoked",
         "Access revoked",
-        f"Its owner has revoked your organisation's access.{told} Stop using it and delete your "
+        f"Its owner has revoked your organisation's access.{because} Stop using it and delete your "
         "copies, as its terms say.",
     )
     record(
@@ -157,7 +157,7 @@ def remind(session: Session) -> None:
             "access.expires",
             "Access expires soon",
             f"It can be downloaded until {row.expires_at:%Y-%m-%d %H:%M} UTC. Whoever needs it "
-            "longer asks its owner.",
+            "longer can ask its owner.",
         )
     for row in access.just_expired(now):
         row.expiry_told_at = now

@@ -95,7 +95,7 @@ def record(
     """Write into the log of the caller's organisation.
 
     Args:
-        session: The transaction of what is told.
+        session: The transaction of the recorded change.
         caller: The person or token that did it.
         action: The action to record.
         subject: Id of what it was done to.

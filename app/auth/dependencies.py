@@ -98,10 +98,10 @@ def require(
 
     Args:
         permission: The required permission.
-        known_by: The dependency that tells who calls.
+        known_by: The dependency that authenticates the caller.
 
     Raises:
-        Forbidden: The caller's roles or scopes do not allow it; their organisation's log tells.
+        Forbidden: The caller's roles or scopes do not allow it; it is logged.
     """
     roles = [role.value for role in Role if permission in PERMISSIONS[role]]
 

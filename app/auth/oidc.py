@@ -80,7 +80,7 @@ def sign_in(
         replaces: The cookie that the browser had before: its session ends.
 
     Raises:
-        Problem: One of the above; where an account is known, its organisation's log tells it.
+        Problem: One of the above; where an account is known, its organisation's log records it.
     """
     with database.transaction() as session:
         found = _find(session, identity)
@@ -89,7 +89,7 @@ def sign_in(
             if isinstance(found, Problem)
             else _admit(session, found, lasts=lasts, replaces=replaces)
         )
-    # Only now, so that what the log tells of it is committed.
+    # Only now, so that the log entry about it is committed.
     if isinstance(result, Problem):
         raise result
     return result

@@ -208,15 +208,15 @@ def _note_failure(
     session: Session, delivery: WebhookDelivery, answer: Answer | None, error: DeliveryError
 ) -> None:
     now = utc_now()
-    told = {
+    values = {
         "answer_status": None if answer is None else answer.status,
         "error": error,
         "tried_at": now,
     }
     if delivery.event == PING:  # somebody waits for what it says
-        DELIVERIES.give_up(session, delivery, DeliveryStatus.FAILED, **told)
+        DELIVERIES.give_up(session, delivery, DeliveryStatus.FAILED, **values)
         return
-    DELIVERIES.postpone(session, delivery, now + pause_after(delivery.tries), **told)
+    DELIVERIES.postpone(session, delivery, now + pause_after(delivery.tries), **values)
     if error == DeliveryError.PORTAL:
         return
     webhooks = WebhookRepository(session)

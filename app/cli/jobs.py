@@ -228,7 +228,7 @@ def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -
 def download_results(
     portal: PortalClient, distillation_id: str, out: Path, console: Console
 ) -> list[Path]:
-    """Write the bundle and the reports into a folder, and tell where they are.
+    """Write the bundle and the reports into a folder, and return their paths.
 
     A report in a form that the portal did not write yet when it made them is left out.
 
@@ -256,7 +256,7 @@ def download_results(
 def download_release(
     portal: PortalClient, release_id: str, out: Path, console: Console
 ) -> tuple[Release, Path]:
-    """Write the signed bundle into a folder, and tell what it should be and where it is.
+    """Write the signed bundle into a folder; return its release and its path.
 
     Raises:
         PortalError: The portal refused, could not be reached, or sent another file.

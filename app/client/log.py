@@ -36,7 +36,7 @@ class Log:
     def export(self, path: Path) -> None:
         """Write the whole log to a file as JSON lines, the last one signed: all of it, or nothing.
 
-        The log tells of each export, so that one that broke off begins anew.
+        The log records each export, so an interrupted one begins anew.
 
         Raises:
             PortalError: It was refused, or broke off.

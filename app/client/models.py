@@ -68,7 +68,7 @@ class Organisation(Row):
 
 
 class Key(Row):
-    """An organisation's public key, as the portal tells it."""
+    """An organisation's public key, as the portal gives it."""
 
     id: str
     created_at: datetime

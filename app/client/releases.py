@@ -112,7 +112,7 @@ class Releases:
     def download(
         self, release_id: str, path: Path, *, on_progress: TransferListener = ignore_progress
     ) -> Release:
-        """Write the signed bundle to a file, and tell what it should be.
+        """Write the signed bundle to a file, and return its release.
 
         The file is compared with the SHA-256 that the portal names. Who signed it is another
         question: `app.signing.verify.verify_bundle`.

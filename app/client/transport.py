@@ -34,7 +34,7 @@ class Retries:
     Attributes:
         attempts: Attempts of one request, the first included.
         first_pause: Seconds before the second; each pause is twice the one before.
-        longest_pause: Seconds. Where the portal asks for more (`Retry-After`), the caller decides.
+        longest_pause: Seconds. For a longer `Retry-After` the caller decides.
     """
 
     attempts: int = 4
@@ -198,7 +198,7 @@ def _validated(row: type[Row], item: Mapping[str, Any]) -> Row:
 
 
 def retry_after(reply: httpx.Response) -> float | None:
-    """Seconds that the reply asks to wait, however it says it (RFC 9110, 10.2.3)."""
+    """Seconds of `Retry-After` in either form (RFC 9110, 10.2.3)."""
     text = reply.headers.get("Retry-After", "").strip()
     if text.isdecimal() and text.isascii():
         return float(text[:9])

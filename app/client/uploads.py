@@ -36,7 +36,7 @@ class UploadGoneError(PortalError):
 
 
 @dataclass(frozen=True)
-class Standing:
+class UploadState:
     offset: int
     status: str
     """`receiving`, `finishing` or `done`."""
@@ -94,12 +94,12 @@ class Sender:
             while True:
                 waits = False
                 try:
-                    standing = self._look()
-                    if standing.offset > reached:
-                        attempt, reached = 0, standing.offset
-                    waits = standing.status == "finishing"
-                    if standing.status != "done":
-                        self._send_from(standing.offset, file)
+                    state = self._fetch_state()
+                    if state.offset > reached:
+                        attempt, reached = 0, state.offset
+                    waits = state.status == "finishing"
+                    if state.status != "done":
+                        self._send_from(state.offset, file)
                     self._sum_up_to(self._size, file)
                     self._on_progress(self._size, self._size)
                     return self._digest.hexdigest()
@@ -123,15 +123,15 @@ class Sender:
             return None
         return min(retries.first_pause * 2.0 ** (attempt - 1), retries.longest_pause)
 
-    def _look(self) -> Standing:
+    def _fetch_state(self) -> UploadState:
         try:
             reply = self._transport.request("HEAD", self._path, headers=TUS, repeatable=True)
         except PortalError as error:
             if error.status in (401, 403):
-                # The reply to a HEAD has no body. Where one can be told, the reason is the same.
+                # The reply to a HEAD has no body; this GET fails for the same reason and has one.
                 self._transport.request("GET", "/uploads", params={"limit": 1})
             raise
-        return _standing(reply)
+        return _state_of(reply)
 
     def _send_from(self, offset: int, file: BinaryIO) -> None:
         """One request after the other, until the archive is in its place."""
@@ -149,12 +149,12 @@ class Sender:
                 },
                 repeatable=False,
             )
-            standing = _standing(reply)
-            if standing.status == "done":
+            state = _state_of(reply)
+            if state.status == "done":
                 return
-            if standing.offset <= offset:
+            if state.offset <= offset:
                 raise UnreachableError("The portal took nothing of what was sent.")
-            offset = standing.offset
+            offset = state.offset
 
     def _pieces(self, start: int, end: int, file: BinaryIO) -> Iterator[bytes]:
         self._sum_up_to(start, file)
@@ -203,11 +203,11 @@ def _may_go_on(error: PortalError) -> bool:
     return error.is_temporary or error.status in GO_ON or error.code == "upload-offset"
 
 
-def _standing(reply: httpx.Response) -> Standing:
+def _state_of(reply: httpx.Response) -> UploadState:
     offset = reply.headers.get("Upload-Offset", "")
     if not (offset.isascii() and offset.isdecimal()):
         raise PortalError(
             "The server at this address takes no resumable uploads. Check the address (--portal).",
             reply.status_code,
         )
-    return Standing(int(offset[:19]), reply.headers.get("Exchange-Upload-Status", "receiving"))
+    return UploadState(int(offset[:19]), reply.headers.get("Exchange-Upload-Status", "receiving"))

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import utc_now
 
 
-class LeaseLost(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
+class LeaseLost(Exception):  # noqa: N818 (an event, not an error of the caller)
     """Another worker owns the row now, or it is gone. Stop; write nothing more."""
 
 

@@ -71,9 +71,9 @@ class Identity:
     Attributes:
         issuer: The provider.
         subject: Never given to anybody else by this provider.
-        email: As it was told; None where it was not.
+        email: As asserted; None where absent.
         verified: The provider has seen that the address is theirs.
-        name: As it was told; empty where it was not.
+        name: As asserted; empty where absent.
     """
 
     issuer: str
@@ -242,9 +242,9 @@ class Provider:
             raise _not_trusted("it calls itself something else than EXCHANGE_OIDC_ISSUER")
         scheme = urlsplit(self.issuer).scheme
         needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-        told = [found[name] for name in (*needed, "userinfo_endpoint") if name in found]
+        urls = [found[name] for name in (*needed, "userinfo_endpoint") if name in found]
         if not all(name in found for name in needed) or not all(
-            isinstance(url, str) and urlsplit(url).scheme in ("https", scheme) for url in told
+            isinstance(url, str) and urlsplit(url).scheme in ("https", scheme) for url in urls
         ):
             raise _not_trusted("it does not say where to sign in")
         return found
@@ -291,7 +291,7 @@ class Provider:
 
 def _not_trusted(reason: str) -> ProviderNotTrusted:
     return ProviderNotTrusted(
-        f"You were not signed in: {reason}. Sign in with your password, and tell the operator of "
+        f"You were not signed in: {reason}. Sign in with your password, and inform the operator of "
         "this portal."
     )
 

@@ -256,7 +256,7 @@ def quality(session: Session, storage: Storage, caller: Caller, dataset_id: str)
         advice = {
             DatasetStatus.AWAITING_UPLOAD: "PUT the archive first.",
             DatasetStatus.CHECKING: "Ask again when the dataset is ready.",
-            DatasetStatus.REJECTED: "The archive could not be read far enough to tell of its "
+            DatasetStatus.REJECTED: "The archive could not be read far enough to list its "
             "files; the dataset's `problem` says why.",
         }
         raise QualityNotReady(

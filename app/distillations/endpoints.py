@@ -104,7 +104,7 @@ async def follow_distillation(
 
     `Last-Event-ID` goes on after that event, so whoever reconnects misses nothing.
     """
-    if await run_in_threadpool(_is_all_told, portal, caller, distillation_id, last_event_id):
+    if await run_in_threadpool(_is_finished, portal, caller, distillation_id, last_event_id):
         # To a browser 204 means: do not connect again.
         return Response(status_code=204)
     events = follow(
@@ -117,7 +117,7 @@ async def follow_distillation(
     return EventSourceResponse(events, ping=15)
 
 
-def _is_all_told(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
+def _is_finished(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
     with portal.database.reading() as session:
         distillations = DistillationRepository(session)
         distillation = distillations.readable_by(caller).get(distillation_id)

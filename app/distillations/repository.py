@@ -1,6 +1,6 @@
 """Queries for distillations: the portal reads as a caller, a task by id.
 
-A change of status and the event that tells it are one write: whoever follows the events sees
+A change of status and its event are one write: whoever follows the events sees
 every step that the row made.
 """
 

@@ -122,7 +122,7 @@ def check_request(
     if dataset.status != DatasetStatus.READY:
         raise DatasetNotReady(
             f"The dataset is {dataset.status.value}; it has to be `ready`. No distillation was "
-            "started. GET /api/v1/datasets/{id} tells when it is, or why it was rejected.",
+            "started. GET /api/v1/datasets/{id} shows its status, or why it was rejected.",
             dataset_status=dataset.status.value,
         )
     _check_class_sizes(dataset, settings)
@@ -287,7 +287,7 @@ def result_key(
     advice = (
         "POST …/retry continues where it stopped."
         if status.is_final
-        else "Ask again when it is `ready`; GET …/events tells when."
+        else "Try again when it is `ready`; GET …/events reports it."
     )
     raise ResultNotReady(
         f"The distillation is {status.value}. {advice}", distillation_status=status.value

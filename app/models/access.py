@@ -68,7 +68,7 @@ class Grant(Timestamps, Base):
     granted_by: Mapped[str] = mapped_column(String(200))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """When both sides were told that it will expire."""
+    """Time of the notice to both sides that it will expire."""
     expiry_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     revoked_by: Mapped[str | None] = mapped_column(String(200), default=None)

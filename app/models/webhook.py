@@ -12,7 +12,7 @@ from app.models.base import Base, Timestamps
 class WebhookEvent(StrEnum):
     """Events that a webhook may subscribe to. A name is never reused for something else.
 
-    Those that are the kind of a notice are told whenever the organisation is told by notices.
+    Those that are the kind of a notice are sent whenever the organisation gets such notices.
     """
 
     ACCESS_REQUESTED = "access.requested"
@@ -41,7 +41,7 @@ PING = "ping"
 
 
 class Webhook(Timestamps, Base):
-    """An address that an organisation wants to be told at."""
+    """An address that receives an organisation's events."""
 
     __tablename__ = "webhook"
 
@@ -66,7 +66,7 @@ class Webhook(Timestamps, Base):
     """No try before that: it has just failed, or requested a pause."""
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """When something arrived last."""
-    # Its row stays: deleting one would lock whoever tells it something against the log.
+    # Its row stays: deleting it could deadlock with a transaction that adds a delivery.
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
     @property
@@ -103,7 +103,7 @@ class DeliveryError(StrEnum):
 
 
 class WebhookDelivery(Timestamps, Base):
-    """One message to one webhook: written in the transaction of what it tells."""
+    """One message to one webhook, written in the transaction of the change."""
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (

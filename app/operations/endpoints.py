@@ -21,7 +21,7 @@ router = APIRouter(prefix="/operations", tags=["operations"], responses=problems
 
 @router.get("/workers")
 def list_workers(session: ReadSession, caller: Operator) -> WorkersRead:
-    """Processes that run tasks, as they tell of themselves, and what each works on."""
+    """Worker processes by their heartbeats, and the rows that each holds."""
     return service.workers(session, caller)
 
 

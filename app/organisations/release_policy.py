@@ -106,8 +106,8 @@ def _verdict(privacy: Mapping[str, Any]) -> list[Objection]:
             for metric in privacy.get("metrics", [])
             if metric["outcome"] == "refused"
         ]
-        said = f"The audit refused it: {', '.join(refused)}."
-        return [Objection("refused", said)] if refused else []
+        reason = f"The audit refused it: {', '.join(refused)}."
+        return [Objection("refused", reason)] if refused else []
     if verdict == Verdict.REFUTED:
         return [
             Objection(

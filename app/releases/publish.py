@@ -103,7 +103,7 @@ def publish(
     body: ReleaseCreate,
     repeatable: Repeatable,
 ) -> ReleaseRead:
-    """Make a release, or tell of the one that the same request made before.
+    """Publish a release, or return the one that the same request published before.
 
     Raises:
         DistillationNotFound: It is not the caller's.

@@ -186,7 +186,7 @@ def _unknown_signer(checked: Checked) -> list[str]:
     if signature is None:
         return [
             "Unknown signer: nothing in a bundle proves who made it. To be sure, compare this "
-            "fingerprint with the one that the sender tells you by another way:",
+            "fingerprint with the one that the sender gives you by another way:",
             f"  {checked.sums_sha256}",
         ]
     return [

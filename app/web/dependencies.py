@@ -41,7 +41,7 @@ def get_visitor(
     portal: PortalDep,
     csrf_token: Annotated[str | None, Depends(get_csrf_token)],
 ) -> Caller:
-    """The caller; `request.state.visitor` tells templates who that is. Raises Unauthenticated."""
+    """The caller, also in `request.state.visitor` for templates. Raises Unauthenticated."""
     secret = cookie_of(request, portal.settings)
     if secret is None:
         raise Unauthenticated("Sign in to see this page.")

@@ -102,7 +102,7 @@ def list_deliveries(
 def test_webhook(
     webhook_id: str, session: WriteSession, caller: Manager, repeatable: RepeatableDep
 ) -> DeliveryRead:
-    """Send a `ping`; the list of deliveries tells whether it arrived."""
+    """Send a `ping`; the list of deliveries shows whether it arrived."""
     return repeatable.once(
         session,
         caller,

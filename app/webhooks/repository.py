@@ -168,5 +168,5 @@ def _is_not_quiet(now: datetime) -> ColumnElement[bool]:
 
 
 def _locked(query: Select[Any]) -> Select[Any]:
-    # key_share: whoever tells it something refers to it, and may hold the log meanwhile.
+    # key_share: transactions that add deliveries refer to it, and may hold the log meanwhile.
     return query.with_for_update(key_share=True).execution_options(populate_existing=True)

@@ -158,7 +158,7 @@ def pause_by_portal(session: Session, webhook: Webhook, why: str) -> None:
             kind="webhook.paused",
             title="A webhook was paused",
             text=f"The webhook to {host_of(webhook)} {why}. Nothing is sent to it any more; what "
-            "it was not told can be read in the portal. Mend the receiver, send a test, and "
+            "was not delivered can be read in the portal. Repair the receiver, send a test, and "
             "resume the webhook.",
             link="/organisation/webhooks",
             data={"webhook": webhook.id},

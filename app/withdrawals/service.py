@@ -2,7 +2,7 @@
 
 Images leave the archive and the dataset; the trajectories that were trained on them are deleted;
 distillations are marked, so that they are neither released nor gone on with; releases are withdrawn
-or marked; whoever has one is told. A worker takes the images out, since the archive may be large.
+or marked; recipients are notified. A worker removes the images, since the archive may be large.
 """
 
 import json
@@ -144,8 +144,8 @@ def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
 def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdrawal) -> None:
     release.withdrawal_id = withdrawal.id
     session.flush()
-    told = releases.recipients_of(session, release.id)
-    for organisation_id in sorted(told):
+    recipients = releases.recipients_of(session, release.id)
+    for organisation_id in sorted(recipients):
         notify_organisation(
             session,
             organisation_id,
@@ -165,7 +165,7 @@ def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdr
         caller,
         Action.RELEASE_MARKED,
         release.id,
-        also=told,
+        also=recipients,
         withdrawal=withdrawal.id,
     )
 
@@ -180,7 +180,7 @@ def _notify_stewards(session: Session, withdrawal: Withdrawal) -> None:
         Notice(
             kind="withdrawal.done" if done else "withdrawal.failed",
             title="A withdrawal is done" if done else "A withdrawal could not be done",
-            text=f"{withdrawal.images} images were taken out, and recipients were told. What was "
+            text=f"{withdrawal.images} images were removed, and recipients were notified. What was "
             "distilled from them can be distilled again without them."
             if done
             else f"Nothing was taken out.{why}",

@@ -1,7 +1,7 @@
 """Browser sessions: sign in, authenticate, sign out.
 
-Whether an address is known is never told: a wrong address, a wrong password and a locked account
-get the same answer after the same time.
+Replies never reveal whether an address is known: a wrong address, a wrong password and a locked
+account get the same answer after the same time.
 """
 
 import secrets
@@ -80,7 +80,7 @@ def authenticate(
     if csrf_token is not None and not same_secret(csrf_token, row.csrf_token):
         raise CsrfFailed(
             "A request that changes something needs the session's `X-CSRF-Token` "
-            "(GET /api/v1/session tells it). Nothing was changed. Reload the page and try again."
+            "(GET /api/v1/session has it). Nothing was changed. Reload the page and try again."
         )
     if row.last_seen_at < now - NOTE_SEEN_EVERY:
         with database.transaction() as session:

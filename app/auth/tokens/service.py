@@ -150,7 +150,7 @@ def create_by_operator(
     user_id: str | None = None,
     name: str = "",
 ) -> tuple[Token, str]:
-    """A token made on the machine itself. The organisation's log tells it."""
+    """Create a token on the machine itself. The organisation's log records it."""
     token, secret = _make(
         session,
         organisation_id,

@@ -80,7 +80,7 @@ def _expect_key(path: Path, release: "Release") -> None:
     if signature is None or signature.history.key != release.key.public_key:
         raise CommandError(
             f"{path.name} is not signed with the key that the portal names for this release "
-            f"({release.key.fingerprint}). Do not use it, and tell {release.organisation.name}."
+            f"({release.key.fingerprint}). Do not use it, and inform {release.organisation.name}."
         )
 
 

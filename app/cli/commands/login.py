@@ -25,7 +25,7 @@ commands = typer.Typer()
 def login(
     portal: PortalUrl = None,
     email: Annotated[
-        str | None, typer.Option(help="Your address [default: asks].", show_default=False)
+        str | None, typer.Option(help="Your address [default: prompts].", show_default=False)
     ] = None,
     days: Annotated[float, typer.Option(min=0.01, max=3650, help="Days until it ends.")] = 90,
     scope: Annotated[

@@ -174,7 +174,7 @@ def show(
         echo(f"{score.organisation.name} measured {_measured(score)}", indent=2)
     if row.superseded_by:
         echo(f"Superseded by {row.superseded_by}", indent=2)
-    echo(standing(row), indent=2)
+    echo(access_text(row), indent=2)
     for wanted, text in ((card, row.card or "There is no card."), (terms, row.terms.text)):
         if wanted:
             echo()
@@ -196,7 +196,7 @@ def withdraw(release: str, reason: Reason, portal: PortalUrl = None) -> None:
     echo(row.id)
 
 
-def standing(row: "Release") -> str:
+def access_text(row: "Release") -> str:
     """Access of the user's organisation to a release, and the next step."""
     if row.status == "withdrawn":
         return f"Withdrawn: {row.withdrawal_reason} Stop using it and delete it, if you have it."

@@ -78,7 +78,7 @@ def portal(
         port=settings.port if port is None else port,
         fd=fd,
         log_config=None,
-        # Event streams would otherwise hold a portal that was told to stop until their job ends.
+        # Event streams would otherwise keep a stopping portal alive until their job ends.
         timeout_graceful_shutdown=5,
         server_header=False,
     )

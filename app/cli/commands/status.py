@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from app.cli.commands.access import print_grant, print_request, waits_for_terms
-from app.cli.commands.releases import standing
+from app.cli.commands.releases import access_text
 from app.cli.commands.trainings import print_training
 from app.cli.exit_codes import CommandError, Exit
 from app.cli.output import AsJson, echo, moment, print_json, words
@@ -156,7 +156,7 @@ def _print_row(row: "Thing", *, mine: str) -> None:
         print_training(row)
     else:
         echo(f"{row.id}  {row.title}, version {row.number}: {words(row.status)}")
-        echo(standing(row), indent=2)
+        echo(access_text(row), indent=2)
 
 
 def _print_dataset(row: "Dataset") -> None:

@@ -50,7 +50,7 @@ async def expect_tus(
 SpeaksTus = Depends(expect_tus)
 
 
-# Not an operation that clients are generated for, and it tells nothing of anybody's.
+# Not an operation of generated clients, and it reveals no data.
 @router.options("", status_code=204, include_in_schema=False)
 def describe_uploads(portal: PortalDep) -> Response:
     """Protocol versions and extensions of this portal."""
@@ -126,7 +126,7 @@ def list_uploads(
 )
 def get_upload_offset(upload_id: str, session: ReadSession, caller: Uploader) -> Response:
     """The offset to continue from: `Upload-Offset`."""
-    return Response(headers=headers_of(service.get(session, caller, upload_id), told=True))
+    return Response(headers=headers_of(service.get(session, caller, upload_id), with_metadata=True))
 
 
 @router.patch(
@@ -187,7 +187,7 @@ async def append_to_upload(
             status = (await under_lease(writer, finish, writer, limiter=turns)).status
     finally:
         await run_in_threadpool(writer.close)
-    upload = await run_in_threadpool(_look, portal, caller, upload_id)
+    upload = await run_in_threadpool(_read_upload, portal, caller, upload_id)
     headers = headers_of(upload)
     if status is not None:
         headers["Exchange-Dataset-Status"] = status.value
@@ -196,7 +196,7 @@ async def append_to_upload(
 
 def _find_done(portal: PortalDep, caller: Uploader, upload_id: str, offset: int) -> Upload | None:
     """The upload, where the request is one whose reply was lost: every byte is here."""
-    upload = _look(portal, caller, upload_id)
+    upload = _read_upload(portal, caller, upload_id)
     if upload.status != UploadStatus.DONE:
         return None
     if offset != upload.length:
@@ -204,7 +204,7 @@ def _find_done(portal: PortalDep, caller: Uploader, upload_id: str, offset: int)
     return upload
 
 
-def _look(portal: PortalDep, caller: Uploader, upload_id: str) -> Upload:
+def _read_upload(portal: PortalDep, caller: Uploader, upload_id: str) -> Upload:
     with portal.database.reading() as session:
         return service.get(session, caller, upload_id)
 
@@ -238,15 +238,15 @@ def read(upload: Upload) -> UploadRead:
     )
 
 
-def headers_of(upload: Upload, *, told: bool = False) -> dict[str, str]:
-    """Headers of a reply; `told`: with those that the upload was created with."""
+def headers_of(upload: Upload, *, with_metadata: bool = False) -> dict[str, str]:
+    """Headers of a reply, optionally with those that the upload was created with."""
     headers = {
         "Upload-Offset": str(upload.received),
         "Exchange-Upload-Status": upload.status.value,
     }
     if upload.status != UploadStatus.DONE:
         headers["Upload-Expires"] = http_date(upload.expires_at)
-    if told:
+    if with_metadata:
         headers |= {
             "Upload-Length": str(upload.length),
             "Upload-Metadata": upload.sent_metadata,

@@ -1,6 +1,6 @@
 """Completes an upload: computes its sum, places the archive and starts the check.
 
-Every step can be gone through again, by the request that brought the last byte, by one that asks
+Every step can be repeated, by the request that brought the last byte, by one that is sent
 again, or by a portal that finds the upload whole and nobody at it.
 """
 
@@ -19,7 +19,7 @@ from app.models.dataset import Dataset
 from app.models.upload import UploadStatus
 
 
-class Stopped(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
+class Stopped(Exception):  # noqa: N818 (an event, not an error of the caller)
     """The portal ends; another one continues."""
 
 

@@ -4,7 +4,7 @@ In a local folder: one file, locked by whoever writes to it, that becomes the ar
 of its name. In an object store, which cannot append: an object for each piece, named by where it
 begins, how long it is, and the fence of its writer.
 
-Both may hold more than the row counts: what a killed writer had not told the database of. The
+Both may hold more than the row counts: what a killed writer had not recorded yet. The
 next writer begins where the row says, over whatever lies there.
 """
 
@@ -19,7 +19,7 @@ from app.core.storage import Storage
 READ_BYTES = 1024 * 1024
 
 
-class PartsBusy(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
+class PartsBusy(Exception):  # noqa: N818 (an event, not an error of the caller)
     """Another process writes to them at this moment, whatever its lease says."""
 
 

@@ -126,8 +126,8 @@ def expect_summable(writer: Writer, size: int, checksum: Checksum | None) -> Non
     if checksum is not None and size > LARGEST_SUMMED:
         raise service.SummedBodyTooLarge(
             f"A body with an Upload-Checksum may have {LARGEST_SUMMED} bytes at most. Nothing of "
-            "it was taken. Send the archive in more pieces, or without checksums: the portal tells "
-            "the SHA-256 of the whole.",
+            "it was taken. Send the archive in more pieces, or without checksums: the portal "
+            "reports the SHA-256 of the whole.",
             offset=writer.received,
             limit=LARGEST_SUMMED,
         )

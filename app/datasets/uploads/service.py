@@ -196,7 +196,7 @@ def caller_of(upload: Upload) -> Caller:
 def offset_mismatch(received: int) -> OffsetMismatch:
     return OffsetMismatch(
         f"{received} bytes are here and kept. Nothing of this request was taken. Go on from "
-        "there; HEAD tells the offset.",
+        "there; HEAD returns the offset.",
         offset=received,
         headers={"Upload-Offset": str(received)},
     )

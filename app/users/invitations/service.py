@@ -96,9 +96,9 @@ def reset_password(
 
 
 def forgotten(portal: Portal, email: str) -> None:
-    """Mail a link to the account's address, if there is such an account. Nobody is told if not.
+    """Mail a link to the account's address, if there is such an account with a password.
 
-    Nor where the account has no password: whoever signs in elsewhere is let in only by that place.
+    The reply never shows whether there is. An account without one signs in elsewhere.
     """
     if not portal.settings.smtp_url.get_secret_value():
         return

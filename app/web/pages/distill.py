@@ -91,8 +91,8 @@ def create_forecast(
         return go_to(request, back, note="note-preset-shown")
     try:
         with portal.database.transaction() as session:
-            told = forecasts.ask(session, caller, dataset_id, body_of(preset, form))
-            answer = forecasts.read(session, told)
+            forecast = forecasts.ask(session, caller, dataset_id, body_of(preset, form))
+            answer = forecasts.read(session, forecast)
     except Problem as problem:
         if not is_fragment(request) or problem.status in (401, 404):
             raise
@@ -118,14 +118,14 @@ def show_forecast(
     answer = forecasts.read(session, row)
     if is_fragment(request):
         return Response(status_code=204) if was == _word(answer) else _forecast(request, answer)
-    return page(request, "distill/forecast_page.html", dataset=dataset, **_told(answer))
+    return page(request, "distill/forecast_page.html", dataset=dataset, **_forecast_context(answer))
 
 
 def _forecast(request: Request, answer: ForecastRead) -> Response:
-    return page(request, "distill/forecast.html", **_told(answer))
+    return page(request, "distill/forecast.html", **_forecast_context(answer))
 
 
-def _told(answer: ForecastRead) -> dict[str, Any]:
+def _forecast_context(answer: ForecastRead) -> dict[str, Any]:
     return {
         "forecast": answer,
         "word": _word(answer),

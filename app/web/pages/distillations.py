@@ -146,11 +146,11 @@ def _state(session: Session, portal: Portal, caller: Caller, row: Distillation) 
 
 
 def _progress(session: Session, caller: Caller, row: Distillation) -> dict[str, Any]:
-    told = _forecast_before(session, caller, row)
+    forecast = _forecast_before(session, caller, row)
     return {
-        "phases": phases_of(row, {} if told is None else told.phases),
+        "phases": phases_of(row, {} if forecast is None else forecast.phases),
         "silent_since": silent_since(row),
-        "forecast": told,
+        "forecast": forecast,
     }
 
 

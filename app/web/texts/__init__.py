@@ -14,11 +14,11 @@ ORIGINAL = "en"
 
 
 class NoSuchTextError(KeyError):
-    """A page asks for a text that no catalogue has."""
+    """A page uses a text that no catalogue has."""
 
 
 class Texts:
-    """The texts of one language; what is not translated is told in the original."""
+    """The texts of one language; untranslated ones are in the original."""
 
     def __init__(self, language: str) -> None:
         self.language = language

@@ -55,7 +55,7 @@ def test_images_of_patients_are_withdrawn_and_the_page_tells_how_far_it_is(relea
     with house.database.transaction() as session:
         service.conclude(session, withdrawal_id, images=2)
     done = steward.open(f"/withdrawals/{withdrawal_id}")
-    assert "2 images were taken out" in done
+    assert "2 images were removed" in done
     assert release["title"] in done
     assert f"/distillations/{release['distillation_id']}" in done
     assert "Consent was taken back." in steward.open("/withdrawals")
