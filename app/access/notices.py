@@ -13,7 +13,7 @@ from app.users.repository import UserRepository
 
 
 def until(expires_at: datetime | None) -> str:
-    """The end of a sentence that says how long something lasts."""
+    """The end of a sentence, with the expiry where there is one."""
     return "" if expires_at is None else f" until {expires_at:%Y-%m-%d %H:%M} UTC"
 
 

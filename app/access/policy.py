@@ -95,7 +95,7 @@ def accesses_of(session: Session, caller: Caller, releases: Sequence[Release]) -
 def _access(
     request: AccessRequest | None, grant: Grant | None, acceptance: Acceptance | None
 ) -> Access:
-    # What happened last counts: somebody whose access was revoked may ask again.
+    # The last event counts: an organisation whose access was revoked may request again.
     if grant is not None and (request is None or grant.created_at >= request.created_at):
         return Access(_of_grant(grant, acceptance, utc_now()), request, grant, acceptance)
     if request is None:

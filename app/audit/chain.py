@@ -25,7 +25,7 @@ HASHED = (
 
 
 class BrokenChain(Exception):  # noqa: N818 (it names a finding)
-    """The log is not as it was written. The message says where."""
+    """The log was modified. The message names the place."""
 
 
 @dataclass(frozen=True)

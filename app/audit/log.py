@@ -1,6 +1,6 @@
 """Writes log entries, in the transaction of the change that they record.
 
-`record` is the last thing that a service does: it holds the organisation's head until the commit.
+Services call `record` last: it locks the organisation's head until the commit.
 """
 
 from collections.abc import Collection

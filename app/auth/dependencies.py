@@ -75,7 +75,7 @@ def get_expect_still(
     portal: PortalDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Callable[[Permission], None]:
-    """For what goes on for hours: meanwhile a role, a token or a session may be taken away.
+    """Repeat the check during long requests: a role, token or session may end meanwhile.
 
     What it gives raises Unauthenticated, or Forbidden where the permission is gone.
     """

@@ -216,7 +216,7 @@ def follow_training(
 
 
 def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -> AccessRequest:
-    """Wait until somebody has decided it."""
+    """Wait for the decision."""
     with _job_continues(row.id):
         if row.status == "requested":
             console.print("Waiting for a decision.")

@@ -86,7 +86,7 @@ class Grants:
         return self._transport.rows("/grants", Grant, params)
 
     def accept(self, grant_id: str, terms_sha256: str) -> Grant:
-        """Accept the release's terms, in one's own name and for one's organisation.
+        """Accept the release's terms in the user's name, for the organisation.
 
         Args:
             grant_id: The grant.

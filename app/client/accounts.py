@@ -29,7 +29,7 @@ class Tokens:
         scopes: Sequence[str] | None = None,
         expires_at: datetime | None = None,
     ) -> NewToken:
-        """A token of one's own. Never sent twice: its secret would be in the lost reply alone.
+        """Create a personal token. Never retried: its secret would be in the lost reply only.
 
         Args:
             name: Purpose of the token.

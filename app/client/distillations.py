@@ -17,7 +17,7 @@ NOT_MADE = "result-not-made"
 
 
 class Distillations:
-    """Distilled sets of one's own datasets."""
+    """Distilled sets of the organisation's datasets."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

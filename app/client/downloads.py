@@ -127,7 +127,7 @@ def _fetch(transport: Transport, source: str, part: Part, on_progress: TransferL
     """Fetch what is missing. Raises PortalError, and httpx.RequestError where it breaks off."""
     etag = part.etag()
     offset = 0 if etag is None else part.size
-    # Ranges are of what is stored: nothing on the way may send it in another form.
+    # Ranges refer to the stored bytes: no proxy may send another encoding.
     headers = {"Accept-Encoding": "identity"}
     if etag is not None:
         headers |= {"Range": f"bytes={offset}-", "If-Range": etag}

@@ -11,7 +11,7 @@ from app.client.transport import Transport, unreachable
 
 
 class Log:
-    """The hash-chained log of one's own organisation, for whoever may audit it."""
+    """The hash-chained log of the user's organisation, for auditors."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

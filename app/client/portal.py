@@ -35,7 +35,7 @@ class PortalClient:
         retries: Number of attempts and pauses, where a retry is safe.
 
     Attributes:
-        datasets: Raw images, within one's own organisation.
+        datasets: Raw images of the user's organisation.
         distillations: Distilled sets of them.
         releases: Releases of organisations.
         requests: Asking for a release.

@@ -28,7 +28,7 @@ PATIENCE = 3
 """Times as often as other requests are sent again."""
 GONE = frozenset({404, 410})
 GO_ON = frozenset({408, 423, 460, 500})
-"""Statuses after which to look where it stands and to go on; 409 too, where it is the offset's."""
+"""Statuses after which to fetch the offset and continue; 409 too, for a wrong offset."""
 
 
 class UploadGoneError(PortalError):
@@ -108,7 +108,7 @@ class Sender:
                         raise UploadGoneError(str(error), error.status) from error
                     if not _may_go_on(error):
                         raise
-                    # Whoever puts an archive of gigabytes in its place may take its time.
+                    # Placing an archive of gigabytes may take its time.
                     attempt += 0 if waits and error.status == httpx.codes.LOCKED else 1
                     pause = self._pause(max(attempt, 1))
                     if pause is None:

@@ -74,7 +74,7 @@ def release(session: Session, model: type[Any], row_id: str, *, fence: int, **va
 
 
 def give_up(session: Session, model: type[Any], row_id: str, *, fence: int) -> None:
-    """Give the row back as one that its worker could not go on with. Raises LeaseLost.
+    """Release the row of a worker that could not continue. Raises LeaseLost.
 
     The owner stays in it: the next claim counts a takeover, as of a worker that died.
     """
@@ -109,7 +109,7 @@ def free(
     statuses: Collection[StrEnum],
     untouched_since: datetime,
 ) -> bool:
-    """Open an abandoned row to everybody again; False when somebody was faster.
+    """Free an abandoned row; False when another process was faster.
 
     Only one of several sweepers succeeds, because the UPDATE itself touches the row. The owner
     stays in it: the next claim counts a takeover.

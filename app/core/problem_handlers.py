@@ -108,7 +108,7 @@ def _where(location: tuple[Any, ...]) -> str:
 
 
 def _disconnect(request: Request, _error: Exception) -> Response:
-    # Nobody is there to read this; it only keeps a closed connection from being logged as a bug.
+    # No client reads this; it only keeps a closed connection from being logged as a bug.
     logger.info("%s %s: the client went away", request.method, request.url.path)
     return Response(status_code=400)
 

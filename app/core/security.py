@@ -49,7 +49,7 @@ _WITHIN = frozenset(Permission) - {Permission.OPERATE}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STEWARD: _WITHIN - {Permission.MANAGE, Permission.AUDIT},
     Role.RESEARCHER: frozenset({Permission.READ, Permission.DISTILL, Permission.REQUEST}),
-    # Whoever hands out roles can take any of them; a hospital with one person needs just one.
+    # Admins can give themselves any role; so a hospital with one person needs just this one.
     Role.ADMIN: _WITHIN,
     Role.AUDITOR: frozenset({Permission.AUDIT}),
     Role.OPERATOR: frozenset({Permission.OPERATE}),

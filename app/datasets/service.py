@@ -103,7 +103,7 @@ def create(session: Session, caller: Caller, body: DatasetCreate) -> Dataset:
 
 
 def _to_follow(datasets: ReadableDatasets, dataset_id: str) -> Dataset:
-    """A dataset that may get a next version. Raises DatasetNotFound and what says why not."""
+    """Find a dataset that may get a next version. Raises DatasetNotFound and the two above."""
     # `allow_dataset` holds the organisation, so no other version can come between.
     previous = datasets.get(dataset_id)
     if previous.is_sample:
@@ -301,7 +301,7 @@ def thumbnail(
 
 
 def delete(session: Session, caller: Caller, dataset_id: str) -> None:
-    """From now on nobody sees it; `purge_dataset` then removes what is stored.
+    """Hide it from now on; `purge_dataset` then removes its objects.
 
     Refused while a distillation or the check of the archive runs: deleting somebody's running
     work has to be a decision of its own.

@@ -235,7 +235,7 @@ def start_again(session: Session, caller: Caller, distillation_id: str) -> Disti
 
 
 def delete(session: Session, caller: Caller, distillation_id: str) -> None:
-    """From now on nobody sees it; `purge_distillation` then removes what is stored.
+    """Hide it from now on; `purge_distillation` then removes its objects.
 
     Raises DistillationNotFound, DistillationRunning.
     """

@@ -83,7 +83,7 @@ class Dataset(Leased, Timestamps, Base):
         return self.first_id or self.id
 
     if TYPE_CHECKING:
-        # Set below, beside the columns: whoever shows a dataset has them without another query.
+        # Set below, beside the columns: they are read without another query.
         previous_id: Mapped[str | None]
         next_id: Mapped[str | None]
 

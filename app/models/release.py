@@ -19,7 +19,7 @@ class ReleaseStatus(StrEnum):
 
 
 class Release(Timestamps, Base):
-    """Version n of a distillation, as others see it. What it says never changes."""
+    """Version n of a distillation, as others see it. Its content never changes."""
 
     __tablename__ = "release"
     __table_args__ = (

@@ -28,7 +28,7 @@ OPEN = (*UNFINISHED, TrainingStatus.PROPOSED)
 
 
 class Training(Leased, Timestamps, Base):
-    """Evaluates networks trained on others' releases on one's own test images."""
+    """Evaluates networks trained on others' releases on own test images."""
 
     __tablename__ = "training"
 

@@ -247,6 +247,6 @@ def _refuse_ended(
 
 
 def _for_operators(caller: Caller) -> None:
-    """The endpoints say it too; here it holds for pages and commands. Raises Forbidden."""
+    """Check the permission for pages and commands too. Raises Forbidden."""
     if not caller.may(Permission.OPERATE):
         raise Forbidden("This is for operators of the portal. Nothing was changed.")

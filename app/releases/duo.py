@@ -19,7 +19,7 @@ _LONGEST_DETAIL = 200
 
 
 class DuoError(ValueError):
-    """A condition is none that a release can have. The message says why."""
+    """A release cannot have this condition. The message says why."""
 
 
 @dataclass(frozen=True)

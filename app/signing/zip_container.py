@@ -37,7 +37,7 @@ _ATTRIBUTES = 0o100644 << 16
 
 
 class DamagedError(Exception):
-    """The bundle is not as it was packed. The message says where."""
+    """The bundle was modified. The message names the place."""
 
 
 class UnreadableError(Exception):

@@ -22,8 +22,8 @@ class UserNotFound(NotFound):
 
 
 def _locked(query: Select[Any]) -> Select[Any]:
-    # key_share: rows that refer to the person may still be written meanwhile, so that nobody who
-    # holds the organisation's log waits here for somebody who waits for that log.
+    # key_share: rows that refer to the person may still be written meanwhile. Otherwise a holder of
+    # the organisation's log could wait here for a transaction that waits for that log.
     return query.with_for_update(key_share=True)
 
 

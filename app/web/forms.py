@@ -15,7 +15,7 @@ class NotConfirmed(Invalid):
 
 
 def checked(body_type: type[Body], **fields: object) -> Body:
-    """The same body as over REST, with the same rules. Raises Invalid, which says what to mend."""
+    """Validate the same body as over REST. Raises Invalid, which names the field."""
     try:
         return body_type.model_validate(fields)
     except ValidationError as error:

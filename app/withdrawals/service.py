@@ -130,7 +130,7 @@ def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
 
 
 def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
-    """Nothing was taken out; the row says why."""
+    """Mark the withdrawal as failed: no image was removed, and the row has the reason."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
     withdrawal.status, withdrawal.problem = WithdrawalStatus.FAILED, problem
     withdrawal.finished_at = utc_now()

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/tokens", tags=["tokens"], responses=problems(401, 40
 def create_token(
     body: TokenCreate, session: WriteSession, caller: Anybody, repeatable: RepeatableDep
 ) -> TokenCreated:
-    """A token of one's own, or (with `role`) of the organisation. Its secret is shown once."""
+    """Create a personal token, or (with `role`) one of the organisation. It is shown once."""
 
     def create() -> TokenCreated:
         token, secret = service.create(session, caller, body)
@@ -35,7 +35,7 @@ def create_token(
 def list_tokens(
     session: ReadSession, caller: Anybody, cursor: Cursor = None, limit: Limit = 50
 ) -> PageRead[TokenRead]:
-    """Newest first, without their secrets: one's own, or for admins all of the organisation."""
+    """Newest first, without secrets: the caller's own, or for admins all of the organisation."""
     page = TokenRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
     return PageRead[TokenRead].of(page, _read)
 

@@ -57,7 +57,7 @@ def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Datas
         raise service.offset_mismatch(lost.held) from lost
     archive = datasets.StoredArchive(writer.key, upload.length, digest.hexdigest())
     with portal.database.transaction() as session:
-        # Locked in the order of whoever deletes the dataset and ends its uploads.
+        # Locked in the same order as the deletion of a dataset with its uploads.
         DatasetRepository(session).readable_by(writer.caller).get(upload.dataset_id, lock=True)
         # Before the rest: what this upload holds counts as the archive from here on.
         UploadRepository(session).release(upload.id, fence=writer.fence, status=UploadStatus.DONE)

@@ -20,11 +20,11 @@ READ_BYTES = 1024 * 1024
 
 
 class PartsBusy(Exception):  # noqa: N818 (an event, not an error of the caller)
-    """Another process writes to them at this moment, whatever its lease says."""
+    """Another process writes to them at this moment, even if its lease has expired."""
 
 
 class PartsLost(Exception):  # noqa: N818
-    """Fewer bytes are there than the row counts: somebody removed them.
+    """Fewer bytes are stored than the row counts: they were removed.
 
     Attributes:
         held: Number of bytes stored, from the first on.
@@ -160,7 +160,7 @@ class ObjectParts:
             self._storage.delete(self._mine.pop(begin))
 
     def read(self, length: int) -> Iterator[bytes]:
-        # Whoever came later began where the row's count ended, so that at each place the piece
+        # A later writer began where the row's count ended, so that at each place the piece
         # with the highest fence is the one that was counted.
         pieces: dict[int, tuple[int, int, str]] = {}
         for info in self._storage.list(self._folder):

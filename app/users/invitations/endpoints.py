@@ -70,7 +70,7 @@ def create_password_link(
 def forgot_password(
     body: ForgottenPassword, request: Request, portal: PortalDep, afterwards: BackgroundTasks
 ) -> dict[str, str]:
-    """Have a link mailed to one's own address. The answer is the same whether it is known."""
+    """Request a link by mail to the own address. The reply is the same for unknown addresses."""
     _limit(request, portal)
     portal.limiter.count(portal.settings.sign_in_limit, "link to", body.email)
     # After the reply, which would else take longer for an address that is known.

@@ -207,7 +207,7 @@ def _works(session: Session, invitation: Invitation, organisation: Organisation)
     if invitation.user_id is None:
         return True
     user = UserRepository(session).load(invitation.user_id)
-    # Whoever has become an operator since is out of reach of links that an admin made before.
+    # A person who has become an operator since is out of reach of an admin's earlier links.
     return user.disabled_at is None and set(user.roles) <= set(invitation.roles)
 
 

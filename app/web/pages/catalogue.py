@@ -60,7 +60,7 @@ def show_catalogue(
     return page(
         request,
         "catalogue/catalogue.html",
-        # With scripts, the address follows the filters, so that it can be sent to somebody.
+        # With scripts, the address follows the filters, so that it can be shared.
         headers={"HX-Replace-Url": "/catalogue" + (f"?{query}" if query else "")},
         cards=cards(session, caller, found.items),
         found=found,

@@ -96,7 +96,7 @@ def create_forecast(
     except Problem as problem:
         if not is_fragment(request) or problem.status in (401, 404):
             raise
-        # In the place of the forecast: nobody has sent the form itself.
+        # Shown in the place of the forecast: the form itself was not sent.
         return page(request, "parts/problem.html", problem=problem.as_dict(), code=problem.code)
     if not is_fragment(request):
         return go_to(request, f"{address}/{answer.id}")

@@ -64,7 +64,7 @@ class MapForm(BaseModel):
 
 
 def _number(text: str) -> int | str | None:
-    """As typed where it is none: the schema says what is wrong with it."""
+    """The number, or the text as typed, which the schema then rejects."""
     text = text.strip()
     return int(text) if text.isascii() and text.isdigit() else text or None
 

@@ -27,7 +27,7 @@ class Texts:
         self._localization = FluentLocalization(
             list(dict.fromkeys((language, ORIGINAL))), files, loader, use_isolating=False
         )
-        # Whoever looks for what is not there has read every file. Otherwise the first requests
+        # Looking for a missing text has read every file. Otherwise the first requests
         # would, each in a thread of its own, and the reading is not made for that.
         self.has("")
 
