@@ -1,8 +1,8 @@
 """Release policy: decides by the report's privacy section whether a set may be released.
 
-No policy releases a set that the audit refused. A set that only distances did not refute is released
-only if the organisation has decided so; a deeper audit writes the `power` of its attacks into the
-privacy section, and then this decision is not needed.
+No policy releases a set that the audit refused. A set that only distances did not refute is
+released only if the organisation has decided so; a deeper audit writes the `power` of its attacks
+into the privacy section, and then this decision is not needed.
 """
 
 from collections.abc import Mapping
