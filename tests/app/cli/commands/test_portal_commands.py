@@ -286,13 +286,13 @@ def test_an_archive_goes_into_a_new_dataset_or_a_named_one(exchange, portal):
 
 def test_an_upload_that_cannot_be_says_why(exchange, portal):
     missing = exchange(portal.steward, "upload", "nothing.zip")
-    assert (missing.exit_code, "no file" in missing.stderr) == (1, True)
+    assert (missing.exit_code, "not a file" in missing.stderr) == (1, True)
     assert portal.steward.get("/datasets").json()["items"] == []
     Path("chest.zip").write_bytes(b"an archive")
     ready = portal.ready_dataset()
     refused = exchange(portal.steward, "upload", "chest.zip", "--dataset", ready)
     assert refused.exit_code == 5
-    assert "takes no archive now" in refused.stderr
+    assert "does not accept an archive now" in refused.stderr
 
 
 def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, proxy):
@@ -313,7 +313,7 @@ def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, pro
     [done] = results
     assert last_line(done) == row["id"]
     assert "Privacy verdict: not refuted" in done.stdout
-    assert "does not answer; asking again" in done.stderr
+    assert "does not answer; trying again" in done.stderr
 
 
 def test_a_portal_that_stays_silent_ends_the_waiting(exchange, portal, proxy, monkeypatch):
@@ -449,7 +449,7 @@ def test_text_is_given_once_and_is_text(exchange, portal):
     short = exchange(portal.recipient, "request", release, "--purpose", "because")
     assert (short.exit_code, "purpose" in short.stderr) == (2, True)
     day = exchange(portal.steward, "grant", "req_1", "--expires", "tomorrow")
-    assert (day.exit_code, "no day like" in day.stderr) == (2, True)
+    assert (day.exit_code, "neither a day like" in day.stderr) == (2, True)
 
 
 def test_without_a_token_nothing_is_sent(exchange, portal, proxy):
