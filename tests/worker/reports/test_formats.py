@@ -90,7 +90,7 @@ def test_the_internal_report_shows_the_start_and_says_that_it_stays(
     assert (public_page.count("<img"), page.count("<img")) == (count, 2 * count)
     assert "For use inside the organisation" in page
     assert "For use inside the organisation" not in public_page
-    assert "started from" in "".join(re.findall(r'alt="([^"]*)"', page))
+    assert "Start of image" in "".join(re.findall(r'alt="([^"]*)"', page))
     pictures = [pictures_in(render_pdf(r)) for r in (report, internal)]
     assert pictures == [count, 2 * count]
 
@@ -111,7 +111,7 @@ def pictures_in(pdf: bytes) -> int:
         for number in reader.xref_objStm | reader.xref[0]
         if isinstance(item := reader.get_object(number), dict) and "/Alt" in item
     ]
-    return sum("distilled image" in alt or "started from" in alt for alt in alternatives)
+    return sum("distilled image" in alt or "Start of image" in alt for alt in alternatives)
 
 
 def test_the_same_result_gives_the_same_bundle_with_the_public_reports(
