@@ -440,7 +440,7 @@ class House:
     def hand_on(self, distillation_id: str, to: DistillationStatus, **values: Any) -> None:
         fence = self.claim(distillation_id)
         with self.database.transaction() as session:
-            DistillationRepository(session).hand_on(distillation_id, fence=fence, to=to, **values)
+            DistillationRepository(session).advance(distillation_id, fence=fence, to=to, **values)
 
     def ready_distillation(self) -> str:
         """Finished, with results in the storage."""

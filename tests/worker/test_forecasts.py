@@ -117,7 +117,9 @@ def test_a_killed_worker_leaves_the_forecast_to_the_next(
     bench.until(swept, "the next worker has measured it", seconds=240)
 
 
-def test_what_a_worker_cannot_measure_ends_with_words(bench: "Bench", squares: ImageSet) -> None:
+def test_settings_that_cannot_be_measured_fail_with_a_problem(
+    bench: "Bench", squares: ImageSet
+) -> None:
     """Settings that no network can be built from: the portal would have refused them before."""
     chosen = {**settings(), "depth": 8}
     forecast_id = add(bench, bench.add_dataset(squares), chosen)

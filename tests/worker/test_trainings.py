@@ -178,7 +178,9 @@ def test_names_are_proposed_confirmed_and_trained_on(bench: "Bench", squares: Im
     assert ready.finished_at is not None
 
 
-def test_a_class_map_that_leads_nowhere_is_told_in_words(bench: "Bench", squares: ImageSet) -> None:
+def test_a_class_map_to_a_single_class_fails_with_a_problem(
+    bench: "Bench", squares: ImageSet
+) -> None:
     dataset_id = bench.add_dataset(squares)
     release_id = released(bench, squares, bench.organisation_id, dataset_id)
     maps = {release_id: {"DARK": None, "Light": "light"}}

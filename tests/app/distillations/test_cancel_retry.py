@@ -35,7 +35,7 @@ def test_one_that_a_worker_holds_is_cancelled_by_it(house):
     with house.database.transaction() as session:
         distillations = DistillationRepository(session)
         assert distillations.cancel_requested(distillation_id)
-        distillations.hand_on(distillation_id, fence=fence, to=DistillationStatus.CANCELLED)
+        distillations.advance(distillation_id, fence=fence, to=DistillationStatus.CANCELLED)
     assert house.row(distillation_id).status == DistillationStatus.CANCELLED
 
 

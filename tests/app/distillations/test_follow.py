@@ -95,7 +95,7 @@ def test_the_stream_tells_everything_in_order_and_ends(house, follow):
         phases = {"distilling": {"done": done, "total": 3, "unit": "iterations"}}
         work(house, distillation_id, fence, phases=phases)
     with house.database.transaction() as session:
-        DistillationRepository(session).hand_on(
+        DistillationRepository(session).advance(
             distillation_id, fence=fence, to=DistillationStatus.READY
         )
     reader.join(timeout=20)
