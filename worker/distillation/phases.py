@@ -88,7 +88,7 @@ def run_phase(
             session, claimed, DistillationStatus.FAILED, problem=problem
         ),
         cancel=lambda session, claimed: end(session, claimed, DistillationStatus.CANCELLED),
-        log_handover=lambda session, row: DistillationRepository(session).tell(
+        log_handover=lambda session, row: DistillationRepository(session).log(
             row.id, status, DEVICE_LOST
         ),
     )

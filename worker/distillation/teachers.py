@@ -109,7 +109,7 @@ def _release(session: Session, claimed: ClaimedRow) -> None:
 def _log_handover(session: Session, teacher: Teacher) -> None:
     distillations = DistillationRepository(session)
     for row in distillations.taught_by(teacher.trajectory_set_id):
-        distillations.tell(row.id, row.status, DEVICE_LOST, teacher=teacher.index)
+        distillations.log(row.id, row.status, DEVICE_LOST, teacher=teacher.index)
 
 
 def _fail(session: Session, claimed: ClaimedRow, problem: JsonObject) -> None:

@@ -116,7 +116,7 @@ class PhaseProgress:
                 values = {"phase": self._phase, "done": done, "metrics": self._new_metrics}
                 events.append(self._claimed.row_id, EventKind.METRIC, dict(values))
             if progress.message is not None:
-                repository.tell(self._claimed.row_id, self._status, progress.message)
+                repository.log(self._claimed.row_id, self._status, progress.message)
         self._new_metrics = {}
 
 
@@ -181,7 +181,7 @@ class TeacherProgress:
             data = {"phase": phase, **state, "eta_seconds": eta}
             repository.events.append(row.id, EventKind.PROGRESS, data)
             if progress.message is not None:
-                repository.tell(row.id, row.status, progress.message, teacher=self._teacher)
+                repository.log(row.id, row.status, progress.message, teacher=self._teacher)
             if progress.metrics:
                 data = {
                     "phase": phase,

@@ -15,29 +15,29 @@ from worker.services import Services
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.fixtures.worker_harness import WorkerHarness
 
 QUEUED = DistillationStatus.QUEUED
 READY = DistillationStatus.READY
 
 
 @pytest.fixture
-def row_id(own_bench: "Bench", squares: ImageSet, monkeypatch: pytest.MonkeyPatch) -> str:
+def row_id(own_harness: "WorkerHarness", squares: ImageSet, monkeypatch: pytest.MonkeyPatch) -> str:
     """A distillation that waits; phases run in this process, without pauses between tries."""
     services = Services(
-        settings=own_bench.portal.settings,
+        settings=own_harness.portal.settings,
         worker_settings=WorkerSettings(),
-        database=own_bench.database,
-        storage=own_bench.storage,
+        database=own_harness.database,
+        storage=own_harness.storage,
     )
     monkeypatch.setattr(runner, "get_services", lambda: services)
     monkeypatch.setattr(runner, "PAUSES", (0.0, 0.0))
-    return own_bench.add_distillation(own_bench.add_dataset(squares))
+    return own_harness.add_distillation(own_harness.add_dataset(squares))
 
 
 @pytest.mark.parametrize(("failures", "status"), [(2, READY), (3, DistillationStatus.FAILED)])
 def test_a_transient_error_is_tried_again_and_fails_the_row_when_it_persists(
-    own_bench: "Bench", row_id: str, failures: int, status: DistillationStatus
+    own_harness: "WorkerHarness", row_id: str, failures: int, status: DistillationStatus
 ) -> None:
     tries: list[str] = []
 
@@ -48,43 +48,45 @@ def test_a_transient_error_is_tried_again_and_fails_the_row_when_it_persists(
         return Outcome(READY, {})
 
     run_phase(row_id, QUEUED, step)
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     assert tries == [row_id] * 3
     assert (row.status, row.lease_owner) == (status, None)
     assert (row.problem is None) == (status == READY)
 
 
-def test_a_worker_that_lost_its_row_leaves_it_to_the_other(own_bench: "Bench", row_id: str) -> None:
+def test_a_worker_that_lost_its_row_leaves_it_to_the_other(
+    own_harness: "WorkerHarness", row_id: str
+) -> None:
     def step(phase: PhaseContext) -> Outcome:
-        with own_bench.database.transaction() as session:
+        with own_harness.database.transaction() as session:
             leases.release(session, Distillation, row_id, fence=1, lease_owner="other")
         return Outcome(READY, {})
 
     run_phase(row_id, QUEUED, step)
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     assert (row.status, row.lease_owner, row.fence) == (QUEUED, "other", 2)
 
 
 def test_a_worker_that_stops_gives_the_row_back_and_enqueues_it(
-    own_bench: "Bench", row_id: str, monkeypatch: pytest.MonkeyPatch
+    own_harness: "WorkerHarness", row_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting = own_bench.portal.queue.waiting(Queue.CPU)
+    waiting = own_harness.portal.queue.waiting(Queue.CPU)
     monkeypatch.setattr(lease, "is_stopping", lambda: True)
     run_phase(row_id, QUEUED, lambda phase: Outcome(READY, {}))
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     assert (row.status, row.lease_owner, row.lease_expires_at) == (QUEUED, None, None)
-    assert own_bench.portal.queue.waiting(Queue.CPU) == waiting + 1
+    assert own_harness.portal.queue.waiting(Queue.CPU) == waiting + 1
 
 
 def test_a_row_whose_end_was_requested_is_cancelled_before_the_step(
-    own_bench: "Bench", row_id: str
+    own_harness: "WorkerHarness", row_id: str
 ) -> None:
-    with own_bench.database.transaction() as session:
+    with own_harness.database.transaction() as session:
         DistillationRepository(session).request_cancel(row_id)
     run_phase(row_id, QUEUED, lambda phase: pytest.fail("the step ran"))
-    assert own_bench.row(row_id).status == DistillationStatus.CANCELLED
+    assert own_harness.row(row_id).status == DistillationStatus.CANCELLED
 
 
-def test_a_row_in_another_status_is_left_alone(own_bench: "Bench", row_id: str) -> None:
+def test_a_row_in_another_status_is_left_alone(own_harness: "WorkerHarness", row_id: str) -> None:
     run_phase(row_id, DistillationStatus.PACKAGING, lambda phase: pytest.fail("the step ran"))
-    assert own_bench.row(row_id).fence == 0
+    assert own_harness.row(row_id).fence == 0
