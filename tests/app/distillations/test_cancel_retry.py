@@ -83,7 +83,7 @@ def test_what_has_ended_cannot_be_cancelled(portal, status):
 @pytest.mark.parametrize("status", [DistillationStatus.FAILED, DistillationStatus.CANCELLED])
 def test_retry_queues_it_with_what_was_computed(portal, broker, status):
     distillation_id = portal.distillation()
-    portal.hand_on(
+    portal.advance(
         distillation_id,
         status,
         checkpoint_key="kept",

@@ -145,7 +145,7 @@ def test_only_the_latest_of_the_log_are_in_the_page(portal, reader):
 def test_one_that_failed_says_why_and_goes_on(portal, reader):
     problem = {"title": "The GPU was lost", "detail": "The last checkpoint is kept. Try again."}
     distillation_id = portal.distillation()
-    portal.hand_on(distillation_id, DistillationStatus.FAILED, problem=problem)
+    portal.advance(distillation_id, DistillationStatus.FAILED, problem=problem)
     address = f"/distillations/{distillation_id}"
     researcher = reader(Role.RESEARCHER)
     page = researcher.open(address)
