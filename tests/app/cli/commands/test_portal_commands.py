@@ -45,7 +45,7 @@ def ready_with_reports(portal):
     keys = {f"report_{kind}_key": f"distillations/{distillation}/report.{kind}" for kind in PAGES}
     for kind, column in zip(PAGES, keys, strict=True):
         portal.storage.put(keys[column], PAGES[kind])
-    portal.hand_on(distillation, DistillationStatus.READY, **keys)
+    portal.advance(distillation, DistillationStatus.READY, **keys)
     return distillation
 
 
@@ -265,7 +265,7 @@ def test_results_of_ones_own_are_downloaded_and_checked(exchange, portal):
 
 def test_results_that_are_older_than_printed_reports_are_downloaded_without(exchange, portal):
     distillation = ready_with_reports(portal)
-    portal.hand_on(distillation, DistillationStatus.READY, report_pdf_key=None)
+    portal.advance(distillation, DistillationStatus.READY, report_pdf_key=None)
     done = exchange(portal.steward, "download", distillation, "--out", "results")
     assert done.exit_code == 0, done.output
     names = {path.name for path in Path("results").iterdir()}
@@ -308,7 +308,7 @@ def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, pro
     wait_until(lambda: len(proxy.requests) > 9, "it asks again")
     [row] = portal.steward.get("/distillations").json()["items"]
     assert row["images_per_class"] == 3
-    portal.hand_on(row["id"], DistillationStatus.READY, verdict="not_refuted")
+    portal.advance(row["id"], DistillationStatus.READY, verdict="not_refuted")
     follower.join(timeout=20)
     [done] = results
     assert last_line(done) == row["id"]
@@ -336,7 +336,7 @@ def test_a_distillation_that_does_not_succeed_says_why(exchange, portal):
     again = exchange(portal.steward, "retry", distillation, "--no-wait")
     assert last_line(again) == distillation
     assert exchange(portal.steward, "retry", distillation).exit_code == 5
-    portal.hand_on(
+    portal.advance(
         distillation,
         DistillationStatus.FAILED,
         problem={"title": "Out of memory", "detail": "Ask for fewer images."},
@@ -349,7 +349,7 @@ def test_a_distillation_that_does_not_succeed_says_why(exchange, portal):
 def test_an_overview_shows_what_runs_and_what_waits(exchange, portal):
     release = share(exchange, portal)
     running = portal.distillation()
-    portal.hand_on(
+    portal.advance(
         running,
         DistillationStatus.TEACHING,
         phases={"teaching": {"done": 1, "total": 3, "unit": "teachers"}},
