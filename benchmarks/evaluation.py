@@ -19,12 +19,12 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import alternate, describe_machine, measure_peak
 from iadd import presets
 from iadd.config import Config
-from iadd.evaluation.evaluator import small_set_recipe
 from iadd.networks.build import build_network
 from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.flops import count_operations
 from iadd.runtime.seed import make_generator
 from iadd.training.concurrency import networks_at_once
+from iadd.training.recipe import small_set_recipe
 from iadd.training.trainer import Pupil, train_networks
 
 NETWORKS = 5

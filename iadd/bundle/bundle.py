@@ -32,8 +32,8 @@ from iadd.data.distilled_dataset import DistilledDataset, History
 from iadd.data.errors import DatasetError, FileRefused
 from iadd.data.folder_layout import class_name_problem
 from iadd.data.normalisation import Normalisation
-from iadd.evaluation.evaluator import small_set_recipe
 from iadd.runtime.checkpoint import write_atomically
+from iadd.training.recipe import small_set_recipe
 
 SUMS = "SHA256SUMS"
 SIGNATURE = "SIGNATURE"

@@ -1,6 +1,6 @@
 """The ``iadd`` command: the library on folders, archives and bundles.
 
-Each command is a function in a module of ``iadd.commands``, registered here.
+Each command is a function in a module of ``iadd.cli``, registered here.
 """
 
 import typer

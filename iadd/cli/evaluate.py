@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from iadd.bundle.bundle import open_bundle
 from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
@@ -19,6 +18,7 @@ from iadd.cli.common import (
     load_distilled,
     session,
 )
+from iadd.cli.tables import to_rich
 from iadd.data.loading import load_images
 from iadd.evaluation.evaluator import evaluate as run_evaluate
 from iadd.evaluation.evaluator import evaluate_across, evaluate_full, evaluate_random
@@ -157,16 +157,16 @@ def _score(
 
 
 def _print_table(rows: dict[str, Evaluation], *, title: str | None = None) -> None:
-    table = Table(title=title, title_justify="left")
     names = ("balanced_accuracy", "accuracy", "macro_f1", "auroc")
-    for heading in ("trained on", "images", *(n.replace("_", " ") for n in names), "lr"):
-        table.add_column(heading, justify="left" if heading == "trained on" else "right")
-    for name, evaluation in rows.items():
-        spreads = [evaluation.spread(n) for n in names]
-        table.add_row(
-            name,
-            f"{evaluation.training_images:,}",
-            *(f"{s['mean']:.3f} ± {s['std']:.3f}" for s in spreads),
-            f"{evaluation.lr:.4g}",
+    cells = [["trained on", "images", *(name.replace("_", " ") for name in names), "lr"]]
+    for row, evaluation in rows.items():
+        spreads = [evaluation.spread(name) for name in names]
+        cells.append(
+            [
+                row,
+                f"{evaluation.training_images:,}",
+                *(f"{s['mean']:.3f} ± {s['std']:.3f}" for s in spreads),
+                f"{evaluation.lr:.4g}",
+            ]
         )
-    console.print(table)
+    console.print(to_rich(cells, title=title))

@@ -24,19 +24,14 @@ from iadd.cli.common import (
     read_settings,
     show_numbers,
 )
+from iadd.cli.tables import to_rich
 from iadd.data.loading import load_images
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import ARCHITECTURES, STUDIES, Row, Study
 from iadd.reproduce.summary import summarise
-from iadd.reproduce.table import (
-    architecture_cells,
-    explain,
-    figure_cells,
-    to_rich,
-    weight_cells,
-)
+from iadd.reproduce.tables import architecture_cells, explain, figure_cells, weight_cells
 from iadd.runtime.environment import describe_environment
 
 reproduce = typer.Typer(

@@ -18,9 +18,9 @@ from iadd.cli.common import (
     read_settings,
     session,
 )
+from iadd.cli.tables import to_rich
 from iadd.data.image_set import ImageSet
 from iadd.data.loading import load_images
-from iadd.reproduce.table import to_rich
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.environment import describe_environment
 from iadd.runtime.json import to_strict_json

@@ -12,9 +12,8 @@ from iadd.config import Config
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
 from iadd.data.image_set import ImageSet
-from iadd.distillation.correct import correctly_classified
 from iadd.distillation.importance import ImportanceWeights, Pruning, is_collapsed
-from iadd.distillation.initialisation import initialise
+from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.distillation.matching import MatchingGradients, matching_gradients
 from iadd.distillation.student import StudentSteps
 from iadd.evaluation.evaluator import validate

@@ -21,14 +21,8 @@ from iadd.data.selection import random_images
 from iadd.evaluation.metrics import Evaluation, Scores
 from iadd.runtime.precision import computing_at
 from iadd.runtime.progress import Beat, Progress, ProgressListener, ignore_progress
-from iadd.training.trainer import (
-    Pupil,
-    Purpose,
-    Recipe,
-    full_set_recipe,
-    predict_each,
-    train_networks,
-)
+from iadd.training.recipe import Recipe, full_set_recipe, small_set_recipe
+from iadd.training.trainer import Pupil, Purpose, predict_each, train_networks
 
 
 def evaluate(
@@ -289,17 +283,6 @@ def validate(
         on_epoch=on_epoch,
     )
     return mean(score.balanced_accuracy for score in scores)
-
-
-def small_set_recipe(config: Config, lr: float) -> Recipe:
-    """How every small set is trained on, distilled or real: only the learning rate differs."""
-    evaluation = config.evaluation
-    return Recipe(
-        lr=lr,
-        epochs=evaluation.evaluation_epochs,
-        batch_size=evaluation.evaluation_batch_size,
-        momentum=evaluation.evaluation_momentum,
-    )
 
 
 def _rates(distilled: DistilledDataset, config: Config) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from iadd.data.image_set import ImageSet
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Study
 from iadd.reproduce.summary import Line
-from iadd.reproduce.table import (
+from iadd.reproduce.tables import (
     architecture_cells,
     explain,
     figure_cells,

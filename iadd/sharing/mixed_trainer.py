@@ -14,10 +14,10 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError, random_images
-from iadd.evaluation.evaluator import small_set_recipe
 from iadd.runtime.progress import Beat
 from iadd.sharing.mixed_batch import Mixture
 from iadd.sharing.received import Received, bring_home
+from iadd.training.recipe import small_set_recipe
 from iadd.training.saved_network import TrainedNetwork
 from iadd.training.trainer import Pupil, Purpose, train_networks
 

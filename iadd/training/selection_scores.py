@@ -14,7 +14,8 @@ from iadd.data.normalisation import Normalisation
 from iadd.networks.base import Classifier
 from iadd.runtime.precision import computing_at
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
-from iadd.training.trainer import Pupil, full_set_recipe, train_networks
+from iadd.training.recipe import full_set_recipe
+from iadd.training.trainer import Pupil, train_networks
 
 _CHUNK = 256
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from iadd.config import Config
 from iadd.data.augmentation import AugmentationDraw, augment, draw_augmentation
+from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.networks.build import build_network
@@ -18,6 +19,7 @@ from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import derive_seed, make_generator
 from iadd.training.concurrency import networks_at_once
 from iadd.training.ensemble import StackedNetworks, Step
+from iadd.training.recipe import Recipe, small_set_recipe
 
 _CHUNK = 256
 _ADVICE = "Choose a narrower network, smaller images, or a device with more memory."
@@ -27,33 +29,6 @@ _HALVED = (
 )
 
 Purpose = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a network is trained: SGD with momentum, the rate a tenth from half time on.
-
-    Attributes:
-        lr: Learning rate of the first half.
-        epochs: Passes over the images.
-        batch_size: Images per step at most.
-        momentum: Of SGD.
-    """
-
-    lr: float
-    epochs: int
-    batch_size: int
-    momentum: float
-
-
-def full_set_recipe(config: Config) -> Recipe:
-    """How networks are trained on the whole training split: as the teachers, the rate falling."""
-    return Recipe(
-        lr=config.teacher.teacher_lr,
-        epochs=config.evaluation.full_epochs,
-        batch_size=config.teacher.teacher_batch_size,
-        momentum=config.teacher.teacher_momentum,
-    )
 
 
 @dataclass(frozen=True)
@@ -86,6 +61,40 @@ class Pupil:
         if self.order is not None:
             return recipe.batch_size
         return min(recipe.batch_size, len(self.labels))
+
+
+def train(
+    distilled: DistilledDataset,
+    config: Config | None = None,
+    *,
+    lr: float | None = None,
+    number: int = 0,
+    device: torch.device | str = "cpu",
+) -> nn.Module:
+    """Train a network on a distilled set as :func:`iadd.evaluate` trains those that it asks.
+
+    Args:
+        distilled: The set, fresh or from a bundle.
+        config: Network, augmentation, epochs and seed; the set's own unless given.
+        lr: Learning rate; α, which was learned with the images, unless given.
+        number: Another number is another initialisation.
+        device: Where to compute.
+
+    Returns:
+        The network. It reads images as ``distilled.normalisation`` makes them:
+        :func:`iadd.predict` does both.
+    """
+    config = config or distilled.config
+    images = distilled.images.to(device)
+    return train_network(
+        lambda batch: images[batch],
+        distilled.labels.to(device),
+        classes=len(distilled.classes),
+        channels=images.shape[1],
+        config=config,
+        recipe=small_set_recipe(config, distilled.syn_lr if lr is None else lr),
+        purpose=("evaluation", number),
+    )
 
 
 def train_network(

@@ -11,8 +11,9 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.selection import TooFewImagesError, forgetting_images, herding_images, random_images
 from iadd.runtime.progress import Progress
+from iadd.training.recipe import full_set_recipe
 from iadd.training.selection_scores import forgetting_events, trained_features
-from iadd.training.trainer import Pupil, full_set_recipe, train_networks
+from iadd.training.trainer import Pupil, train_networks
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError, random_images
-from iadd.distillation.correct import correctly_classified
-from iadd.distillation.initialisation import initialise
+from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.runtime.checkpoint import pack, unpack
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory
 

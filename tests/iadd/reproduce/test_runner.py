@@ -13,7 +13,7 @@ from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import IMPROVEMENTS, TABLE_4, Row, Study
 from iadd.reproduce.summary import summarise
-from iadd.reproduce.table import explain
+from iadd.reproduce.tables import explain
 from iadd.runtime.environment import describe_environment
 
 SMALL = Study(

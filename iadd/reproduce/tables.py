@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from statistics import mean
 
-from rich.table import Table
-
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Row, Study
 from iadd.reproduce.summary import Line
@@ -133,16 +131,6 @@ def explain(
         )
     notes += [f"{run.row.name}, seed {run.seed}, has no figures: {run.failure}" for run in failed]
     return notes
-
-
-def to_rich(cells: Cells) -> Table:
-    """A table for the terminal."""
-    table = Table()
-    for index, heading in enumerate(cells[0]):
-        table.add_column(heading, justify="right" if index else "left", overflow="fold")
-    for row in cells[1:]:
-        table.add_row(*row)
-    return table
 
 
 def to_markdown(cells: Cells) -> str:
