@@ -21,11 +21,11 @@ from iadd import presets
 from iadd.config import Config
 from iadd.networks.build import build_network
 from iadd.runtime.allocator import reuse_freed_memory
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 from iadd.runtime.seed import make_generator
 from iadd.training.concurrency import networks_at_once
 from iadd.training.recipe import small_set_recipe
-from iadd.training.trainer import Pupil, train_networks
+from iadd.training.trainer import NetworkSpec, train_networks
 
 NETWORKS = 5
 CLASSES = 4
@@ -47,13 +47,13 @@ def measure(config: Config, *, rounds: int, device: torch.device, peak: float) -
     images = torch.randn(count, 1, size, size, generator=generator).to(device)
     asked = torch.randn(_ASKED, 1, size, size, generator=generator).to(device)
     labels = torch.arange(count, device=device) % CLASSES
-    pupils = [Pupil(images.__getitem__, labels, ("benchmark", n)) for n in range(NETWORKS)]
+    specs = [NetworkSpec(images.__getitem__, labels, ("benchmark", n)) for n in range(NETWORKS)]
     trained: dict[int, list[nn.Module]] = {}
 
     def train(at_once: int) -> Callable[[], None]:
         def run() -> None:
             trained[at_once] = train_networks(
-                pupils,
+                specs,
                 classes=CLASSES,
                 channels=1,
                 config=config,
@@ -94,7 +94,7 @@ def _operations(config: Config, images: Tensor, labels: Tensor) -> float:
     def step() -> None:
         nn.functional.cross_entropy(network(images), labels).backward()
 
-    return count_operations(step)
+    return count_flops(step)
 
 
 @torch.no_grad()

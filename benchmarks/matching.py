@@ -27,7 +27,7 @@ from benchmarks.roofline import alternate, describe_machine, measure_peaks, seco
 from iadd.config import Precision
 from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.compile import can_compile
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 from iadd.runtime.peak_memory import MemoryWatch
 
 SMALL = Size(width=8, depth=3, image_size=16, classes=3, batch=7, steps=6)
@@ -95,8 +95,8 @@ def operations_of(size: Size, ours: str) -> dict[str, float]:
     """
     one = Problem.make(Size(**{**vars(size), "batch": 1}))
     return {
-        "unrolled": size.batch * count_operations(one.unrolled(torch.contiguous_format)),
-        "ours": size.batch * count_operations(one.ours(compiled=ours == "ours_compiled")),
+        "unrolled": size.batch * count_flops(one.unrolled(torch.contiguous_format)),
+        "ours": size.batch * count_flops(one.ours(compiled=ours == "ours_compiled")),
     }
 
 

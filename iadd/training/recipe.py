@@ -7,13 +7,13 @@ from iadd.config import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained: SGD with momentum, the rate a tenth from half time on.
+    """Settings of SGD with momentum; the learning rate drops to a tenth at half time.
 
     Attributes:
         lr: Learning rate of the first half.
         epochs: Passes over the images.
         batch_size: Images per step at most.
-        momentum: Of SGD.
+        momentum: Momentum of SGD.
     """
 
     lr: float
@@ -23,7 +23,7 @@ class Recipe:
 
 
 def full_set_recipe(config: Config) -> Recipe:
-    """How networks are trained on the whole training split: as the teachers, the rate falling."""
+    """Build the recipe for the whole training split: that of the teachers, with a falling rate."""
     return Recipe(
         lr=config.teacher.teacher_lr,
         epochs=config.evaluation.full_epochs,
@@ -33,7 +33,7 @@ def full_set_recipe(config: Config) -> Recipe:
 
 
 def small_set_recipe(config: Config, lr: float) -> Recipe:
-    """How every small set is trained on, distilled or real: only the learning rate differs."""
+    """Build the recipe for a small set, distilled or real; only the learning rate differs."""
     evaluation = config.evaluation
     return Recipe(
         lr=lr,

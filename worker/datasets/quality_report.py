@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from app.core.types import JsonObject
-from iadd.data.errors import Refusal
+from iadd.data.errors import RejectedFile
 from iadd.data.image_set import SPLITS, ImageSet
 
 
 def quality_report(
-    image_set: ImageSet | None, refusals: Iterable[Refusal], ignored: Mapping[str, int]
+    image_set: ImageSet | None, refusals: Iterable[RejectedFile], ignored: Mapping[str, int]
 ) -> JsonObject:
     """The report of a dataset that came through, or of one that did not (`image_set` None)."""
     refused = [
