@@ -68,7 +68,7 @@ def measure(config: Config, *, rounds: int, device: torch.device, peak: float) -
         way()
     seconds = alternate(ways, repeats=rounds, device=device)
     each = {name: total / (NETWORKS * epochs) for name, total in seconds.items()}
-    operations = _operations(config, images, labels)
+    flops = _count_step_flops(config, images, labels)
     return {
         "networks": NETWORKS,
         "images": count,
@@ -80,12 +80,12 @@ def measure(config: Config, *, rounds: int, device: torch.device, peak: float) -
         "seconds_per_network_epoch": each,
         "speedup": each["one_by_one"] / each["together"],
         "max_difference": _difference(trained[NETWORKS], trained[1], asked),
-        "fraction_of_peak": {name: operations / (peak * took) for name, took in each.items()},
+        "fraction_of_peak": {name: flops / (peak * took) for name, took in each.items()},
         "chosen": networks_at_once(0, networks=trained[1], images=count, shape=(1, size, size)),
     }
 
 
-def _operations(config: Config, images: Tensor, labels: Tensor) -> float:
+def _count_step_flops(config: Config, images: Tensor, labels: Tensor) -> float:
     """Operations of one network's pass over the images, which are one mini-batch."""
     network = build_network(
         config.network, channels=1, classes=CLASSES, image_size=config.image_size, seed=0

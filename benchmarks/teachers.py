@@ -90,7 +90,7 @@ def measure(config: Config, *, rounds: int, compiled: bool, device: torch.device
         "best": best,
         "speedup": pace[best] / pace["plain"],
         "compile_seconds": compile_seconds,
-        "operations_per_image": operations_per_image(config),
+        "operations_per_image": flops_per_image(config),
         "chosen": chosen(config, device),
         "projected_minutes": projection(config, pace[best]) if device.type == "cuda" else None,
         "batch": batch,
@@ -170,7 +170,7 @@ def batches_of(teacher_step: TeacherStep, teacher: int) -> Iterator[Batch]:
         yield from teacher_step.draw_epoch(teacher, epoch)
 
 
-def operations_per_image(config: Config) -> float:
+def flops_per_image(config: Config) -> float:
     """Floating point operations of a training step, for each image."""
     forward = forward_flops(
         config.network, channels=1, classes=CLASSES, image_size=config.image_size

@@ -22,9 +22,7 @@ def test_a_convolution_counts_as_by_hand() -> None:
 
 def test_its_backward_pass_is_two_more() -> None:
     images, weight = one_convolution()
-    counted = count_flops(
-        lambda: F.conv2d(images, weight, padding=1).square().sum().backward()
-    )
+    counted = count_flops(lambda: F.conv2d(images, weight, padding=1).square().sum().backward())
     assert counted == 3 * FORWARD
 
 

@@ -7,7 +7,7 @@ import torch
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
-from iadd.data.selection import TooFewImagesError, random_images
+from iadd.data.selection import TooFewImagesError
 from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.runtime.checkpoint import pack, unpack
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory
@@ -75,13 +75,6 @@ def test_the_start_follows_from_the_seed(train: ImageSet, config: Config) -> Non
 def test_a_class_that_is_too_small_is_named(train: ImageSet, config: Config, kind: str) -> None:
     with pytest.raises(TooFewImagesError, match="'plain' has 16 training images, and 17 are"):
         start(train, config, initialisation=kind, images_per_class=17, k_mean_images=17)
-
-
-def test_random_images_are_different_and_balanced(train: ImageSet) -> None:
-    chosen = random_images(train, 5, seed=0, rng_key="a")
-    assert len(set(chosen.tolist())) == 10
-    assert train.labels[chosen].tolist() == [0] * 5 + [1] * 5
-    assert not torch.equal(chosen, random_images(train, 5, seed=0, rng_key="b"))
 
 
 def test_correct_starts_are_drawn_from_the_images_that_teachers_classify_correctly(

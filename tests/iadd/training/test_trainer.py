@@ -14,11 +14,10 @@ from iadd.data.normalisation import Normalisation
 from iadd.networks.build import build_network, flatten_parameters
 from iadd.runtime.oom import OutOfMemoryError
 from iadd.runtime.seed import derive_seed, make_generator
-from iadd.training.concurrency import bytes_for_reverse_pass, networks_at_once
 from iadd.training.ensemble import StackedNetworks, Step
+from iadd.training.recipe import Recipe, full_set_recipe
 from iadd.training.trainer import (
     NetworkSpec,
-    Recipe,
     predict,
     predict_each,
     train_network,
@@ -243,26 +242,7 @@ def test_predictions_do_not_depend_on_how_many_images_are_predicted_at_once(
     assert found.sum(dim=1).allclose(torch.ones(len(images)))
 
 
-def test_a_cpu_trains_one_network_at_a_time_by_default(config: Config) -> None:
-    networks = [
-        build_network(config.network, channels=1, classes=2, image_size=16, seed=s)
-        for s in range(5)
-    ]
-    assert networks_at_once(0, networks=networks, images=8, shape=(1, 16, 16)) == 1
-    assert networks_at_once(3, networks=networks, images=8, shape=(1, 16, 16)) == 3
-    assert networks_at_once(9, networks=networks, images=8, shape=(1, 16, 16)) == 5
-
-
-def test_what_the_reverse_pass_keeps_is_counted_by_hand(config: Config) -> None:
-    network = build_network(config.network, channels=1, classes=2, image_size=16, seed=0)
-    maps = 4 * 16 * 16 + 4 * 8 * 8  # width × pixels of the two blocks
-    # Per block the images, the convolution, and the ReLU, that pooling reads too.
-    kept = 16 * 16 + 2 * maps + 4 * 8 * 8 + 4 * 4 * 4
-    statistics = 2 * 2 * 4
-    assert bytes_for_reverse_pass(network, (1, 16, 16)) == 4 * (kept + statistics)
-
-
-def test_one_network_is_trained_the_same_through_either_door(config: Config) -> None:
+def test_one_network_is_trained_the_same_through_either_function(config: Config) -> None:
     spec = make_specs(1)[0]
     network = train_network(
         spec.fetch,
@@ -276,11 +256,35 @@ def test_one_network_is_trained_the_same_through_either_door(config: Config) -> 
     assert torch.equal(flatten_parameters(network), train([spec], config, 0)[0])
 
 
-@pytest.mark.gpu
-def test_a_gpu_trains_several_at_once_within_its_memory(config: Config) -> None:
-    networks = [
-        build_network(config.network, channels=1, classes=2, image_size=16, seed=s).cuda()
-        for s in range(5)
-    ]
-    assert networks_at_once(0, networks=networks, images=8, shape=(1, 16, 16)) == 5
-    assert networks_at_once(0, networks=networks, images=10**9, shape=(1, 16, 16)) == 1
+def test_predictions_are_reported_whether_networks_are_trained_together_or_not(
+    config: Config,
+) -> None:
+    recipe = full_set_recipe(config)
+    reports: dict[int, set[tuple[int, int, bool]]] = {}
+    for at_once in (1, 3):
+        seen: set[tuple[int, int, bool]] = set()
+        reports[at_once] = seen
+
+        def record(
+            number: int,
+            indices: Tensor,
+            correct: Tensor,
+            seen: set[tuple[int, int, bool]] = seen,
+        ) -> None:
+            seen.update(
+                (number, i, r) for i, r in zip(indices.tolist(), correct.tolist(), strict=True)
+            )
+
+        generator = torch.Generator().manual_seed(0)
+        inputs = torch.randn(10, 1, 16, 16, generator=generator)
+        train_networks(
+            [NetworkSpec(inputs.__getitem__, torch.arange(10) % 2, ("p", n)) for n in range(3)],
+            classes=2,
+            channels=1,
+            config=config,
+            recipe=recipe,
+            at_once=at_once,
+            on_predictions=record,
+        )
+    assert reports[1] == reports[3]
+    assert {number for number, _, _ in reports[1]} == {0, 1, 2}
