@@ -11,7 +11,7 @@ import json
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-_CONTEXT = b"iadd-exchange release 1\n"
+_PURPOSE = b"iadd-exchange release 1\n"
 
 
 def signature_holds(signature: bytes, sums: bytes) -> bool:
@@ -30,7 +30,7 @@ def signature_holds(signature: bytes, sums: bytes) -> bool:
         key = base64.b64decode(document["key"].removeprefix("ed25519:") + "=")
         document["sums_sha256"] = hashlib.sha256(sums).hexdigest()
         canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        Ed25519PublicKey.from_public_bytes(key).verify(signed, _CONTEXT + canonical.encode())
+        Ed25519PublicKey.from_public_bytes(key).verify(signed, _PURPOSE + canonical.encode())
     except (InvalidSignature, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return True

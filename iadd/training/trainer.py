@@ -84,53 +84,22 @@ def train(
     Returns:
         The network. It reads images normalised by ``distilled.normalisation``;
         :func:`iadd.predict` does both.
-    """
-    config = config or distilled.config
-    images = distilled.images.to(device)
-    return train_network(
-        lambda batch: images[batch],
-        distilled.labels.to(device),
-        classes=len(distilled.classes),
-        channels=images.shape[1],
-        config=config,
-        recipe=small_set_recipe(config, distilled.syn_lr if lr is None else lr),
-        rng_key=("evaluation", number),
-    )
-
-
-def train_network(
-    fetch: Callable[[Tensor], Tensor],
-    labels: Tensor,
-    *,
-    classes: int,
-    channels: int,
-    config: Config,
-    recipe: Recipe,
-    rng_key: RngKey,
-    on_epoch: Callable[[], None] | None = None,
-) -> nn.Module:
-    """Train a network from a fresh initialisation, with the augmentation of the run.
-
-    Args:
-        fetch: Maps indices (n,) to normalised images (n, C, H, W) on the device of the labels.
-        labels: (M,) int64, on the device to compute on.
-        classes: Number of logits.
-        channels: C of the images.
-        config: Network, augmentation, precision and seed.
-        recipe: Recipe of the training.
-        rng_key: Key of the random numbers of initialisation and batches.
-        on_epoch: Called after each pass; may raise to stop.
 
     Raises:
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
+    config = config or distilled.config
+    images = distilled.images.to(device)
     (network,) = train_networks(
-        [NetworkSpec(fetch, labels, rng_key)],
-        classes=classes,
-        channels=channels,
+        [
+            NetworkSpec(
+                lambda batch: images[batch], distilled.labels.to(device), ("evaluation", number)
+            )
+        ],
+        classes=len(distilled.classes),
+        channels=images.shape[1],
         config=config,
-        recipe=recipe,
-        on_epoch=on_epoch,
+        recipe=small_set_recipe(config, distilled.syn_lr if lr is None else lr),
     )
     return network
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import iadd
 from iadd.config import Config, NetworkName
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.data.image_set import ImageSet
@@ -15,14 +16,14 @@ from iadd.networks.build import build_network, flatten_parameters
 from iadd.runtime.oom import OutOfMemoryError
 from iadd.runtime.seed import derive_seed, make_generator
 from iadd.training.ensemble import StackedNetworks, Step
-from iadd.training.recipe import Recipe, full_set_recipe
+from iadd.training.recipe import Recipe, full_set_recipe, small_set_recipe
 from iadd.training.trainer import (
     NetworkSpec,
     predict,
     predict_each,
-    train_network,
     train_networks,
 )
+from tests.iadd.conftest import make_distilled
 
 RECIPE = Recipe(lr=0.05, epochs=3, batch_size=4, momentum=0.9)
 
@@ -242,18 +243,15 @@ def test_predictions_do_not_depend_on_how_many_images_are_predicted_at_once(
     assert found.sum(dim=1).allclose(torch.ones(len(images)))
 
 
-def test_one_network_is_trained_the_same_through_either_function(config: Config) -> None:
-    spec = make_specs(1)[0]
-    network = train_network(
-        spec.fetch,
-        spec.labels,
-        classes=2,
-        channels=1,
-        config=config,
-        recipe=RECIPE,
-        rng_key=spec.rng_key,
-    )
-    assert torch.equal(flatten_parameters(network), train([spec], config, 0)[0])
+def test_a_network_is_trained_on_a_distilled_set_by_the_recipe_of_the_evaluation(
+    config: Config,
+) -> None:
+    distilled = make_distilled(config)
+    spec = NetworkSpec(distilled.images.__getitem__, distilled.labels, ("evaluation", 3))
+    recipe = small_set_recipe(config, distilled.syn_lr)
+    expected = train([spec], config, 1, recipe)[0]
+    assert torch.equal(flatten_parameters(iadd.train(distilled, number=3)), expected)
+    assert not torch.equal(flatten_parameters(iadd.train(distilled)), expected)
 
 
 def test_predictions_are_reported_whether_networks_are_trained_together_or_not(
