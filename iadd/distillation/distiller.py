@@ -223,7 +223,7 @@ class DistillationRun:
         settings, state = self.config.distillation, self.state
         state.lr_momentum = settings.momentum * state.lr_momentum + gradients.syn_lr
         stepped = state.syn_lr - settings.lr_lr * state.lr_momentum
-        # α must stay above 0: a step below 0 halves α instead.
+        # α must stay above 0: a step takes away half of it at most.
         state.syn_lr = torch.maximum(stepped, state.syn_lr / 2)
         state.images_momentum = settings.momentum * state.images_momentum + gradients.images
         state.images = state.images - settings.lr_img * state.images_momentum

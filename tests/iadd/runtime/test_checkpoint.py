@@ -34,7 +34,7 @@ def test_a_failing_write_keeps_what_was_there_and_leaves_no_litter(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_pacer_saves_when_its_time_has_come() -> None:
+def test_a_checkpoint_timer_saves_when_its_time_has_come() -> None:
     saved: list[int] = []
     CheckpointTimer(0).run_if_due(lambda: saved.append(1))
     CheckpointTimer(3600).run_if_due(lambda: saved.append(2))
