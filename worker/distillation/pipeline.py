@@ -21,7 +21,7 @@ from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, 
 from iadd.privacy import PrivacyReport, audit
 from iadd.runtime.checkpoint import CheckpointStore
 from iadd.runtime.progress import Progress, ProgressListener
-from iadd.training.cost_model import across_work, evaluation_work
+from iadd.training.cost_model import cross_network_cost, evaluation_cost
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory, trajectory_path
 from worker.device import choose_device
 from worker.reports import (
@@ -116,14 +116,14 @@ def evaluate_images(
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     device = choose_device(settings)
     small, train = len(distilled_set), len(image_set.part("train"))
-    parts = evaluation_work(config, small=small, train=train)
+    parts = evaluation_cost(config, small=small, train=train)
     work = {("", name): passes for name, passes in parts.items()}
     calls = {
         ("", "distilled"): partial(evaluate, distilled_set, image_set, config),
         ("", "random"): partial(evaluate_random, image_set, config),
         ("", "full"): partial(evaluate_full, image_set, config),
     }
-    for other, passes in across_work(config, small=small).items():
+    for other, passes in cross_network_cost(config, small=small).items():
         work |= {(other, name): part for name, part in passes.items()}
         on_other = config.across(other)
         calls[other, "distilled"] = partial(evaluate_across, distilled_set, image_set, on_other)
