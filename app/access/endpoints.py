@@ -20,9 +20,9 @@ from app.access.schemas import (
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
+from app.idempotency import RepeatableDep
 from app.models.access import AccessRequest, Grant, RequestStatus
 
 router = APIRouter(tags=["access"], responses=problems(401, 403, 422))
@@ -31,7 +31,7 @@ Side = Annotated[
     Direction | None,
     Query(description="`received`: for our releases; `sent`: by us. Absent: both."),
 ]
-OfRelease = Annotated[str | None, Query(max_length=40, description="Of this release alone.")]
+OfRelease = Annotated[str | None, Query(max_length=40, description="Only for this release.")]
 
 
 @router.post(
@@ -136,7 +136,10 @@ def return_access_request(
 ) -> AccessRequestRead:
     """Send it back with a reason; the requester may change it and send it again."""
     return _request_once(
-        repeatable, session, caller, lambda: service.give_back(session, caller, request_id, body)
+        repeatable,
+        session,
+        caller,
+        lambda: service.return_request(session, caller, request_id, body),
     )
 
 

@@ -1,4 +1,4 @@
-"""Who may have a release: the one place that decides it.
+"""Access policy: decides whether an organisation may have a release.
 
 The owner always may. Anybody else needs a grant that was neither revoked nor has expired, under
 terms that a person of theirs has accepted; an embargo that is over; and a release that was not
@@ -21,7 +21,7 @@ from app.models.release import Release, ReleaseStatus
 
 
 class AccessState(StrEnum):
-    """How an organisation stands to a release."""
+    """Access of an organisation to a release."""
 
     OWNER = "owner"
     NONE = "none"
@@ -56,7 +56,7 @@ class ReleaseWithdrawn(Conflict):
 
 @dataclass(frozen=True)
 class Access:
-    """How the caller's organisation stands to a release, and what that rests on."""
+    """Access of the caller's organisation to a release, with its request and grant."""
 
     state: AccessState
     request: AccessRequest | None = None
@@ -76,7 +76,7 @@ def access_of(session: Session, caller: Caller, release: Release) -> Access:
 
 
 def accesses_of(session: Session, caller: Caller, releases: Sequence[Release]) -> dict[str, Access]:
-    """How the caller's organisation stands to each of these, in three queries for all."""
+    """Access of the caller's organisation to each of these, in three queries for all."""
     access = AccessRepository(session)
     others = [row.id for row in releases if row.organisation_id != caller.organisation_id]
     if not others:

@@ -1,4 +1,4 @@
-"""Every query about requests, grants and acceptances."""
+"""Queries for requests, grants, acceptances and the releases that they are about."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +11,12 @@ from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.access import OPEN_REQUESTS, Acceptance, AccessRequest, Grant, RequestStatus
+from app.models.release import Release
+
+
+class ReleaseNotFound(NotFound):
+    code = "release-not-found"
+    title = "No such release"
 
 
 class RequestNotFound(NotFound):
@@ -25,17 +31,30 @@ class GrantNotFound(NotFound):
 
 class Direction(StrEnum):
     RECEIVED = "received"
-    """Of the caller's releases, from others."""
+    """Requests and grants for the caller's releases, from others."""
     SENT = "sent"
     """By the caller's organisation, for others' releases."""
 
 
 class ReadableAccess:
-    """The requests and grants that a caller's organisation is one side of."""
+    """Releases, and the requests and grants that a caller's organisation is one side of."""
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
         self._organisation_id = caller.organisation_id
+
+    def release(self, release_id: str, *, own: bool = False, lock: bool = False) -> Release:
+        """One of anybody's, or of the caller's organisation. Raises ReleaseNotFound."""
+        query = select(Release).where(Release.id == release_id)
+        if own:
+            query = query.where(Release.organisation_id == self._organisation_id)
+        release = self._session.scalar(query.with_for_update() if lock else query)
+        if release is None:
+            raise ReleaseNotFound(
+                "There is no release with this id that you may do this with; GET /api/v1/catalogue "
+                "lists what others share, GET /api/v1/releases your own."
+            )
+        return release
 
     def request(
         self, request_id: str, side: Direction | None = None, *, lock: bool = False
@@ -113,6 +132,12 @@ class AccessRepository:
         self._session.add(row)
         self._session.flush()
 
+    def release_titles(self, release_ids: Sequence[str]) -> dict[str, str]:
+        rows = self._session.execute(
+            select(Release.id, Release.title).where(Release.id.in_(set(release_ids)))
+        )
+        return dict(rows.tuples().all())
+
     def last_request(self, release_id: str, organisation_id: str) -> AccessRequest | None:
         return self.last_requests([release_id], organisation_id).get(release_id)
 
@@ -150,7 +175,7 @@ class AccessRepository:
         return {row.release_id: row for row in rows}
 
     def count_waiting(self, release_ids: Sequence[str]) -> dict[str, int]:
-        """How many requests wait for their owner's decision, by release."""
+        """Count the requests that wait for a decision, by release."""
         rows = self._session.execute(
             select(AccessRequest.release_id, func.count())
             .where(

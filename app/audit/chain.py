@@ -1,4 +1,4 @@
-"""The chain that a log is: each entry's hash covers the entry and the hash before it.
+"""Hash chain of a log: each entry's hash covers the entry and the hash before it.
 
 What is changed, taken out, put in or moved breaks the chain at that place; what is cut off at the
 end is missed by the head, which names the last entry. Whoever can write to the whole database can
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 
 START = "0" * 64
 """The hash before the first entry."""
@@ -41,7 +41,7 @@ EMPTY = Head(0, START)
 
 def hash_entry(entry: Mapping[str, Any]) -> str:
     """SHA-256 of an entry's content and of the hash before it."""
-    return hashlib.sha256(one_form({name: entry[name] for name in HASHED})).hexdigest()
+    return hashlib.sha256(canonical_json({name: entry[name] for name in HASHED})).hexdigest()
 
 
 def follow(entries: Iterable[Mapping[str, Any]], start: Head = EMPTY) -> Head:

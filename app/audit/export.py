@@ -1,4 +1,4 @@
-"""A log as JSON lines: one entry a line, and a last line that says where it ends, signed.
+"""Exports a log as JSON lines, with a signed last line that names its end.
 
 `exchange audit verify FILE` checks such a file with nothing but the base install. Every line has
 one form and just the members that are hashed or signed, so that no byte of the file is free.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, expect_end, follow
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 from app.signing.keys import (
     KeyHistory,
     Purpose,
@@ -44,7 +44,7 @@ class NoLogError(ValueError):
 
 @dataclass(frozen=True)
 class Verification:
-    """What a check found; the exit codes are those of `exchange verify`."""
+    """Result of a check; the exit codes are those of `exchange verify`."""
 
     exit_code: int
     lines: list[str]
@@ -97,7 +97,7 @@ class Statement:
             signed = verify(
                 read.history.key,
                 decode(as_text(signature), SIGNATURE_BYTES),
-                signed_message(Purpose.LOG, one_form(document)),
+                signed_message(Purpose.LOG, canonical_json(document)),
             )
         except SigningError as error:
             raise BrokenChain("its last line is not as it was written.") from error
@@ -121,7 +121,7 @@ def last_line(head: Head, organisation_id: str, signer: Signer, at: datetime) ->
         "key": signer.history.key,
         "history": signer.history.to_list(),
     }
-    signature = signer.sign(signed_message(Purpose.LOG, one_form(statement)))
+    signature = signer.sign(signed_message(Purpose.LOG, canonical_json(statement)))
     return {"head": statement, "signature": encode(signature)}
 
 
@@ -130,8 +130,8 @@ def to_lines(entries: Iterable[dict[str, Any]], last: dict[str, Any]) -> Iterato
     for entry in entries:
         if entry["number"] > last["head"]["number"]:
             break
-        yield one_form(entry) + b"\n"
-    yield one_form(last) + b"\n"
+        yield canonical_json(entry) + b"\n"
+    yield canonical_json(last) + b"\n"
 
 
 def verify_export(
@@ -215,7 +215,7 @@ def _parse(line: bytes, head: Head) -> dict[str, Any]:
     """One line, in the one form that it has. Raises NoLogError, BrokenChain."""
     try:
         document = json.loads(line)
-        written = one_form(document) + b"\n"
+        written = canonical_json(document) + b"\n"
     except (ValueError, RecursionError):
         document = None
     is_of_a_log = isinstance(document, dict) and not {"head", "previous_hash"}.isdisjoint(document)
@@ -244,7 +244,7 @@ def _expect_whole(
 
 
 def _judge(statement: Statement, trusted: str | None) -> tuple[int, list[str]]:
-    """Whether it is signed with the trusted key, or by one that it led to."""
+    """Judge the signature: by the trusted key or a successor of it."""
     history = statement.history
     if trusted is None:
         return GOOD, [

@@ -1,4 +1,4 @@
-"""Writing the log: in the transaction of what is told, so that neither is there without the other.
+"""Writes log entries, in the transaction of the change that they record.
 
 `record` is the last thing that a service does: it holds the organisation's head until the commit.
 """
@@ -19,7 +19,7 @@ from app.models.audit_entry import AuditEntry, Outcome
 
 
 class Action(StrEnum):
-    """What a log may tell. A name is never reused for something else."""
+    """Actions that a log records. A name is never reused for something else."""
 
     ORGANISATION_CREATED = "organisation.created"
     ORGANISATION_CHANGED = "organisation.changed"
@@ -96,8 +96,8 @@ def record(
 
     Args:
         session: The transaction of what is told.
-        caller: Who did it.
-        action: What was done.
+        caller: The person or token that did it.
+        action: The action to record.
         subject: Id of what it was done to.
         also: Other organisations that it concerns: their logs tell it too.
         outcome: Done, or refused.

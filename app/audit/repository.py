@@ -1,4 +1,4 @@
-"""Every query about the log."""
+"""Queries for log entries."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode

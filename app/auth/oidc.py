@@ -1,4 +1,4 @@
-"""Whose account a signed-in identity is.
+"""Finds the account of an identity that signed in at the identity provider.
 
 An account is found by issuer and subject. At the first sign-in the identity is linked: to the
 account with the address that the provider has verified, or to the one that an open invitation to
@@ -11,17 +11,18 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.auth.oidc_client import Identity
-from app.auth.sessions.service import SignedIn, caller_of, open_session, tell_failure
+from app.auth.sessions.service import SignedIn, open_session, record_failure
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import BadRequest, Forbidden, NotFound, Problem
+from app.core.oidc_client import Identity
 from app.core.schemas import Line
 from app.models.user import User
 from app.users.invitations import service as invitations
 from app.users.invitations.repository import InvitationRepository
 from app.users.repository import UserRepository
 from app.users.schemas import Email
+from app.users.service import caller_of
 
 _email: TypeAdapter[str] = TypeAdapter(Email)
 _line: TypeAdapter[str] = TypeAdapter(Line)
@@ -73,9 +74,9 @@ def sign_in(
     """Begin a session for who has signed in elsewhere.
 
     Args:
-        database: Where people and sessions are.
+        database: Holds people and sessions.
         identity: As the provider has proven it.
-        lasts: How long the session works at most.
+        lasts: Longest life of the session.
         replaces: The cookie that the browser had before: its session ends.
 
     Raises:
@@ -119,12 +120,12 @@ def _address(identity: Identity) -> str | None:
 
 def _link(session: Session, user: User, identity: Identity) -> User | Problem:
     if not identity.verified:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="address not verified")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="address not verified")
         return _not_verified()
     if user.oidc_subject is not None and (
         (user.oidc_issuer, user.oidc_subject) != (identity.issuer, identity.subject)
     ):
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="another identity")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="another identity")
         return OtherIdentity(
             "Nobody was signed in. Somebody else at the identity provider signed in to this "
             "account before. Ask an admin of your organisation."
@@ -167,7 +168,7 @@ def _admit(
 ) -> SignedIn | Problem:
     organisation = UserRepository(session).organisation_of(user)
     if user.disabled_at is not None or organisation.disabled_at is not None:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
         return NotLetIn("Nobody was signed in. Ask an admin of your organisation.")
     return open_session(
         session, user, organisation, lasts=lasts, by="identity provider", replaces=replaces

@@ -1,4 +1,4 @@
-"""Signing in with a password, over REST or on the page: limits, and one time for every no."""
+"""Password sign-in over REST and on the page: rate-limited, every refusal after the same time."""
 
 import anyio
 from fastapi import Request

@@ -1,4 +1,4 @@
-"""Looks after rows that nobody works on. Every portal runs one; several do each thing once.
+"""Recovers abandoned rows and finishes deletions. Every portal sweeps; each step happens once.
 
 A worker that was killed leaves a lease that runs out; a broker that lost a message leaves a row
 that waits for nothing. Both are sent again here, long before the broker's visibility timeout.
@@ -6,12 +6,11 @@ Deletions that a dying portal left half done are finished, and old idempotency k
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, true
 
@@ -68,27 +67,6 @@ DUTIES = (
     Duty(Task.TRAIN, Training, (TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
     Duty(Task.FORECAST, Forecast, WAITING_FORECASTS),
 )
-
-
-class Sweeper:
-    """A thread that sweeps every `sweep_seconds` for as long as the context is open."""
-
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._portal.settings.sweep_seconds):
-            sweep(self._portal)
 
 
 def sweep(portal: Portal) -> None:

@@ -1,4 +1,4 @@
-"""`exchange admin`: for the operator of the machine, who needs no account.
+"""`exchange admin`: commands for the operator of the machine, who needs no account.
 
 Whatever is done here is told in the log of the organisation that it is done to.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.context import DataDir, fail, load_settings, needs, open_database
-from app.cli.output import AsJson, moment, say, say_rows, words
+from app.cli.output import AsJson, echo, moment, print_rows, words
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -53,8 +53,8 @@ def create_organisation(name: str, data_dir: DataDir = None) -> None:
 @admin.command("create-user")
 def create_user(
     organisation: Organisation,
-    email: Annotated[str, typer.Option(help="What the person signs in with.")],
-    name: Annotated[str, typer.Option(help="Of the person.")],
+    email: Annotated[str, typer.Option(help="Address to sign in with.")],
+    name: Annotated[str, typer.Option(help="Name of the person.")],
     role: Annotated[
         list[str], typer.Option(help="steward, researcher, admin, auditor, operator; repeatable.")
     ],
@@ -103,7 +103,7 @@ def create_token(
     user: Annotated[
         str | None, typer.Option(help="Address of the person whose token it is.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    name: Annotated[str, typer.Option(help="Purpose of the token.")] = "",
     days: Days = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -144,7 +144,7 @@ def workers(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         from app.operations import service
 
         found = service.workers(session, caller).items
-    say_rows(found, _say_worker, as_json=as_json)
+    print_rows(found, _print_worker, as_json=as_json)
 
 
 @admin.command("jobs")
@@ -160,7 +160,7 @@ def jobs(
         from app.operations import service
 
         found, _ = service.list_jobs(session, caller, active=not every, limit=200)
-    say_rows(found, _say_job, as_json=as_json)
+    print_rows(found, _print_job, as_json=as_json)
 
 
 @contextmanager
@@ -173,17 +173,17 @@ def _operations(data_dir: DataDir) -> "Iterator[tuple[Session, Caller]]":
         yield session, caller
 
 
-def _say_worker(worker: "WorkerRead") -> None:
+def _print_worker(worker: "WorkerRead") -> None:
     state = "alive" if worker.alive else f"dead, last seen {moment(worker.seen_at)}"
     holds = ", ".join(row.id for row in worker.holds) or "nothing"
-    say(f"{worker.id}  {','.join(worker.queues)}  {worker.device}  {state}  works on {holds}")
+    echo(f"{worker.id}  {','.join(worker.queues)}  {worker.device}  {state}  works on {holds}")
 
 
-def _say_job(job: "JobRead") -> None:
+def _print_job(job: "JobRead") -> None:
     done = "" if job.progress is None else f" {job.progress.done}/{job.progress.total}"
     problem = "" if job.problem is None else f" ({job.problem})"
     where = "" if job.worker is None else f"  at {job.worker}"
-    say(f"{job.id}  {words(job.status)}{done}{problem}  {job.organisation}{where}")
+    echo(f"{job.id}  {words(job.status)}{done}{problem}  {job.organisation}{where}")
 
 
 @admin.command("verify-audit")

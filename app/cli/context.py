@@ -1,4 +1,4 @@
-"""What the commands share: settings, the database, and how they end when they cannot go on."""
+"""CLI context: settings, the database, and errors that end a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

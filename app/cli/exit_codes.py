@@ -1,4 +1,4 @@
-"""How commands end: what a script can rely on."""
+"""Exit codes of the commands, for scripts."""
 
 from enum import IntEnum
 from typing import NoReturn

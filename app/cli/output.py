@@ -1,4 +1,4 @@
-"""What commands print: lines for people on stdout, or one JSON document for programs.
+"""Output of commands: lines for people on stdout, or one JSON document for programs.
 
 Text of others (titles, purposes, reasons) never reaches the terminal with control characters in it.
 """
@@ -26,25 +26,27 @@ def clean(text: str) -> str:
     )
 
 
-def say(text: str = "", *, indent: int = 0) -> None:
+def echo(text: str = "", *, indent: int = 0) -> None:
     for line in clean(text).splitlines() or [""]:
         typer.echo(" " * indent + line if line else "")
 
 
-def say_json(document: "BaseModel | Iterable[BaseModel] | dict[str, Any]") -> None:
+def print_json(document: "BaseModel | Iterable[BaseModel] | dict[str, Any]") -> None:
     """One document: an object, or an array for several rows. Times are RFC 3339, in UTC."""
     typer.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False))
 
 
-def say_rows(rows: "Sequence[Item]", say_one: "Callable[[Item], None]", *, as_json: bool) -> None:
+def print_rows(
+    rows: "Sequence[Item]", print_one: "Callable[[Item], None]", *, as_json: bool
+) -> None:
     """A list, for people or for programs."""
     if as_json:
-        say_json(rows)
+        print_json(rows)
         return
     for row in rows:
-        say_one(row)
+        print_one(row)
     if not rows:
-        say("There are none.")
+        echo("There are none.")
 
 
 def _plain(value: Any) -> Any:

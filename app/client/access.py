@@ -1,4 +1,4 @@
-"""Asking for releases, and deciding who may have one's own."""
+"""Access requests and grants, as a client sends and decides them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,9 +24,9 @@ class Requests:
         Raises PortalError `changed-meanwhile` where somebody changed or decided it meanwhile.
         """
         path = f"/access-requests/{id_of(request_id)}"
-        etag = self._transport.ask("GET", path).headers.get("ETag", "*")
+        etag = self._transport.request("GET", path).headers.get("ETag", "*")
         headers = {"If-Match": etag}
-        reply = self._transport.ask("PATCH", path, json={"purpose": purpose}, headers=headers)
+        reply = self._transport.request("PATCH", path, json={"purpose": purpose}, headers=headers)
         return parse(AccessRequest, reply)
 
     def cancel(self, request_id: str) -> AccessRequest:
@@ -89,7 +89,7 @@ class Grants:
         """Accept the release's terms, in one's own name and for one's organisation.
 
         Args:
-            grant_id: What was granted.
+            grant_id: The grant.
             terms_sha256: Of the text that was read, in hexadecimal digits.
         """
         path = f"/grants/{id_of(grant_id)}/acceptance"

@@ -60,7 +60,7 @@ class Distillations:
 
     def delete(self, distillation_id: str) -> None:
         """Its results, checkpoints and events. The dataset stays."""
-        self._transport.ask("DELETE", f"/distillations/{id_of(distillation_id)}")
+        self._transport.request("DELETE", f"/distillations/{id_of(distillation_id)}")
 
     def download(
         self,

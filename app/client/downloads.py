@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off, also in another run of the program.
+"""Downloads that resume where they broke off, also in another run of the program.
 
 What has arrived lies in `NAME.part`, and `NAME.part.json` says of what it is a part: the portal,
 the path, and the ETag of the object. The rest is asked for with `Range` and `If-Range` (RFC 9110,
@@ -74,10 +74,10 @@ def download(
 
 
 class Part:
-    """What has arrived so far, and of what.
+    """The part that has arrived so far, and its object.
 
     Args:
-        target: Where the whole will be.
+        target: Path of the complete file.
         origin: Portal and path.
     """
 
@@ -92,7 +92,7 @@ class Part:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def etag(self) -> str | None:
-        """Of the object that this is a part of, where there is something to go on from."""
+        """ETag of the object, where a part can be continued."""
         try:
             note = json.loads(self._note.read_bytes())
             etag = note.pop("etag")
@@ -142,7 +142,7 @@ def _fetch(transport: Transport, source: str, part: Part, on_progress: TransferL
                 part.discard()
                 raise PortalError(
                     "The portal, or something before it, sent another part than was asked for. "
-                    "What had arrived was removed. Download it again."
+                    "The received part was removed. Download it again."
                 )
         else:
             offset = 0

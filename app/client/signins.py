@@ -1,4 +1,4 @@
-"""Who has signed in to which portal, in the user's own configuration folder.
+"""Stores sign-ins to portals in the user's configuration folder.
 
 One file that only its owner can read, `sign-ins.json`, with one token for each portal. A token is
 never used for another portal than the one that it came from.
@@ -45,7 +45,7 @@ class SignIns:
     """The file. Every method raises PortalError where it cannot be read.
 
     Args:
-        path: Where it lies; without, in the user's configuration folder.
+        path: The file; by default in the user's configuration folder.
     """
 
     def __init__(self, path: Path | None = None) -> None:

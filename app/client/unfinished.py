@@ -1,4 +1,4 @@
-"""Which uploads this user has begun and not ended, in the user's own state folder.
+"""Notes about unfinished uploads, in the user's state folder.
 
 One small file for each, named by the portal and by what the archive is: its path, its size, when it
 was changed, and a sum over its head and its tail. Another archive under the same name has another

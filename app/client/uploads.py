@@ -1,4 +1,4 @@
-"""Uploads that go on where they broke off, also in another run of the program (tus 1.0).
+"""Uploads that resume where they broke off, also in another run of the program (tus 1.0).
 
 The portal says how many bytes it keeps, and the rest is sent from there. A line that breaks, a
 portal that is started again, and one that is busy are waited for, each time longer, for as long as
@@ -23,7 +23,7 @@ from app.client.transport import Transport, parse
 
 TUS = {"Tus-Resumable": "1.0.0"}
 REQUEST_BYTES = 64 * 1024 * 1024
-"""Of one request: a proxy that keeps a whole body before it hands it on keeps no more than this."""
+"""Bytes of one request: a proxy that buffers whole bodies buffers no more than this."""
 PATIENCE = 3
 """Times as often as other requests are sent again."""
 GONE = frozenset({404, 410})
@@ -55,7 +55,7 @@ def begin(transport: Transport, dataset_id: str, archive: Path, *, key: str) -> 
         "Upload-Metadata": metadata,
         "Idempotency-Key": key,
     }
-    reply = transport.ask("POST", "/uploads", headers=headers, repeatable=True)
+    reply = transport.request("POST", "/uploads", headers=headers, repeatable=True)
     return parse(Upload, reply)
 
 
@@ -64,7 +64,7 @@ class Sender:
 
     Args:
         transport: The portal.
-        upload_id: Where it goes.
+        upload_id: The upload to send to.
         archive: The file.
         on_progress: Told how many bytes are there or on their way, and how many there will be.
     """
@@ -125,11 +125,11 @@ class Sender:
 
     def _look(self) -> Standing:
         try:
-            reply = self._transport.ask("HEAD", self._path, headers=TUS, repeatable=True)
+            reply = self._transport.request("HEAD", self._path, headers=TUS, repeatable=True)
         except PortalError as error:
             if error.status in (401, 403):
                 # The reply to a HEAD has no body. Where one can be told, the reason is the same.
-                self._transport.ask("GET", "/uploads", params={"limit": 1})
+                self._transport.request("GET", "/uploads", params={"limit": 1})
             raise
         return _standing(reply)
 
@@ -137,7 +137,7 @@ class Sender:
         """One request after the other, until the archive is in its place."""
         while True:
             end = min(offset + REQUEST_BYTES, self._size)
-            reply = self._transport.ask(
+            reply = self._transport.request(
                 "PATCH",
                 self._path,
                 content=self._pieces(offset, end, file),
@@ -177,7 +177,7 @@ class Sender:
             self._summed = start + len(piece)
 
     def _sum_up_to(self, end: int, file: BinaryIO) -> None:
-        """What an earlier run has sent, and what was sent again, counts once."""
+        """Count bytes of earlier runs and repeated bytes once."""
         while self._summed < end:
             file.seek(self._summed)
             piece = file.read(min(CHUNK, end - self._summed))
@@ -188,7 +188,7 @@ class Sender:
 
 def end(transport: Transport, upload_id: str) -> None:
     """Raises PortalError."""
-    transport.ask("DELETE", f"/uploads/{id_of(upload_id)}", headers=TUS)
+    transport.request("DELETE", f"/uploads/{id_of(upload_id)}", headers=TUS)
 
 
 def changed(archive: Path) -> PortalError:
@@ -207,8 +207,7 @@ def _standing(reply: httpx.Response) -> Standing:
     offset = reply.headers.get("Upload-Offset", "")
     if not (offset.isascii() and offset.isdecimal()):
         raise PortalError(
-            "What answers at this address takes no uploads in pieces. Check the address "
-            "(--portal).",
+            "The server at this address takes no resumable uploads. Check the address (--portal).",
             reply.status_code,
         )
     return Standing(int(offset[:19]), reply.headers.get("Exchange-Upload-Status", "receiving"))

@@ -1,4 +1,4 @@
-"""Sending a stored object: whole or one range of it, with an ETag (RFC 9110)."""
+"""Sends a stored object, whole or one range of it, with an ETag (RFC 9110)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`ETag` of a row that people edit, and `If-Match`: nobody overwrites what they have not seen.
+"""`ETag` and `If-Match` of rows that people edit, against lost updates.
 
 The tag follows `updated_at`, which every UPDATE moves.
 """

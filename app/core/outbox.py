@@ -1,4 +1,4 @@
-"""Rows that are sent somewhere: written with what they tell, sent by one of several portals.
+"""Outbox: rows written with a change and sent later by one of several portals.
 
 A portal takes a row before it sends it, and has it until a moment that it names. When it dies on
 the way another one takes the row after that moment, so that everything is sent at least once.

@@ -29,7 +29,7 @@ def hash_password(password: str) -> str:
 
 
 def check_password(password: str, password_hash: str | None) -> bool:
-    """Whether it is the one; as slow for a person who has none."""
+    """True if it matches; as slow for a person without a password."""
     matches = _hasher.verify(password, password_hash or _nobody)
     return matches and password_hash is not None
 

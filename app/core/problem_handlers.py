@@ -1,4 +1,4 @@
-"""Every error leaves as application/problem+json, unexpected ones without their traceback.
+"""Turns every error into application/problem+json, unexpected ones without their traceback.
 
 To somebody who asked for a page, `app.state.problem_page` tells the same as a page.
 """
@@ -92,7 +92,7 @@ def _validation(request: Request, error: Exception) -> Response:
 
 
 def _unstorable(request: Request, _error: Exception) -> Response:
-    """What PostgreSQL cannot store, it cannot look for either: above all the character NUL."""
+    """Answer values that PostgreSQL can neither store nor look for, above all the character NUL."""
     if "\x00" in request.url.path or "%00" in request.scope.get("raw_path", b"").decode("latin-1"):
         problem: Problem = NotFound("Nothing has such an id: it holds a character that no id has.")
     else:

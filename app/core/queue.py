@@ -24,7 +24,7 @@ class Queue(StrEnum):
     CPU = "cpu"
     GPU = "gpu"
     FORECAST = "forecast"
-    """Of the same workers as `gpu`: a forecast waits for no more than the task that runs."""
+    """Served by the workers of `gpu`: a forecast waits only for the task that runs."""
 
 
 class Task(StrEnum):

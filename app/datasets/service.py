@@ -1,4 +1,4 @@
-"""Datasets: rows, the archive's arrival, deletion."""
+"""Datasets: create, receive the archive, read reports, delete."""
 
 import hashlib
 import json
@@ -17,7 +17,6 @@ from app.core.security import Caller
 from app.core.storage import Storage
 from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository, ReadableDatasets
 from app.datasets.schemas import DatasetCreate, ThumbnailRead
-from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
 from app.organisations.quotas import allow_dataset, no_room, room_for_archive
@@ -130,7 +129,7 @@ def versions(session: Session, caller: Caller, dataset_id: str) -> Sequence[Data
 def expect_archive(
     session: Session, caller: Caller, dataset_id: str, *, besides: str | None = None
 ) -> int:
-    """How many bytes the organisation has room for, besides those of one upload.
+    """Count the bytes that the organisation has room for, besides those of one upload.
 
     Raises DatasetNotFound, NotAwaitingUpload.
     """
@@ -319,7 +318,8 @@ def delete(session: Session, caller: Caller, dataset_id: str) -> None:
 
 def refuse_while_in_use(session: Session, dataset: Dataset) -> None:
     """Raises DatasetInUse while a distillation of it, or the check of its archive, runs."""
-    running = [row.id for row in DistillationRepository(session).of_dataset(dataset.id, ACTIVE)]
+    datasets = DatasetRepository(session)
+    running = [row.id for row in datasets.distillations(dataset.id, ACTIVE)]
     if running:
         raise DatasetInUse(
             f"{len(running)} distillation(s) of it are running. Nothing was changed. Cancel them "
@@ -327,7 +327,7 @@ def refuse_while_in_use(session: Session, dataset: Dataset) -> None:
             "try again.",
             distillations=running,
         )
-    trainings = DatasetRepository(session).trainings_running(dataset.id)
+    trainings = datasets.trainings_running(dataset.id)
     if trainings:
         raise DatasetInUse(
             f"{len(trainings)} training(s) with it are running. Nothing was changed. Cancel them "

@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from app.auth.dependencies import Deleter, Distiller, ExpectStill, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.downloads import send_object
-from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller, Permission
@@ -18,6 +17,7 @@ from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
+from app.idempotency import RepeatableDep
 from app.models.distillation import Distillation
 
 # The report is a page of its own with inline styles and pictures, and no script at all.
@@ -194,7 +194,7 @@ def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter
 async def get_report_json(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
-    """What the distilled set is worth and what it leaks, as numbers."""
+    """Utility and privacy of the distilled set as numbers."""
     key = await run_in_threadpool(_key, portal, caller, distillation_id, "report_json_key")
     return await send_object(
         request, portal.storage, key, media_type="application/json", headers={}

@@ -1,4 +1,4 @@
-"""The events of a distillation as server-sent events."""
+"""Streams the events of a distillation as server-sent events."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 

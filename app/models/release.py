@@ -57,18 +57,18 @@ class Release(Timestamps, Base):
     embargo_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """Until then others see that it exists, and may ask; nobody else downloads."""
     previews: Mapped[bool] = mapped_column(default=False)
-    """Whether the distilled images may be seen before access is granted."""
+    """Distilled images may be seen before access is granted."""
     modality: Mapped[str] = mapped_column(String(64))
     images: Mapped[int]
     images_per_class: Mapped[int]
     image_size: Mapped[int]
     balanced_accuracy: Mapped[float | None]
-    """Of networks trained on it, on the owner's test images."""
+    """Balanced accuracy of networks trained on it, on the owner's test images."""
     verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))
     facts: Mapped[JsonObject] = mapped_column(JsonColumn)
     """The public part of the report that the catalogue shows: utility, privacy, preset."""
     decision: Mapped[JsonObject] = mapped_column(JsonColumn)
-    """What the gate said, and under which policy."""
+    """The release decision and its policy."""
     bundle_key: Mapped[str]
     bundle_sha256: Mapped[str] = mapped_column(String(64))
     fingerprint: Mapped[str] = mapped_column(String(64))

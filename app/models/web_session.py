@@ -16,7 +16,7 @@ class WebSession(Timestamps, Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("ss"))
     user_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    """Of the cookie."""
+    """Hash of the cookie's secret."""
     csrf_token: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """Whatever happens."""

@@ -10,7 +10,7 @@ from app.models.base import Base, Timestamps
 
 
 class WebhookEvent(StrEnum):
-    """What a webhook may be told. A name is never reused for something else.
+    """Events that a webhook may subscribe to. A name is never reused for something else.
 
     Those that are the kind of a notice are told whenever the organisation is told by notices.
     """
@@ -52,7 +52,7 @@ class Webhook(Timestamps, Base):
     description: Mapped[str] = mapped_column(String(200), default="")
     event_names: Mapped[list[str]] = mapped_column(JsonColumn)
     sealed_secret: Mapped[str | None] = mapped_column(default=None)
-    """What its messages are signed with, encrypted; None once it is deleted."""
+    """The encrypted signing secret; None once it is deleted."""
     sealed_old_secret: Mapped[str | None] = mapped_column(default=None)
     """The one before it, which signs too until `old_secret_until`."""
     old_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
@@ -95,7 +95,7 @@ class DeliveryError(StrEnum):
     REDIRECT = "redirect"
     """It sent elsewhere, and redirects are not followed."""
     PROTOCOL = "protocol"
-    """What it answered is not HTTP."""
+    """The answer is not HTTP."""
     PORTAL = "portal"
     """Something went wrong in the portal itself."""
     PAUSED = "paused"
@@ -126,6 +126,6 @@ class WebhookDelivery(Timestamps, Base):
     answer_status: Mapped[int | None] = mapped_column(default=None)
     """HTTP status of the last answer. Nothing else of it is kept."""
     error: Mapped[DeliveryError | None] = mapped_column(text_enum(DeliveryError), default=None)
-    """Of the last try."""
+    """Error of the last try."""
     tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Query
 
 from app.auth.dependencies import Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.operations import service
 from app.operations.schemas import (
     JobCancel,
@@ -27,7 +27,7 @@ def list_workers(session: ReadSession, caller: Operator) -> WorkersRead:
 
 @router.get("/queues")
 def list_queues(session: ReadSession, portal: PortalDep, caller: Operator) -> QueuesRead:
-    """How much waits for workers, and since when."""
+    """Queue lengths, and since when the oldest row waits."""
     return service.queues(portal, session, caller)
 
 

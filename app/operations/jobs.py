@@ -88,7 +88,7 @@ def get(session: Session, job_id: str) -> Job:
 
 
 def read(session: Session, jobs: Sequence[Job]) -> list[JobRead]:
-    """What is told of them."""
+    """Present jobs with the columns of their own tables."""
     names = OrganisationRepository(session).names_of([job.organisation_id for job in jobs])
     rows: dict[str, Any] = {}
     for kind, (model, _) in _MORE.items():
@@ -155,7 +155,7 @@ def _of_withdrawal(row: Withdrawal) -> JsonObject:
 
 
 def _told(row: Any, **more: Any) -> JsonObject:
-    """What only some of the tables have is null in the others."""
+    """Columns that only some tables have; null in the others."""
     names = ("progress", "eta_seconds", "started_at", "finished_at", "cancel_requested_at")
     return {name: getattr(row, name, None) for name in names} | more
 

@@ -1,4 +1,4 @@
-"""What an operator sees of the portal, and may do with a job. Nothing of what is stored."""
+"""Operators' view of workers, queues, storage and jobs, and cancelling a job."""
 
 import logging
 import shutil
@@ -91,7 +91,7 @@ def workers(session: Session, caller: Caller) -> WorkersRead:
 
 
 def queues(portal: Portal, session: Session, caller: Caller) -> QueuesRead:
-    """How much waits for workers, and for how long."""
+    """Queue lengths, and the age of the oldest waiting row."""
     _for_operators(caller)
     # Before the first query: a broker that is slow to answer holds no snapshot of the database.
     messages = _messages(portal)

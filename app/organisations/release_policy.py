@@ -1,4 +1,4 @@
-"""The gate: what the report's privacy section has to say before a release leaves.
+"""Release policy: decides by the report's privacy section whether a set may be released.
 
 One function, a verdict in, a decision out. What an audit refused is released under no policy. What
 only distances did not refute is not released either, unless the organisation has decided so; a
@@ -21,7 +21,7 @@ CLEARED = (Verdict.NOT_REFUTED, Verdict.PROVEN)
 
 
 class Policy(RequestModel):
-    """What an organisation has decided about its own releases."""
+    """An organisation's policy for its own releases."""
 
     proven_only: bool = Field(
         default=False, description="Release nothing but sets made under differential privacy."
@@ -41,7 +41,7 @@ class Policy(RequestModel):
         default=100,
         ge=0,
         le=100,
-        description="How many metrics of the audit may have had no power to find anything.",
+        description="Most metrics of the audit that may have had no power to find anything.",
     )
     fewest_images_per_class: int = Field(
         default=1, ge=1, le=10**6, description="Smallest class of training images to release from."
@@ -59,12 +59,12 @@ class Objection(NamedTuple):
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate says.
+    """Decision of the release policy.
 
     Attributes:
-        allowed: Whether it may be released.
-        objections: Why not.
-        policy: Under which policy, to be kept with the release.
+        allowed: True if it may be released.
+        objections: Reasons against the release.
+        policy: The policy that was applied, kept with the release.
     """
 
     allowed: bool

@@ -1,4 +1,4 @@
-"""Every query about organisations."""
+"""Queries for organisations."""
 
 from collections.abc import Sequence
 

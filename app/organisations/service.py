@@ -1,4 +1,4 @@
-"""Organisations: made by the operator, changed by their admins."""
+"""Organisations: create, change, limit, disable."""
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from app.organisations.schemas import (
 from app.users.repository import UserRepository
 
 
-class OwnHouse(Conflict):
+class OwnOrganisation(Conflict):
     code = "own-organisation"
     title = "Not your own organisation"
 
@@ -110,9 +110,9 @@ def _rename(session: Session, organisation: Organisation, name: str) -> None:
 def operate(
     session: Session, caller: Caller, organisation: Organisation, body: OrganisationOperate
 ) -> None:
-    """What the operator decides about an organisation; its own log tells it. Raises OwnHouse."""
+    """Change limits, disable or enable; its own log records it. Raises OwnOrganisation."""
     if body.disabled and organisation.id == caller.organisation_id:
-        raise OwnHouse(
+        raise OwnOrganisation(
             "It is your own: nobody could enable it again from here. Nothing was changed."
         )
     if body.quota is not None:

@@ -1,4 +1,4 @@
-"""Every query about what waits for somebody: the first few of each kind, newest first.
+"""Queries for the overview: the first few pending items of each kind, newest first.
 
 They read single columns: a page that everybody opens first should not load whole rows.
 """
@@ -30,13 +30,13 @@ from app.overview.schemas import (
 )
 
 SHOWN = 5
-"""Of each kind; where there are more, a page of their own lists them."""
+"""Items of each kind; a page of their own lists more."""
 
 T = TypeVar("T")
 
 
 class ReadableOverview:
-    """What concerns the caller's organisation, or the caller."""
+    """Items that concern the caller or the caller's organisation."""
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
@@ -151,7 +151,7 @@ class ReadableOverview:
         )
 
     def jobs(self) -> First[Job]:
-        """What workers do for the organisation, or will do."""
+        """Jobs of the organisation that wait or run."""
         datasets = [
             Job(
                 kind="dataset",

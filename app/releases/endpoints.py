@@ -4,8 +4,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.distillation import Verdict
 from app.releases import service
 from app.releases.download import send_bundle
@@ -71,7 +71,7 @@ def search_catalogue(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[ReleaseBrief]:
-    """What organisations share, newest first."""
+    """Published releases of all organisations, newest first."""
     search = Search(
         text=q,
         modality=modality,
@@ -102,7 +102,7 @@ def list_releases(
 def get_release(
     release_id: str, session: ReadSession, portal: PortalDep, caller: Reader
 ) -> ReleaseRead:
-    """What a release says, and how the caller's organisation stands to it."""
+    """A release, with the access of the caller's organisation."""
     release = ReleaseRepository(session).readable_by(caller).get(release_id)
     return service.read(session, portal.storage, caller, release)
 
@@ -162,7 +162,7 @@ def list_downloads(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[DownloadRead]:
-    """Who has downloaded one of our releases, newest first."""
+    """Downloads of an own release, newest first."""
     releases = ReleaseRepository(session)
     release = releases.readable_by(caller).get_own(release_id)
     page = releases.downloads(release.id, cursor=cursor, limit=limit)

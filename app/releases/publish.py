@@ -1,4 +1,4 @@
-"""Publishing: from a finished distillation to a release that others can find.
+"""Publishes a finished distillation as a release.
 
 In three steps, since packing takes a while and SQLite has one writer: judge it and see what it
 will say; pack, sign and store the bundle; write the row. What a failed step leaves behind is an
@@ -20,7 +20,6 @@ from app.access.repository import AccessRepository
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid
-from app.core.idempotency import Repeatable
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
@@ -29,6 +28,7 @@ from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.service import result_key
+from app.idempotency import Repeatable
 from app.models.audit_entry import Outcome
 from app.models.distillation import Distillation, Verdict
 from app.models.organisation import Organisation
@@ -160,7 +160,7 @@ def publish(
 
 
 def judge(session: Session, storage: Storage, caller: Caller, distillation_id: str) -> Judgement:
-    """What stands against a release of a distillation; nothing is written.
+    """Judge whether a distillation may be released; writes nothing.
 
     Raises DistillationNotFound, ResultNotReady, SampleNotReleasable, and NotCleared where images
     were withdrawn.
@@ -215,7 +215,7 @@ def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCr
 def facts_of(
     portal: Portal, judgement: Judgement, body: ReleaseCreate, number: int
 ) -> ReleaseFacts:
-    """What a release would say of itself, its terms in full. Raises TermsNotUsable."""
+    """The facts of a future release, with its full terms. Raises TermsNotUsable."""
     organisation, distillation = judgement.organisation, judgement.distillation
     assert distillation.verdict is not None, "the gate lets nothing through without one"
     contact = body.contact or organisation.contact

@@ -1,4 +1,4 @@
-"""Releases after they were published: read, downloaded, scored, withdrawn."""
+"""Published releases: read, download, withdraw."""
 
 import json
 from collections.abc import Sequence
@@ -164,13 +164,13 @@ def preview(
 
 
 def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool) -> str:
-    """Where the bundle is stored, for whoever may have it; the download is told to its owner.
+    """The key of the bundle, for callers with access; the download is logged for its owner.
 
     Args:
         portal: The portal.
-        caller: Who asks.
+        caller: Of the request.
         release_id: Which one.
-        counts: Whether a download begins here, and does not go on from where one broke off.
+        counts: True where a download begins, False where an interrupted one continues.
 
     Raises:
         Problem: Of `app.access.policy.allow_download`. The log tells that too.

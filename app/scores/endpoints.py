@@ -2,8 +2,8 @@ from fastapi import APIRouter
 
 from app.auth.dependencies import Requester
 from app.core.dependencies import PortalDep, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
+from app.idempotency import RepeatableDep
 from app.organisations.repository import OrganisationRepository
 from app.releases.schemas import ScoreRead
 from app.releases.service import read_score

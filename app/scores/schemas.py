@@ -1,4 +1,4 @@
-"""The score that `iadd evaluate --bundle` writes, as far as the portal relies on it.
+"""Schema of the score that `iadd evaluate --bundle` writes, as far as the portal relies on it.
 
 It comes from a receiver's own machine: whatever is not described here is refused, so that a score
 carries figures and counts, and nothing that could tell of a patient.

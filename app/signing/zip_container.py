@@ -1,4 +1,4 @@
-"""The one form that a bundle has as a file.
+"""Canonical zip container of bundles: written and checked byte for byte.
 
 A zip of stored entries, one after the other from the first byte on, dated 1980-01-01, without
 comments, extra fields or gaps. The container is therefore known from the names, sizes and

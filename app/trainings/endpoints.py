@@ -2,8 +2,8 @@ from fastapi import APIRouter, Response
 
 from app.auth.dependencies import Distiller, Reader
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.training import Training
 from app.trainings import service
 from app.trainings.repository import TrainingRepository

@@ -1,4 +1,4 @@
-"""Every query about trainings. The portal asks as somebody; a task knows an id."""
+"""Queries for trainings: the portal reads as a caller, a task by id."""
 
 from collections.abc import Collection
 from typing import Any
@@ -13,7 +13,7 @@ from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.training import Training, TrainingStatus
 from app.models.webhook import WebhookEvent
-from app.webhooks.events import tell
+from app.notifications.webhook_events import emit
 
 WEBHOOK_EVENTS = {
     TrainingStatus.READY: WebhookEvent.TRAINING_READY,
@@ -77,7 +77,7 @@ class TrainingRepository:
         )
 
     def end(self, training_id: str, *, fence: int, status: TrainingStatus, **values: Any) -> None:
-        """What a worker leaves, with the lease given back. Raises LeaseLost."""
+        """Store a worker's result and release the lease. Raises LeaseLost."""
         if status in (TrainingStatus.READY, TrainingStatus.FAILED, TrainingStatus.CANCELLED):
             values = {"finished_at": utc_now(), "eta_seconds": None, **values}
         leases.release(self._session, Training, training_id, fence=fence, status=status, **values)
@@ -88,7 +88,7 @@ class TrainingRepository:
                 )
             ).one()
             ids = {"training": training_id, "dataset": row.dataset_id}
-            tell(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
+            emit(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
 
     def cancel_idle(self, training_id: str, statuses: Collection[TrainingStatus]) -> bool:
         """Cancel a row that no worker holds; False where one does, or it is elsewhere."""

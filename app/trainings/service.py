@@ -1,4 +1,4 @@
-"""Training on what others shared, and on one's own images: what sharing is for."""
+"""Trainings on received releases and own images: start, confirm, cancel."""
 
 from collections.abc import Mapping
 

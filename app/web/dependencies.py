@@ -1,4 +1,4 @@
-"""Who looks at a page: the dependencies that pages name to say who may open them.
+"""Dependencies by which pages authenticate visitors and check their permissions.
 
 A visitor is known by the session's cookie alone. What changes something also needs the session's
 CSRF token, which every form of a page carries, and has to come from a page of this portal.
@@ -21,7 +21,7 @@ CSRF_FIELD = "csrf_token"
 
 
 async def get_csrf_token(request: Request) -> str | None:
-    """What came with the request; None for one that changes nothing. Raises CsrfFailed."""
+    """The request's CSRF token; None for a safe method. Raises CsrfFailed."""
     if request.method in SAFE_METHODS:
         return None
     refuse_other_sites(request)

@@ -1,4 +1,4 @@
-"""From what a form sent to what a service takes."""
+"""Converts submitted forms into the schemas of services."""
 
 from typing import TypeVar
 
@@ -32,6 +32,6 @@ def checked(body_type: type[Body], **fields: object) -> Body:
 
 
 def confirmed(typed: str, name: str) -> None:
-    """What cannot be undone was asked for by name. Raises NotConfirmed."""
+    """Check that an irreversible action was confirmed by name. Raises NotConfirmed."""
     if " ".join(typed.split()) != " ".join(name.split()):
         raise NotConfirmed(f"To go on, type {name}. Nothing was changed.")

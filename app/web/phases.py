@@ -1,4 +1,4 @@
-"""The phases of a distillation as a page lists them: what is done, what runs, what is to come."""
+"""Phases of a distillation for pages: finished, running, pending."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Phase:
 
     Attributes:
         name: As its status is called.
-        state: Whether it is over.
+        state: Finished, running or pending.
         done: Units that are done; None before it told any.
         total: Units in all.
-        unit: What is counted.
+        unit: Unit of the counts.
         took: Seconds of work in it so far.
         left: Seconds until its end at its pace so far; None where there is none yet.
         expected: Seconds that the forecast told of it; None where there was none.

@@ -1,4 +1,4 @@
-"""Where webhooks may go: to public addresses, and into networks that the operator named.
+"""Checks webhook addresses: public ones, and networks that the operator allowed.
 
 A hospital's admin chooses the address, and the portal stands inside of a network that the admin may
 not reach. So a name is resolved once, each of its addresses has to be allowed, and the connection
@@ -103,7 +103,7 @@ def resolve(target: Target, networks: Networks) -> list[Address]:
 
 
 def _is_allowed(address: Address, networks: Networks, *, public: bool) -> bool:
-    """Whether it may be gone to; plain HTTP only within the named networks."""
+    """True if the address is allowed; plain HTTP only within the named networks."""
     real = _real(address)
     if any(real in network for network in networks):
         return True

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Query, Response
 
 from app.auth.dependencies import Manager
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.webhook import DeliveryStatus
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
@@ -92,7 +92,7 @@ def list_deliveries(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[DeliveryRead]:
-    """What it was told within thirty days, newest first, and what became of it."""
+    """Deliveries within thirty days, newest first."""
     webhooks = WebhookRepository(session).readable_by(caller)
     page = webhooks.deliveries(webhook_id, status=status, cursor=cursor, limit=limit)
     return PageRead[DeliveryRead].of(page, read_delivery)

@@ -1,4 +1,4 @@
-"""Every query about webhooks and what they are told."""
+"""Queries for webhooks and their deliveries."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,6 @@ from app.models.webhook import (
     DeliveryStatus,
     Webhook,
     WebhookDelivery,
-    WebhookEvent,
 )
 
 DELIVERIES = Outbox(
@@ -63,7 +62,7 @@ class ReadableWebhooks:
     def deliveries(
         self, webhook_id: str, *, status: DeliveryStatus | None, cursor: str | None, limit: int
     ) -> Page[WebhookDelivery]:
-        """What it was told. Raises WebhookNotFound."""
+        """Its deliveries. Raises WebhookNotFound."""
         query = select(WebhookDelivery).where(WebhookDelivery.webhook_id == self.get(webhook_id).id)
         if status is not None:
             query = query.where(WebhookDelivery.status == status)
@@ -88,19 +87,6 @@ class WebhookRepository:
         self._session.add(webhook)
         self._session.flush()
         return webhook
-
-    def listening(self, organisation_id: str, event: WebhookEvent) -> list[Webhook]:
-        """The webhooks of an organisation that asked for this event and are not paused."""
-        rows = self._session.scalars(
-            select(Webhook)
-            .where(
-                Webhook.organisation_id == organisation_id,
-                Webhook.deleted_at.is_(None),
-                Webhook.paused_at.is_(None),
-            )
-            .order_by(Webhook.id)
-        )
-        return [row for row in rows if event in row.events]
 
     def add_delivery(self, delivery: WebhookDelivery) -> WebhookDelivery:
         self._session.add(delivery)
@@ -173,7 +159,7 @@ class WebhookRepository:
         )
 
     def forget_deliveries(self, before: datetime) -> None:
-        """What was told, or given up, so long ago."""
+        """Delete finished deliveries from before this time."""
         self._session.execute(
             delete(WebhookDelivery)
             .where(

@@ -14,7 +14,7 @@ def _once_each(events: list[WebhookEvent]) -> list[WebhookEvent]:
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Events = Annotated[
     list[WebhookEvent],
-    Field(min_length=1, max_length=len(WebhookEvent), description="What it wants to be told."),
+    Field(min_length=1, max_length=len(WebhookEvent), description="Events that it subscribes to."),
     AfterValidator(_once_each),
 ]
 
@@ -26,7 +26,7 @@ class WebhookCreate(RequestModel):
 
 
 class WebhookChange(RequestModel):
-    """What is absent stays as it is."""
+    """Absent fields stay unchanged."""
 
     url: Url | None = None
     events: Events | None = None

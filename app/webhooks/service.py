@@ -1,4 +1,4 @@
-"""Webhooks: registered, changed and paused by an organisation's admins."""
+"""Webhooks: create, change, rotate the secret, pause, delete."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from app.webhooks.schemas import SecretRotate, WebhookChange, WebhookCreate
 from app.webhooks.signature import new_secret
 
 MOST_WEBHOOKS = 20
-"""Of one organisation: each event is written down for each of them."""
+"""Webhooks of one organisation: each event makes a row for each."""
 OLD_SECRET_SIGNS_FOR = timedelta(days=1)
 
 
@@ -168,5 +168,5 @@ def pause_by_portal(session: Session, webhook: Webhook, why: str) -> None:
 
 
 def host_of(webhook: Webhook) -> str:
-    """What may be told of its address: the rest may be a secret."""
+    """The part of its address that may be shown: the rest may be a secret."""
     return urlsplit(webhook.url).hostname or ""

@@ -1,4 +1,4 @@
-"""Every query about withdrawals."""
+"""Queries for withdrawals."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session

@@ -1,4 +1,4 @@
-"""A worker whose GPU goes away: `LOSE_GPU_IN=distill LOSE_GPU_AFTER=3 python losing_gpu.py …`.
+"""A worker whose GPU goes away: `LOSE_GPU_IN=distill LOSE_GPU_AFTER=3 python gpu_loss_worker.py …`.
 
 Torch tells of it by the same exception that is raised here, in the middle of a computation.
 """

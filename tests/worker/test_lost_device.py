@@ -16,21 +16,21 @@ from worker.services import Services
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.fixtures.worker_harness import WorkerHarness
 
-LOSING_GPU = (sys.executable, "-P", str(Path(__file__).with_name("losing_gpu.py")))
+GPU_LOSS_WORKER = (sys.executable, "-P", str(Path(__file__).with_name("gpu_loss_worker.py")))
 QUEUED = DistillationStatus.QUEUED
 
 
 @pytest.fixture
-def ended(own_bench: "Bench", monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def ended(own_harness: "WorkerHarness", monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Phases run in this process, which notes that it should end."""
     ended: list[str] = []
     services = Services(
-        settings=own_bench.portal.settings,
+        settings=own_harness.portal.settings,
         worker_settings=WorkerSettings(largest_attempts=2),
-        database=own_bench.database,
-        storage=own_bench.storage,
+        database=own_harness.database,
+        storage=own_harness.storage,
     )
     monkeypatch.setattr(phases, "get_services", lambda: services)
     monkeypatch.setattr(phases, "end_worker", lambda: ended.append("ended"))
@@ -41,35 +41,35 @@ def lose_the_gpu(work: Work) -> phases.Outcome:
     raise torch.AcceleratorError("CUDA error: unspecified launch failure")
 
 
-def log_of(bench: "Bench", row_id: str) -> list[str]:
-    with bench.database.reading() as session:
+def log_of(harness: "WorkerHarness", row_id: str) -> list[str]:
+    with harness.database.reading() as session:
         events = DistillationRepository(session).events.after(row_id, 0)
         return [event.data["message"] for event in events if event.kind == EventKind.LOG]
 
 
 def test_the_row_goes_to_another_worker_and_says_why_and_this_one_ends(
-    own_bench: "Bench", squares: ImageSet, ended: list[str]
+    own_harness: "WorkerHarness", squares: ImageSet, ended: list[str]
 ) -> None:
-    row_id = own_bench.add_distillation(own_bench.add_dataset(squares))
+    row_id = own_harness.add_distillation(own_harness.add_dataset(squares))
     run_phase(row_id, QUEUED, lose_the_gpu)
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     assert (row.status, row.lease_expires_at, row.problem) == (QUEUED, None, None)
     assert ended == ["ended"]
-    assert log_of(own_bench, row_id) == [
+    assert log_of(own_harness, row_id) == [
         "The worker's GPU stopped answering. Nothing up to the last checkpoint is lost: another "
         "worker goes on from there."
     ]
-    own_bench.start_worker()
-    assert own_bench.wait_for(row_id, DistillationStatus.READY).problem is None
+    own_harness.start_worker()
+    assert own_harness.wait_for(row_id, DistillationStatus.READY).problem is None
 
 
 def test_a_gpu_that_is_lost_again_and_again_fails_the_row(
-    own_bench: "Bench", squares: ImageSet, ended: list[str]
+    own_harness: "WorkerHarness", squares: ImageSet, ended: list[str]
 ) -> None:
-    row_id = own_bench.add_distillation(own_bench.add_dataset(squares))
+    row_id = own_harness.add_distillation(own_harness.add_dataset(squares))
     for _ in range(2):
         run_phase(row_id, QUEUED, lose_the_gpu)
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     assert row.status == DistillationStatus.FAILED
     assert row.problem is not None
     assert row.problem["title"] == "The GPU was lost"
@@ -83,34 +83,34 @@ def test_a_gpu_that_is_lost_again_and_again_fails_the_row(
     ("function", "phase"), [("record_trajectory", "teaching"), ("distill", "distilling")]
 )
 def test_a_worker_that_loses_its_gpu_ends_and_the_next_goes_on_from_the_checkpoint(
-    own_bench: "Bench", squares: ImageSet, function: str, phase: str
+    own_harness: "WorkerHarness", squares: ImageSet, function: str, phase: str
 ) -> None:
-    bench = own_bench
-    row_id = bench.add_distillation(bench.add_dataset(squares), teacher_epochs=6, iterations=20)
-    bench.environment |= {"LOSE_GPU_IN": function, "LOSE_GPU_AFTER": "3"}
-    losing = bench.start_worker(command=LOSING_GPU)
+    harness = own_harness
+    row_id = harness.add_distillation(harness.add_dataset(squares), teacher_epochs=6, iterations=20)
+    harness.environment |= {"LOSE_GPU_IN": function, "LOSE_GPU_AFTER": "3"}
+    losing = harness.start_worker(command=GPU_LOSS_WORKER)
     assert losing.wait(timeout=60) == 1
-    assert "The GPU does not answer" in bench.logs()
-    row = bench.row(row_id)
+    assert "The GPU does not answer" in harness.logs()
+    row = harness.row(row_id)
     assert (row.status, row.lease_expires_at) == (phase, None)
     assert row.phases[phase]["done"] >= 3
-    bench.start_worker()
-    row = bench.wait_for(row_id, DistillationStatus.READY)
-    assert len(log_of(bench, row_id)) >= 1
-    assert bench.leftovers(row_id) == []
-    undisturbed = bench.add_distillation(
-        bench.add_dataset(squares), teacher_epochs=6, iterations=20
+    harness.start_worker()
+    row = harness.wait_for(row_id, DistillationStatus.READY)
+    assert len(log_of(harness, row_id)) >= 1
+    assert harness.leftovers(row_id) == []
+    undisturbed = harness.add_distillation(
+        harness.add_dataset(squares), teacher_epochs=6, iterations=20
     )
-    assert bench.stored(row.distilled_key) == bench.stored(
-        bench.wait_for(undisturbed, DistillationStatus.READY).distilled_key
+    assert harness.stored(row.distilled_key) == harness.stored(
+        harness.wait_for(undisturbed, DistillationStatus.READY).distilled_key
     )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, and it would be found")
 def test_a_worker_that_needs_a_gpu_and_finds_none_ends_before_it_takes_a_task(
-    own_bench: "Bench", squares: ImageSet
+    own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    row_id = own_bench.add_distillation(own_bench.add_dataset(squares))
-    own_bench.environment["EXCHANGE_DEVICE"] = "cuda"
-    assert own_bench.start_worker().wait(timeout=60) != 0
-    assert own_bench.row(row_id).status == QUEUED
+    row_id = own_harness.add_distillation(own_harness.add_dataset(squares))
+    own_harness.environment["EXCHANGE_DEVICE"] = "cuda"
+    assert own_harness.start_worker().wait(timeout=60) != 0
+    assert own_harness.row(row_id).status == QUEUED

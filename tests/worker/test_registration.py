@@ -11,53 +11,55 @@ from worker import registration
 from worker.registration import Presence
 
 
-def rows(bench):
-    with bench.database.reading() as session:
+def rows(harness):
+    with harness.database.reading() as session:
         return session.query(WorkerProcess).all()
 
 
-def test_a_worker_is_seen_while_it_runs_and_gone_when_it_has_left(own_bench):
-    worker = own_bench.start_worker(queues="cpu")
-    own_bench.until(lambda: rows(own_bench), "the worker tells of itself")
+def test_a_worker_is_seen_while_it_runs_and_gone_when_it_has_left(own_harness):
+    worker = own_harness.start_worker(queues="cpu")
+    own_harness.until(lambda: rows(own_harness), "the worker tells of itself")
 
-    [row] = rows(own_bench)
+    [row] = rows(own_harness)
     assert row.id == f"{row.host}:{row.pid}"
     assert (row.queues, row.device, row.row_id) == (["cpu"], "cpu", None)
     assert row.started_at <= row.seen_at <= utc_now()
 
     worker.send_signal(signal.SIGTERM)
     worker.wait(60)
-    assert rows(own_bench) == []
+    assert rows(own_harness) == []
 
 
 @pytest.mark.slow
-def test_what_it_works_on_is_told(own_bench, squares):
-    own_bench.start_worker()
-    distillation_id = own_bench.add_distillation(own_bench.add_dataset(squares), iterations=100_000)
-    own_bench.wait_for(distillation_id, DistillationStatus.DISTILLING)
+def test_what_it_works_on_is_told(own_harness, squares):
+    own_harness.start_worker()
+    distillation_id = own_harness.add_distillation(
+        own_harness.add_dataset(squares), iterations=100_000
+    )
+    own_harness.wait_for(distillation_id, DistillationStatus.DISTILLING)
 
     def is_told():
-        [row] = rows(own_bench)
-        owner = own_bench.row(distillation_id).lease_owner or ""
+        [row] = rows(own_harness)
+        owner = own_harness.row(distillation_id).lease_owner or ""
         return row.row_id == distillation_id and owner.startswith(f"{row.id}:")
 
-    own_bench.until(is_told, "it is told")
+    own_harness.until(is_told, "it is told")
 
 
-def test_a_row_that_is_held_is_told_with_its_time_and_let_go(own_bench):
-    told = Presence(own_bench.database, "cpu")
+def test_a_row_that_is_held_is_told_with_its_time_and_let_go(own_harness):
+    told = Presence(own_harness.database, "cpu")
     with told.holding("dl_1"):
         told._write()
-        [row] = rows(own_bench)
+        [row] = rows(own_harness)
         assert row.row_id == "dl_1"
         assert row.row_since is not None
     told._write()
-    [row] = rows(own_bench)
+    [row] = rows(own_harness)
     assert (row.row_id, row.row_since) == (None, None)
 
 
-def test_a_process_that_was_killed_long_ago_is_forgotten(own_bench):
-    with own_bench.database.transaction() as session:
+def test_a_process_that_was_killed_long_ago_is_forgotten(own_harness):
+    with own_harness.database.transaction() as session:
         long_ago = utc_now() - registration.FORGOTTEN_AFTER * 2
         session.add(
             WorkerProcess(
@@ -71,11 +73,11 @@ def test_a_process_that_was_killed_long_ago_is_forgotten(own_bench):
                 seen_at=long_ago,
             )
         )
-    told = Presence(own_bench.database, "cpu")
+    told = Presence(own_harness.database, "cpu")
 
     told.begin()
-    own_bench.until(
-        lambda: [row.host != "gone" for row in rows(own_bench)] == [True], "one is left"
+    own_harness.until(
+        lambda: [row.host != "gone" for row in rows(own_harness)] == [True], "one is left"
     )
     told.end()
-    assert rows(own_bench) == []
+    assert rows(own_harness) == []

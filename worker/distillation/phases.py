@@ -198,7 +198,7 @@ def _hand_over(services: Services, hold: Hold, status: DistillationStatus) -> bo
         except LeaseLost as lost:
             logger.warning("%s", lost)
         else:
-            repository.tell(hold.row_id, status, DEVICE_LOST)
+            repository.log(hold.row_id, status, DEVICE_LOST)
             enqueue_after_commit(session, TASK_OF[status], hold.row_id)
     return True
 

@@ -166,7 +166,7 @@ def _hand_over(services: Services, hold: Hold) -> bool:
         else:
             distillations = DistillationRepository(session)
             for row in distillations.taught_by(teacher.trajectory_set_id):
-                distillations.tell(row.id, row.status, DEVICE_LOST, teacher=teacher.index)
+                distillations.log(row.id, row.status, DEVICE_LOST, teacher=teacher.index)
             enqueue_after_commit(session, Task.RECORD_TRAJECTORY, hold.row_id)
     return True
 

@@ -114,7 +114,7 @@ class PhaseProgress:
                 values = {"phase": self._phase, "done": done, "metrics": self._new_metrics}
                 events.append(self._hold.row_id, EventKind.METRIC, dict(values))
             if progress.message is not None:
-                repository.tell(self._hold.row_id, self._status, progress.message)
+                repository.log(self._hold.row_id, self._status, progress.message)
         self._new_metrics = {}
 
 
@@ -174,7 +174,7 @@ class TeacherProgress:
             tell = {"phase": phase, **state, "eta_seconds": eta}
             repository.events.append(row.id, EventKind.PROGRESS, tell)
             if progress.message is not None:
-                repository.tell(row.id, row.status, progress.message, teacher=self._teacher)
+                repository.log(row.id, row.status, progress.message, teacher=self._teacher)
             if progress.metrics:
                 data = {
                     "phase": phase,

@@ -1,4 +1,4 @@
-"""Every query about sessions."""
+"""Queries for sessions."""
 
 from datetime import datetime
 
@@ -36,13 +36,6 @@ class WebSessionRepository:
 
     def delete(self, secret_hash: str) -> None:
         self._session.execute(delete(WebSession).where(WebSession.secret_hash == secret_hash))
-
-    def delete_of_user(self, user_id: str, *, but: str | None = None) -> None:
-        """All of them, or all but the one with this hash."""
-        query = delete(WebSession).where(WebSession.user_id == user_id)
-        if but is not None:
-            query = query.where(WebSession.secret_hash != but)
-        self._session.execute(query)
 
     def delete_ended(self, now: datetime, unseen_since: datetime) -> None:
         self._session.execute(

@@ -5,8 +5,8 @@ from app.auth.tokens import service
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate, TokenCreated, TokenRead
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.token import Token
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], responses=problems(401, 403, 422))

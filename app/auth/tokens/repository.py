@@ -1,4 +1,4 @@
-"""Every query about tokens."""
+"""Queries for tokens."""
 
 from datetime import datetime
 
@@ -74,9 +74,6 @@ class TokenRepository:
         self._session.add(token)
         self._session.flush()
         return token
-
-    def delete_of_user(self, user_id: str) -> None:
-        self._session.execute(delete(Token).where(Token.user_id == user_id))
 
     def note_use(self, token_id: str, *, unless_since: datetime) -> None:
         self._session.execute(

@@ -1,4 +1,4 @@
-"""Tokens: made, taken back, and who stands behind one."""
+"""Tokens: create, authenticate, delete."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

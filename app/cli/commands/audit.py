@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import say
-from app.cli.session import PortalUrl, asking
+from app.cli.output import echo
+from app.cli.session import PortalUrl, portal_client
 
 commands = typer.Typer(
     help="The log of your organisation: who did what, each entry chained to the one before it.",
@@ -22,12 +22,12 @@ def export(file: Path, portal: PortalUrl = None) -> None:
     """
     from app.audit.export import verify_export
 
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         client.log.export(file)
     found = verify_export(file)
     for line in found.lines:
         typer.echo(line, err=True)
-    say(str(file))
+    echo(str(file))
     raise typer.Exit(found.exit_code)
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import say
-from app.cli.session import PortalUrl, Wait, asking
+from app.cli.output import echo
+from app.cli.session import PortalUrl, Wait, portal_client
 
 PANEL = "Your images"
 
@@ -32,7 +32,7 @@ def upload(
 
     After an interrupt, a kill or a lost line the same command goes on where it was.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         from rich.console import Console
 
         from app.cli import jobs
@@ -47,5 +47,5 @@ def upload(
             wait=wait,
         )
     for class_name, splits in (row.classes or {}).items():
-        say(f"{class_name}: {sum(splits.values())} images")
-    say(row.id)
+        echo(f"{class_name}: {sum(splits.values())} images")
+    echo(row.id)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.exit_codes import CommandError, Exit
-from app.cli.output import say
-from app.cli.session import PortalUrl, asking, kind_of
+from app.cli.output import echo
+from app.cli.session import PortalUrl, kind_of, portal_client
 
 if TYPE_CHECKING:
     from app.client import Release
@@ -31,7 +31,7 @@ TrustedKey = Annotated[
 )
 def download(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a distillation of yours, or of a release.")
+        str, typer.Argument(metavar="ID", help="Id of a distillation of yours, or of a release.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for what is downloaded.")] = Path(),
     trusted_key: TrustedKey = None,
@@ -41,7 +41,7 @@ def download(
 
     What was interrupted goes on where it broke off. The last lines are the paths.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         from rich.console import Console
 
         from app.cli import jobs
@@ -67,7 +67,7 @@ def download(
         for line in lines:
             typer.echo(line, err=True)
     for path in paths:
-        say(str(path))
+        echo(str(path))
     raise typer.Exit(found.exit_code)
 
 

@@ -41,7 +41,7 @@ def demo(
         "demo-out"
     ),
     preset: Annotated[str, typer.Option(help="Name of the settings.")] = "cpu_demo",
-    seed: Annotated[int, typer.Option(help="Of the cohort drawn and of the distillation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of cohort and distillation.")] = 0,
     data_dir: Annotated[
         Path | None,
         typer.Option(

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import ExpectStill, Uploader
-from app.background.upload_finisher import finish
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Permission
 from app.datasets.uploads import service
+from app.datasets.uploads.finish import finish
 from app.datasets.uploads.protocol import (
     ALGORITHMS,
     CONTENT_TYPE,
@@ -31,12 +30,13 @@ from app.datasets.uploads.receive import expect_summable, receive, under_lease
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.schemas import UploadRead
 from app.datasets.uploads.writer import Writer
+from app.idempotency import RepeatableDep
 from app.models.upload import Upload, UploadStatus
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 LARGEST = 2**53
-"""What every client can count to."""
+"""The largest integer that every client can represent."""
 
 
 async def expect_tus(
@@ -53,7 +53,7 @@ SpeaksTus = Depends(expect_tus)
 # Not an operation that clients are generated for, and it tells nothing of anybody's.
 @router.options("", status_code=204, include_in_schema=False)
 def describe_uploads(portal: PortalDep) -> Response:
-    """What this portal knows of the protocol."""
+    """Protocol versions and extensions of this portal."""
     return Response(
         status_code=204,
         headers={
@@ -125,7 +125,7 @@ def list_uploads(
     responses=problems(401, 403, 404, 410, 412, 422),
 )
 def get_upload_offset(upload_id: str, session: ReadSession, caller: Uploader) -> Response:
-    """Where to go on: `Upload-Offset`."""
+    """The offset to continue from: `Upload-Offset`."""
     return Response(headers=headers_of(service.get(session, caller, upload_id), told=True))
 
 
@@ -148,7 +148,7 @@ async def append_to_upload(
     portal: PortalDep,
     caller: Uploader,
     expect_still: ExpectStill,
-    upload_offset: Annotated[int, Header(ge=0, le=LARGEST, description="Where the body begins.")],
+    upload_offset: Annotated[int, Header(ge=0, le=LARGEST, description="Offset of the body.")],
     upload_checksum: Annotated[
         str | None,
         Header(
@@ -239,7 +239,7 @@ def read(upload: Upload) -> UploadRead:
 
 
 def headers_of(upload: Upload, *, told: bool = False) -> dict[str, str]:
-    """What a reply says of it; `told`: also what it was told at the beginning."""
+    """Headers of a reply; `told`: with those that the upload was created with."""
     headers = {
         "Upload-Offset": str(upload.received),
         "Exchange-Upload-Status": upload.status.value,

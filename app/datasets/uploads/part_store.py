@@ -1,4 +1,4 @@
-"""Where the bytes of an upload lie until it is whole.
+"""Stores the bytes of an upload until it is complete.
 
 In a local folder: one file, locked by whoever writes to it, that becomes the archive by a change
 of its name. In an object store, which cannot append: an object for each piece, named by where it
@@ -27,7 +27,7 @@ class PartsLost(Exception):  # noqa: N818
     """Fewer bytes are there than the row counts: somebody removed them.
 
     Attributes:
-        held: How many there are, from the first on.
+        held: Number of bytes stored, from the first on.
     """
 
     def __init__(self, held: int) -> None:
@@ -37,13 +37,13 @@ class PartsLost(Exception):  # noqa: N818
 
 class Parts(Protocol):
     copies: bool
-    """Whether the archive is another object, written at the end, and not these bytes themselves."""
+    """True if the archive is another object, written at the end."""
 
     def append(self, start: int, content: bytes | bytearray) -> None:
         """Write a piece; whether it outlives a loss of power is known after `secure`."""
 
     def secure(self) -> None:
-        """What was appended outlives a loss of power."""
+        """Make what was appended survive a loss of power."""
 
     def drop(self, start: int) -> None:
         """Remove what this writer appended from there on."""
@@ -145,7 +145,7 @@ class ObjectParts:
         self._folder = folder
         self._fence = fence
         self._mine: dict[int, str] = {}
-        """Where what this writer put begins, and its key."""
+        """Start and key of each piece that this writer stored."""
 
     def append(self, start: int, content: bytes | bytearray) -> None:
         key = f"{self._folder}/{start:016d}-{len(content):016d}-{self._fence:010d}"

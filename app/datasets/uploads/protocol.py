@@ -1,4 +1,4 @@
-"""What tus 1.0.0 (https://tus.io/protocols/resumable-upload) says in headers."""
+"""Headers of tus 1.0.0 (https://tus.io/protocols/resumable-upload)."""
 
 import base64
 import binascii

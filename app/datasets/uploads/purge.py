@@ -1,4 +1,4 @@
-"""Removing what is left of uploads that are over. Safe to repeat."""
+"""Removes the remains of finished and expired uploads. Safe to repeat."""
 
 import logging
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A request's body into an upload: a checkpoint every 8 MiB, and every heartbeat on a slow line.
+"""Receives a request's body: a checkpoint every 8 MiB, and every heartbeat on a slow line.
 
 What was counted stays when the line breaks, falls silent or the portal ends. A body that came with
 a checksum counts as a whole or not at all.
@@ -30,7 +30,7 @@ organisation's room."""
 
 
 class Body:
-    """What the network brings, and how long it has been silent."""
+    """The request's body as it arrives, and the time since the last piece."""
 
     def __init__(self, request: Request, *, pause: float, patience: float) -> None:
         self._receive = request.receive

@@ -1,4 +1,4 @@
-"""Every query about uploads. The portal asks as somebody; the sweeper knows an id."""
+"""Queries for uploads: the portal reads as a caller, the sweeper by id."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -68,7 +68,7 @@ class UploadRepository:
             self._session, Upload, upload_id, statuses=UNFINISHED, owner=owner, seconds=seconds
         )
 
-    def bury(self, upload_id: str, owner: str) -> None:
+    def expire_lease(self, upload_id: str, owner: str) -> None:
         """Open it to others: its owner is known to be dead."""
         self._session.execute(
             update(Upload)
@@ -90,7 +90,7 @@ class UploadRepository:
         ended = self._session.execute(
             update(Upload)
             .where(Upload.id == upload_id, Upload.status.in_(UNFINISHED))
-            .values(status=status, expires_at=forget_at, **_nobodys())
+            .values(status=status, expires_at=forget_at, **_without_lease())
             .returning(Upload.id)
             .execution_options(synchronize_session=False)
         )
@@ -101,7 +101,7 @@ class UploadRepository:
         self._session.execute(
             update(Upload)
             .where(Upload.dataset_id == dataset_id, Upload.status.in_(UNFINISHED))
-            .values(status=UploadStatus.ENDED, **_nobodys())
+            .values(status=UploadStatus.ENDED, **_without_lease())
             .execution_options(synchronize_session=False)
         )
 
@@ -133,5 +133,5 @@ class UploadRepository:
         )
 
 
-def _nobodys() -> dict[str, Any]:
+def _without_lease() -> dict[str, Any]:
     return {"lease_owner": None, "lease_expires_at": None, "fence": Upload.fence + 1}

@@ -1,4 +1,4 @@
-"""Uploads: their beginning, what they are now, their end."""
+"""Uploads: create, check, end."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,19 +8,19 @@ from sqlalchemy.orm import Session
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Problem, TooLarge
-from app.core.idempotency import KeyReused
 from app.core.security import Caller, Permission
 from app.core.settings import Settings
 from app.datasets import service as datasets
 from app.datasets.uploads.protocol import InvalidMetadata, read_metadata
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.schemas import UploadRead
+from app.idempotency import KeyReused
 from app.models.upload import UNFINISHED, Upload, UploadStatus
 from app.organisations.quotas import no_room
 from app.organisations.repository import OrganisationRepository
 
 MOST_UNFINISHED = 100
-"""Of one organisation. Each may hold a piece in memory and on disk that is not counted yet."""
+"""Uploads of one organisation. Each may hold a piece in memory and on disk not counted yet."""
 
 
 class OffsetMismatch(Conflict):
@@ -127,7 +127,7 @@ def expect_size(settings: Settings, length: int) -> None:
 
 
 def expect_same(upload: UploadRead, *, length: int, sent_metadata: str) -> None:
-    """Of a request that was sent again: its headers are no part of what its key was kept with.
+    """Compare the headers of a repeated request, which its idempotency key does not cover.
 
     Raises KeyReused.
     """
@@ -182,7 +182,7 @@ def actor_of(caller: Caller) -> dict[str, Any]:
 
 
 def caller_of(upload: Upload) -> Caller:
-    """Who sent the last bytes, for an archive that is put in its place later."""
+    """The sender of the last bytes, for an archive that is completed later."""
     return Caller(
         organisation_id=upload.organisation_id,
         permissions=frozenset({Permission.UPLOAD}),

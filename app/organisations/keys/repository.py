@@ -1,4 +1,4 @@
-"""Every query about signing keys."""
+"""Queries for signing keys."""
 
 from collections.abc import Sequence
 

@@ -1,15 +1,15 @@
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from app.auth.dependencies import Manager
-from app.auth.sessions.schemas import ForgottenPassword
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.ratelimit import address_of
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.invitation import Invitation
 from app.users.invitations import service
 from app.users.invitations.repository import InvitationRepository
 from app.users.invitations.schemas import (
+    ForgottenPassword,
     InvitationAccept,
     InvitationCreate,
     InvitationCreated,
@@ -85,7 +85,7 @@ def forgot_password(
 def look_at_invitation(
     body: InvitationSecret, request: Request, session: ReadSession, portal: PortalDep
 ) -> InvitationOffer:
-    """What a link is for. Whoever has it may ask."""
+    """Describe an invitation to the holder of its link."""
     _limit(request, portal)
     invitation, organisation = service.find(session, body.secret)
     return InvitationOffer(

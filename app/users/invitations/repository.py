@@ -1,4 +1,4 @@
-"""Every query about invitations."""
+"""Queries for invitations."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Links by which people join an organisation, or set a password anew.
+"""Invitations: links by which people join an organisation or set a new password.
 
 The secret of a link follows its `#`, which browsers send to no server: it ends in no log.
 """
@@ -8,7 +8,6 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
-from app.auth.sessions.service import caller_of
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
@@ -238,7 +237,7 @@ def join(session: Session, invitation: Invitation, *, name: str, password_hash: 
     )
     invitation.user_id, invitation.accepted_at = user.id, utc_now()
     session.flush()
-    record(session, caller_of(user), Action.USER_JOINED, user.id, roles=user.role_names)
+    record(session, users.caller_of(user), Action.USER_JOINED, user.id, roles=user.role_names)
     return user
 
 
@@ -249,5 +248,5 @@ def _set_password(
     invitation.accepted_at = utc_now()
     session.flush()
     users.set_password(session, user, password_hash)
-    record(session, caller_of(user), Action.PASSWORD_CHANGED, user.id)
+    record(session, users.caller_of(user), Action.PASSWORD_CHANGED, user.id)
     return user

@@ -1,4 +1,4 @@
-"""The organisation's log: read, narrowed, checked, taken away."""
+"""Pages of the organisation's log: read, filter, verify, export."""
 
 from datetime import datetime, timedelta
 from urllib.parse import urlencode

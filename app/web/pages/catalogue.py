@@ -1,4 +1,4 @@
-"""What organisations share, to be searched."""
+"""Catalogue page with search."""
 
 from typing import Annotated
 from urllib.parse import urlencode

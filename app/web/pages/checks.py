@@ -1,4 +1,4 @@
-"""How far the check of an archive is: a fragment that the dataset's page asks for while it runs."""
+"""Progress of an archive's check: a fragment that the dataset's page polls."""
 
 import hashlib
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Check:
-    """What a page shows of a check that is due or runs.
+    """State of a check that waits or runs.
 
     Attributes:
         phase: `waiting` until a worker has taken it.

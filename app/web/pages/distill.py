@@ -1,4 +1,4 @@
-"""Asking for a distillation: the choices that matter in plain words, the others folded away."""
+"""Pages to start a distillation: the main settings in plain words, the others folded away."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -77,10 +77,10 @@ def start_distillation(
 
 
 @router.post("/datasets/{dataset_id}/distill/forecast")
-def ask_forecast(
+def create_forecast(
     request: Request, dataset_id: str, form: SentForm, portal: PortalDep, caller: Distiller
 ) -> Response:
-    """What the distillation in the form would take; with scripts for each change of it."""
+    """Forecast for the distillation in the form; scripts request it after each change."""
     preset = get_preset(str(form.get("preset") or ""))
     address = f"/datasets/{dataset_id}/distill/forecast"
     if form.get("shown") != preset.name:
@@ -135,7 +135,7 @@ def _told(answer: ForecastRead) -> dict[str, Any]:
 
 
 def _word(answer: ForecastRead) -> str:
-    """What a reader was told, in short: another one is another text."""
+    """Short key of the forecast shown; another forecast gets another key."""
     waiting = answer.waiting
     counts = f"-{waiting.ahead}-{waiting.computing}" if waiting else ""
     return f"{answer.status.value}{counts}{'-long' if _waits_long(answer) else ''}"

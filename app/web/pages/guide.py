@@ -1,4 +1,4 @@
-"""A first distillation, step by step, on X-rays that the portal draws itself."""
+"""Pages of the guide to a first distillation on synthetic X-rays."""
 
 from typing import Annotated
 

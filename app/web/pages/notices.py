@@ -1,4 +1,4 @@
-"""Everything that somebody was told."""
+"""Page of all notifications."""
 
 from typing import Annotated
 

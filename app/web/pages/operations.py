@@ -1,4 +1,4 @@
-"""For operators: workers, queues, disk and jobs. Nothing of what organisations store."""
+"""Pages for operators: workers, queues, disk and jobs, nothing that organisations store."""
 
 from typing import Annotated, Any
 

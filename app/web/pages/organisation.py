@@ -1,4 +1,4 @@
-"""One's organisation, for its admins: name and contact, what the gate demands, limits and use."""
+"""Pages of the visitor's organisation: name and contact, release policy, limits and use."""
 
 from typing import Annotated
 

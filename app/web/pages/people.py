@@ -1,4 +1,4 @@
-"""The people of an organisation: their roles, and whether their accounts work."""
+"""Pages of an organisation's people: roles and accounts."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The report of a distillation, within the portal, with what came after it was made."""
+"""Page of a distillation's report, with later additions."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response

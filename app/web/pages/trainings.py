@@ -1,4 +1,4 @@
-"""Training on what others shared: asked for, confirmed, followed, read."""
+"""Pages of trainings on received releases."""
 
 from typing import Annotated
 

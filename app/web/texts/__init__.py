@@ -1,4 +1,4 @@
-"""What the pages say, in Fluent (projectfluent.org): a folder a language, a file a part of them.
+"""Texts of pages in Fluent (projectfluent.org): one folder per language, one file per part.
 
 Templates hold no text of their own. A translation is a folder beside `en`, with the same names.
 """

@@ -20,22 +20,22 @@ from worker.services import Services
 from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.fixtures.worker_harness import WorkerHarness
 
 
 @pytest.fixture
-def services(own_bench: "Bench") -> Services:
+def services(own_harness: "WorkerHarness") -> Services:
     return Services(
-        settings=own_bench.portal.settings,
+        settings=own_harness.portal.settings,
         worker_settings=WorkerSettings(progress_seconds=0.3),
-        database=own_bench.database,
-        storage=own_bench.storage,
+        database=own_harness.database,
+        storage=own_harness.storage,
     )
 
 
 @pytest.fixture
-def row_id(own_bench: "Bench", squares: ImageSet) -> str:
-    return own_bench.add_distillation(own_bench.add_dataset(squares))
+def row_id(own_harness: "WorkerHarness", squares: ImageSet) -> str:
+    return own_harness.add_distillation(own_harness.add_dataset(squares))
 
 
 def claim(services: Services, row_id: str, seconds: float = 60) -> Hold:
@@ -70,22 +70,22 @@ def check_for(hold: Hold, seconds: float) -> None:
 
 
 def test_the_heartbeat_renews_the_lease_until_the_block_ends(
-    services: Services, row_id: str, own_bench: "Bench"
+    services: Services, row_id: str, own_harness: "WorkerHarness"
 ) -> None:
     hold = claim(services, row_id, seconds=1)
     with hold.beating():
         time.sleep(1.5)
-        renewed = own_bench.row(row_id).lease_expires_at
+        renewed = own_harness.row(row_id).lease_expires_at
         assert renewed is not None
         assert renewed > utc_now()
         hold.check()
-    after = own_bench.row(row_id).lease_expires_at
+    after = own_harness.row(row_id).lease_expires_at
     time.sleep(3 * services.settings.heartbeat_seconds)
-    assert own_bench.row(row_id).lease_expires_at == after
+    assert own_harness.row(row_id).lease_expires_at == after
 
 
 def test_who_lost_the_lease_learns_of_it_and_writes_nothing(
-    services: Services, row_id: str, own_bench: "Bench"
+    services: Services, row_id: str, own_harness: "WorkerHarness"
 ) -> None:
     hold = claim(services, row_id)
     checkpoints = Checkpoints(services.storage, hold, folder="checkpoints", key=None)
@@ -97,7 +97,7 @@ def test_who_lost_the_lease_learns_of_it_and_writes_nothing(
     # It has not heard of the loss yet: the fence alone stops it.
     with pytest.raises(LeaseLost):
         checkpoints.write(b"too late")
-    assert own_bench.row(row_id).checkpoint_key == theirs.key
+    assert own_harness.row(row_id).checkpoint_key == theirs.key
     assert [info.key for info in services.storage.list("checkpoints")] == [theirs.key]
 
     with hold.beating(), pytest.raises(LeaseLost):
@@ -105,7 +105,7 @@ def test_who_lost_the_lease_learns_of_it_and_writes_nothing(
 
 
 def test_a_checkpoint_replaces_the_one_before_and_clears_what_was_orphaned(
-    services: Services, row_id: str, own_bench: "Bench"
+    services: Services, row_id: str, own_harness: "WorkerHarness"
 ) -> None:
     hold = claim(services, row_id)
     services.storage.put("checkpoints/000000-000000", b"nobody points here")
@@ -113,7 +113,7 @@ def test_a_checkpoint_replaces_the_one_before_and_clears_what_was_orphaned(
     for content in (b"one", b"two"):
         checkpoints.write(content)
     assert [info.key for info in services.storage.list("checkpoints")] == [checkpoints.key]
-    assert own_bench.row(row_id).checkpoint_key == checkpoints.key
+    assert own_harness.row(row_id).checkpoint_key == checkpoints.key
     assert checkpoints.read() == b"two"
 
 
@@ -128,10 +128,10 @@ def test_a_wish_to_cancel_reaches_the_step(services: Services, row_id: str) -> N
 
 
 def test_progress_is_written_at_an_interval_and_at_the_end(
-    services: Services, row_id: str, own_bench: "Bench"
+    services: Services, row_id: str, own_harness: "WorkerHarness"
 ) -> None:
     hold = claim(services, row_id)
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     with services.database.reading() as session:
         dataset = session.get_one(Dataset, row.dataset_id)
     listen = PhaseProgress(services, hold, row, dataset)
@@ -147,18 +147,18 @@ def test_progress_is_written_at_an_interval_and_at_the_end(
     assert told[-1] == total
     # One in 0.3 seconds, the first and the last besides.
     assert 3 <= len(told) <= (time.monotonic() - began) / 0.3 + 2
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     assert row.phases == {"queued": {"done": total, "total": total, "unit": "steps"}}
     assert row.metrics == {"loss": 1 / total}
     assert row.eta_seconds == 0
 
 
 def test_a_message_becomes_a_line_of_the_log_at_once(
-    services: Services, row_id: str, own_bench: "Bench"
+    services: Services, row_id: str, own_harness: "WorkerHarness"
 ) -> None:
     """It may be the last word of a run that then fails."""
     hold = claim(services, row_id)
-    row = own_bench.row(row_id)
+    row = own_harness.row(row_id)
     with services.database.reading() as session:
         dataset = session.get_one(Dataset, row.dataset_id)
     listen = PhaseProgress(services, hold, row, dataset)
@@ -173,7 +173,7 @@ def test_a_message_becomes_a_line_of_the_log_at_once(
 
 
 def test_a_teachers_message_reaches_who_waits_for_it(
-    services: Services, row_id: str, own_bench: "Bench"
+    services: Services, row_id: str, own_harness: "WorkerHarness"
 ) -> None:
     with services.database.transaction() as session:
         row = session.get_one(Distillation, row_id)

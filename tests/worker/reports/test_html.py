@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.reports.reading import Page
+from tests.worker.reports.read_formats import Page
 from worker.reports import ReportSource, compose, render_html, report_json
 from worker.reports.blocks import Report
 from worker.reports.sections.images import MOST, MOST_PER_CLASS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iadd.evaluation.metrics import ROC_POINTS
-from tests.worker.reports.conftest import MakeSource
+from tests.worker.reports.sources import MakeSource
 from worker.reports import ReportSource, compose, conclusions, render_html, report_json
 from worker.reports.json_document import POINTS
 

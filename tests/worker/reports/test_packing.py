@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.core.storage import Storage
-from app.distillations.repository import PRIVATE_KEYS, RESULT_KEYS
+from app.models.distillation import PRIVATE_KEYS, RESULT_KEYS
 from app.signing.verify import read_bundle
 from worker.distillation import pipeline
 from worker.reports import ReportSource

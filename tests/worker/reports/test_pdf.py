@@ -10,7 +10,7 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import IndirectObject
 
-from tests.worker.reports.reading import letters_of_pdf, squeezed
+from tests.worker.reports.read_formats import letters_of_pdf, squeezed
 from worker.reports import ReportSource, compose, render_pdf, report_json
 from worker.reports.blocks import Report
 

@@ -59,7 +59,7 @@ class Repeatable:
         return reply_type.model_validate(row.reply)
 
     def known(self, session: Session, caller: Caller, reply_type: type[Reply]) -> Reply | None:
-        """What this request answered before; for work that is long, and ends in `once`.
+        """The earlier reply to this request; for long work that ends in `once`.
 
         Raises KeyReused.
         """

@@ -1,4 +1,4 @@
-"""The identity provider that people may sign in with: OpenID Connect, code flow with PKCE.
+"""OpenID Connect client for single sign-on: code flow with PKCE.
 
 Authlib speaks OAuth; here is what a relying party has to hold itself to (OpenID Connect Core 1.0).
 What the provider publishes of itself is kept for an hour. It is asked without holding a thread, and
@@ -57,7 +57,7 @@ class CodeNotValid(BadRequest):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What only the browser that began a sign-in knows, until it comes back."""
+    """Secrets of a sign-in attempt, known only to the browser that began it."""
 
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -66,7 +66,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who somebody is, as the provider says.
+    """Identity that the provider asserts.
 
     Attributes:
         issuer: The provider.
@@ -111,7 +111,7 @@ class Provider:
         )
 
     async def address_for(self, attempt: Attempt) -> str:
-        """Where to send the browser. Raises ProviderUnreachable, ProviderNotTrusted."""
+        """Address to send the browser to. Raises ProviderUnreachable, ProviderNotTrusted."""
         published = await self._metadata()
         url, _ = self._client(published).create_authorization_url(
             published["authorization_endpoint"],
@@ -122,7 +122,7 @@ class Provider:
         return str(url)
 
     async def identify(self, code: str, attempt: Attempt) -> Identity:
-        """Who came back with this code.
+        """Exchange the code for an identity.
 
         Raises:
             CodeNotValid: The provider does not know the code (any more), or not from this attempt.
@@ -135,7 +135,7 @@ class Provider:
             claims = await self._check(str(tokens.get("id_token", "")), attempt, tokens)
             about = dict(claims)
             if not about.get("email") and "userinfo_endpoint" in published:
-                about |= await self._ask_more(client, published, claims["sub"])
+                about |= await self._fetch_user_info(client, published, claims["sub"])
         return _identity(self.issuer, about)
 
     def _client(self, published: Mapping[str, Any]) -> AsyncOAuth2Client:
@@ -215,10 +215,10 @@ class Provider:
             keys = await self._key_set(renew=True)
             return jwt.decode(id_token, keys, algorithms=list(ALGORITHMS))
 
-    async def _ask_more(
+    async def _fetch_user_info(
         self, client: AsyncOAuth2Client, published: Mapping[str, Any], subject: str
     ) -> dict[str, Any]:
-        """What the provider tells only when asked: with many that is the address."""
+        """Claims of the user-info endpoint: many providers give the address only there."""
         try:
             reply = await client.get(published["userinfo_endpoint"])
             reply.raise_for_status()
