@@ -154,7 +154,7 @@ class DistillationRepository:
         """Change the row under the lease, status apart. Raises LeaseLost."""
         leases.write(self._session, Distillation, distillation_id, fence=fence, **values)
 
-    def hand_on(
+    def advance(
         self, distillation_id: str, *, fence: int, to: DistillationStatus, **values: Any
     ) -> None:
         """End of a phase: the next status, the lease given back, the event. Raises LeaseLost."""

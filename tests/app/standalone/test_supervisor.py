@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.standalone import supervisor as supervisor_module
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
+from tests.fixtures.waiting import wait_until
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = """
@@ -47,15 +47,6 @@ def lives(pid: int) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
     said: list[str] = []
     supervisor = Supervisor([spec("sleeper", SLEEP)], log_dir=tmp_path, report=said.append)
@@ -63,7 +54,7 @@ def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
     try:
         first = supervisor.pids()["sleeper"]
         os.kill(first, signal.SIGKILL)
-        assert eventually(lambda: supervisor.pids().get("sleeper", first) != first)
+        wait_until(lambda: supervisor.pids().get("sleeper", first) != first, "it runs again")
     finally:
         supervisor.stop()
     assert any("killed by SIGKILL" in line for line in said)
@@ -129,14 +120,14 @@ def test_a_child_that_ignores_sigterm_is_killed_in_time_with_its_forks(tmp_path:
         report=lambda line: None,
     )
     supervisor.start()
-    assert eventually(lambda: "deaf" in (tmp_path / "stubborn.log").read_text())
-    assert eventually(lambda: "fork" in (tmp_path / "forking.log").read_text())
+    wait_until(lambda: "deaf" in (tmp_path / "stubborn.log").read_text(), "it is deaf")
+    wait_until(lambda: "fork" in (tmp_path / "forking.log").read_text(), "it has forked")
     fork = int((tmp_path / "forking.log").read_text().split()[1])
     pids = [*supervisor.pids().values(), fork]
     began = time.monotonic()
     supervisor.stop()
     assert time.monotonic() - began < 5
-    assert eventually(lambda: not any(lives(pid) for pid in pids))
+    wait_until(lambda: not any(lives(pid) for pid in pids), "all are gone")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
@@ -157,4 +148,4 @@ time.sleep(60)
         child = int(process.stdout.readline())
         assert lives(child)
         process.kill()
-    assert eventually(lambda: not lives(child))
+    wait_until(lambda: not lives(child), "the child is gone")

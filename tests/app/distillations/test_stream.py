@@ -11,9 +11,9 @@ from app.distillations.repository import DistillationRepository
 from app.models import DistillationStatus, EventKind
 
 
-def work(house, distillation_id, fence, **values):
+def work(portal, distillation_id, fence, **values):
     """One report of progress, as a worker writes it."""
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         distillations = DistillationRepository(session)
         distillations.write(distillation_id, fence=fence, **values)
         distillations.events.append(
@@ -22,11 +22,11 @@ def work(house, distillation_id, fence, **values):
 
 
 @pytest.fixture
-def follow(house, live_url):
+def follow(portal, live_url):
     """Read the stream to its end; every event as (id, kind, data)."""
 
     def read(distillation_id, last_event_id=None):
-        headers = {"Authorization": f"Bearer {house.researcher.token}"}
+        headers = {"Authorization": f"Bearer {portal.researcher.token}"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = str(last_event_id)
         url = f"{live_url}/api/v1/distillations/{distillation_id}/events"
@@ -51,16 +51,16 @@ def follow(house, live_url):
     return read
 
 
-def test_progress_of_the_phase_and_of_all(house):
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
-    fence = house.claim(distillation_id)
+def test_progress_of_the_phase_and_of_all(portal):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    fence = portal.claim(distillation_id)
     phases = {
         "teaching": {"done": 36, "total": 36, "unit": "epochs"},
         "distilling": {"done": 12, "total": 60, "unit": "iterations"},
     }
-    work(house, distillation_id, fence, phases=phases, eta_seconds=90, metrics={"loss": 0.8})
+    work(portal, distillation_id, fence, phases=phases, eta_seconds=90, metrics={"loss": 0.8})
 
-    body = house.researcher.get(f"/distillations/{distillation_id}").json()
+    body = portal.researcher.get(f"/distillations/{distillation_id}").json()
 
     assert body["status"] == body["phase"] == "distilling"
     assert body["progress"] == phases["distilling"]
@@ -70,13 +70,13 @@ def test_progress_of_the_phase_and_of_all(house):
     assert body["verdict"] is None
 
 
-def test_a_failed_one_says_where_and_why(house):
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+def test_a_failed_one_says_where_and_why(portal):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
     problem = {"type": "urn:iadd-exchange:problem:x", "title": "No", "status": 500, "detail": "…"}
     phases = {"distilling": {"done": 3, "total": 60, "unit": "iterations"}}
-    house.hand_on(distillation_id, DistillationStatus.FAILED, problem=problem, phases=phases)
+    portal.advance(distillation_id, DistillationStatus.FAILED, problem=problem, phases=phases)
 
-    body = house.researcher.get(f"/distillations/{distillation_id}").json()
+    body = portal.researcher.get(f"/distillations/{distillation_id}").json()
 
     assert body["status"] == "failed"
     assert body["phase"] == "distilling"
@@ -85,17 +85,17 @@ def test_a_failed_one_says_where_and_why(house):
     assert body["finished_at"] is not None
 
 
-def test_the_stream_tells_everything_in_order_and_ends(house, follow):
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
-    fence = house.claim(distillation_id)
+def test_the_stream_tells_everything_in_order_and_ends(portal, follow):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    fence = portal.claim(distillation_id)
     told = []
     reader = threading.Thread(target=lambda: told.extend(follow(distillation_id)))
     reader.start()
     for done in range(1, 4):
         phases = {"distilling": {"done": done, "total": 3, "unit": "iterations"}}
-        work(house, distillation_id, fence, phases=phases)
-    with house.database.transaction() as session:
-        DistillationRepository(session).hand_on(
+        work(portal, distillation_id, fence, phases=phases)
+    with portal.database.transaction() as session:
+        DistillationRepository(session).advance(
             distillation_id, fence=fence, to=DistillationStatus.READY
         )
     reader.join(timeout=20)
@@ -112,29 +112,29 @@ def test_the_stream_tells_everything_in_order_and_ends(house, follow):
     assert ids == sorted(set(ids))
 
 
-def test_whoever_reconnects_misses_nothing_and_sees_nothing_twice(house, follow):
-    distillation_id = house.distillation(DistillationStatus.CANCELLED)
+def test_whoever_reconnects_misses_nothing_and_sees_nothing_twice(portal, follow):
+    distillation_id = portal.distillation(DistillationStatus.CANCELLED)
     everything = follow(distillation_id)
 
     for seen, (event_id, _, _) in enumerate(everything[:-1], start=1):
         assert follow(distillation_id, last_event_id=event_id) == everything[seen:]
 
 
-def test_nothing_left_to_tell_answers_204(house, follow):
+def test_nothing_left_to_tell_answers_204(portal, follow):
     """A browser reads it as: do not connect again."""
-    distillation_id = house.distillation(DistillationStatus.CANCELLED)
+    distillation_id = portal.distillation(DistillationStatus.CANCELLED)
     last_id = follow(distillation_id)[-1][0]
 
     assert follow(distillation_id, last_event_id=last_id) is None
 
 
-def test_more_events_than_one_look_fetches(house, follow):
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
-    with house.database.transaction() as session:
+def test_more_events_than_one_look_fetches(portal, follow):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    with portal.database.transaction() as session:
         events = DistillationRepository(session).events
         for step in range(1200):
             events.append(distillation_id, EventKind.METRIC, {"step": step})
-    house.hand_on(distillation_id, DistillationStatus.READY)
+    portal.advance(distillation_id, DistillationStatus.READY)
 
     told = follow(distillation_id)
 
@@ -142,10 +142,10 @@ def test_more_events_than_one_look_fetches(house, follow):
     assert told[-1][2]["status"] == "ready"
 
 
-def test_a_stream_goes_on_through_a_retry(house, follow):
-    distillation_id = house.distillation(DistillationStatus.FAILED)
-    house.steward.post(f"/distillations/{distillation_id}/retry")
-    house.hand_on(distillation_id, DistillationStatus.READY)
+def test_a_stream_goes_on_through_a_retry(portal, follow):
+    distillation_id = portal.distillation(DistillationStatus.FAILED)
+    portal.steward.post(f"/distillations/{distillation_id}/retry")
+    portal.advance(distillation_id, DistillationStatus.READY)
 
     statuses = [data["status"] for _, _, data in follow(distillation_id)]
 
@@ -153,57 +153,57 @@ def test_a_stream_goes_on_through_a_retry(house, follow):
 
 
 @pytest.mark.parametrize("value", ["-1", "x", str(2**63), "1e3"])
-def test_a_last_event_id_that_is_none_of_ours(house, value):
-    distillation_id = house.distillation()
+def test_a_last_event_id_that_is_none_of_ours(portal, value):
+    distillation_id = portal.distillation()
 
-    reply = house.steward.get(
+    reply = portal.steward.get(
         f"/distillations/{distillation_id}/events", headers={"Last-Event-ID": value}
     )
 
     assert reply.status_code == 422
 
 
-def take_role(house, person_id, _token_id):
-    house.admin.request("PATCH", f"/users/{person_id}", json={"roles": ["auditor"]})
+def take_role(portal, person_id, _token_id):
+    portal.admin.request("PATCH", f"/users/{person_id}", json={"roles": ["auditor"]})
 
 
-def disable(house, person_id, _token_id):
-    house.admin.request("PATCH", f"/users/{person_id}", json={"disabled": True})
+def disable(portal, person_id, _token_id):
+    portal.admin.request("PATCH", f"/users/{person_id}", json={"disabled": True})
 
 
-def delete_token(house, _person_id, token_id):
-    house.admin.delete(f"/tokens/{token_id}")
+def delete_token(portal, _person_id, token_id):
+    portal.admin.delete(f"/tokens/{token_id}")
 
 
 @pytest.mark.parametrize("taken_away", [take_role, disable, delete_token])
-def test_who_may_read_no_longer_hears_no_more(house, live_url, taken_away):
-    listener = house.person(house.organisation_id, Role.RESEARCHER)
+def test_who_may_read_no_longer_hears_no_more(portal, live_url, taken_away):
+    listener = portal.person(portal.organisation_id, Role.RESEARCHER)
     [person] = (
-        one for one in house.admin.get("/users").json()["items"] if one["name"] == "Dr. Grey"
+        one for one in portal.admin.get("/users").json()["items"] if one["name"] == "Dr. Grey"
     )
     [token] = (
-        one for one in house.admin.get("/tokens").json()["items"] if one["user_id"] == person["id"]
+        one for one in portal.admin.get("/tokens").json()["items"] if one["user_id"] == person["id"]
     )
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
     url = f"{live_url}/api/v1/distillations/{distillation_id}/events"
     headers = {"Authorization": f"Bearer {listener.token}"}
     with httpx.stream("GET", url, headers=headers, timeout=20) as reply:
         lines = reply.iter_lines()
         assert next(lines)
-        taken_away(house, person["id"], token["id"])
+        taken_away(portal, person["id"], token["id"])
         # Of one that goes on, the first sign of life comes after 15 seconds.
         assert not any(line.startswith(":") for line in lines)
     again = httpx.get(url, headers=headers)
 
     assert again.status_code in (401, 403)
-    assert not house.row(distillation_id).status.is_final
+    assert not portal.row(distillation_id).status.is_final
 
 
-def test_signing_out_ends_what_is_followed(house, live_url):
-    house.account(Role.RESEARCHER)
-    browser = house.browser()
+def test_signing_out_ends_what_is_followed(portal, live_url):
+    portal.account(Role.RESEARCHER)
+    browser = portal.browser()
     browser.sign_in("grey@st-anna.example")
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
     path = f"/api/v1/distillations/{distillation_id}/events"
     with browser.client.stream("GET", path) as reply:
         lines = reply.iter_lines()
@@ -213,20 +213,20 @@ def test_signing_out_ends_what_is_followed(house, live_url):
         assert not any(line.startswith(":") for line in lines)
 
 
-def test_another_organisation_hears_nothing(house):
-    distillation_id = house.distillation()
+def test_another_organisation_hears_nothing(portal):
+    distillation_id = portal.distillation()
 
-    assert house.stranger.get(f"/distillations/{distillation_id}").status_code == 404
-    assert house.stranger.get(f"/distillations/{distillation_id}/events").status_code == 404
-    assert house.stranger.get("/distillations").json()["items"] == []
+    assert portal.stranger.get(f"/distillations/{distillation_id}").status_code == 404
+    assert portal.stranger.get(f"/distillations/{distillation_id}/events").status_code == 404
+    assert portal.stranger.get("/distillations").json()["items"] == []
 
 
-def test_the_list_may_be_of_one_dataset(house):
-    mine = house.distillation()
-    house.distillation()
+def test_the_list_may_be_of_one_dataset(portal):
+    mine = portal.distillation()
+    portal.distillation()
 
-    listed = house.researcher.get(
-        "/distillations", params={"dataset_id": house.row(mine).dataset_id}
+    listed = portal.researcher.get(
+        "/distillations", params={"dataset_id": portal.row(mine).dataset_id}
     ).json()["items"]
 
     assert [item["id"] for item in listed] == [mine]

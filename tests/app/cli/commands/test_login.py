@@ -9,15 +9,15 @@ import pytest
 
 from app.client import NotSignedInError, PortalClient, PortalError
 from app.client.signins import SignIns, find_portal, find_sign_in
+from tests.fixtures.clients import PASSWORD
 
-PASSWORD = "a sentence that only I would say"
 EMAIL = "dr.meyer@hospital.example"
 
 
 @pytest.fixture
-def meyer(house):
+def meyer(portal):
     body = {"email": EMAIL, "name": "Dr. Meyer", "roles": ["steward"], "password": PASSWORD}
-    reply = house.admin.post("/users", json=body)
+    reply = portal.admin.post("/users", json=body)
     assert reply.status_code == 201, reply.text
     return reply.json()
 
@@ -31,8 +31,8 @@ def sign_in(exchange, *arguments, given=PASSWORD):
     return exchange(None, "login", "--email", EMAIL, *arguments, given=f"{given}\n")
 
 
-def tokens(house):
-    return house.admin.get("/tokens").json()["items"]
+def tokens(portal):
+    return portal.admin.get("/tokens").json()["items"]
 
 
 def stored(store, live_url):
@@ -40,7 +40,7 @@ def stored(store, live_url):
 
 
 def test_signing_in_makes_a_token_that_the_other_commands_use(
-    exchange, house, meyer, store, live_url
+    exchange, portal, meyer, store, live_url
 ):
     done = sign_in(exchange)
 
@@ -50,7 +50,7 @@ def test_signing_in_makes_a_token_that_the_other_commands_use(
     assert token.startswith("iadd_")
     assert token not in done.output
     assert PASSWORD not in done.output
-    [made] = [row for row in tokens(house) if row["user_id"] == meyer["id"]]
+    [made] = [row for row in tokens(portal) if row["user_id"] == meyer["id"]]
     assert made["name"].startswith("exchange login on ")
     assert made["expires_at"] is not None
     assert "Dr. Meyer of St. Anna (steward)" in exchange(None, "status").stdout
@@ -66,36 +66,36 @@ def test_only_its_owner_can_read_the_token(exchange, meyer, store):
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
 
 
-def test_no_session_stays_open(exchange, house, meyer):
+def test_no_session_stays_open(exchange, portal, meyer):
     sign_in(exchange)
-    done = [entry["action"] for entry in house.admin.get("/audit").json()["items"]]
+    done = [entry["action"] for entry in portal.admin.get("/audit").json()["items"]]
     assert done[:3] == ["session.closed", "token.created", "session.opened"]
 
 
-def test_signing_in_again_replaces_the_token(exchange, house, meyer, store, live_url):
+def test_signing_in_again_replaces_the_token(exchange, portal, meyer, store, live_url):
     sign_in(exchange)
     first = stored(store, live_url)["token_id"]
     sign_in(exchange, "--days", "1", "--scope", "read")
-    [left] = [row for row in tokens(house) if row["user_id"] == meyer["id"]]
+    [left] = [row for row in tokens(portal) if row["user_id"] == meyer["id"]]
     assert left["id"] != first
     assert left["scopes"] == ["read"]
 
 
-def test_signing_out_deletes_the_token_there_and_here(exchange, house, meyer, store):
+def test_signing_out_deletes_the_token_there_and_here(exchange, portal, meyer, store):
     sign_in(exchange)
     done = exchange(None, "logout")
     assert done.exit_code == 0, done.output
-    assert [row for row in tokens(house) if row["user_id"] == meyer["id"]] == []
+    assert [row for row in tokens(portal) if row["user_id"] == meyer["id"]] == []
     assert json.loads(store.read_text()) == {"portals": {}}
     assert exchange(None, "logout").exit_code == 3
     assert exchange(None, "status").exit_code == 3
 
 
-def test_a_token_that_was_deleted_meanwhile_hinders_nobody(exchange, house, meyer):
+def test_a_token_that_was_deleted_meanwhile_hinders_nobody(exchange, portal, meyer):
     sign_in(exchange)
-    for row in tokens(house):
+    for row in tokens(portal):
         if row["user_id"] == meyer["id"]:
-            house.admin.delete(f"/tokens/{row['id']}")
+            portal.admin.delete(f"/tokens/{row['id']}")
     refused = exchange(None, "status")
     assert refused.exit_code == 3
     assert "Sign in again: exchange login" in refused.stderr
@@ -124,26 +124,26 @@ def test_a_wrong_password_signs_nobody_in(exchange, meyer, store):
     assert sign_in(exchange, given="").exit_code == 2
 
 
-def test_a_token_that_one_has_is_kept_once_it_is_good(exchange, house, store, live_url):
-    given = f"{house.recipient.token}\n"
+def test_a_token_that_one_has_is_kept_once_it_is_good(exchange, portal, store, live_url):
+    given = f"{portal.recipient.token}\n"
     done = exchange(None, "login", "--token-stdin", given=given)
     assert done.exit_code == 0, done.output
-    assert house.recipient.token not in done.output
+    assert portal.recipient.token not in done.output
     assert "Dr. Elsewhere of Elsewhere" in exchange(None, "status").stdout
     out = exchange(None, "logout")
     assert "The token stays valid there" in out.stdout
-    assert house.recipient.get("/session").status_code == 200
+    assert portal.recipient.get("/session").status_code == 200
     refused = exchange(None, "login", "--token-stdin", given="iadd_wrong\n")
     assert refused.exit_code == 3
     assert "iadd_wrong" not in refused.output
 
 
-def test_a_token_that_cannot_be_kept_is_deleted(exchange, house, meyer, store):
+def test_a_token_that_cannot_be_kept_is_deleted(exchange, portal, meyer, store):
     store.parent.parent.mkdir()
     store.parent.write_text("a file in the place of the folder")
     refused = sign_in(exchange)
     assert refused.exit_code == 1
-    assert [row for row in tokens(house) if row["user_id"] == meyer["id"]] == []
+    assert [row for row in tokens(portal) if row["user_id"] == meyer["id"]] == []
 
 
 def test_a_password_goes_over_no_line_that_others_read(exchange):
@@ -154,10 +154,10 @@ def test_a_password_goes_over_no_line_that_others_read(exchange):
     assert "is not https://" in refused.stderr
 
 
-def test_the_environment_comes_first(exchange, house, meyer):
+def test_the_environment_comes_first(exchange, portal, meyer):
     sign_in(exchange)
-    assert "Dr. Elsewhere" in exchange(house.recipient, "status").stdout
-    out = exchange(house.recipient, "logout")
+    assert "Dr. Elsewhere" in exchange(portal.recipient, "status").stdout
+    out = exchange(portal.recipient, "logout")
     assert "EXCHANGE_TOKEN is still set" in out.stdout
 
 

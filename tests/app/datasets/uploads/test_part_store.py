@@ -18,10 +18,10 @@ def content_of(size, seed=1):
     return random.Random(seed).randbytes(size)
 
 
-def test_an_archive_in_uneven_pieces_arrives_as_it_was(stored_house, begin, broker):
-    house, content = stored_house, content_of(SIZE)
-    dataset_id = house.new_dataset()
-    sending = begin(house.steward, dataset_id, SIZE)
+def test_an_archive_in_uneven_pieces_arrives_as_it_was(stored_portal, begin, broker):
+    portal, content = stored_portal, content_of(SIZE)
+    dataset_id = portal.new_dataset()
+    sending = begin(portal.steward, dataset_id, SIZE)
     offset = 0
     for size in (1, 7_000_000, CHECKPOINT_BYTES + 3, SIZE):
         end = min(offset + size, SIZE)
@@ -29,36 +29,36 @@ def test_an_archive_in_uneven_pieces_arrives_as_it_was(stored_house, begin, brok
         offset = end
         assert sending.offset() == offset
 
-    dataset = house.steward.get(f"/datasets/{dataset_id}").json()
+    dataset = portal.steward.get(f"/datasets/{dataset_id}").json()
     assert dataset["sha256"] == hashlib.sha256(content).hexdigest()
-    [key] = house.stored(f"datasets/{dataset_id}")
-    assert house.storage.get(key) == content
+    [key] = portal.stored(f"datasets/{dataset_id}")
+    assert portal.storage.get(key) == content
     assert broker.messages() == [("cpu", "check_dataset", dataset_id)]
 
 
-def test_the_sum_is_right_when_nobody_remembers_the_beginning(stored_house, begin):
+def test_the_sum_is_right_when_nobody_remembers_the_beginning(stored_portal, begin):
     """As after a restart: the archive is read once at its end."""
-    house, content = stored_house, content_of(SIZE)
-    dataset_id = house.new_dataset()
-    sending = begin(house.steward, dataset_id, SIZE)
+    portal, content = stored_portal, content_of(SIZE)
+    dataset_id = portal.new_dataset()
+    sending = begin(portal.steward, dataset_id, SIZE)
     sending.patch(0, content[:9_000_000])
-    assert house.portal.digests.take(sending.id, 9_000_000) is not None
+    assert portal.services.digests.take(sending.id, 9_000_000) is not None
 
     assert sending.patch(9_000_000, content[9_000_000:]).status_code == 204
 
-    dataset = house.steward.get(f"/datasets/{dataset_id}").json()
+    dataset = portal.steward.get(f"/datasets/{dataset_id}").json()
     assert dataset["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_bytes_that_were_written_and_not_counted_are_written_over(stored_house, begin):
+def test_bytes_that_were_written_and_not_counted_are_written_over(stored_portal, begin):
     """As a portal leaves them that is killed between a write and its count."""
-    house = stored_house
-    dataset_id = house.new_dataset()
-    sending = begin(house.steward, dataset_id, 10)
+    portal = stored_portal
+    dataset_id = portal.new_dataset()
+    sending = begin(portal.steward, dataset_id, 10)
     sending.patch(0, b"0123")
     folder = f"datasets/{dataset_id}/uploads/{sending.id}"
     goal = f"datasets/{dataset_id}/archive-x"
-    killed = open_parts(house.storage, folder, start=4, fence=1, goal=goal)
+    killed = open_parts(portal.storage, folder, start=4, fence=1, goal=goal)
     killed.append(4, b"XXXXXX")
     killed.close()
 
@@ -66,29 +66,29 @@ def test_bytes_that_were_written_and_not_counted_are_written_over(stored_house, 
     assert sending.patch(4, b"45").status_code == 204
     assert sending.patch(6, b"6789").status_code == 204
 
-    [key] = house.stored(f"datasets/{dataset_id}")
-    assert house.storage.get(key) == b"0123456789"
+    [key] = portal.stored(f"datasets/{dataset_id}")
+    assert portal.storage.get(key) == b"0123456789"
 
 
-def test_a_piece_that_was_dropped_leaves_nothing_of_it(stored_house, begin):
-    house = stored_house
-    sending = begin(house.steward, house.new_dataset(), 10)
+def test_a_piece_that_was_dropped_leaves_nothing_of_it(stored_portal, begin):
+    portal = stored_portal
+    sending = begin(portal.steward, portal.new_dataset(), 10)
     sending.patch(0, b"0123")
-    before = house.stored("datasets")
+    before = portal.stored("datasets")
 
     reply = sending.patch(4, b"XXXX", Upload_Checksum="sha256 " + "A" * 43 + "=")
 
     assert reply.status_code == 460
-    assert house.stored("datasets") == before
-    assert sum(house.storage.info(key).size for key in before) == 4
+    assert portal.stored("datasets") == before
+    assert sum(portal.storage.info(key).size for key in before) == 4
 
 
-def test_bytes_that_somebody_removed_are_asked_for_again(stored_house, begin, broker):
-    house = stored_house
-    dataset_id = house.new_dataset()
-    sending = begin(house.steward, dataset_id, 10)
+def test_bytes_that_somebody_removed_are_asked_for_again(stored_portal, begin, broker):
+    portal = stored_portal
+    dataset_id = portal.new_dataset()
+    sending = begin(portal.steward, dataset_id, 10)
     sending.patch(0, b"0123")
-    house.storage.delete_folder(f"datasets/{dataset_id}")
+    portal.storage.delete_folder(f"datasets/{dataset_id}")
 
     replies = [sending.patch(4, b"456789")]
     while replies[-1].status_code == 409 and len(replies) < 5:
@@ -97,25 +97,25 @@ def test_bytes_that_somebody_removed_are_asked_for_again(stored_house, begin, br
 
     assert [reply.status_code for reply in replies] == [409, 204]
     assert replies[0].json()["offset"] == 0
-    [key] = house.stored(f"datasets/{dataset_id}")
-    assert house.storage.get(key) == b"0123456789"
+    [key] = portal.stored(f"datasets/{dataset_id}")
+    assert portal.storage.get(key) == b"0123456789"
     assert len(broker.messages()) == 1
 
 
-def test_a_rejected_archive_makes_way(stored_house, begin):
-    house = stored_house
-    dataset_id = house.rejected_dataset()
-    [before] = house.stored(f"datasets/{dataset_id}")
+def test_a_rejected_archive_makes_way(stored_portal, begin):
+    portal = stored_portal
+    dataset_id = portal.rejected_dataset()
+    [before] = portal.stored(f"datasets/{dataset_id}")
 
-    assert begin(house.steward, dataset_id, 6).patch(0, b"better").status_code == 204
+    assert begin(portal.steward, dataset_id, 6).patch(0, b"better").status_code == 204
 
-    [after] = house.stored(f"datasets/{dataset_id}")
+    [after] = portal.stored(f"datasets/{dataset_id}")
     assert after != before
 
 
-def test_memory_does_not_grow_with_the_archive(stored_house, begin):
-    house, size = stored_house, 12 * CHECKPOINT_BYTES
-    sending = begin(house.steward, house.new_dataset(), size)
+def test_memory_does_not_grow_with_the_archive(stored_portal, begin):
+    portal, size = stored_portal, 12 * CHECKPOINT_BYTES
+    sending = begin(portal.steward, portal.new_dataset(), size)
     piece = b"x" * 2**20
 
     tracemalloc.start()
@@ -129,30 +129,30 @@ def test_memory_does_not_grow_with_the_archive(stored_house, begin):
     assert peak < size / 2
 
 
-def test_a_dataset_that_is_deleted_takes_its_upload_with_it(stored_house, begin):
-    house = stored_house
-    dataset_id = house.new_dataset()
-    sending = begin(house.steward, dataset_id, 10)
+def test_a_dataset_that_is_deleted_takes_its_upload_with_it(stored_portal, begin):
+    portal = stored_portal
+    dataset_id = portal.new_dataset()
+    sending = begin(portal.steward, dataset_id, 10)
     sending.patch(0, b"0123")
 
-    assert house.steward.delete(f"/datasets/{dataset_id}").status_code == 204
+    assert portal.steward.delete(f"/datasets/{dataset_id}").status_code == 204
 
-    assert house.stored(f"datasets/{dataset_id}") == []
+    assert portal.stored(f"datasets/{dataset_id}") == []
     assert sending.head().status_code == 410
     assert sending.patch(4, b"456789").status_code == 410
-    assert house.steward.get("/uploads").json()["items"] == []
+    assert portal.steward.get("/uploads").json()["items"] == []
 
 
-def test_a_streamed_archive_ends_the_upload_that_it_outran(stored_house, begin):
-    house = stored_house
-    dataset_id = house.new_dataset()
-    sending = begin(house.steward, dataset_id, 10)
+def test_a_streamed_archive_ends_the_upload_that_it_outran(stored_portal, begin):
+    portal = stored_portal
+    dataset_id = portal.new_dataset()
+    sending = begin(portal.steward, dataset_id, 10)
     sending.patch(0, b"0123")
 
-    assert house.steward.put(f"/datasets/{dataset_id}/archive", content=b"all").status_code == 202
+    assert portal.steward.put(f"/datasets/{dataset_id}/archive", content=b"all").status_code == 202
 
     assert sending.head().status_code == 410
-    assert house.dataset_status(dataset_id) == DatasetStatus.CHECKING
+    assert portal.dataset_status(dataset_id) == DatasetStatus.CHECKING
 
 
 class TestFile:

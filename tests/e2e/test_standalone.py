@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Service
+    from tests.fixtures.service import Service
 
 
 @pytest.mark.slow

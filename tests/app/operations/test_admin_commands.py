@@ -10,9 +10,9 @@ from app.models import DistillationStatus
 
 
 @pytest.fixture
-def admin(house, monkeypatch):
-    monkeypatch.setenv("EXCHANGE_DATABASE_URL", house.portal.settings.database_url)
-    data_dir = str(house.portal.settings.data_dir)
+def admin(portal, monkeypatch):
+    monkeypatch.setenv("EXCHANGE_DATABASE_URL", portal.services.settings.database_url)
+    data_dir = str(portal.services.settings.data_dir)
 
     def run(*arguments):
         result = CliRunner().invoke(app, ["admin", *arguments, "--data-dir", data_dir])
@@ -22,7 +22,7 @@ def admin(house, monkeypatch):
     return run
 
 
-def test_workers_are_listed(house, admin, add_worker):
+def test_workers_are_listed(portal, admin, add_worker):
     assert admin("workers") == "There are none.\n"
 
     add_worker(queues=["gpu"])
@@ -31,9 +31,9 @@ def test_workers_are_listed(house, admin, add_worker):
     assert json.loads(admin("workers", "--json"))[0]["host"] == "node-1"
 
 
-def test_jobs_are_listed_those_that_have_ended_where_asked_for(house, admin):
-    queued = house.distillation()
-    failed = house.distillation(DistillationStatus.FAILED)
+def test_jobs_are_listed_those_that_have_ended_where_asked_for(portal, admin):
+    queued = portal.distillation()
+    failed = portal.distillation(DistillationStatus.FAILED)
 
     assert admin("jobs") == f"{queued}  queued  St. Anna\n"
     everything = admin("jobs", "--all")
