@@ -165,7 +165,7 @@ def _parts(entries: list[Entry]) -> tuple[list[Entry], Entry, Entry | None]:
 
 
 def _difference(sums: bytes, hashes: dict[str, str]) -> str:
-    """Why the list of sums and the files do not agree."""
+    """The difference between the list of sums and the files."""
     lines = sums.decode(errors="replace").splitlines()
     matches = [_SUM_LINE.fullmatch(line) for line in lines]
     listed = {match[2]: match[1] for match in matches if match}

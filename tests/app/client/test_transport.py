@@ -176,9 +176,9 @@ def test_a_portal_that_has_moved_is_not_followed_with_the_token(client_of, porta
 def test_what_is_no_portal_is_named(client_of, portal, proxy, content):
     proxy.next(proxy.answer(200, content), proxy.answer(200, content))
     client = client_of(portal.steward, url=proxy.url)
-    with pytest.raises(PortalError, match="is no portal"):
+    with pytest.raises(PortalError, match="is not a portal"):
         client.datasets.get("ds_1")
-    with pytest.raises(PortalError, match="is no portal"):
+    with pytest.raises(PortalError, match="is not a portal"):
         next(client.datasets.list())
 
 
