@@ -34,7 +34,7 @@ class KeyReused(Invalid):
 
 class SecretShown(Conflict):
     code = "secret-already-shown"
-    title = "The secret was shown once"
+    title = "The secret was shown before"
 
 
 class Repeatable:

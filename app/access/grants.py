@@ -37,7 +37,7 @@ def make(
     expires_at: datetime | None,
     request_id: str | None,
 ) -> Grant:
-    """Let an organisation have a release; nobody is told yet."""
+    """Add a grant, without notice or log entry yet."""
     row = Grant(
         release_id=release.id,
         owner_id=release.organisation_id,
@@ -51,7 +51,7 @@ def make(
 
 
 def record_grant(session: Session, caller: Caller, row: Grant) -> None:
-    """That it was made: last, since the log is held until the commit."""
+    """Record that it was made: last, since the log is locked until the commit."""
     record(
         session,
         caller,
@@ -73,13 +73,13 @@ def revoke(session: Session, caller: Caller, grant_id: str, reason: str) -> Gran
         raise GrantEnded("It was revoked before. Nothing was changed.")
     row.revoked_at, row.revoked_by, row.reason = utc_now(), caller.name, reason
     session.flush()
-    told = f" The reason: {reason}" if reason else ""
+    because = f" The reason: {reason}" if reason else ""
     notify_recipients(
         session,
         row,
         "access.revoked",
         "Access revoked",
-        f"Its owner has revoked your organisation's access.{told} Stop using it and delete your "
+        f"Its owner has revoked your organisation's access.{because} Stop using it and delete your "
         "copies, as its terms say.",
     )
     record(
@@ -105,7 +105,7 @@ def accept_terms(session: Session, caller: Caller, grant_id: str, body: TermsAcc
     """In the caller's own name. Raises NoPerson, GrantNotFound, GrantEnded, TermsChanged."""
     if caller.user_id is None:
         raise NoPerson(
-            "Terms are accepted by a person, and nobody stands behind your token. Sign in, or use "
+            "Terms are accepted by a person, and your token belongs to none. Sign in, or use "
             "a token of your own (POST /api/v1/tokens without `role`)."
         )
     access = AccessRepository(session)
@@ -157,7 +157,7 @@ def remind(session: Session) -> None:
             "access.expires",
             "Access expires soon",
             f"It can be downloaded until {row.expires_at:%Y-%m-%d %H:%M} UTC. Whoever needs it "
-            "longer asks its owner.",
+            "longer can ask its owner.",
         )
     for row in access.just_expired(now):
         row.expiry_told_at = now

@@ -13,12 +13,12 @@ from app.users.repository import UserRepository
 
 
 def until(expires_at: datetime | None) -> str:
-    """The end of a sentence that says how long something lasts."""
+    """The end of a sentence, with the expiry where there is one."""
     return "" if expires_at is None else f" until {expires_at:%Y-%m-%d %H:%M} UTC"
 
 
 def notify_owner(session: Session, row: AccessRequest, release: Release, does: str) -> None:
-    """Somebody `does` ("asks for") a release."""
+    """Notify the owner that an organisation `does` ("asks for") a release."""
     asking = OrganisationRepository(session).load(row.organisation_id)
     notify_organisation(
         session,

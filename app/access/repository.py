@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.access import OPEN_REQUESTS, Acceptance, AccessRequest, Grant, RequestStatus
 from app.models.release import Release
@@ -51,7 +52,7 @@ class ReadableAccess:
         release = self._session.scalar(query.with_for_update() if lock else query)
         if release is None:
             raise ReleaseNotFound(
-                "There is no release with this id that you may do this with; GET /api/v1/catalogue "
+                "There is no such release for this action; GET /api/v1/catalogue "
                 "lists what others share, GET /api/v1/releases your own."
             )
         return release
@@ -121,16 +122,9 @@ class ReadableAccess:
         return or_(*mine.values()) if side is None else mine[side]
 
 
-class AccessRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class AccessRepository(Repository[AccessRequest | Grant | Acceptance]):
     def readable_by(self, caller: Caller) -> ReadableAccess:
         return ReadableAccess(self._session, caller)
-
-    def add(self, row: AccessRequest | Grant | Acceptance) -> None:
-        self._session.add(row)
-        self._session.flush()
 
     def release_titles(self, release_ids: Sequence[str]) -> dict[str, str]:
         rows = self._session.execute(
@@ -209,7 +203,7 @@ class AccessRepository:
         return {(row.release_id, row.organisation_id) for row in rows}
 
     def to_remind(self, now: datetime, soon: datetime) -> Sequence[Grant]:
-        """Grants that expire soon, and nobody was told."""
+        """Grants that expire soon, without a notice so far."""
         return self._session.scalars(
             select(Grant)
             .where(
@@ -223,7 +217,7 @@ class AccessRepository:
         ).all()
 
     def just_expired(self, now: datetime) -> Sequence[Grant]:
-        """Grants that have expired, and nobody was told."""
+        """Grants that have expired, without a notice so far."""
         return self._session.scalars(
             select(Grant)
             .where(

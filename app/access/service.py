@@ -29,12 +29,12 @@ SETTLED = (
     AccessState.TERMS_TO_ACCEPT,
     AccessState.GRANTED,
 )
-"""There is nothing to ask for: it is there, or was asked for."""
+"""States in which there is nothing to request: access exists or was requested."""
 
 
 class AccessExists(Conflict):
     code = "access-exists"
-    title = "There is nothing to ask for"
+    title = "There is nothing to request"
 
 
 class RequestClosed(Conflict):
@@ -48,7 +48,7 @@ def request(
     """Raises ReleaseNotFound, ReleaseWithdrawn, AccessExists."""
     release = AccessRepository(session).readable_by(caller).release(release_id, lock=True)
     if release.status == ReleaseStatus.WITHDRAWN:
-        raise ReleaseWithdrawn("It was withdrawn; there is nothing left to ask for.")
+        raise ReleaseWithdrawn("It was withdrawn; there is nothing left to request.")
     state = access_of(session, caller, release).state
     if state in SETTLED:
         raise AccessExists(
@@ -180,7 +180,7 @@ def grant_directly(session: Session, caller: Caller, release_id: str, body: Dire
 
 
 def close_for_withdrawal(session: Session, release: Release) -> None:
-    """A release that was withdrawn: who waits is told, and what runs ends."""
+    """Close the requests and grants of a withdrawn release, and notify the requesters."""
     for row in AccessRepository(session).open_requests(release.id):
         row.status, row.reason = RequestStatus.DENIED, "The release was withdrawn."
         row.decided_at = utc_now()
@@ -222,5 +222,5 @@ def _decide(row: AccessRequest, caller: Caller, status: RequestStatus, reason: s
 def _not_withdrawn(session: Session, release_id: str) -> Release:
     release = session.get_one(Release, release_id)
     if release.status == ReleaseStatus.WITHDRAWN:
-        raise ReleaseWithdrawn("It was withdrawn: nobody can be given it any more.")
+        raise ReleaseWithdrawn("It was withdrawn; access can no longer be granted.")
     return release

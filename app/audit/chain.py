@@ -2,7 +2,7 @@
 
 What is changed, taken out, put in or moved breaks the chain at that place; what is cut off at the
 end is missed by the head, which names the last entry. Whoever can write to the whole database can
-make another chain that is sound in itself: an exported log, kept elsewhere, tells the two apart,
+make another chain that is sound in itself: an exported log, kept elsewhere, distinguishes the two,
 and its last line is signed with the organisation's key.
 
 Only the standard library: an export is verified where nothing of the portal is installed.
@@ -24,8 +24,8 @@ HASHED = (
 )
 
 
-class BrokenChain(Exception):  # noqa: N818 (it tells what was found)
-    """The log is not as it was written. The message says where."""
+class BrokenChain(Exception):  # noqa: N818 (it names a finding)
+    """The log was modified. The message names the place."""
 
 
 @dataclass(frozen=True)

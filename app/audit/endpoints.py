@@ -54,7 +54,7 @@ def list_audit_entries(
 def export_audit_log(portal: PortalDep, caller: Auditor) -> StreamingResponse:
     """The whole log as JSON lines, with a signed last one; check it with `exchange audit verify`.
 
-    Kept elsewhere, it proves what the log was, whoever changes the database afterwards.
+    Kept elsewhere, it proves later changes of the log in the database.
     """
     with portal.database.transaction() as session:
         record(session, caller, Action.LOG_EXPORTED)

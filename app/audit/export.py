@@ -39,7 +39,7 @@ _ENTRY = frozenset({*HASHED, "hash"})
 
 
 class NoLogError(ValueError):
-    """A file is no exported log. The message says why."""
+    """A file is not an exported log. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def last_line(head: Head, organisation_id: str, signer: Signer, at: datetime) ->
 
 
 def to_lines(entries: Iterable[dict[str, Any]], last: dict[str, Any]) -> Iterator[bytes]:
-    """The file, as far as its last line says: an entry that was written meanwhile is not of it."""
+    """Lines of the export up to the head of its last line; later entries are left out."""
     for entry in entries:
         if entry["number"] > last["head"]["number"]:
             break
@@ -165,7 +165,7 @@ def verify_export(
         f"It ended at {rfc3339(read.at)} with the hash {read.head.hash}.",
     ]
     if before is not None:
-        lines.append(f"It goes on from the earlier export, of {rfc3339(before.at)}.")
+        lines.append(f"It continues the earlier export, of {rfc3339(before.at)}.")
     code, judged = _judge(read, trusted)
     return Verification(code, [*lines, *judged])
 
@@ -229,7 +229,7 @@ def _parse(line: bytes, head: Head) -> dict[str, Any]:
 def _expect_whole(
     statement: Statement, head: Head, owner: object, before: Statement | None
 ) -> Statement:
-    """Raises BrokenChain where the log is not all that its last line, or an earlier one, says."""
+    """Raises BrokenChain where the log is shorter than its last line or an earlier export."""
     expect_end(head, statement.head)
     if owner not in (None, statement.organisation_id):
         raise BrokenChain("its last line is of another organisation.")

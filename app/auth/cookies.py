@@ -19,7 +19,7 @@ ATTEMPT_LASTS = timedelta(minutes=10)
 
 
 def cookie_of(request: Request, settings: Settings) -> str | None:
-    """Under the one name that fits: a plain one may have been set by a page of another host."""
+    """Read it under its exact name: a plain one may have been set by a page of another host."""
     return request.cookies.get(_name(settings))
 
 

@@ -75,7 +75,7 @@ def get_expect_still(
     portal: PortalDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Callable[[Permission], None]:
-    """For what goes on for hours: meanwhile a role, a token or a session may be taken away.
+    """Repeat the check during long requests: a role, token or session may end meanwhile.
 
     What it gives raises Unauthenticated, or Forbidden where the permission is gone.
     """
@@ -98,10 +98,10 @@ def require(
 
     Args:
         permission: The required permission.
-        known_by: The dependency that tells who calls.
+        known_by: The dependency that authenticates the caller.
 
     Raises:
-        Forbidden: The caller's roles or scopes do not allow it; their organisation's log tells.
+        Forbidden: The caller's roles or scopes do not allow it; it is logged.
     """
     roles = [role.value for role in Role if permission in PERMISSIONS[role]]
 

@@ -12,7 +12,7 @@ from app.users.service import NoPerson, hash_new_password, set_password
 
 class WrongPassword(Invalid):
     code = "wrong-password"
-    title = "The current password is another one"
+    title = "The current password is wrong"
 
 
 def change_own_password(
@@ -23,7 +23,7 @@ def change_own_password(
     Raises NoPerson, WrongPassword, WeakPassword.
     """
     if caller.user_id is None:
-        raise NoPerson("No person stands behind your token, so there is no password to change.")
+        raise NoPerson("Your token belongs to no person, so there is no password to change.")
     with database.reading() as session:
         user = UserRepository(session).load(caller.user_id)
     checked = user.password_hash
@@ -37,6 +37,6 @@ def change_own_password(
             record(session, caller, Action.PASSWORD_CHANGED, user.id)
     if not known:
         raise WrongPassword(
-            "It is another one, or the account is locked for a while after several wrong ones. "
+            "It is wrong, or the account is locked for a while after several wrong ones. "
             "Nothing was changed. Ask an admin of your organisation for a link to set a new one."
         )

@@ -46,7 +46,7 @@ def _send(portal: Portal, notification_id: str) -> bool:
     try:
         _deliver(portal, compose(portal, row))
     except Exception as error:  # noqa: BLE001 (one mail never holds up the others)
-        # The reason's text may repeat the address, so only its kind is told.
+        # The reason's text may repeat the address, so only its kind is logged.
         logger.warning("mail for %s was not sent: %s", notification_id, type(error).__name__)
         _postpone(portal, row)
         return False

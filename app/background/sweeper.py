@@ -92,7 +92,7 @@ def sweep(portal: Portal) -> None:
 
 
 def finish_cancelling(portal: Portal) -> None:
-    """Asked to be cancelled, and nobody is there to honour it."""
+    """Cancel jobs with a cancel request and no worker."""
     with portal.database.reading() as session:
         asked = leases.idle(
             session, Distillation, ACTIVE, Distillation.cancel_requested_at.is_not(None)
@@ -114,7 +114,7 @@ def finish_cancelling(portal: Portal) -> None:
 
 
 def send_abandoned(portal: Portal) -> None:
-    """A lease ran out: its worker is dead."""
+    """Send jobs again whose lease has expired: their worker is dead."""
     for duty in DUTIES:
         with portal.database.reading() as session:
             abandoned = leases.abandoned(session, duty.model, duty.statuses, duty.where)

@@ -36,7 +36,7 @@ def background_tasks(portal: Portal) -> Iterator[None]:
                 name="upload finisher",
                 seconds=settings.sweep_seconds,
                 run=lambda stopping: finish_complete(portal, go_on=lambda: not stopping.is_set()),
-                # A piece is read, or an object written; then it asks whether the portal ends.
+                # A piece is read, or an object written; then it checks whether the portal ends.
                 leave_seconds=10,
             ),
         ),

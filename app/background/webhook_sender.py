@@ -208,15 +208,15 @@ def _note_failure(
     session: Session, delivery: WebhookDelivery, answer: Answer | None, error: DeliveryError
 ) -> None:
     now = utc_now()
-    told = {
+    values = {
         "answer_status": None if answer is None else answer.status,
         "error": error,
         "tried_at": now,
     }
     if delivery.event == PING:  # somebody waits for what it says
-        DELIVERIES.give_up(session, delivery, DeliveryStatus.FAILED, **told)
+        DELIVERIES.give_up(session, delivery, DeliveryStatus.FAILED, **values)
         return
-    DELIVERIES.postpone(session, delivery, now + pause_after(delivery.tries), **told)
+    DELIVERIES.postpone(session, delivery, now + pause_after(delivery.tries), **values)
     if error == DeliveryError.PORTAL:
         return
     webhooks = WebhookRepository(session)
@@ -242,7 +242,7 @@ def pause_after(tries: int) -> timedelta:
 
 
 def _quiet_after(failures: int, answer: Answer | None) -> timedelta:
-    """Until the next try of any message: a hundred that wait are no reason for a hundred tries."""
+    """Pause until the next try of any message: a hundred waiting ones make no hundred tries."""
     quiet = min(FIRST_QUIET * int(2 ** min(failures - 1, 20)), LONGEST_QUIET)
     asked = timedelta(0) if answer is None or answer.retry_after is None else answer.retry_after
     return max(quiet, min(asked, LONGEST_ASKED_QUIET))

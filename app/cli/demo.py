@@ -45,7 +45,7 @@ OWN_FOLDER: dict[str, Any] = {"database_url": "", "storage_url": ""}
 
 
 class DemoError(RuntimeError):
-    """The demonstration cannot go on. The message is for the person at the terminal."""
+    """The demonstration cannot continue. The message is for the person at the terminal."""
 
 
 def run_demo(

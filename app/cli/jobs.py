@@ -47,7 +47,7 @@ class RemoteJobError(RuntimeError):
     """A job did not finish. The message is for the person at the terminal.
 
     Attributes:
-        advice: The command that goes on, where there is one.
+        advice: The command that continues, where there is one.
     """
 
     def __init__(self, message: str, advice: str = "") -> None:
@@ -98,7 +98,7 @@ def upload(
         pause: Waits between two requests.
 
     Raises:
-        RemoteJobError: There is no such file, the line broke for too long, or the archive was
+        RemoteJobError: There is no such file, the connection broke for too long, or the archive was
             rejected.
         PortalError: The portal refused, or could not be reached.
     """
@@ -216,7 +216,7 @@ def follow_training(
 
 
 def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -> AccessRequest:
-    """Wait until somebody has decided it."""
+    """Wait for the decision."""
     with _job_continues(row.id):
         if row.status == "requested":
             console.print("Waiting for a decision.")
@@ -228,7 +228,7 @@ def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -
 def download_results(
     portal: PortalClient, distillation_id: str, out: Path, console: Console
 ) -> list[Path]:
-    """Write the bundle and the reports into a folder, and tell where they are.
+    """Write the bundle and the reports into a folder, and return their paths.
 
     A report in a form that the portal did not write yet when it made them is left out.
 
@@ -256,7 +256,7 @@ def download_results(
 def download_release(
     portal: PortalClient, release_id: str, out: Path, console: Console
 ) -> tuple[Release, Path]:
-    """Write the signed bundle into a folder, and tell what it should be and where it is.
+    """Write the signed bundle into a folder; return its release and its path.
 
     Raises:
         PortalError: The portal refused, could not be reached, or sent another file.
@@ -312,7 +312,7 @@ def _next(
             if not error.is_temporary or time.monotonic() - began > PATIENCE_SECONDS:
                 raise
             if not silent:
-                console.print("The portal does not answer; asking again.", markup=False)
+                console.print("The portal does not answer; trying again.", markup=False)
             silent = True
 
 

@@ -176,7 +176,7 @@ def _whole_job(seconds: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """As people say it."""
+    """Format seconds for people."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:
@@ -185,7 +185,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes as people say them."""
+    """Format a number of bytes for people."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return (

@@ -37,7 +37,7 @@ LARGEST_TEXT = 1024 * 1024
 
 @contextmanager
 def portal_client(portal: str | None) -> Iterator["PortalClient"]:
-    """A client in this user's name; what goes wrong ends the command with words and a code."""
+    """A client of the signed-in user; an error ends the command with a message and code."""
     with exit_on_error():
         from app.client import PortalClient
 
@@ -114,7 +114,7 @@ def text_of(given: str | None, file: Path | None, what: str) -> str | None:
         text = None
     if text is None or len(content) > LARGEST_TEXT:
         raise CommandError(
-            f"{file} is no text in UTF-8 of at most {LARGEST_TEXT} bytes. Nothing was sent.",
+            f"{file} is not a UTF-8 text of at most {LARGEST_TEXT} bytes. Nothing was sent.",
             Exit.UNUSABLE,
         )
     return text
@@ -128,8 +128,8 @@ def moment_of(text: str | None) -> datetime | None:
         when = datetime.fromisoformat(text)
     except ValueError:
         raise CommandError(
-            f"{text!r} is no day like 2027-01-31 and no time like 2027-01-31T12:00:00Z. Nothing "
-            "was sent.",
+            f"{text!r} is neither a day like 2027-01-31 nor a time like 2027-01-31T12:00:00Z. "
+            "Nothing was sent.",
             Exit.UNUSABLE,
         ) from None
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)

@@ -29,7 +29,7 @@ class Tokens:
         scopes: Sequence[str] | None = None,
         expires_at: datetime | None = None,
     ) -> NewToken:
-        """A token of one's own. Never sent twice: its secret would be in the lost reply alone.
+        """Create a personal token. Never retried: its secret would be in the lost reply only.
 
         Args:
             name: Purpose of the token.
@@ -48,7 +48,7 @@ class Tokens:
         return self._transport.rows("/tokens", Token)
 
     def delete(self, token_id: str) -> None:
-        """From now on nobody can use it."""
+        """Delete it; from now on it is refused."""
         self._transport.request("DELETE", f"/tokens/{id_of(token_id)}")
 
 

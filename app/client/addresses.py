@@ -50,5 +50,7 @@ def id_of(text: str) -> str:
     if _ID.fullmatch(text):
         return text
     raise PortalError(
-        "That is no id. Ids look like ds_0123abcd: letters, digits and _.", 404, code="not-found"
+        "That is not an id. Ids look like ds_0123abcd: letters, digits and _.",
+        404,
+        code="not-found",
     )

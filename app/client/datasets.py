@@ -18,7 +18,7 @@ from app.client.uploads import UploadGoneError, changed
 
 
 class Datasets:
-    """Raw images, within one's own organisation."""
+    """Raw images of the user's organisation."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -75,7 +75,7 @@ class Datasets:
         resume: bool = True,
         on_progress: TransferListener = ignore_progress,
     ) -> Dataset:
-        """Send an archive in pieces; the same call goes on where an earlier one broke off.
+        """Send an archive in pieces; the same call continues an interrupted one.
 
         What has begun is noted in the user's state folder, so that this also holds for another run
         of the program, after a kill or a loss of power.

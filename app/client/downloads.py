@@ -127,7 +127,7 @@ def _fetch(transport: Transport, source: str, part: Part, on_progress: TransferL
     """Fetch what is missing. Raises PortalError, and httpx.RequestError where it breaks off."""
     etag = part.etag()
     offset = 0 if etag is None else part.size
-    # Ranges are of what is stored: nothing on the way may send it in another form.
+    # Ranges refer to the stored bytes: no proxy may send another encoding.
     headers = {"Accept-Encoding": "identity"}
     if etag is not None:
         headers |= {"Range": f"bytes={offset}-", "If-Range": etag}
@@ -141,7 +141,7 @@ def _fetch(transport: Transport, source: str, part: Part, on_progress: TransferL
             if _start(reply) != offset:
                 part.discard()
                 raise PortalError(
-                    "The portal, or something before it, sent another part than was asked for. "
+                    "The portal, or a proxy before it, sent another part than requested. "
                     "The received part was removed. Download it again."
                 )
         else:
@@ -174,5 +174,5 @@ def _broken_off(error: httpx.RequestError, part: Part) -> PortalError:
         return unreachable(error)
     return UnreachableError(
         f"The download broke off ({type(error).__name__}). What has arrived is kept in "
-        f"{part.path}: download it again, and it goes on from there."
+        f"{part.path}: download it again to continue from there."
     )

@@ -47,7 +47,7 @@ class AddressError(PortalError):
 
 
 class UnreachableError(PortalError):
-    """No answer came: the portal, or the way to it, is down."""
+    """The portal or the network is down."""
 
     @property
     def is_temporary(self) -> bool:

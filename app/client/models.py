@@ -68,7 +68,7 @@ class Organisation(Row):
 
 
 class Key(Row):
-    """An organisation's public key, as the portal tells it."""
+    """An organisation's public key, as the portal gives it."""
 
     id: str
     created_at: datetime
@@ -209,7 +209,7 @@ class Release(ReleaseBrief):
     scores: list[Score] = Field(default_factory=list)
     distillation_id: str | None
     downloads: int | None
-    """By other organisations; None for whoever is not its owner."""
+    """Downloads by other organisations; None except for its owner."""
 
 
 class Download(Row):

@@ -26,7 +26,7 @@ class _Session(BaseModel):
 class PortalClient:
     """One portal, asked in one name. To be closed, or used as a context.
 
-    Every method of its parts raises PortalError, and what reads a list gives an iterator that asks
+    Every method of its parts raises PortalError, and every list is an iterator that requests
     for the next page when it gets there. Nothing is shared between threads.
 
     Args:
@@ -35,7 +35,7 @@ class PortalClient:
         retries: Number of attempts and pauses, where a retry is safe.
 
     Attributes:
-        datasets: Raw images, within one's own organisation.
+        datasets: Raw images of the user's organisation.
         distillations: Distilled sets of them.
         releases: Releases of organisations.
         requests: Asking for a release.

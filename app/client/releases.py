@@ -112,7 +112,7 @@ class Releases:
     def download(
         self, release_id: str, path: Path, *, on_progress: TransferListener = ignore_progress
     ) -> Release:
-        """Write the signed bundle to a file, and tell what it should be.
+        """Write the signed bundle to a file, and return its release.
 
         The file is compared with the SHA-256 that the portal names. Who signed it is another
         question: `app.signing.verify.verify_bundle`.
@@ -131,6 +131,6 @@ class Releases:
         return self._transport.rows(f"/releases/{id_of(release_id)}/downloads", Download)
 
     def withdraw(self, release_id: str, reason: str) -> Release:
-        """Take it back: recipients are told, and a tombstone with the reason stays."""
+        """Withdraw it: recipients are notified, and a tombstone with the reason stays."""
         path = f"/releases/{id_of(release_id)}/withdraw"
         return self._transport.post(path, Release, {"reason": reason}, once=False)

@@ -26,7 +26,7 @@ class Trainings:
         networks: int = 5,
         seed: int = 0,
     ) -> Training:
-        """Ask for a table. Without class maps a worker proposes them, and `confirm` goes on.
+        """Start a training. Without class maps a worker proposes them, and `confirm` continues.
 
         Args:
             dataset_id: An own dataset that is `ready`.

@@ -34,7 +34,7 @@ class Retries:
     Attributes:
         attempts: Attempts of one request, the first included.
         first_pause: Seconds before the second; each pause is twice the one before.
-        longest_pause: Seconds. Where the portal asks for more (`Retry-After`), the caller decides.
+        longest_pause: Seconds. For a longer `Retry-After` the caller decides.
     """
 
     attempts: int = 4
@@ -66,7 +66,7 @@ class Transport:
 
     def __init__(self, url: str, token: str | None, retries: Retries) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
-            raise PortalError("That is no token. Tokens begin with iadd_. Nothing was sent.")
+            raise PortalError("That is not a token. Tokens begin with iadd_. Nothing was sent.")
         self.url = portal_address(url)
         self.retries = retries
         self._http = httpx.Client(
@@ -198,7 +198,7 @@ def _validated(row: type[Row], item: Mapping[str, Any]) -> Row:
 
 
 def retry_after(reply: httpx.Response) -> float | None:
-    """Seconds that the reply asks to wait, however it says it (RFC 9110, 10.2.3)."""
+    """Seconds of `Retry-After` in either form (RFC 9110, 10.2.3)."""
     text = reply.headers.get("Retry-After", "").strip()
     if text.isdecimal() and text.isascii():
         return float(text[:9])
@@ -221,7 +221,7 @@ def unreachable(error: httpx.RequestError, *, done: bool | None = False) -> Port
     message = f"The portal does not answer ({type(error).__name__})."
     if done is None:
         return UnreachableError(
-            f"{message} Whether it did what was asked is not known: look before you ask again."
+            f"{message} The request may have been carried out: check before you repeat it."
         )
     return UnreachableError(f"{message} Try again.")
 

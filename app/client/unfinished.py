@@ -23,7 +23,7 @@ KEPT_SECONDS = 60 * 24 * 3600.0
 
 
 class Note(BaseModel):
-    """Whose archive it is, and where it goes on; None: no byte was sent yet."""
+    """The dataset of an archive, and its upload; None: no byte was sent yet."""
 
     model_config = ConfigDict(frozen=True)
 

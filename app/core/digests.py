@@ -24,7 +24,7 @@ class Digest(Protocol):
 
 
 class RunningDigests:
-    """By upload, and of how many bytes each is: one of another number is of no use."""
+    """Digests by upload, with the number of bytes that each covers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

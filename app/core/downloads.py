@@ -21,7 +21,7 @@ class ObjectGone(NotFound):
 class RangeNotSatisfiable(Problem):
     status = 416
     code = "range-not-satisfiable"
-    title = "No such range"
+    title = "The range cannot be satisfied"
 
 
 async def send_object(

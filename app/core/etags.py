@@ -31,7 +31,7 @@ class IfMatch:
         if self._tags is None or "*" in self._tags or etag_of(row) in self._tags:
             return
         raise PreconditionFailed(
-            "Somebody changed it after you read it. Nothing was changed now: read it again, and "
+            "It was changed after you read it. Nothing was changed now: read it again, and "
             "repeat your change where it still makes sense."
         )
 

@@ -34,7 +34,7 @@ SECONDS_TO_ANSWER = 10.0
 SECONDS_LEFT_ALONE = 10.0
 SECONDS_KEPT = 3600.0
 SECONDS_BETWEEN_KEYS = 30.0
-"""A key that is not known is looked for again, and not each time that somebody names a new one."""
+"""Pause between two downloads of the keys, however often unknown keys are named."""
 LEEWAY_SECONDS = 60
 
 
@@ -47,7 +47,7 @@ class ProviderUnreachable(Problem):
 class ProviderNotTrusted(Problem):
     status = 502
     code = "identity-provider-answer"
-    title = "The identity provider's answer cannot be relied on"
+    title = "The identity provider's answer cannot be trusted"
 
 
 class CodeNotValid(BadRequest):
@@ -71,9 +71,9 @@ class Identity:
     Attributes:
         issuer: The provider.
         subject: Never given to anybody else by this provider.
-        email: As it was told; None where it was not.
+        email: As asserted; None where absent.
         verified: The provider has seen that the address is theirs.
-        name: As it was told; empty where it was not.
+        name: As asserted; empty where absent.
     """
 
     issuer: str
@@ -172,7 +172,7 @@ class Provider:
             )
         except OAuthError as error:
             if error.error == "invalid_grant":
-                raise CodeNotValid("Nobody was signed in. Begin again at the sign-in.") from None
+                raise CodeNotValid("You were not signed in. Begin again at the sign-in.") from None
             raise _not_trusted("it does not accept this portal as its client") from None
         except (httpx2.HTTPError, ValueError) as error:
             raise self._unreachable(error) from None
@@ -203,7 +203,7 @@ class Provider:
             raise _not_trusted(f"its token fails the check: {type(error).__name__}") from None
         subject = claims["sub"]
         if not (isinstance(subject, str) and 0 < len(subject) <= 255 and subject.isprintable()):
-            raise _not_trusted("it names nobody")
+            raise _not_trusted("it names no person")
         checked: Mapping[str, Any] = claims
         return checked
 
@@ -226,7 +226,7 @@ class Provider:
         except (httpx2.HTTPError, OAuthError, ValueError) as error:
             raise self._unreachable(error) from None
         if not isinstance(about, dict) or about.get("sub") != subject:
-            raise _not_trusted("it tells of somebody else")
+            raise _not_trusted("it is about another person")
         return about
 
     async def _metadata(self) -> dict[str, Any]:
@@ -242,9 +242,9 @@ class Provider:
             raise _not_trusted("it calls itself something else than EXCHANGE_OIDC_ISSUER")
         scheme = urlsplit(self.issuer).scheme
         needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-        told = [found[name] for name in (*needed, "userinfo_endpoint") if name in found]
+        urls = [found[name] for name in (*needed, "userinfo_endpoint") if name in found]
         if not all(name in found for name in needed) or not all(
-            isinstance(url, str) and urlsplit(url).scheme in ("https", scheme) for url in told
+            isinstance(url, str) and urlsplit(url).scheme in ("https", scheme) for url in urls
         ):
             raise _not_trusted("it does not say where to sign in")
         return found
@@ -284,14 +284,14 @@ class Provider:
 
     def _silent(self) -> ProviderUnreachable:
         return ProviderUnreachable(
-            "Nobody was signed in. Try again in a moment, or sign in with your password.",
+            "You were not signed in. Try again in a moment, or sign in with your password.",
             headers={"Retry-After": str(round(SECONDS_LEFT_ALONE))},
         )
 
 
 def _not_trusted(reason: str) -> ProviderNotTrusted:
     return ProviderNotTrusted(
-        f"Nobody was signed in: {reason}. Sign in with your password, and tell the operator of "
+        f"You were not signed in: {reason}. Sign in with your password, and inform the operator of "
         "this portal."
     )
 

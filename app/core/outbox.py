@@ -61,15 +61,15 @@ class Outbox(Generic[Row]):
         return session.get(self.model, row_id, populate_existing=True)
 
     def postpone(self, session: Session, row: Row, until: datetime, **values: Any) -> None:
-        """Try again then; nothing where another portal has taken it meanwhile."""
+        """Try again then; does nothing if another portal has taken it meanwhile."""
         self._write(session, row, {"next_try_at": until, **values}, self._is_still_ours(row))
 
     def give_up(self, session: Session, row: Row, status: StrEnum, **values: Any) -> None:
-        """Try no more; nothing where another portal has taken it meanwhile."""
+        """Give up; does nothing if another portal has taken it meanwhile."""
         self._end(session, row, status, values, self._is_still_ours(row))
 
     def finish(self, session: Session, row: Row, status: StrEnum, **values: Any) -> None:
-        """It is sent, whoever has taken it meanwhile."""
+        """Mark it as sent, even if another portal has taken it meanwhile."""
         self._end(session, row, status, values, true())
 
     def _end(

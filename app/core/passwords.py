@@ -20,7 +20,7 @@ AT_ONCE = 2
 """Checks at one time in one portal. A flood of them waits, and takes no thread from others."""
 
 _hasher = PasswordHash.recommended()
-# Of a password that nobody has, so that an unknown address takes as long as a known one.
+# An unused hash, so that an unknown address takes as long as a known one.
 _nobody = _hasher.hash("nobody has this password")
 
 

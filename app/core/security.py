@@ -49,7 +49,7 @@ _WITHIN = frozenset(Permission) - {Permission.OPERATE}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STEWARD: _WITHIN - {Permission.MANAGE, Permission.AUDIT},
     Role.RESEARCHER: frozenset({Permission.READ, Permission.DISTILL, Permission.REQUEST}),
-    # Whoever hands out roles can take any of them; a hospital with one person needs just one.
+    # Admins can give themselves any role; so a hospital with one person needs just this one.
     Role.ADMIN: _WITHIN,
     Role.AUDITOR: frozenset({Permission.AUDIT}),
     Role.OPERATOR: frozenset({Permission.OPERATE}),
@@ -86,7 +86,7 @@ class Caller:
 
     @classmethod
     def on_behalf(cls, organisation_id: str, role: Role, name: str) -> Self:
-        """Whoever asked for work that a task goes on with: tasks carry ids, and no callers."""
+        """The caller on whose behalf a task works: tasks carry ids, not callers."""
         return cls(
             organisation_id=organisation_id,
             permissions=PERMISSIONS[role],

@@ -33,7 +33,7 @@ class WrongSecretKey(Problem):
 
     status = 503
     code = "wrong-secret-key"
-    title = "The portal cannot open what it keeps secret"
+    title = "A stored secret cannot be decrypted"
 
 
 class Vault:
@@ -92,7 +92,7 @@ def _kept_secret(folder: Path) -> str:
     secret = path.read_text().strip()
     if len(secret) < FEWEST_SECRET_CHARACTERS:
         raise WrongSecretKey(
-            f"{path} is no secret any more: it was cut off or emptied. Put a copy of it back; "
+            f"{path} is truncated and holds no secret any more. Put a copy of it back; "
             "without one the organisations' signing keys cannot be opened."
         )
     return secret

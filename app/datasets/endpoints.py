@@ -41,7 +41,7 @@ def create_dataset(
     "/sample",
     status_code=201,
     responses={
-        200: {"model": DatasetRead, "description": "The one that is there already"},
+        200: {"model": DatasetRead, "description": "The existing one"},
         **problems(409, 413),
     },
 )
@@ -141,7 +141,7 @@ def _accept_archive(
         with portal.database.transaction() as session:
             dataset, replaced = service.accept_archive(session, caller, dataset_id, archive)
     except BaseException:
-        # Deleted or filled by somebody else in the meantime: this archive belongs to no row.
+        # Deleted or filled by another request in the meantime: this archive belongs to no row.
         portal.storage.delete(archive.key)
         raise
     if replaced is not None:

@@ -28,7 +28,7 @@ def purge_dataset(database: Database, storage: Storage, dataset_id: str) -> None
 
 
 def purge_derived(database: Database, storage: Storage, dataset_id: str) -> None:
-    """Remove what was computed from a dataset's images and is nobody's result."""
+    """Remove data computed from a dataset's images that is not a result."""
     with database.reading() as session:
         datasets = DatasetRepository(session)
         trajectory_sets = datasets.trajectory_sets(dataset_id)

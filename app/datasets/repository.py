@@ -10,6 +10,7 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.core.types import JsonObject
 from app.datasets.uploads.repository import UploadRepository
@@ -71,26 +72,18 @@ class ReadableDatasets:
         return self._session.scalars(query.order_by(Dataset.created_at.desc()).limit(1)).first()
 
 
-class DatasetRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class DatasetRepository(Repository[Dataset]):
     def readable_by(self, caller: Caller) -> ReadableDatasets:
         return ReadableDatasets(self._session, caller)
 
     def load(self, dataset_id: str) -> Dataset | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Dataset, dataset_id, populate_existing=True)
 
     def is_sample(self, dataset_id: str) -> bool:
         """True if its images are synthetic, also once it is deleted."""
         query = select(Dataset.sample_seed).where(Dataset.id == dataset_id)
         return self._session.scalar(query) is not None
-
-    def add(self, dataset: Dataset) -> Dataset:
-        self._session.add(dataset)
-        self._session.flush()
-        return dataset
 
     def next_version(self, dataset: Dataset) -> int:
         """The number after the last one of its line, deleted ones included."""

@@ -26,7 +26,7 @@ THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
 class NotAwaitingUpload(Conflict):
     code = "dataset-not-awaiting-upload"
-    title = "This dataset takes no archive now"
+    title = "The dataset does not accept an archive now"
 
 
 class EmptyArchive(Invalid):
@@ -46,7 +46,7 @@ class QualityNotReady(Conflict):
 
 class DatasetInUse(Conflict):
     code = "dataset-in-use"
-    title = "Somebody works with this dataset"
+    title = "The dataset is in use"
 
 
 class ThumbnailNotFound(NotFound):
@@ -56,7 +56,7 @@ class ThumbnailNotFound(NotFound):
 
 class HasNextVersion(Conflict):
     code = "dataset-has-next-version"
-    title = "It has a next version already"
+    title = "The dataset has a next version"
 
 
 class SampleHasNoVersions(Conflict):
@@ -66,7 +66,7 @@ class SampleHasNoVersions(Conflict):
 
 class SampleTakesNoArchive(NotAwaitingUpload):
     code = "sample-takes-no-archive"
-    title = "The sample cohort takes no archive"
+    title = "The sample cohort does not accept an archive"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def create(session: Session, caller: Caller, body: DatasetCreate) -> Dataset:
 
 
 def _to_follow(datasets: ReadableDatasets, dataset_id: str) -> Dataset:
-    """A dataset that may get a next version. Raises DatasetNotFound and what says why not."""
+    """Find a dataset that may get a next version. Raises DatasetNotFound and the two above."""
     # `allow_dataset` holds the organisation, so no other version can come between.
     previous = datasets.get(dataset_id)
     if previous.is_sample:
@@ -180,8 +180,7 @@ async def store_archive(
 
 def empty_archive() -> EmptyArchive:
     return EmptyArchive(
-        "An archive of no byte was sent. The dataset still awaits its archive: send a zip or tar "
-        "file."
+        "An empty archive was sent. The dataset still awaits its archive: send a zip or tar file."
     )
 
 
@@ -257,7 +256,7 @@ def quality(session: Session, storage: Storage, caller: Caller, dataset_id: str)
         advice = {
             DatasetStatus.AWAITING_UPLOAD: "PUT the archive first.",
             DatasetStatus.CHECKING: "Ask again when the dataset is ready.",
-            DatasetStatus.REJECTED: "The archive could not be read far enough to tell of its "
+            DatasetStatus.REJECTED: "The archive could not be read far enough to list its "
             "files; the dataset's `problem` says why.",
         }
         raise QualityNotReady(
@@ -302,7 +301,7 @@ def thumbnail(
 
 
 def delete(session: Session, caller: Caller, dataset_id: str) -> None:
-    """From now on nobody sees it; `purge_dataset` then removes what is stored.
+    """Hide it from now on; `purge_dataset` then removes its objects.
 
     Refused while a distillation or the check of the archive runs: deleting somebody's running
     work has to be a decision of its own.

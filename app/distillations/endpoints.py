@@ -104,7 +104,7 @@ async def follow_distillation(
 
     `Last-Event-ID` goes on after that event, so whoever reconnects misses nothing.
     """
-    if await run_in_threadpool(_is_all_told, portal, caller, distillation_id, last_event_id):
+    if await run_in_threadpool(_is_finished, portal, caller, distillation_id, last_event_id):
         # To a browser 204 means: do not connect again.
         return Response(status_code=204)
     events = follow(
@@ -117,7 +117,7 @@ async def follow_distillation(
     return EventSourceResponse(events, ping=15)
 
 
-def _is_all_told(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
+def _is_finished(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
     with portal.database.reading() as session:
         distillations = DistillationRepository(session)
         distillation = distillations.readable_by(caller).get(distillation_id)
@@ -131,7 +131,7 @@ def _is_all_told(portal: Portal, caller: Caller, distillation_id: str, last_id: 
 def cancel_distillation(
     distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
 ) -> DistillationRead:
-    """Stop at the next step. What was computed is kept, and `retry` goes on with it."""
+    """Stop at the next step. Computed results are kept, and `retry` continues from them."""
     return repeatable.once(
         session,
         caller,
@@ -146,7 +146,7 @@ def cancel_distillation(
 def retry_distillation(
     distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
 ) -> DistillationRead:
-    """Queue one that failed or was cancelled again; it goes on from its last checkpoint."""
+    """Queue a failed or cancelled one again; it continues from its last checkpoint."""
     return repeatable.once(
         session,
         caller,

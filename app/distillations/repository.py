@@ -1,6 +1,6 @@
 """Queries for distillations: the portal reads as a caller, a task by id.
 
-A change of status and the event that tells it are one write: whoever follows the events sees
+A change of status and its event are one write: whoever follows the events sees
 every step that the row made.
 """
 
@@ -104,7 +104,7 @@ class DistillationRepository:
         return ReadableDistillations(self._session, caller)
 
     def load(self, distillation_id: str) -> Distillation | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Distillation, distillation_id, populate_existing=True)
 
     def add(self, distillation: Distillation) -> Distillation:
@@ -154,7 +154,7 @@ class DistillationRepository:
         """Change the row under the lease, status apart. Raises LeaseLost."""
         leases.write(self._session, Distillation, distillation_id, fence=fence, **values)
 
-    def hand_on(
+    def advance(
         self, distillation_id: str, *, fence: int, to: DistillationStatus, **values: Any
     ) -> None:
         """End of a phase: the next status, the lease given back, the event. Raises LeaseLost."""
@@ -214,7 +214,7 @@ class DistillationRepository:
         self.events.append(distillation_id, EventKind.LOG, data)
 
     def request_cancel(self, distillation_id: str) -> bool:
-        """Write the wish into the row; whoever works on it honours it at the next step."""
+        """Note in the row that it shall be cancelled; its worker stops at the next step."""
         statement = (
             update(Distillation)
             .where(

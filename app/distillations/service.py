@@ -37,7 +37,7 @@ class DistillationFinished(Conflict):
 
 class NotRetryable(Conflict):
     code = "distillation-not-retryable"
-    title = "There is nothing to try again"
+    title = "The distillation cannot be retried"
 
 
 class DatasetDeleted(Conflict):
@@ -122,7 +122,7 @@ def check_request(
     if dataset.status != DatasetStatus.READY:
         raise DatasetNotReady(
             f"The dataset is {dataset.status.value}; it has to be `ready`. No distillation was "
-            "started. GET /api/v1/datasets/{id} tells when it is, or why it was rejected.",
+            "started. GET /api/v1/datasets/{id} shows its status, or why it was rejected.",
             dataset_status=dataset.status.value,
         )
     _check_class_sizes(dataset, settings)
@@ -235,7 +235,7 @@ def start_again(session: Session, caller: Caller, distillation_id: str) -> Disti
 
 
 def delete(session: Session, caller: Caller, distillation_id: str) -> None:
-    """From now on nobody sees it; `purge_distillation` then removes what is stored.
+    """Hide it from now on; `purge_distillation` then removes its objects.
 
     Raises DistillationNotFound, DistillationRunning.
     """
@@ -254,7 +254,7 @@ def delete(session: Session, caller: Caller, distillation_id: str) -> None:
 def download_key(
     session: Session, caller: Caller, distillation_id: str, column: str, *instead: str
 ) -> str:
-    """Like `result_key`, for somebody who takes it along: the log tells it."""
+    """Like `result_key`, for a download, which the log records."""
     key = result_key(session, caller, distillation_id, column, *instead)
     record(
         session,
@@ -285,9 +285,9 @@ def result_key(
             "are there; POST …/again distills with the same settings and makes all of them."
         )
     advice = (
-        "POST …/retry goes on from where it stopped."
+        "POST …/retry continues where it stopped."
         if status.is_final
-        else "Ask again when it is `ready`; GET …/events tells when."
+        else "Try again when it is `ready`; GET …/events reports it."
     )
     raise ResultNotReady(
         f"The distillation is {status.value}. {advice}", distillation_status=status.value

@@ -161,7 +161,7 @@ class TeacherRepository:
         leases.write(self._session, Teacher, teacher_id, fence=fence, **values)
 
     def finish(self, teacher_id: str, *, fence: int, status: TeacherStatus, **values: Any) -> None:
-        """`running → done | failed`, or back to `pending` when nobody wants it any more.
+        """`running → done | failed`, or back to `pending` when it is no longer wanted.
 
         Raises LeaseLost.
         """

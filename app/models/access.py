@@ -64,11 +64,11 @@ class Grant(Timestamps, Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
     """The organisation that may download."""
     request_id: Mapped[str | None] = mapped_column(ForeignKey("access_request.id"), default=None)
-    """None: given without being asked for."""
+    """None: granted without a request."""
     granted_by: Mapped[str] = mapped_column(String(200))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """When both sides were told that it will expire."""
+    """Time of the notice to both sides that it will expire."""
     expiry_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     revoked_by: Mapped[str | None] = mapped_column(String(200), default=None)
@@ -77,7 +77,7 @@ class Grant(Timestamps, Base):
 
 
 class Acceptance(Base):
-    """Somebody accepted the terms of a release for their organisation: who, when, which text."""
+    """Acceptance of a release's terms for an organisation: person, time and text."""
 
     __tablename__ = "acceptance"
 

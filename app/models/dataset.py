@@ -69,7 +69,7 @@ class Dataset(Leased, Timestamps, Base):
     withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)
     """The withdrawal whose images the check that is due takes out."""
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """Asked to be deleted; from then on nobody sees it."""
+    """Deletion time; from then on it is hidden."""
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """Its objects are gone. The row stays, since results refer to it."""
 
@@ -83,7 +83,7 @@ class Dataset(Leased, Timestamps, Base):
         return self.first_id or self.id
 
     if TYPE_CHECKING:
-        # Set below, beside the columns: whoever shows a dataset has them without another query.
+        # Set below, beside the columns: they are read without another query.
         previous_id: Mapped[str | None]
         next_id: Mapped[str | None]
 

@@ -53,6 +53,6 @@ class Measurement(Timestamps, Base):
     device: Mapped[str] = mapped_column(String(200))
     """Name of the device, with the number of threads of a CPU."""
     covers_images: Mapped[int]
-    """The largest distilled set that it tells of."""
+    """The largest distilled set that it covers."""
     paces: Mapped[JsonObject] = mapped_column(JsonColumn)
     """As `app.forecasts.paces.Paces` reads it."""

@@ -21,4 +21,4 @@ class Organisation(Timestamps, Base):
     quota: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
     """Limits that the operator set for it; what is absent is the portal's default."""
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """From then on nobody of it can sign in or use a token."""
+    """From then on its people cannot sign in, and its tokens are refused."""

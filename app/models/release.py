@@ -19,7 +19,7 @@ class ReleaseStatus(StrEnum):
 
 
 class Release(Timestamps, Base):
-    """Version n of a distillation, as others see it. What it says never changes."""
+    """Version n of a distillation, as others see it. Its content never changes."""
 
     __tablename__ = "release"
     __table_args__ = (
@@ -55,7 +55,7 @@ class Release(Timestamps, Base):
     contact: Mapped[str] = mapped_column(String(320))
     citation: Mapped[str] = mapped_column(String(2000))
     embargo_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """Until then others see that it exists, and may ask; nobody else downloads."""
+    """Until then others see it and may request access, but cannot download."""
     previews: Mapped[bool] = mapped_column(default=False)
     """Distilled images may be seen before access is granted."""
     modality: Mapped[str] = mapped_column(String(64))

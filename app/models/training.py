@@ -14,7 +14,7 @@ class TrainingStatus(StrEnum):
     PROPOSING = "proposing"
     """A worker compares the names of the classes."""
     PROPOSED = "proposed"
-    """Somebody has to confirm which class is which."""
+    """The class maps wait for a person's confirmation."""
     QUEUED = "queued"
     RUNNING = "running"
     READY = "ready"
@@ -28,7 +28,7 @@ OPEN = (*UNFINISHED, TrainingStatus.PROPOSED)
 
 
 class Training(Leased, Timestamps, Base):
-    """Evaluates networks trained on others' releases on one's own test images."""
+    """Evaluates networks trained on others' releases on own test images."""
 
     __tablename__ = "training"
 

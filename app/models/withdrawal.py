@@ -17,7 +17,7 @@ class WithdrawalStatus(StrEnum):
 
 
 class Withdrawal(Timestamps, Base):
-    """Patients, or a whole dataset, take part no longer: what came from them, and who was told."""
+    """Withdrawal of patients or a whole dataset, with its lineage and recipients."""
 
     __tablename__ = "withdrawal"
 

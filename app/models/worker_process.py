@@ -8,7 +8,7 @@ from app.models.base import Base
 
 
 class WorkerProcess(Base):
-    """A process that runs tasks, as it tells of itself every few seconds."""
+    """A worker process, as its heartbeat reports it every few seconds."""
 
     __tablename__ = "worker_process"
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import NotFound
 from app.core.outbox import Outbox
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller, Permission, permissions_of
 from app.models.notification import MailStatus, Notification
 from app.models.user import User
@@ -58,17 +59,9 @@ class ReadableNotifications:
         return self._session.scalar(select(func.count()).select_from(query)) or 0
 
 
-class NotificationRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class NotificationRepository(Repository[Notification]):
     def readable_by(self, caller: Caller) -> ReadableNotifications:
         return ReadableNotifications(self._session, caller)
-
-    def add(self, notification: Notification) -> Notification:
-        self._session.add(notification)
-        self._session.flush()
-        return notification
 
     def people_who_may(self, organisation_id: str, permission: Permission) -> list[User]:
         """The people of an organisation who have this permission."""

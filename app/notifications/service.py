@@ -35,7 +35,7 @@ class Notice:
 
 
 def notify(session: Session, people: Collection[User], notice: Notice) -> None:
-    """Tell each of these people, and the webhooks of their organisations."""
+    """Notify each of these people, and the webhooks of their organisations."""
     _notify(session, people, notice)
     for organisation_id in sorted({user.organisation_id for user in people}):
         emit(session, organisation_id, notice.kind, notice.data)
@@ -47,10 +47,7 @@ def notify_organisation(
     permission: Permission,
     notice: Notice,
 ) -> None:
-    """Tell everybody of an organisation whose affair it is, and its webhooks.
-
-    Whose affair it is: who has this permission.
-    """
+    """Notify the people of an organisation who have this permission, and its webhooks."""
     people = NotificationRepository(session).people_who_may(organisation_id, permission)
     _notify(session, people, notice)
     emit(session, organisation_id, notice.kind, notice.data)
@@ -64,7 +61,7 @@ def _notify(session: Session, people: Collection[User], notice: Notice) -> None:
 def notify_address(
     portal: Portal, session: Session, email: str, notice: Notice, *, secret_link: str
 ) -> None:
-    """Mail somebody who may have no account yet, with a link that holds a secret."""
+    """Mail a person who may have no account yet, with a link that holds a secret."""
     if not portal.settings.smtp_url.get_secret_value():
         return
     row = _row(notice, email=email, user_id=None)

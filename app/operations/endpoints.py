@@ -21,7 +21,7 @@ router = APIRouter(prefix="/operations", tags=["operations"], responses=problems
 
 @router.get("/workers")
 def list_workers(session: ReadSession, caller: Operator) -> WorkersRead:
-    """Processes that run tasks, as they tell of themselves, and what each works on."""
+    """Worker processes by their heartbeats, and the rows that each holds."""
     return service.workers(session, caller)
 
 
@@ -76,7 +76,7 @@ def cancel_job(
     caller: Operator,
     repeatable: RepeatableDep,
 ) -> JobRead:
-    """End a distillation or training of any organisation, which is told why."""
+    """Cancel a distillation or training of any organisation, which is notified of the reason."""
     return repeatable.once(
         session, caller, JobRead, lambda: service.cancel_job(session, caller, job_id, body)
     )

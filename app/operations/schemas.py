@@ -22,7 +22,7 @@ class JobKind(StrEnum):
 class HeldRow(ReplyModel):
     kind: JobKind
     id: str
-    since: datetime | None = Field(description="Null until the worker has told.")
+    since: datetime | None = Field(description="Null until the worker's first report.")
 
 
 class WorkerRead(ReplyModel):
@@ -34,7 +34,7 @@ class WorkerRead(ReplyModel):
     version: str
     started_at: datetime
     seen_at: datetime
-    alive: bool = Field(description="It told of itself within the last half minute.")
+    alive: bool = Field(description="It sent a heartbeat within the last half minute.")
     holds: list[HeldRow] = Field(description="Rows whose lease it has.")
 
 

@@ -41,7 +41,7 @@ from app.trainings.repository import TrainingRepository
 logger = logging.getLogger(__name__)
 
 ALIVE_FOR = timedelta(seconds=30)
-"""Workers tell of themselves every ten seconds."""
+"""Workers send a heartbeat every ten seconds."""
 SHOWN_FOR = timedelta(hours=1)
 """One that died is shown for so long."""
 
@@ -177,7 +177,7 @@ def list_jobs(
 
 
 def cancel_job(session: Session, caller: Caller, job_id: str, body: JobCancel) -> JobRead:
-    """End somebody's distillation or training; their log tells it, and they are told.
+    """Cancel an organisation's distillation or training, with a log entry and a notice there.
 
     What was computed is kept: its owner may try a distillation again.
 
@@ -247,6 +247,6 @@ def _refuse_ended(
 
 
 def _for_operators(caller: Caller) -> None:
-    """The endpoints say it too; here it holds for pages and commands. Raises Forbidden."""
+    """Check the permission for pages and commands too. Raises Forbidden."""
     if not caller.may(Permission.OPERATE):
         raise Forbidden("This is for operators of the portal. Nothing was changed.")

@@ -76,7 +76,7 @@ def change_own_organisation(
     if_match: IfMatchDep,
     response: Response,
 ) -> OrganisationRead:
-    """Name, contact and the policy of the release gate."""
+    """Change name, contact and release policy."""
     organisation = OrganisationRepository(session).get(caller.organisation_id, lock=True)
     if_match.check(organisation)
     service.change(session, caller, organisation, body)

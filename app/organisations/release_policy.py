@@ -1,9 +1,8 @@
 """Release policy: decides by the report's privacy section whether a set may be released.
 
-One function, a verdict in, a decision out. What an audit refused is released under no policy. What
-only distances did not refute is not released either, unless the organisation has decided so; a
-deeper audit writes the `power` of its attacks into the privacy section, and then this decision is
-needed no longer.
+No policy releases a set that the audit refused. A set that only distances did not refute is
+released only if the organisation has decided so; a deeper audit writes the `power` of its attacks
+into the privacy section, and then this decision is not needed.
 """
 
 from collections.abc import Mapping
@@ -52,7 +51,7 @@ class Objection(NamedTuple):
     """Why something is not released."""
 
     code: str
-    """Stable; pages say with it what can be done."""
+    """Stable; pages choose their advice by it."""
     reason: str
     """A sentence or two."""
 
@@ -106,8 +105,8 @@ def _verdict(privacy: Mapping[str, Any]) -> list[Objection]:
             for metric in privacy.get("metrics", [])
             if metric["outcome"] == "refused"
         ]
-        said = f"The audit refused it: {', '.join(refused)}."
-        return [Objection("refused", said)] if refused else []
+        reason = f"The audit refused it: {', '.join(refused)}."
+        return [Objection("refused", reason)] if refused else []
     if verdict == Verdict.REFUTED:
         return [
             Objection(

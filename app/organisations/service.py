@@ -24,12 +24,12 @@ from app.users.repository import UserRepository
 
 class OwnOrganisation(Conflict):
     code = "own-organisation"
-    title = "Not your own organisation"
+    title = "Not possible for your own organisation"
 
 
 class OrganisationExists(Conflict):
     code = "organisation-exists"
-    title = "There is an organisation of this name"
+    title = "An organisation of this name exists"
 
 
 def create(
@@ -59,7 +59,7 @@ def _check_name(session: Session, name: str) -> None:
 
 
 def _exists(name: str) -> OrganisationExists:
-    return OrganisationExists(f"{name!r} is there already. Nothing was changed.")
+    return OrganisationExists(f"{name!r} exists already. Nothing was changed.")
 
 
 def find_by_name(session: Session, name: str) -> Organisation:
@@ -81,7 +81,7 @@ def change(
     if body.contact is not None:
         organisation.contact = body.contact
     if body.policy is not None:
-        # What a policy does not name stays too: a gate is not opened by leaving something out.
+        # Fields that a policy does not name stay too: leaving one out loosens nothing.
         organisation.policy = {
             **organisation.policy,
             **body.policy.model_dump(mode="json", exclude_unset=True),

@@ -83,6 +83,6 @@ def _conditions(facts: ReleaseFacts) -> str:
 
 
 def _body(technical: str) -> str:
-    """The distillation's card without its title, and without the check that asks for no key."""
+    """The distillation's card without its title and without the check that needs no key."""
     _, _, body = technical.partition("\n")
     return body.replace(_UNSIGNED_CHECK, "").strip()

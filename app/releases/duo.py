@@ -19,7 +19,7 @@ _LONGEST_DETAIL = 200
 
 
 class DuoError(ValueError):
-    """A condition is none that a release can have. The message says why."""
+    """A release cannot have this condition. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DuoTerm:
         code: Such as ``DUO:0000042``.
         shorthand: Such as ``GRU``.
         label: Such as ``general research use``.
-        meaning: What the recipient has to do.
+        meaning: Duty of the recipient.
         detail: Detail that has to be given, such as ``disease``; None where none is.
         is_permission: True for a permitted use; False for a restriction of it.
     """

@@ -44,7 +44,7 @@ def create_release(
 ) -> ReleaseRead:
     """Freeze the next version of a distillation, sign it and show it to others.
 
-    The gate refuses what the audit does not clear, and says why.
+    The release policy refuses sets that the audit does not clear, and says why.
     """
     release = publish(portal, caller, distillation_id, body, repeatable)
     response.headers["Location"] = f"/api/v1/releases/{release.id}"
@@ -119,7 +119,7 @@ def get_preview(
     portal: PortalDep,
     caller: Reader,
 ) -> Response:
-    """A distilled image, for whoever may see it."""
+    """A distilled image, for callers who may see it."""
     content = service.preview(session, portal.storage, caller, release_id, position)
     return Response(content, media_type="image/png")
 
@@ -132,7 +132,7 @@ def get_preview(
 async def download_release(
     release_id: str, request: Request, portal: PortalDep, caller: Requester
 ) -> Response:
-    """The signed bundle, for its owner and whoever was given access and accepted the terms."""
+    """The signed bundle, for its owner and for organisations with access and accepted terms."""
     return await send_bundle(request, portal, caller, release_id)
 
 
@@ -145,7 +145,7 @@ def withdraw_release(
     caller: Sharer,
     repeatable: RepeatableDep,
 ) -> ReleaseRead:
-    """Take it back: recipients are told, nobody downloads it again, a tombstone stays."""
+    """Withdraw it: recipients are notified, downloads end, a tombstone stays."""
 
     def withdraw() -> ReleaseRead:
         release = service.withdraw(session, caller, release_id, body.reason)

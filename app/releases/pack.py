@@ -72,7 +72,7 @@ def pack_release(
 
 
 def _read(content: bytes) -> dict[str, bytes]:
-    """The files of a bundle that nobody touched since it was packed."""
+    """The files of an unmodified bundle."""
     try:
         checked, files = read_bundle(content)
     except (DamagedError, UnreadableError) as error:

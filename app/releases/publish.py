@@ -55,12 +55,12 @@ PUBLIC = ("preset", "images_per_class", "initialisation", "seed", "versions", "u
 
 class NotCleared(Conflict):
     code = "not-cleared"
-    title = "The audit does not clear it for release"
+    title = "The audit does not clear the release"
 
 
 class SampleNotReleasable(Conflict):
     code = "sample-not-releasable"
-    title = "The sample cohort is not shared"
+    title = "The sample cohort cannot be released"
 
 
 class TermsNotUsable(Invalid):
@@ -75,7 +75,7 @@ class NotPackable(Conflict):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A finished distillation before it is released, and what the gate says of it."""
+    """A finished distillation before its release, and the decision of the release policy."""
 
     distillation: Distillation
     organisation: Organisation
@@ -103,13 +103,13 @@ def publish(
     body: ReleaseCreate,
     repeatable: Repeatable,
 ) -> ReleaseRead:
-    """Make a release, or tell of the one that the same request made before.
+    """Publish a release, or return the one that the same request published before.
 
     Raises:
         DistillationNotFound: It is not the caller's.
         ResultNotReady: It has not finished.
         SampleNotReleasable: It was distilled from drawn images.
-        NotCleared: The gate refuses it; the log tells that too.
+        NotCleared: The release policy refuses it; the log records that too.
         TermsNotUsable: Template, text or DUO codes do not go together.
         ReleaseNotFound: `supersedes` is none of the caller's.
         NotPackable: The stored bundle is damaged, or another release was made meanwhile.
@@ -217,11 +217,11 @@ def facts_of(
 ) -> ReleaseFacts:
     """The facts of a future release, with its full terms. Raises TermsNotUsable."""
     organisation, distillation = judgement.organisation, judgement.distillation
-    assert distillation.verdict is not None, "the gate lets nothing through without one"
+    assert distillation.verdict is not None, "a release needs a verdict"
     contact = body.contact or organisation.contact
     if not contact:
         raise TermsNotUsable(
-            "Recipients need somebody to write to. No release was made. Send `contact`, or have an "
+            "Recipients need a contact address. No release was made. Send `contact`, or have an "
             "admin set the organisation's.",
             where="contact",
         )

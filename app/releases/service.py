@@ -168,12 +168,12 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
 
     Args:
         portal: The portal.
-        caller: Of the request.
+        caller: The caller of the request.
         release_id: Which one.
         counts: True where a download begins, False where an interrupted one continues.
 
     Raises:
-        Problem: Of `app.access.policy.allow_download`. The log tells that too.
+        Problem: Of `app.access.policy.allow_download`. The log records that too.
     """
     refused: Problem | None = None
     with portal.database.transaction() as session:
@@ -203,7 +203,7 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
 def count_download(
     session: Session, caller: Caller, row: Release, access: Access, **details: Any
 ) -> None:
-    """Somebody has it now, or trains on it here: told to its owner and to both logs."""
+    """Record a download, or a training here, in both organisations' logs."""
     if access.state != AccessState.OWNER:
         ReleaseRepository(session).add_download(
             Download(
@@ -251,8 +251,8 @@ def withdraw(
     row.status, row.withdrawn_at = ReleaseStatus.WITHDRAWN, utc_now()
     row.withdrawal_reason, row.withdrawal_id = reason, withdrawal_id
     session.flush()
-    told = recipients_of(session, row.id)
-    for organisation_id in sorted(told):
+    recipients = recipients_of(session, row.id)
+    for organisation_id in sorted(recipients):
         notify_organisation(
             session,
             organisation_id,
@@ -267,7 +267,7 @@ def withdraw(
             ),
         )
     close_for_withdrawal(session, row)
-    record(session, caller, Action.RELEASE_WITHDRAWN, row.id, also=told)
+    record(session, caller, Action.RELEASE_WITHDRAWN, row.id, also=recipients)
     return row
 
 

@@ -45,7 +45,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class _Section:
-    """A heading, numbered points in our words, and a block of somebody else's."""
+    """A heading, numbered points in our words, and a block of the organisation's own text."""
 
     heading: str
     points: Sequence[str]
@@ -60,7 +60,7 @@ class _Section:
 
 
 def default_conditions(template: str, codes: Sequence[str] = ()) -> tuple[DuoCondition, ...]:
-    """The DUO conditions of a release: those given, and what its template says anyway.
+    """The DUO conditions of a release: those given, and those of its template.
 
     Raises:
         TermsError: When there is no such template.

@@ -24,7 +24,7 @@ def send_score(
     caller: Requester,
     repeatable: RepeatableDep,
 ) -> ScoreRead:
-    """Send what networks trained on a release reach on one's own test images, signed."""
+    """Send a signed score: accuracy of networks trained on a release, on own test images."""
 
     def send() -> ScoreRead:
         score = service.send(portal, session, caller, release_id, body)

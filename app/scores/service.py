@@ -25,17 +25,17 @@ MOST_SCORES = 50
 
 class NotDownloaded(Forbidden):
     code = "not-downloaded"
-    title = "Your organisation has not had this release"
+    title = "Your organisation has not downloaded this release"
 
 
 class ScoreNotUsable(Invalid):
     code = "score-not-usable"
-    title = "This is no score of the release"
+    title = "The score does not fit the release"
 
 
 class TooManyScores(Conflict):
     code = "too-many-scores"
-    title = "Enough scores were sent"
+    title = "Too many scores were sent"
 
 
 def send(

@@ -60,7 +60,7 @@ def public_key(private: bytes) -> str:
 
 
 def parse_public_key(text: str) -> str:
-    """The one form of a public key that somebody wrote: spaces around it and padding may be there.
+    """Normalise a public key as people write it: spaces around it and padding are allowed.
 
     Raises:
         SigningError: When it is no public key.
@@ -202,7 +202,7 @@ class Rotation:
 
     @classmethod
     def make(cls, old_private: bytes, new: str, at: datetime) -> Self:
-        """Let a key say that another one follows it.
+        """Sign the statement that another key follows this one.
 
         Raises:
             SigningError: When a key is none, or the time has no zone.
@@ -303,7 +303,7 @@ class KeyHistory:
         """
         _public_bytes(key)
         if not isinstance(rotations, list):
-            raise SigningError("its key history is no list")
+            raise SigningError("its key history is not a list")
         return cls(key, tuple(map(Rotation.from_dict, rotations)))
 
 

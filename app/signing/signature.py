@@ -102,7 +102,7 @@ class Signature:
         return made
 
     def problem(self, sums_sha256: str) -> str | None:
-        """Why this is no signature of a bundle with these sums, or None when it is one."""
+        """The reason why this is not a valid signature of these sums; None if it is."""
         if problem := self.history.problem():
             return problem
         if self.history.rotations and self.signed_at < self.history.rotations[-1].at:

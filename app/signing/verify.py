@@ -181,12 +181,12 @@ def _difference(sums: bytes, hashes: dict[str, str]) -> str:
 
 
 def _unknown_signer(checked: Checked) -> list[str]:
-    """The lines for a signature whose signer nobody vouches for."""
+    """The lines for a signature without a trusted key."""
     signature = checked.signature
     if signature is None:
         return [
             "Unknown signer: nothing in a bundle proves who made it. To be sure, compare this "
-            "fingerprint with the one that the sender tells you by another way:",
+            "fingerprint with the one that the sender gives you by another way:",
             f"  {checked.sums_sha256}",
         ]
     return [

@@ -37,11 +37,11 @@ _ATTRIBUTES = 0o100644 << 16
 
 
 class DamagedError(Exception):
-    """The bundle is not as it was packed. The message says where."""
+    """The bundle was modified. The message names the place."""
 
 
 class UnreadableError(Exception):
-    """There is no bundle to judge."""
+    """The file cannot be read as a bundle."""
 
 
 @dataclass(frozen=True)

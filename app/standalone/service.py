@@ -42,7 +42,7 @@ LOCK_SECONDS = 5.0
 
 
 class EmbeddedError(RuntimeError):
-    """The embedded service cannot start or go on. The message is for the person at the terminal."""
+    """The embedded service cannot start or continue. The message is for the user."""
 
 
 class EmbeddedService:
@@ -166,7 +166,7 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
         if not service.request_stop():
             raise KeyboardInterrupt
         if not stopping:
-            _print("stopping; what runs is kept and goes on at the next start")
+            _print("stopping; running jobs are kept and continue at the next start")
         stopping.append(number)
 
     stopping: list[int] = []

@@ -25,7 +25,7 @@ LARGEST_OLD_LOG = 8 * 1024 * 1024
 
 
 class SupervisorError(RuntimeError):
-    """A child cannot be kept running. The message says which one and where its log is."""
+    """A child cannot be kept running. The message names it and its log."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,7 @@ def confirm_training(
     caller: Distiller,
     repeatable: RepeatableDep,
 ) -> TrainingRead:
-    """Confirm which class is which, or say otherwise; then it trains."""
+    """Confirm or change the class maps; then it trains."""
     return repeatable.once(
         session,
         caller,

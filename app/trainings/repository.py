@@ -10,6 +10,7 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.training import Training, TrainingStatus
 from app.models.webhook import WebhookEvent
@@ -47,21 +48,13 @@ class ReadableTrainings:
         return paginate(self._session, self._query, Training, cursor=cursor, limit=limit)
 
 
-class TrainingRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class TrainingRepository(Repository[Training]):
     def readable_by(self, caller: Caller) -> ReadableTrainings:
         return ReadableTrainings(self._session, caller)
 
     def load(self, training_id: str) -> Training | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Training, training_id, populate_existing=True)
-
-    def add(self, training: Training) -> Training:
-        self._session.add(training)
-        self._session.flush()
-        return training
 
     def claim(
         self,

@@ -30,7 +30,7 @@ class TrainingCreate(RequestModel):
     class_maps: ClassMaps | None = Field(
         default=None,
         description="For each release, which of its classes is which own one; null leaves a class "
-        "out. Absent: a worker proposes, and POST …/confirm goes on.",
+        "out. Absent: a worker proposes them, and POST …/confirm continues.",
     )
     rows: Annotated[list[TableRow], Field(min_length=1, max_length=3)] = Field(
         default=list(TableRow), description="Rows of the table; each once."

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller, Role
 from app.models.organisation import Organisation
 from app.models.token import Token
@@ -21,8 +22,8 @@ class UserNotFound(NotFound):
 
 
 def _locked(query: Select[Any]) -> Select[Any]:
-    # key_share: rows that refer to the person may still be written meanwhile, so that nobody who
-    # holds the organisation's log waits here for somebody who waits for that log.
+    # key_share: rows that refer to the person may still be written meanwhile. Otherwise a holder of
+    # the organisation's log could wait here for a transaction that waits for that log.
     return query.with_for_update(key_share=True)
 
 
@@ -47,10 +48,7 @@ class ReadableUsers:
         return paginate(self._session, self._query, User, cursor=cursor, limit=limit)
 
 
-class UserRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class UserRepository(Repository[User]):
     def readable_by(self, caller: Caller) -> ReadableUsers:
         return ReadableUsers(self._session, caller)
 
@@ -86,11 +84,6 @@ class UserRepository:
 
     def delete_tokens(self, user_id: str) -> None:
         self._session.execute(delete(Token).where(Token.user_id == user_id))
-
-    def add(self, user: User) -> User:
-        self._session.add(user)
-        self._session.flush()
-        return user
 
     def enabled(self, organisation_id: str) -> Sequence[User]:
         return self._session.scalars(

@@ -18,7 +18,7 @@ from app.users.schemas import UserChange, UserCreate
 
 class AddressTaken(Conflict):
     code = "address-taken"
-    title = "There is an account with this address"
+    title = "An account with this address exists"
 
 
 class LastAdmin(Conflict):
@@ -28,7 +28,7 @@ class LastAdmin(Conflict):
 
 class RoleNotYours(Forbidden):
     code = "role-not-yours-to-give"
-    title = "This role is not yours to give"
+    title = "You may not give this role"
 
 
 class WeakPassword(Invalid):
@@ -38,7 +38,7 @@ class WeakPassword(Invalid):
 
 class NoPerson(Forbidden):
     code = "no-person"
-    title = "This needs a person"
+    title = "Only a person may do this"
 
 
 def caller_of(user: User) -> Caller:
@@ -123,7 +123,7 @@ def check_address(session: Session, email: str) -> None:
 
 def _address_taken() -> AddressTaken:
     return AddressTaken(
-        "Somebody has an account with this address already; an address belongs to one account of "
+        "There is already an account with this address; an address belongs to one account of "
         "one organisation. Nothing was changed."
     )
 

@@ -79,7 +79,7 @@ def received_scores(
 
 
 def summary_of(session: Session, releases: Sequence[Release]) -> Summary | None:
-    """None where nobody has measured any of these."""
+    """Summary of the scores; None if there are none."""
     rows = ReleaseRepository(session).latest_scores([release.id for release in releases])
     means = [
         json.loads(row.document)["score"]["figures"]["balanced_accuracy"]["mean"] for row in rows

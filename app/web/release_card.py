@@ -77,7 +77,7 @@ def cards(session: Session, caller: Caller, rows: Sequence[Release]) -> list[Car
 def drafted(judgement: Judgement, facts: ReleaseFacts, terms: str) -> Card:
     """Card of a release before it is published."""
     report = judgement.report
-    assert judgement.distillation.verdict is not None, "the gate lets nothing through without one"
+    assert judgement.distillation.verdict is not None, "a release needs a verdict"
     return Card(
         id=None,
         title=facts.title,

@@ -44,7 +44,7 @@ NAVIGATION = (
     ("/audit", "nav-audit", Permission.AUDIT),
     ("/operations", "nav-operations", Permission.OPERATE),
 )
-"""Address, name of its text, and what somebody has to be allowed to see it there."""
+"""Address, name of its text, and the permission that shows it."""
 
 NOTE_COOKIE = "exchange_note"
 """The name of the text that the next page shows once: what was just done."""

@@ -18,7 +18,7 @@ class Outcome:
 
     Attributes:
         images: Number of distilled images.
-        distilled: Mean balanced accuracy of networks that are trained on them; None where not told.
+        distilled: Mean balanced accuracy of networks that are trained on them; None where unknown.
         random: Accuracy of networks trained on as many random images.
         full: Accuracy of networks trained on all images.
         statement: Statement of the audit.

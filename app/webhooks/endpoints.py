@@ -38,7 +38,7 @@ def create_webhook(
     repeatable: RepeatableDep,
     response: Response,
 ) -> WebhookSecretRead:
-    """Register an address that is told of events; the secret of its signatures is shown once."""
+    """Register an address for events; the signing secret is shown once."""
     networks = portal.settings.webhook_networks_allowed
     webhook = repeatable.once_secret(
         session,
@@ -79,7 +79,7 @@ def change_webhook(
 
 @router.delete("/{webhook_id}", status_code=204, responses=problems(404))
 def delete_webhook(webhook_id: str, session: WriteSession, caller: Manager) -> None:
-    """Tell it nothing any more, and forget what it was told."""
+    """Delete it and its deliveries."""
     service.delete(session, caller, webhook_id)
 
 
@@ -102,7 +102,7 @@ def list_deliveries(
 def test_webhook(
     webhook_id: str, session: WriteSession, caller: Manager, repeatable: RepeatableDep
 ) -> DeliveryRead:
-    """Send a `ping`; the list of deliveries tells whether it arrived."""
+    """Send a `ping`; the list of deliveries shows whether it arrived."""
     return repeatable.once(
         session,
         caller,

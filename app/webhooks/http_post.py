@@ -30,7 +30,7 @@ class Answer:
     """Pause that the receiver requests."""
 
 
-class Undelivered(Exception):  # noqa: N818 (it tells what happened)
+class Undelivered(Exception):  # noqa: N818 (an event, not an error of the caller)
     def __init__(self, error: DeliveryError) -> None:
         super().__init__(error.value)
         self.error = error

@@ -11,6 +11,7 @@ from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.outbox import Outbox
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.organisation import Organisation
 from app.models.webhook import (
@@ -69,10 +70,7 @@ class ReadableWebhooks:
         return paginate(self._session, query, WebhookDelivery, cursor=cursor, limit=limit)
 
 
-class WebhookRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class WebhookRepository(Repository[Webhook]):
     def readable_by(self, caller: Caller) -> ReadableWebhooks:
         return ReadableWebhooks(self._session, caller)
 
@@ -81,11 +79,6 @@ class WebhookRepository:
         query = select(Webhook).where(Webhook.id == webhook_id)
         query = query.execution_options(populate_existing=True)
         webhook: Webhook = self._session.scalars(_locked(query) if lock else query).one()
-        return webhook
-
-    def add(self, webhook: Webhook) -> Webhook:
-        self._session.add(webhook)
-        self._session.flush()
         return webhook
 
     def add_delivery(self, delivery: WebhookDelivery) -> WebhookDelivery:
@@ -132,7 +125,7 @@ class WebhookRepository:
     def give_up(
         self, webhook_id: str, error: DeliveryError | None, *, before: datetime | None = None
     ) -> int:
-        """Try what is still to be sent to it no more; how many. An error of their own stays."""
+        """Give up its pending deliveries and count them; an error of their own stays."""
         where: list[ColumnElement[bool]] = [
             WebhookDelivery.webhook_id == webhook_id,
             WebhookDelivery.status == DeliveryStatus.PENDING,
@@ -175,5 +168,5 @@ def _is_not_quiet(now: datetime) -> ColumnElement[bool]:
 
 
 def _locked(query: Select[Any]) -> Select[Any]:
-    # key_share: whoever tells it something refers to it, and may hold the log meanwhile.
+    # key_share: transactions that add deliveries refer to it, and may hold the log meanwhile.
     return query.with_for_update(key_share=True).execution_options(populate_existing=True)

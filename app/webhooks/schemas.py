@@ -33,8 +33,8 @@ class WebhookChange(RequestModel):
     description: Line | None = None
     paused: bool | None = Field(
         default=None,
-        description="True: nothing is told any more, and what waits is given up. False: what "
-        "happens from now on is told again.",
+        description="True: events are no longer sent, and pending ones are given up. False: events "
+        "from now on are sent again.",
     )
 
 
@@ -54,7 +54,7 @@ class WebhookRead(ReplyModel):
     description: str
     events: list[WebhookEvent]
     paused_at: datetime | None = Field(
-        description="Since then nothing is told: an admin paused it, or it failed for days."
+        description="Since then no events are sent: an admin paused it, or it failed for days."
     )
     failures: int = Field(description="Tries in a row that failed.")
     failing_since: datetime | None

@@ -34,7 +34,7 @@ def create_withdrawal(
     repeatable: RepeatableDep,
     response: Response,
 ) -> WithdrawalRead:
-    """Take patients' images, or a whole dataset, out of everything; recipients are told."""
+    """Withdraw patients' images or a whole dataset, and notify recipients."""
     with portal.database.transaction() as session:
         read = repeatable.once(
             session,

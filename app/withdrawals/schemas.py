@@ -15,15 +15,15 @@ class WithdrawalCreate(RequestModel):
     files: Annotated[list[FileName], Field(min_length=1, max_length=10000)] | None = Field(
         default=None,
         description="Names in the archive, or folders that end in `/`. They are kept until the "
-        "images are gone, and told to nobody.",
+        "images are removed, and shown to nobody.",
     )
     whole_dataset: bool = False
     reason: Annotated[Text, StringConstraints(min_length=3, max_length=2000)] = Field(
-        description="Recipients read it. No word that tells who a patient is."
+        description="Recipients read it. It must not identify a patient."
     )
     keep_releases: bool = Field(
         default=False,
-        description="Mark the releases that came from it and tell their recipients, and leave "
+        description="Mark the releases that came from it, notify their recipients, and leave "
         "them published. Absent: they are withdrawn.",
     )
 

@@ -2,7 +2,7 @@
 
 Images leave the archive and the dataset; the trajectories that were trained on them are deleted;
 distillations are marked, so that they are neither released nor gone on with; releases are withdrawn
-or marked; whoever has one is told. A worker takes the images out, since the archive may be large.
+or marked; recipients are notified. A worker removes the images, since the archive may be large.
 """
 
 import json
@@ -100,7 +100,7 @@ def is_named(name: str, files: set[str]) -> bool:
 
 
 def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
-    """The images are gone: mark what came from them, and tell whoever has it."""
+    """After the images are removed: mark what came from them, and notify recipients."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
     caller = Caller.on_behalf(withdrawal.organisation_id, Role.STEWARD, withdrawal.asked_by)
     distillations = DatasetRepository(session).distillations(withdrawal.dataset_id)
@@ -130,7 +130,7 @@ def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
 
 
 def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
-    """Nothing was taken out; the row says why."""
+    """Mark the withdrawal as failed: no image was removed, and the row has the reason."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
     withdrawal.status, withdrawal.problem = WithdrawalStatus.FAILED, problem
     withdrawal.finished_at = utc_now()
@@ -144,8 +144,8 @@ def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
 def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdrawal) -> None:
     release.withdrawal_id = withdrawal.id
     session.flush()
-    told = releases.recipients_of(session, release.id)
-    for organisation_id in sorted(told):
+    recipients = releases.recipients_of(session, release.id)
+    for organisation_id in sorted(recipients):
         notify_organisation(
             session,
             organisation_id,
@@ -154,8 +154,8 @@ def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdr
                 kind="release.concerned",
                 title=f"Images were withdrawn: {release.title}",
                 text=f"Some images that {release.title!r} was distilled from were withdrawn: "
-                f"{withdrawal.reason}\n\nIts owner leaves it published. Decide whether you go on "
-                "using it, and look out for a newer version.",
+                f"{withdrawal.reason}\n\nIts owner leaves it published. Decide whether you "
+                "continue using it, and look out for a newer version.",
                 link=f"/releases/{release.id}",
                 data={"release": release.id},
             ),
@@ -165,7 +165,7 @@ def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdr
         caller,
         Action.RELEASE_MARKED,
         release.id,
-        also=told,
+        also=recipients,
         withdrawal=withdrawal.id,
     )
 
@@ -180,7 +180,7 @@ def _notify_stewards(session: Session, withdrawal: Withdrawal) -> None:
         Notice(
             kind="withdrawal.done" if done else "withdrawal.failed",
             title="A withdrawal is done" if done else "A withdrawal could not be done",
-            text=f"{withdrawal.images} images were taken out, and recipients were told. What was "
+            text=f"{withdrawal.images} images were removed, and recipients were notified. What was "
             "distilled from them can be distilled again without them."
             if done
             else f"Nothing was taken out.{why}",

@@ -29,12 +29,12 @@ from iadd.forecast.timing import Pace
 from iadd.runtime.compile import (
     SECONDS_TO_COMPILE,
     can_compile,
-    saved_per_operation,
+    saved_per_flop,
     saved_per_step,
 )
 from iadd.runtime.oom import OutOfMemoryError, is_out_of_memory
 from iadd.runtime.peak_memory import MemoryWatch
-from iadd.training.cost_model import PASSES_OF_MATCHING, forward_operations, matching_batch
+from iadd.training.cost_model import PASSES_OF_MATCHING, forward_flops, matching_batch
 from iadd.trajectories.record import teachers_at_once
 
 _STEP_OPERATIONS = {"cpu": 2e11, "cuda": 2e13}
@@ -129,7 +129,7 @@ def measure_paces(
     """
     device = torch.device(device)
     config = config.override({"teachers": max(config.teacher.teachers, 1)})
-    forward = forward_operations(
+    forward = forward_flops(
         config.network, channels=channels, classes=classes, image_size=config.image_size
     )
     most = int(_STEP_OPERATIONS.get(device.type, 2e11) / (forward * PASSES_OF_MATCHING))
@@ -191,7 +191,7 @@ def measure_paces(
             "possible": can_compile(device.type),
             "seconds": SECONDS_TO_COMPILE,
             "saved_per_step": saved_per_step(device.type),
-            "saved_per_operation": saved_per_operation(device.type),
+            "saved_per_operation": saved_per_flop(device.type),
         },
         cpu_share=worked / clock / torch.get_num_threads() if device.type == "cpu" else None,
     )

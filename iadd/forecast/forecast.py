@@ -28,9 +28,9 @@ from iadd.runtime.peak_memory import MemoryWatch
 from iadd.runtime.seed import make_generator
 from iadd.training.cost_model import (
     PASSES_OF_TRAINING,
-    forward_operations,
-    matching_operations,
-    teaching_operations,
+    forward_flops,
+    matching_flops,
+    teaching_flops,
     teaching_steps,
     validations,
 )
@@ -148,13 +148,13 @@ def forecast(
     )
     steps = config.distillation.iterations * config.distillation.syn_steps
     distilling = paces.step.each * steps
-    matching = matching_operations(config, channels=channels, classes=classes)
+    matching = matching_flops(config, channels=channels, classes=classes)
     choice = choose_compilation(config, matching, device, steps=steps)
     compiling = 0.0
     if choice.compiled:
         distilling = _compiled(distilling, seconds_saved(matching, device, steps=steps))
         compiling += SECONDS_TO_COMPILE
-    lesson = teaching_operations(config, channels=channels, classes=classes, images=per_epoch)
+    lesson = teaching_flops(config, channels=channels, classes=classes, images=per_epoch)
     lessons = teaching_steps(config, per_epoch)
     if choose_teaching_compilation(
         config, device, channels=channels, classes=classes, images=per_epoch
@@ -361,7 +361,7 @@ class Sample:
     def learn_across(self, distilled: DistilledDataset, name: NetworkName) -> CrossPace:
         """The pace of an epoch of another network on a distilled set, or on a part of it."""
         config = self.config.across(name)
-        forward = forward_operations(
+        forward = forward_flops(
             config.network,
             channels=self.channels,
             classes=len(distilled.classes),
@@ -406,7 +406,7 @@ class Sample:
 
 def _steps(config: Config, channels: int, classes: int, kind: str) -> int:
     """J of a measured iteration: the job's, or as many as take about a second."""
-    step = matching_operations(config, channels=channels, classes=classes) / (
+    step = matching_flops(config, channels=channels, classes=classes) / (
         config.distillation.iterations * config.distillation.syn_steps
     )
     allowed = int(_OPERATIONS.get(kind, _OPERATIONS["cpu"]) / step)

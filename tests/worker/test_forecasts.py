@@ -118,7 +118,7 @@ def test_a_killed_worker_leaves_the_forecast_to_the_next(
     harness.until(swept, "the next worker has measured it", seconds=240)
 
 
-def test_what_a_worker_cannot_measure_ends_with_words(
+def test_settings_that_cannot_be_measured_fail_with_a_problem(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:
     """Settings that no network can be built from: the portal would have refused them before."""

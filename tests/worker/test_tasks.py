@@ -172,7 +172,7 @@ def test_a_row_that_takes_its_workers_down_fails_in_the_end(
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_told_to_stop_hands_its_work_on(
+def test_a_worker_that_stops_leaves_its_work_to_the_next(
     own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:
     harness = own_harness

@@ -180,7 +180,7 @@ def test_names_are_proposed_confirmed_and_trained_on(
     assert ready.finished_at is not None
 
 
-def test_a_class_map_that_leads_nowhere_is_told_in_words(
+def test_a_class_map_to_a_single_class_fails_with_a_problem(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:
     dataset_id = harness.add_dataset(squares)

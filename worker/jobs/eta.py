@@ -7,7 +7,7 @@ The pace is measured; only the proportions of the phases are assumed.
 from app.core.types import JsonObject
 from app.models import DistillationStatus
 from iadd.config import Config
-from iadd.training.cost_model import images_per_epoch, job_work
+from iadd.training.cost_model import images_per_epoch, job_cost
 
 ORDER = (
     DistillationStatus.TEACHING,
@@ -33,7 +33,7 @@ class Forecast:
         if settings is not None and classes and phase in ORDER:
             config = Config.from_dict(settings)
             train = {name: splits["train"] for name, splits in classes.items()}
-            work = job_work(
+            work = job_cost(
                 config,
                 classes=len(classes),
                 train=sum(train.values()),

@@ -74,10 +74,10 @@ async def finish_oidc_sign_in(
     provider = _provider(portal)
     attempt = attempt_of(request, portal.settings, portal.vault)
     if attempt is None or not same_secret(state, attempt.state) or iss not in ("", provider.issuer):
-        raise oidc.NotBegun("Nobody was signed in. Begin again at the sign-in.")
+        raise oidc.NotBegun("You were not signed in. Begin again at the sign-in.")
     if error or not code:
         raise oidc.ProviderRefused(
-            "Nobody was signed in. Begin again, or sign in with your password."
+            "You were not signed in. Begin again, or sign in with your password."
         )
     identity = await provider.identify(code, attempt)
     signed_in = await run_in_threadpool(

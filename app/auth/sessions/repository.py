@@ -3,17 +3,14 @@
 from datetime import datetime
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.orm import Session
 
+from app.core.repository import Repository
 from app.models.organisation import Organisation
 from app.models.user import User
 from app.models.web_session import WebSession
 
 
-class WebSessionRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class WebSessionRepository(Repository[WebSession]):
     def find_by_hash(self, secret_hash: str) -> tuple[WebSession, User, Organisation] | None:
         """The session, whose it is, and of which organisation."""
         row = self._session.execute(
@@ -23,11 +20,6 @@ class WebSessionRepository:
             .where(WebSession.secret_hash == secret_hash)
         ).one_or_none()
         return None if row is None else (row[0], row[1], row[2])
-
-    def add(self, row: WebSession) -> WebSession:
-        self._session.add(row)
-        self._session.flush()
-        return row
 
     def note_seen(self, session_id: str, now: datetime) -> None:
         self._session.execute(

@@ -1,7 +1,7 @@
 """Browser sessions: sign in, authenticate, sign out.
 
-Whether an address is known is never told: a wrong address, a wrong password and a locked account
-get the same answer after the same time.
+Replies never reveal whether an address is known: a wrong address, a wrong password and a locked
+account get the same answer after the same time.
 """
 
 import secrets
@@ -34,7 +34,7 @@ LONGEST_LOCK = timedelta(hours=1)
 
 class WrongCredentials(Unauthenticated):
     code = "wrong-credentials"
-    title = "Address and password do not fit"
+    title = "Wrong address or password"
 
 
 class CsrfFailed(Forbidden):
@@ -80,7 +80,7 @@ def authenticate(
     if csrf_token is not None and not same_secret(csrf_token, row.csrf_token):
         raise CsrfFailed(
             "A request that changes something needs the session's `X-CSRF-Token` "
-            "(GET /api/v1/session tells it). Nothing was changed. Reload the page and try again."
+            "(GET /api/v1/session has it). Nothing was changed. Reload the page and try again."
         )
     if row.last_seen_at < now - NOTE_SEEN_EVERY:
         with database.transaction() as session:
@@ -164,7 +164,7 @@ def open_session(
     by: str,
     replaces: str | None,
 ) -> SignedIn:
-    """Begin a session for somebody who has shown who they are, always with a new secret."""
+    """Begin a session for an authenticated person, always with a new secret."""
     now = utc_now()
     secret = new_secret()
     if replaces is not None:
@@ -222,7 +222,7 @@ def _wrong() -> WrongCredentials:
 
 
 def sign_out(database: Database, secret: str, *, everywhere: bool) -> None:
-    """End this session, or all of this person's. One that has ended is no error."""
+    """End this session, or all of this person's. An ended session is not an error."""
     with database.transaction() as session:
         sessions = WebSessionRepository(session)
         found = sessions.find_by_hash(hash_secret(secret))

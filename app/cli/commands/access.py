@@ -20,8 +20,8 @@ PANEL = "Access"
 
 commands = typer.Typer()
 
-Received = Annotated[bool, typer.Option("--received", help="For your releases alone.")]
-Sent = Annotated[bool, typer.Option("--sent", help="For others' releases alone.")]
+Received = Annotated[bool, typer.Option("--received", help="Only for your releases.")]
+Sent = Annotated[bool, typer.Option("--sent", help="Only for others' releases.")]
 OfRelease = Annotated[str | None, typer.Option("--release", help="Only for this release.")]
 Most = Annotated[int, typer.Option("--most", min=1, help="Show at most so many.")]
 
@@ -35,12 +35,12 @@ def request(
     purpose: Annotated[
         str | None, typer.Option(help="Purpose of the use, in sentences.", show_default=False)
     ] = None,
-    purpose_file: Annotated[Path | None, typer.Option(help="A file that says it.")] = None,
+    purpose_file: Annotated[Path | None, typer.Option(help="A file with the purpose.")] = None,
     portal: PortalUrl = None,
 ) -> None:
-    """Ask for a release. After it was returned, the same command sends it again.
+    """Request access to a release. After a return, the same command sends it again.
 
-    Who asks comes from your account. The last line is the request's id.
+    The request is in your account's name. The last line is the request's id.
     """
     with portal_client(portal) as client:
         text = text_of(purpose, purpose_file, "purpose")
@@ -53,7 +53,7 @@ def request(
             row = client.requests.change(access.request_id, text)
         else:
             row = client.requests.ask(release, text)
-    echo(f"Asked {row.owner.name} for {row.release_title}, as {row.requester}.")
+    echo(f"Requested {row.release_title} from {row.owner.name}, as {row.requester}.")
     echo(row.id)
 
 
@@ -86,24 +86,24 @@ def grant(
         typer.Argument(metavar="ID", help="Id of a request; or of a release, with --to."),
     ],
     to: Annotated[
-        str | None, typer.Option(help="An organisation that has not asked, by id or name.")
+        str | None, typer.Option(help="An organisation without a request, by id or name.")
     ] = None,
     expires: Expires = None,
     portal: PortalUrl = None,
 ) -> None:
-    """Grant a request, or give an organisation access unasked. The last line is the grant's id."""
+    """Grant a request, or grant an organisation access directly. The last line is its id."""
     with portal_client(portal) as client:
         until = moment_of(expires)
         if kind_of(identifier, "req", "rel") == "req":
             if to is not None:
                 raise CommandError(
-                    "--to goes with a release; a request says who asks.", Exit.UNUSABLE
+                    "--to goes with a release; a request names its organisation.", Exit.UNUSABLE
                 )
             row = client.requests.grant(identifier, expires_at=until)
             who, title, grant_id = row.organisation.name, row.release_title, row.grant_id
         else:
             if to is None:
-                raise CommandError("Say who gets the release: --to ORGANISATION.", Exit.UNUSABLE)
+                raise CommandError("Name the recipient: --to ORGANISATION.", Exit.UNUSABLE)
             made = client.grants.give(identifier, organisation_id(client, to), expires_at=until)
             who, title, grant_id = made.organisation.name, made.release_title, made.id
     echo(f"{who} may download {title} once it has accepted the terms.")
@@ -198,7 +198,7 @@ def revoke(grant: str, reason: Reason, portal: PortalUrl = None) -> None:
     """End an organisation's access to a release, with a reason."""
     with portal_client(portal) as client:
         row = client.grants.revoke(grant, reason)
-    echo(f"{row.organisation.name} can download {row.release_title} no longer.")
+    echo(f"{row.organisation.name} can no longer download {row.release_title}.")
     echo(row.id)
 
 

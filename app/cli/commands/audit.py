@@ -18,7 +18,7 @@ commands = typer.Typer(
 def export(file: Path, portal: PortalUrl = None) -> None:
     """Write the whole log to a file, signed at its end, and check it.
 
-    Kept elsewhere, it proves what the log was, whoever changes the portal's database afterwards.
+    Kept elsewhere, it proves later changes of the log in the portal's database.
     """
     from app.audit.export import verify_export
 
@@ -46,7 +46,7 @@ def verify(
     ] = None,
     earlier: Annotated[
         Path | None,
-        typer.Option(help="An export that was kept before: the log must go on from it."),
+        typer.Option(help="An earlier export, which the log must continue."),
     ] = None,
 ) -> None:
     """Check an exported log, offline. Exit code 0: good, 1: changed or forged, 2: cannot be read.

@@ -22,15 +22,13 @@ def upload(
     dataset: Annotated[
         str | None, typer.Option(help="Id of a dataset that awaits an archive, not a new one.")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option(help="Go on with what an earlier run has sent, or begin anew.")
-    ] = True,
+    resume: Annotated[bool, typer.Option(help="Continue an earlier upload, or begin anew.")] = True,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
     """Upload an archive to a portal. The last line is the dataset's id.
 
-    After an interrupt, a kill or a lost line the same command goes on where it was.
+    After an interrupt, a kill or a lost connection, run the same command again to continue.
     """
     with portal_client(portal) as client:
         from rich.console import Console

@@ -49,7 +49,7 @@ def retry(
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
-    """Go on with a distillation that ended early, from its last checkpoint."""
+    """Continue a failed or cancelled distillation from its last checkpoint."""
     with portal_client(portal) as client:
         from rich.console import Console
 
@@ -69,7 +69,7 @@ def cancel(
     ],
     portal: PortalUrl = None,
 ) -> None:
-    """Stop a distillation at its next step, or take a request back."""
+    """Stop a distillation at its next step, or cancel an access request."""
     with portal_client(portal) as client:
         if kind_of(identifier, "dl", "req") == "dl":
             status = client.distillations.cancel(identifier).status

@@ -39,7 +39,7 @@ def download(
 ) -> None:
     """Download a distillation's bundle and reports, or a release's signed bundle; check it.
 
-    What was interrupted goes on where it broke off. The last lines are the paths.
+    An interrupted download continues where it broke off. The last lines are the paths.
     """
     with portal_client(portal) as client:
         from rich.console import Console
@@ -80,7 +80,7 @@ def _expect_key(path: Path, release: "Release") -> None:
     if signature is None or signature.history.key != release.key.public_key:
         raise CommandError(
             f"{path.name} is not signed with the key that the portal names for this release "
-            f"({release.key.fingerprint}). Do not use it, and tell {release.organisation.name}."
+            f"({release.key.fingerprint}). Do not use it, and inform {release.organisation.name}."
         )
 
 
@@ -90,7 +90,7 @@ def _expect_key(path: Path, release: "Release") -> None:
 def verify(bundle: Path, trusted_key: TrustedKey = None) -> None:
     """Check a bundle, offline. Exit code 0: good, 1: damaged or forged, 2: cannot be read.
 
-    Without a trusted key the signer stays unknown: whoever made a bundle can write any name.
+    Without a trusted key the signer stays unknown: a bundle can carry any name.
     """
     from app.signing.verify import verify_bundle
 

@@ -21,7 +21,7 @@ def keys(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """An organisation's public keys as the portal tells them, the present one first.
+    """List an organisation's public keys as the portal gives them, the present one first.
 
     They prove as much as you trust the portal: compare the fingerprint with the organisation by
     telephone, then keep the key in a file for --trusted-key.

@@ -25,7 +25,7 @@ commands = typer.Typer()
 def login(
     portal: PortalUrl = None,
     email: Annotated[
-        str | None, typer.Option(help="Your address [default: asks].", show_default=False)
+        str | None, typer.Option(help="Your address [default: prompts].", show_default=False)
     ] = None,
     days: Annotated[float, typer.Option(min=0.01, max=3650, help="Days until it ends.")] = 90,
     scope: Annotated[
@@ -42,12 +42,12 @@ def login(
     ] = False,
     plain_http: Annotated[
         bool,
-        typer.Option("--plain-http", help="Go without TLS: whoever is on the way can read along."),
+        typer.Option("--plain-http", help="Allow plain HTTP: others on the network can read it."),
     ] = False,
 ) -> None:
     """Sign in to a portal: makes a token of your own and keeps it in your configuration folder.
 
-    The password is asked for, and read from a pipe where there is one. Without a password (single
+    It prompts for the password, or reads it from a pipe. Without a password (single
     sign-on), make a token on the portal's pages and use --token-stdin.
     """
     with exit_on_error():
@@ -57,8 +57,8 @@ def login(
         url = find_portal(portal)
         if not (is_safe(url) or plain_http):
             raise CommandError(
-                f"{url} is not https://: whoever is on the way could read your password. Nothing "
-                "was sent. --plain-http does it all the same.",
+                f"{url} is not https://: others on the network could read your password. Nothing "
+                "was sent. --plain-http allows it.",
                 Exit.UNUSABLE,
             )
         store = SignIns()
@@ -158,7 +158,7 @@ def _with_token(url: str, token: str) -> "SignIn":
 
 
 def _forget_at_portal(url: str, replaced: "SignIn | None") -> None:
-    """The token of an earlier sign-in: nobody uses it any more. That it stays does no harm."""
+    """Delete the token of an earlier sign-in, which is unused; a failure does no harm."""
     import contextlib
 
     from app.client import PortalError

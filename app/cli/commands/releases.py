@@ -62,19 +62,19 @@ def share(
     citation: Annotated[str, typer.Option(help="The text to cite.", show_default=False)] = "",
     embargo: Annotated[
         str | None,
-        typer.Option(help="Nobody else downloads it before that day, as in 2027-01-31 (UTC)."),
+        typer.Option(help="No downloads by others before that day, as in 2027-01-31 (UTC)."),
     ] = None,
     previews: Annotated[
-        bool, typer.Option("--previews", help="Show the images to who has no access yet.")
+        bool, typer.Option("--previews", help="Show the images to organisations without access.")
     ] = False,
     supersedes: Annotated[
-        str | None, typer.Option(help="An earlier release of yours whose place it takes.")
+        str | None, typer.Option(help="An earlier release of yours that it replaces.")
     ] = None,
     portal: PortalUrl = None,
 ) -> None:
     """Publish a distillation: frozen, signed, in the catalogue. The last line is its id.
 
-    The gate refuses what the privacy audit does not clear, and says why.
+    The release policy refuses sets that the privacy audit does not clear, and says why.
     """
     with portal_client(portal) as client:
         release = client.releases.publish(
@@ -93,7 +93,7 @@ def share(
         )
     echo(f"Released: {release.title}, version {release.number}, {_terms_name(release)}.")
     echo(f"Signed with {release.key.public_key} (fingerprint {release.key.fingerprint}).")
-    echo("Tell recipients this fingerprint by another way than the portal.")
+    echo("Give recipients this fingerprint by another way than the portal.")
     echo(release.id)
 
 
@@ -142,7 +142,7 @@ def catalogue(
         echo(_facts(row), indent=2)
         echo(row.summary, indent=2)
     if not found:
-        echo("Nothing like that is shared here.")
+        echo("No release matches.")
     elif len(found) > most:
         echo("There are more: narrow the search, or raise --most.")
 
@@ -173,8 +173,8 @@ def show(
     for score in row.scores:
         echo(f"{score.organisation.name} measured {_measured(score)}", indent=2)
     if row.superseded_by:
-        echo(f"A later one took its place: {row.superseded_by}", indent=2)
-    echo(standing(row), indent=2)
+        echo(f"Superseded by {row.superseded_by}", indent=2)
+    echo(access_text(row), indent=2)
     for wanted, text in ((card, row.card or "There is no card."), (terms, row.terms.text)):
         if wanted:
             echo()
@@ -186,17 +186,17 @@ def show(
     epilog='Example: exchange withdraw rel_0123abcd --reason "A labelling error was found."',
 )
 def withdraw(release: str, reason: Reason, portal: PortalUrl = None) -> None:
-    """Take a release back: recipients are told, and a tombstone with the reason stays.
+    """Withdraw a release: recipients are notified, and a tombstone with the reason stays.
 
-    Everybody reads the reason: no word of patients in it. It cannot be undone.
+    The reason is public: do not mention patients. This cannot be undone.
     """
     with portal_client(portal) as client:
         row = client.releases.withdraw(release, reason)
-    echo(f"Withdrawn: {row.title}. Whoever had it was told to delete it.")
+    echo(f"Withdrawn: {row.title}. Recipients were asked to delete it.")
     echo(row.id)
 
 
-def standing(row: "Release") -> str:
+def access_text(row: "Release") -> str:
     """Access of the user's organisation to a release, and the next step."""
     if row.status == "withdrawn":
         return f"Withdrawn: {row.withdrawal_reason} Stop using it and delete it, if you have it."
@@ -206,8 +206,8 @@ def standing(row: "Release") -> str:
         return f"You may download it until {moment(access.expires_at)}: exchange download {row.id}"
     return {
         "owner": "It is your organisation's own.",
-        "none": f"Ask for it: {ask}",
-        "requested": "You have asked for it; its owner has not decided yet.",
+        "none": f"Request it: {ask}",
+        "requested": "Requested; its owner has not decided yet.",
         "returned": f"Your request was returned with a reason (exchange requests): {ask}",
         "denied": "Your request was denied, with a reason (exchange requests).",
         "terms_to_accept": f"Granted; accept its terms: exchange accept {row.id}",
@@ -239,7 +239,7 @@ def _facts(row: "ReleaseBrief") -> str:
 
 
 def _measured(score: "Score") -> str:
-    """A recipient's own result, on its own test images."""
+    """Format a recipient's result on its own test images."""
     try:
         figure = score.score["figures"]["balanced_accuracy"]
         said = f"balanced accuracy {figure['mean']:.3f} ± {figure['std']:.3f}"

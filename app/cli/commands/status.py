@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from app.cli.commands.access import print_grant, print_request, waits_for_terms
-from app.cli.commands.releases import standing
+from app.cli.commands.releases import access_text
 from app.cli.commands.trainings import print_training
 from app.cli.exit_codes import CommandError, Exit
 from app.cli.output import AsJson, echo, moment, print_json, words
@@ -57,13 +57,13 @@ def status(
 ) -> None:
     """Show running jobs, pending items and news; or the state of one item, by its id.
 
-    With --follow the exit code is 1 where it did not end well.
+    With --follow the exit code is 1 if it failed, was cancelled or refused.
     """
     with portal_client(portal) as client:
         if identifier is not None:
             _one(client, identifier, follow=follow, as_json=as_json)
         elif follow:
-            raise CommandError("Say what to follow: exchange status ID --follow", Exit.UNUSABLE)
+            raise CommandError("Name an item: exchange status ID --follow", Exit.UNUSABLE)
         else:
             overview = _overview(client)
             if as_json:
@@ -156,7 +156,7 @@ def _print_row(row: "Thing", *, mine: str) -> None:
         print_training(row)
     else:
         echo(f"{row.id}  {row.title}, version {row.number}: {words(row.status)}")
-        echo(standing(row), indent=2)
+        echo(access_text(row), indent=2)
 
 
 def _print_dataset(row: "Dataset") -> None:
@@ -245,7 +245,7 @@ def _print_overview(overview: dict[str, Any]) -> None:
 
 
 def _print_item(row: "Thing | ReleaseBrief", *, mine: str) -> None:
-    """One thing of the overview, with the command that comes next where there is one."""
+    """Print one item of the overview, with the next command where there is one."""
     from app.client import Grant, Release, ReleaseBrief
 
     if isinstance(row, ReleaseBrief) and not isinstance(row, Release):

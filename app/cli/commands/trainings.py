@@ -20,7 +20,7 @@ commands = typer.Typer()
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange train ds_0123abcd rel_4567cdef")
 def train(
-    dataset: Annotated[str, typer.Argument(help="An own dataset; its test images are asked.")],
+    dataset: Annotated[str, typer.Argument(help="Your dataset, whose test images are used.")],
     releases: Annotated[list[str], typer.Argument(help="Releases to train on.")],
     class_map: Annotated[
         list[str] | None,
@@ -74,7 +74,7 @@ def train(
 def score(
     release: str,
     training: Annotated[
-        str | None, typer.Option(help="A training on this release alone.", show_default=False)
+        str | None, typer.Option(help="A training on this release only.", show_default=False)
     ] = None,
     file: Annotated[
         Path | None,
@@ -82,7 +82,7 @@ def score(
     ] = None,
     portal: PortalUrl = None,
 ) -> None:
-    """Return what a release was worth on one's own images, signed by one's organisation."""
+    """Send a release's score on your own images, signed by your organisation."""
     if (training is None) == (file is None):
         raise typer.BadParameter("name a --training or a --file: one of both")
     with portal_client(portal) as client:
@@ -100,14 +100,14 @@ def _document(file: Path) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise CommandError(f"{file} holds no score. Nothing was sent.", Exit.UNUSABLE)
+        raise CommandError(f"{file} does not hold a score. Nothing was sent.", Exit.UNUSABLE)
     return document
 
 
 def _changed(
     proposed: dict[str, dict[str, str | None]], changes: list[str]
 ) -> dict[str, dict[str, str | None]]:
-    """The proposal with what the person says otherwise. Raises CommandError."""
+    """The proposal with the person's changes. Raises CommandError."""
     maps = {release: dict(classes) for release, classes in proposed.items()}
     for change in changes:
         theirs, equals, ours = change.partition("=")
@@ -138,7 +138,7 @@ def _confirm(maps: dict[str, dict[str, str | None]], *, yes: bool) -> None:
 
 
 def print_training(row: "Training") -> None:
-    """The table, or how far it is."""
+    """Print the table, or the progress."""
     if row.result is None:
         done = "" if row.progress is None else f", {row.progress.done:g} of {row.progress.total:g}"
         echo(f"{row.id}  {words(row.status)}{done}")

@@ -1,6 +1,6 @@
 """Completes an upload: computes its sum, places the archive and starts the check.
 
-Every step can be gone through again, by the request that brought the last byte, by one that asks
+Every step can be repeated, by the request that brought the last byte, by one that is sent
 again, or by a portal that finds the upload whole and nobody at it.
 """
 
@@ -19,8 +19,8 @@ from app.models.dataset import Dataset
 from app.models.upload import UploadStatus
 
 
-class Stopped(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
-    """The portal ends; another one goes on."""
+class Stopped(Exception):  # noqa: N818 (an event, not an error of the caller)
+    """The portal ends; another one continues."""
 
 
 def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Dataset:
@@ -57,7 +57,7 @@ def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Datas
         raise service.offset_mismatch(lost.held) from lost
     archive = datasets.StoredArchive(writer.key, upload.length, digest.hexdigest())
     with portal.database.transaction() as session:
-        # Locked in the order of whoever deletes the dataset and ends its uploads.
+        # Locked in the same order as the deletion of a dataset with its uploads.
         DatasetRepository(session).readable_by(writer.caller).get(upload.dataset_id, lock=True)
         # Before the rest: what this upload holds counts as the archive from here on.
         UploadRepository(session).release(upload.id, fence=writer.fence, status=UploadStatus.DONE)

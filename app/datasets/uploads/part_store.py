@@ -4,7 +4,7 @@ In a local folder: one file, locked by whoever writes to it, that becomes the ar
 of its name. In an object store, which cannot append: an object for each piece, named by where it
 begins, how long it is, and the fence of its writer.
 
-Both may hold more than the row counts: what a killed writer had not told the database of. The
+Both may hold more than the row counts: what a killed writer had not recorded yet. The
 next writer begins where the row says, over whatever lies there.
 """
 
@@ -19,12 +19,12 @@ from app.core.storage import Storage
 READ_BYTES = 1024 * 1024
 
 
-class PartsBusy(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
-    """Another process writes to them at this moment, whatever its lease says."""
+class PartsBusy(Exception):  # noqa: N818 (an event, not an error of the caller)
+    """Another process writes to them at this moment, even if its lease has expired."""
 
 
 class PartsLost(Exception):  # noqa: N818
-    """Fewer bytes are there than the row counts: somebody removed them.
+    """Fewer bytes are stored than the row counts: they were removed.
 
     Attributes:
         held: Number of bytes stored, from the first on.
@@ -52,7 +52,7 @@ class Parts(Protocol):
         """The first `length` bytes. Raises PartsLost."""
 
     def place(self, key: str) -> None:
-        """Make it the object of this key, where it is no copy."""
+        """Make it the object of this key, where it is not a copy."""
 
     def close(self) -> None:
         """Let others write."""
@@ -160,7 +160,7 @@ class ObjectParts:
             self._storage.delete(self._mine.pop(begin))
 
     def read(self, length: int) -> Iterator[bytes]:
-        # Whoever came later began where the row's count ended, so that at each place the piece
+        # A later writer began where the row's count ended, so that at each place the piece
         # with the highest fence is the one that was counted.
         pieces: dict[int, tuple[int, int, str]] = {}
         for info in self._storage.list(self._folder):

@@ -198,7 +198,7 @@ class Writer:
         """Let others write; safe to repeat."""
         if self.parts is not None:
             if self.position != self.received:
-                # What nobody counts; the next writer would begin over it all the same.
+                # Uncounted bytes; the next writer would overwrite them anyway.
                 with contextlib.suppress(OSError):
                     self.drop()
             self.parts.close()

@@ -77,7 +77,7 @@ def rotate(session: Session, vault: Vault, caller: Caller, *, compromised: bool)
 def signer_of(
     session: Session, vault: Vault, organisation: Organisation
 ) -> tuple[Signer, OrganisationKey]:
-    """Signs with the organisation's present key, and says how trust in earlier ones reaches it."""
+    """The signer with the organisation's present key, and its statements from earlier keys."""
     rows = KeyRepository(session).of_organisation(organisation.id)
     present = next(row for row in rows if row.retired_at is None)
     assert present.sealed_private_key is not None, "the present key can sign"

@@ -23,7 +23,7 @@ from app.users.invitations.schemas import InvitationAccept, InvitationCreate
 from app.users.repository import UserRepository
 
 LINKS_AN_HOUR = 3
-"""To one person who forgot their password, or whom somebody wants to annoy."""
+"""Links that are mailed to one person: enough to forget a password, too few to flood a mailbox."""
 
 
 class LinkNotValid(NotFound):
@@ -96,9 +96,9 @@ def reset_password(
 
 
 def forgotten(portal: Portal, email: str) -> None:
-    """Mail a link to the account's address, if there is such an account. Nobody is told if not.
+    """Mail a link to the account's address, if there is such an account with a password.
 
-    Nor where the account has no password: whoever signs in elsewhere is let in only by that place.
+    The reply never shows whether there is. An account without one signs in elsewhere.
     """
     if not portal.settings.smtp_url.get_secret_value():
         return
@@ -193,7 +193,7 @@ def find(session: Session, secret: str, *, lock: bool = False) -> tuple[Invitati
     found = InvitationRepository(session).find_by_hash(hash_secret(secret), lock=lock)
     if found is None or not _works(session, *found):
         raise LinkNotValid(
-            "It was used before, was taken back, or is too old. Ask an admin of the organisation "
+            "It was used, revoked, or has expired. Ask an admin of the organisation "
             "for another one."
         )
     return found
@@ -207,7 +207,7 @@ def _works(session: Session, invitation: Invitation, organisation: Organisation)
     if invitation.user_id is None:
         return True
     user = UserRepository(session).load(invitation.user_id)
-    # Whoever has become an operator since is out of reach of links that an admin made before.
+    # A person who has become an operator since is out of reach of an admin's earlier links.
     return user.disabled_at is None and set(user.roles) <= set(invitation.roles)
 
 

@@ -19,7 +19,7 @@ router = APIRouter()
 
 ON_A_PAGE = 100
 CHECKED_BY_ITSELF = 20_000
-"""A log of up to so many entries is checked whenever somebody opens the page: in about a second."""
+"""A log of up to so many entries is verified when the page opens, in about a second."""
 
 
 @router.get("/audit")

@@ -47,8 +47,8 @@ def read_check(dataset: Dataset) -> Check | None:
     """None where nothing is checked."""
     if dataset.status != DatasetStatus.CHECKING:
         return None
-    told = dataset.progress or {}
-    phase = str(told.get("phase", "waiting"))
+    progress = dataset.progress or {}
+    phase = str(progress.get("phase", "waiting"))
     phases: tuple[str, ...] = ("waiting", *PHASES)
     if dataset.withdrawal_id is not None:
         phases = ("waiting", "removing", *PHASES)
@@ -57,14 +57,14 @@ def read_check(dataset: Dataset) -> Check | None:
     at = phases.index(phase) if phase in phases else 0
     return Check(
         phase=phase,
-        done=told.get("done"),
-        total=told.get("total"),
-        unit=told.get("unit"),
+        done=progress.get("done"),
+        total=progress.get("total"),
+        unit=progress.get("unit"),
         steps=tuple(
             Step(name, "done" if place < at else "now" if place == at else "later")
             for place, name in enumerate(phases)
         ),
-        mark=hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:12],
+        mark=hashlib.sha256(repr(sorted(progress.items())).encode()).hexdigest()[:12],
     )
 
 

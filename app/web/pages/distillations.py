@@ -38,7 +38,7 @@ def show_distillations(
     dataset: Annotated[str | None, Query(pattern=r"^[a-z0-9_]{0,40}$")] = None,
     cursor: Cursor = None,
 ) -> Response:
-    """The organisation's distillations, newest first; of one dataset where that is asked for."""
+    """The organisation's distillations, newest first, optionally of one dataset."""
     distillations = DistillationRepository(session)
     rows = distillations.readable_by(caller).page(
         dataset_id=dataset or None, cursor=cursor, limit=25
@@ -146,11 +146,11 @@ def _state(session: Session, portal: Portal, caller: Caller, row: Distillation) 
 
 
 def _progress(session: Session, caller: Caller, row: Distillation) -> dict[str, Any]:
-    told = _forecast_before(session, caller, row)
+    forecast = _forecast_before(session, caller, row)
     return {
-        "phases": phases_of(row, {} if told is None else told.phases),
+        "phases": phases_of(row, {} if forecast is None else forecast.phases),
         "silent_since": silent_since(row),
-        "forecast": told,
+        "forecast": forecast,
     }
 
 

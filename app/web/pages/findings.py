@@ -1,6 +1,6 @@
 """Page of the files that a check left out, by reason and name.
 
-What is looked for goes in a body: names of files may tell who a patient is, and addresses are kept
+Search words go in the body: names of files may identify a patient, and addresses are kept
 by browsers and logs.
 """
 

@@ -28,7 +28,7 @@ AT_A_GLANCE = 20
 def show_operations(
     request: Request, session: ReadSession, portal: PortalDep, caller: Operator
 ) -> Response:
-    """All at a glance; the page asks for it again every few seconds."""
+    """The whole overview; the page reloads it every few seconds."""
     template = "operations/now.html" if is_fragment(request) else "operations/operations.html"
     return page(request, template, **_now(portal, session, caller))
 

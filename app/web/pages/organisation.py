@@ -21,7 +21,7 @@ router = APIRouter(prefix="/organisation")
 
 class FactsForm(BaseModel):
     seen: str = ""
-    """The version that the form was made from: nobody overwrites what they have not seen."""
+    """Version that the form was made from, so that no unseen change is overwritten."""
     name: str = ""
     contact: str = ""
 

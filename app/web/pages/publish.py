@@ -80,7 +80,7 @@ def day(text: str, *, ends: bool = False) -> datetime | None:
         date = datetime.strptime(text.strip(), "%Y-%m-%d").date()
     except ValueError:
         raise Invalid(
-            f"{text.strip()[:20]!r} is no day, such as 2027-01-31. Nothing was changed."
+            f"{text.strip()[:20]!r} is not a day like 2027-01-31. Nothing was changed."
         ) from None
     return datetime.combine(date, time(23, 59, 59) if ends else time(), UTC)
 

@@ -214,6 +214,6 @@ def _document(file: UploadFile | None) -> Any:
         with suppress(ValueError, RecursionError):
             return json.loads(content)
     raise Invalid(
-        "This is no score. Choose the JSON file that `iadd evaluate --bundle … --out score.json` "
-        "wrote. Nothing was sent."
+        "This is not a score. Choose the JSON file that `iadd evaluate --bundle … --out "
+        "score.json` wrote. Nothing was sent."
     )

@@ -183,7 +183,7 @@ def cancel_request(
 
 
 def _as_seen(session: Session, caller: Caller, request_id: str, seen: str) -> AccessRequest:
-    """Nobody decides on a purpose that they have not read. Raises PreconditionFailed."""
+    """Check that the decided version is the one that was read. Raises PreconditionFailed."""
     row = AccessRepository(session).readable_by(caller).request(request_id)
     IfMatch(seen or None).check(row)
     return row

@@ -216,7 +216,7 @@ def test_the_owner_of_the_key_cannot_rewrite_what_was_exported_before(log, save)
     later = save(log.write(3).lines())
     found = verify_export(later, log.public, earlier=earlier)
     assert found.exit_code == GOOD
-    assert "goes on from the earlier export" in told(found)
+    assert "It continues the earlier export" in told(found)
 
     log.entries[2]["subject"] = "ds_9"
     rewritten = save(log.rehash().lines(), name="rewritten.jsonl")

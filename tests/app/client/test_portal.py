@@ -71,7 +71,7 @@ def test_datasets_and_distillations_come_back_with_their_fields(client_of, porta
     )
     assert (row.status, row.phases, row.verdict, row.problem) == ("queued", {}, None, None)
     assert (portal.row(row.id).seed, portal.row(row.id).overrides) == (7, {"iterations": 5})
-    portal.hand_on(
+    portal.advance(
         row.id,
         DistillationStatus.TEACHING,
         phases={"teaching": {"done": 1, "total": 3, "unit": "teachers"}},

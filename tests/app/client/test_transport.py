@@ -55,7 +55,7 @@ def test_a_decision_whose_reply_was_lost_is_not_sent_again(client_of, portal, pr
     request = client_of(portal.recipient).requests.ask(release["id"], purpose)
     proxy.next(getattr(proxy, behaviour))
 
-    with pytest.raises(UnreachableError, match="is not known: look before"):
+    with pytest.raises(UnreachableError, match="may have been carried out: check before"):
         client_of(portal.steward, url=proxy.url).requests.grant(request.id)
 
     assert len(proxy.requests) == 1

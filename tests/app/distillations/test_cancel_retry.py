@@ -35,7 +35,7 @@ def test_one_that_a_worker_holds_is_cancelled_by_it(portal):
     with portal.database.transaction() as session:
         distillations = DistillationRepository(session)
         assert distillations.cancel_requested(distillation_id)
-        distillations.hand_on(distillation_id, fence=fence, to=DistillationStatus.CANCELLED)
+        distillations.advance(distillation_id, fence=fence, to=DistillationStatus.CANCELLED)
     assert portal.row(distillation_id).status == DistillationStatus.CANCELLED
 
 
@@ -83,7 +83,7 @@ def test_what_has_ended_cannot_be_cancelled(portal, status):
 @pytest.mark.parametrize("status", [DistillationStatus.FAILED, DistillationStatus.CANCELLED])
 def test_retry_queues_it_with_what_was_computed(portal, broker, status):
     distillation_id = portal.distillation()
-    portal.hand_on(
+    portal.advance(
         distillation_id,
         status,
         checkpoint_key="kept",

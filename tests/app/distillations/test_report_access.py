@@ -11,7 +11,7 @@ def distillation(portal):
     keys = {f"internal_{kind}_key": f"{folder}/report.{kind}" for kind in ("html", "pdf")}
     for key in keys.values():
         portal.storage.put(key, b"with starts")
-    portal.hand_on(distillation_id, portal.row(distillation_id).status, **keys)
+    portal.advance(distillation_id, portal.row(distillation_id).status, **keys)
     return distillation_id
 
 
@@ -43,7 +43,7 @@ def test_with_the_dataset_the_starts_go_and_the_report_stays(portal, distillatio
 
 def test_one_that_was_made_before_there_were_pdfs_says_so(portal, distillation):
     keys = {"report_pdf_key": None, "internal_pdf_key": None}
-    portal.hand_on(distillation, portal.row(distillation).status, **keys)
+    portal.advance(distillation, portal.row(distillation).status, **keys)
 
     reply = portal.researcher.get(f"/distillations/{distillation}/report.pdf")
 

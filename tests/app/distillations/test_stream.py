@@ -74,7 +74,7 @@ def test_a_failed_one_says_where_and_why(portal):
     distillation_id = portal.distillation(DistillationStatus.DISTILLING)
     problem = {"type": "urn:iadd-exchange:problem:x", "title": "No", "status": 500, "detail": "…"}
     phases = {"distilling": {"done": 3, "total": 60, "unit": "iterations"}}
-    portal.hand_on(distillation_id, DistillationStatus.FAILED, problem=problem, phases=phases)
+    portal.advance(distillation_id, DistillationStatus.FAILED, problem=problem, phases=phases)
 
     body = portal.researcher.get(f"/distillations/{distillation_id}").json()
 
@@ -95,7 +95,7 @@ def test_the_stream_tells_everything_in_order_and_ends(portal, follow):
         phases = {"distilling": {"done": done, "total": 3, "unit": "iterations"}}
         work(portal, distillation_id, fence, phases=phases)
     with portal.database.transaction() as session:
-        DistillationRepository(session).hand_on(
+        DistillationRepository(session).advance(
             distillation_id, fence=fence, to=DistillationStatus.READY
         )
     reader.join(timeout=20)
@@ -134,7 +134,7 @@ def test_more_events_than_one_look_fetches(portal, follow):
         events = DistillationRepository(session).events
         for step in range(1200):
             events.append(distillation_id, EventKind.METRIC, {"step": step})
-    portal.hand_on(distillation_id, DistillationStatus.READY)
+    portal.advance(distillation_id, DistillationStatus.READY)
 
     told = follow(distillation_id)
 
@@ -145,7 +145,7 @@ def test_more_events_than_one_look_fetches(portal, follow):
 def test_a_stream_goes_on_through_a_retry(portal, follow):
     distillation_id = portal.distillation(DistillationStatus.FAILED)
     portal.steward.post(f"/distillations/{distillation_id}/retry")
-    portal.hand_on(distillation_id, DistillationStatus.READY)
+    portal.advance(distillation_id, DistillationStatus.READY)
 
     statuses = [data["status"] for _, _, data in follow(distillation_id)]
 

@@ -17,10 +17,10 @@ from iadd.presets import PRESETS
 from iadd.runtime.compile import (
     SECONDS_TO_COMPILE,
     can_compile,
-    saved_per_operation,
+    saved_per_flop,
     saved_per_step,
 )
-from iadd.training.cost_model import forward_operations
+from iadd.training.cost_model import forward_flops
 
 COUNTS = {
     "COVID": {"train": 70, "validation": 8, "test": 20},
@@ -58,14 +58,14 @@ def paces_of(settings: dict[str, Any], **changes: Any) -> Paces:
             "base_bytes": 0,
             "parameters": 10_180,
             "channels": 1,
-            "forward_operations": forward_operations(
+            "forward_operations": forward_flops(
                 network, channels=1, classes=2, image_size=settings["image_size"]
             ),
             "compilation": {
                 "possible": can_compile("cpu"),
                 "seconds": SECONDS_TO_COMPILE,
                 "saved_per_step": saved_per_step("cpu"),
-                "saved_per_operation": saved_per_operation("cpu"),
+                "saved_per_operation": saved_per_flop("cpu"),
             },
             "cpu_share": 0.9,
             "across": {

@@ -118,7 +118,7 @@ def test_of_a_problem_only_its_code_is_told(portal, operator):
         "title": "Too large",
         "detail": "The class COVID has too many images.",
     }
-    portal.hand_on(distillation_id, DistillationStatus.FAILED, problem=problem)
+    portal.advance(distillation_id, DistillationStatus.FAILED, problem=problem)
 
     [job] = jobs(operator, kind="distillation")
 

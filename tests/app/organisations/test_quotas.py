@@ -49,7 +49,7 @@ def test_no_more_runs_than_allowed(portal, limit):
 
     assert problem(refused) == (409, "quota-exceeded")
     assert portal.admin.get("/organisations/mine").json()["usage"]["running"] == 1
-    portal.hand_on(first, DistillationStatus.FAILED)
+    portal.advance(first, DistillationStatus.FAILED)
     portal.distillation(dataset_id=dataset)
 
 

@@ -134,7 +134,7 @@ class BulkSeeder:
         with self._portal.database.transaction() as session:
             made = session.get_one(Distillation, other)
             keys = {name: getattr(made, name) for name in ("bundle_key", "report_json_key")}
-        self._portal.hand_on(
+        self._portal.advance(
             distillation,
             DistillationStatus.READY,
             report_html_key=key,

@@ -107,7 +107,7 @@ def test_a_wrong_present_password_changes_nothing(reader, anybody):
         "/account", "/account/password", current="not it at all", new="a new sentence of mine"
     )
     assert reply.status_code == 422
-    assert "The current password is another one" in reply.text
+    assert "The current password is wrong" in reply.text
     assert anybody.sign_in("person0@hospital.example", PASSWORD).url.path == "/"
 
 

@@ -111,7 +111,7 @@ def test_what_was_done_so_far_is_in_the_page_itself(portal, reader):
         }
         row.timings = {"teaching": 65.0, "distilling": 100.0}
         row.eta_seconds = 700.0
-        repository.tell(distillation_id, DistillationStatus.DISTILLING, "Less memory: <halves>.")
+        repository.log(distillation_id, DistillationStatus.DISTILLING, "Less memory: <halves>.")
     page = reader(Role.RESEARCHER).open(f"/distillations/{distillation_id}")
     assert "done in 1 min 5 s" in page
     assert 'max="200" value="50"' in page
@@ -145,7 +145,7 @@ def test_only_the_latest_of_the_log_are_in_the_page(portal, reader):
 def test_one_that_failed_says_why_and_goes_on(portal, reader):
     problem = {"title": "The GPU was lost", "detail": "The last checkpoint is kept. Try again."}
     distillation_id = portal.distillation()
-    portal.hand_on(distillation_id, DistillationStatus.FAILED, problem=problem)
+    portal.advance(distillation_id, DistillationStatus.FAILED, problem=problem)
     address = f"/distillations/{distillation_id}"
     researcher = reader(Role.RESEARCHER)
     page = researcher.open(address)

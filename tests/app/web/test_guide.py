@@ -66,7 +66,7 @@ def test_shows_how_far_it_is_and_then_the_report(portal, reader):
     steward = reader(Role.STEWARD)
     dataset = drawn(portal, steward)
     distillation = portal.distillation(dataset_id=dataset)
-    portal.hand_on(
+    portal.advance(
         distillation,
         DistillationStatus.TEACHING,
         phases={"teaching": {"done": 3, "total": 16, "unit": "epochs"}},
@@ -74,7 +74,7 @@ def test_shows_how_far_it_is_and_then_the_report(portal, reader):
     page = steward.open("/guide")
     assert "training teachers" in page
     assert "3 of 16" in page
-    portal.hand_on(distillation, DistillationStatus.READY)
+    portal.advance(distillation, DistillationStatus.READY)
     page = steward.open("/guide")
     assert next_step(page) == "Read the report"
     assert f"/distillations/{distillation}/report" in page
@@ -85,7 +85,7 @@ def test_one_that_failed_is_told_and_can_be_started_again(portal, reader):
     steward = reader(Role.STEWARD)
     dataset = drawn(portal, steward)
     failed = portal.distillation(dataset_id=dataset)
-    portal.hand_on(
+    portal.advance(
         failed,
         DistillationStatus.FAILED,
         problem={"title": "The device was lost", "detail": "What was done is kept."},

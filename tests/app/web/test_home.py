@@ -130,7 +130,7 @@ def test_what_runs_is_followed(portal, reader):
     portal.ready_dataset()
     assert "No job is running" in researcher.open("/")
     distillation = portal.distillation()
-    portal.hand_on(
+    portal.advance(
         distillation,
         DistillationStatus.DISTILLING,
         phases={"distilling": {"done": 30, "total": 120, "unit": "iterations"}},
@@ -162,7 +162,7 @@ def test_reports_wait_until_they_are_released(portal, reader):
 
 def test_what_failed_says_why(portal, reader):
     failed = portal.distillation()
-    portal.hand_on(
+    portal.advance(
         failed,
         DistillationStatus.FAILED,
         problem={"title": "The device has too little memory"},
@@ -251,7 +251,7 @@ def test_how_much_there_is_changes_not_how_much_is_asked(portal, reader):
     with counted(portal.database.engine) as few:
         admin.open("/")
     finished = portal.distillation()
-    portal.hand_on(finished, DistillationStatus.READY)
+    portal.advance(finished, DistillationStatus.READY)
     for _ in range(8):
         portal.new_dataset()
         tell(portal, my_id(portal, admin))

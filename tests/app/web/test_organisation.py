@@ -44,7 +44,7 @@ def test_name_and_contact_are_changed(reader):
 def test_a_name_that_is_taken_changes_nothing(reader):
     reply = reader(Role.ADMIN).send("/organisation", "/organisation", name="Elsewhere")
     assert reply.status_code == 409
-    assert "There is an organisation of this name" in reply.text
+    assert "An organisation of this name exists" in reply.text
 
 
 def test_what_the_gate_demands_is_changed(portal, reader):
@@ -114,7 +114,7 @@ def test_nobody_is_made_an_operator_by_an_admin(portal, reader):
     assert 'value="operator"' not in admin.open(address)
     reply = admin.send(address, address, roles=["operator"])
     assert reply.status_code == 403
-    assert "This role is not yours to give" in reply.text
+    assert "You may not give this role" in reply.text
 
 
 def test_who_is_disabled_is_out_at_once_and_may_come_back(portal, reader, anybody):

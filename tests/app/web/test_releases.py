@@ -129,7 +129,7 @@ def test_a_form_that_cannot_be_tells_it_where_it_was_sent(portal, steward):
     )
     assert reply.status_code == 422
     assert reply.headers["hx-retarget"] == "find .form-problem"
-    assert "is no day" in reply.text
+    assert "is not a day" in reply.text
 
 
 @pytest.mark.parametrize("role", [Role.RESEARCHER, Role.AUDITOR])

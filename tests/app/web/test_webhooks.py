@@ -46,7 +46,7 @@ def test_an_address_where_none_may_go_is_told(portal, reader):
     admin = reader(Role.ADMIN)
     reply = admin.send(PAGE, PAGE, url="http://127.0.0.1/x", events=["dataset.ready"])
     assert reply.status_code == 422
-    assert "Webhooks cannot go there" in reply.text
+    assert "The webhook address is not allowed" in reply.text
     assert portal.admin.get("/webhooks").json()["items"] == []
 
 

@@ -19,7 +19,7 @@ def test_a_wrong_password_is_told_in_the_form_which_keeps_what_was_typed(service
     page.get_by_label("E-mail address").fill(steward.email)
     page.get_by_label("Password").fill("not this sentence at all")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("alert").get_by_text("Address and password do not fit").wait_for()
+    page.get_by_role("alert").get_by_text("Wrong address or password").wait_for()
     assert page.get_by_label("E-mail address").input_value() == steward.email
     assert page.url.endswith("/sign-in")
 

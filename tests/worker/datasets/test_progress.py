@@ -1,4 +1,4 @@
-"""How far a check is, as a reader of the row sees it while a real worker checks."""
+"""Progress of a check, as a reader of the row sees it while a real worker checks."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
 
 
-def test_the_row_tells_what_the_check_does_until_it_is_over(own_harness: "WorkerHarness") -> None:
+def test_the_row_shows_the_phase_of_the_check_until_it_ends(own_harness: "WorkerHarness") -> None:
     own_harness.start_worker()
     caller = Caller.on_behalf(own_harness.organisation_id, Role.STEWARD, "Dr. Grey")
     with own_harness.database.transaction() as session:

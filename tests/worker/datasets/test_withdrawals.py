@@ -49,7 +49,7 @@ def names(content: bytes) -> list[str]:
         return opened.namelist()
 
 
-def test_an_archive_is_written_without_what_is_named(tmp_path: Path, archive: Path) -> None:
+def test_an_archive_is_written_without_the_named_files(tmp_path: Path, archive: Path) -> None:
     target = tmp_path / "left.zip"
 
     removed = write_without(archive, target, lambda name: name.startswith(PATIENT))

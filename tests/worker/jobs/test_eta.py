@@ -4,10 +4,10 @@ import pytest
 
 from app.models import DistillationStatus
 from iadd.presets import cpu_small
-from iadd.training.cost_model import across_work, job_work
+from iadd.training.cost_model import cross_network_cost, job_cost
 from worker.jobs import progress
 from worker.jobs.eta import Forecast
-from worker.jobs.progress import Pace
+from worker.jobs.progress import ThroughputMeter
 
 CONFIG = cpu_small().override(
     {
@@ -32,7 +32,7 @@ CLASSES = {name: {"train": 100, "validation": 10, "test": 20} for name in ("a", 
 
 
 def test_work_is_counted_in_image_passes() -> None:
-    assert job_work(CONFIG, classes=2, train=200) == {
+    assert job_cost(CONFIG, classes=2, train=200) == {
         DistillationStatus.TEACHING: 2 * 10 * 200,
         DistillationStatus.DISTILLING: 100 * 10 * 10 * 4,
         DistillationStatus.EVALUATING: 5 * 10 * 20 + (1 + 5) * 10 * 20 + 5 * 200 * 2,
@@ -55,7 +55,7 @@ def test_other_networks_are_part_of_what_comes_later() -> None:
         )
         for config in (CONFIG, across)
     )
-    added = sum(across_work(across, small=10)["resnet18"].values())
+    added = sum(cross_network_cost(across, small=10)["resnet18"].values())
     assert longer - plain == pytest.approx(100 / 40_000 * added, abs=0.1)
 
 
@@ -67,25 +67,25 @@ def test_a_phase_of_its_own_is_forecast_alone() -> None:
 def test_a_first_unit_that_compiles_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    pace = Pace()
-    assert pace.seconds_per_unit(0) is None
+    meter = ThroughputMeter()
+    assert meter.seconds_per_unit(0) is None
     now += 75
-    assert pace.seconds_per_unit(1) is None
+    assert meter.seconds_per_unit(1) is None
     now += 2
-    assert pace.seconds_per_unit(2) == 2
+    assert meter.seconds_per_unit(2) == 2
     now += 4
-    assert pace.seconds_per_unit(3) == 3
+    assert meter.seconds_per_unit(3) == 3
 
 
 def test_a_run_that_begins_anew_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    pace = Pace()
+    meter = ThroughputMeter()
     for done in (5, 6, 7):
         now += 10
-        pace.seconds_per_unit(done)
-    assert pace.seconds_per_unit(0) is None
+        meter.seconds_per_unit(done)
+    assert meter.seconds_per_unit(0) is None
     now += 1
-    assert pace.seconds_per_unit(1) is None
+    assert meter.seconds_per_unit(1) is None
     now += 1
-    assert pace.seconds_per_unit(2) == 1
+    assert meter.seconds_per_unit(2) == 1

@@ -1,4 +1,4 @@
-"""What the last phase stores: a public bundle, and a report apart that shows the starts."""
+"""The last phase stores a public bundle, and apart from it a report that shows the starts."""
 
 import json
 from dataclasses import replace

@@ -45,7 +45,7 @@ def ready_with_reports(portal):
     keys = {f"report_{kind}_key": f"distillations/{distillation}/report.{kind}" for kind in PAGES}
     for kind, column in zip(PAGES, keys, strict=True):
         portal.storage.put(keys[column], PAGES[kind])
-    portal.hand_on(distillation, DistillationStatus.READY, **keys)
+    portal.advance(distillation, DistillationStatus.READY, **keys)
     return distillation
 
 
@@ -265,7 +265,7 @@ def test_results_of_ones_own_are_downloaded_and_checked(exchange, portal):
 
 def test_results_that_are_older_than_printed_reports_are_downloaded_without(exchange, portal):
     distillation = ready_with_reports(portal)
-    portal.hand_on(distillation, DistillationStatus.READY, report_pdf_key=None)
+    portal.advance(distillation, DistillationStatus.READY, report_pdf_key=None)
     done = exchange(portal.steward, "download", distillation, "--out", "results")
     assert done.exit_code == 0, done.output
     names = {path.name for path in Path("results").iterdir()}
@@ -286,13 +286,13 @@ def test_an_archive_goes_into_a_new_dataset_or_a_named_one(exchange, portal):
 
 def test_an_upload_that_cannot_be_says_why(exchange, portal):
     missing = exchange(portal.steward, "upload", "nothing.zip")
-    assert (missing.exit_code, "no file" in missing.stderr) == (1, True)
+    assert (missing.exit_code, "not a file" in missing.stderr) == (1, True)
     assert portal.steward.get("/datasets").json()["items"] == []
     Path("chest.zip").write_bytes(b"an archive")
     ready = portal.ready_dataset()
     refused = exchange(portal.steward, "upload", "chest.zip", "--dataset", ready)
     assert refused.exit_code == 5
-    assert "takes no archive now" in refused.stderr
+    assert "does not accept an archive now" in refused.stderr
 
 
 def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, proxy):
@@ -308,12 +308,12 @@ def test_a_distillation_is_followed_to_its_end(exchange, portal, wait_until, pro
     wait_until(lambda: len(proxy.requests) > 9, "it asks again")
     [row] = portal.steward.get("/distillations").json()["items"]
     assert row["images_per_class"] == 3
-    portal.hand_on(row["id"], DistillationStatus.READY, verdict="not_refuted")
+    portal.advance(row["id"], DistillationStatus.READY, verdict="not_refuted")
     follower.join(timeout=20)
     [done] = results
     assert last_line(done) == row["id"]
     assert "Privacy verdict: not refuted" in done.stdout
-    assert "does not answer; asking again" in done.stderr
+    assert "does not answer; trying again" in done.stderr
 
 
 def test_a_portal_that_stays_silent_ends_the_waiting(exchange, portal, proxy, monkeypatch):
@@ -336,7 +336,7 @@ def test_a_distillation_that_does_not_succeed_says_why(exchange, portal):
     again = exchange(portal.steward, "retry", distillation, "--no-wait")
     assert last_line(again) == distillation
     assert exchange(portal.steward, "retry", distillation).exit_code == 5
-    portal.hand_on(
+    portal.advance(
         distillation,
         DistillationStatus.FAILED,
         problem={"title": "Out of memory", "detail": "Ask for fewer images."},
@@ -349,7 +349,7 @@ def test_a_distillation_that_does_not_succeed_says_why(exchange, portal):
 def test_an_overview_shows_what_runs_and_what_waits(exchange, portal):
     release = share(exchange, portal)
     running = portal.distillation()
-    portal.hand_on(
+    portal.advance(
         running,
         DistillationStatus.TEACHING,
         phases={"teaching": {"done": 1, "total": 3, "unit": "teachers"}},
@@ -449,7 +449,7 @@ def test_text_is_given_once_and_is_text(exchange, portal):
     short = exchange(portal.recipient, "request", release, "--purpose", "because")
     assert (short.exit_code, "purpose" in short.stderr) == (2, True)
     day = exchange(portal.steward, "grant", "req_1", "--expires", "tomorrow")
-    assert (day.exit_code, "no day like" in day.stderr) == (2, True)
+    assert (day.exit_code, "neither a day like" in day.stderr) == (2, True)
 
 
 def test_without_a_token_nothing_is_sent(exchange, portal, proxy):

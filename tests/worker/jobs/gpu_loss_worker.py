@@ -1,6 +1,6 @@
-"""A worker whose GPU goes away: `LOSE_GPU_IN=distill LOSE_GPU_AFTER=3 python gpu_loss_worker.py …`.
+"""Runs a worker whose GPU goes away, as Torch reports it in the middle of a computation.
 
-Torch tells of it by the same exception that is raised here, in the middle of a computation.
+`LOSE_GPU_IN=distill LOSE_GPU_AFTER=3 python gpu_loss_worker.py …`
 """
 
 import os

@@ -10,8 +10,8 @@ import torch
 from app.distillations.repository import DistillationRepository
 from app.models import DistillationStatus, EventKind
 from iadd.data.image_set import ImageSet
-from worker.distillation import phases
-from worker.distillation.phases import Work, run_phase
+from worker.distillation.phases import Outcome, PhaseContext, run_phase
+from worker.jobs import runner
 from worker.services import Services
 from worker.settings import WorkerSettings
 
@@ -32,12 +32,12 @@ def ended(own_harness: "WorkerHarness", monkeypatch: pytest.MonkeyPatch) -> list
         database=own_harness.database,
         storage=own_harness.storage,
     )
-    monkeypatch.setattr(phases, "get_services", lambda: services)
-    monkeypatch.setattr(phases, "end_worker", lambda: ended.append("ended"))
+    monkeypatch.setattr(runner, "get_services", lambda: services)
+    monkeypatch.setattr(runner, "end_worker", lambda: ended.append("ended"))
     return ended
 
 
-def lose_the_gpu(work: Work) -> phases.Outcome:
+def lose_the_gpu(phase: PhaseContext) -> Outcome:
     raise torch.AcceleratorError("CUDA error: unspecified launch failure")
 
 
@@ -47,7 +47,7 @@ def log_of(harness: "WorkerHarness", row_id: str) -> list[str]:
         return [event.data["message"] for event in events if event.kind == EventKind.LOG]
 
 
-def test_the_row_goes_to_another_worker_and_says_why_and_this_one_ends(
+def test_another_worker_takes_the_row_with_a_log_line_and_this_one_ends(
     own_harness: "WorkerHarness", squares: ImageSet, ended: list[str]
 ) -> None:
     row_id = own_harness.add_distillation(own_harness.add_dataset(squares))
