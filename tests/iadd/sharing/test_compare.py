@@ -265,7 +265,7 @@ def test_images_that_are_no_squares_or_of_another_size_are_refused(
     received: Received, images: ImageSet, config: Config
 ) -> None:
     tall = ImageSet(images.images[:, :, :, :8], images.labels, images.classes, images.split)
-    with pytest.raises(SetMismatchError, match="networks see squares"):
+    with pytest.raises(SetMismatchError, match="networks read squares"):
         compare([received], tall, config)
     with pytest.raises(SetMismatchError, match="the settings say 16"):
         compare([received], make_images(size=32), config)
