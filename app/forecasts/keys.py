@@ -57,9 +57,5 @@ def pace_key(settings: Mapping[str, Any], *, channels: int) -> str:
     return _digest(shaping)
 
 
-def settings_hash(preset: str, settings: Mapping[str, Any]) -> str:
-    return _digest({"preset": preset, **settings})
-
-
 def _digest(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

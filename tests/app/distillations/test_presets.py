@@ -47,5 +47,5 @@ def test_portal_and_library_refuse_the_same(name):
     assert disagreements == []
 
 
-def test_anyone_with_a_token_may_read_them(house):
-    assert house.researcher.get("/presets").json() == describe()
+def test_anyone_with_a_token_may_read_them(portal):
+    assert portal.researcher.get("/presets").json() == describe()

@@ -50,12 +50,12 @@ def paces(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def measured(house: Any) -> Callable[..., None]:
+def measured(portal: Any) -> Callable[..., None]:
     """A worker has measured the steps of a preset."""
 
     def measure(preset: str = "cpu_demo", **changes: Any) -> None:
         key = pace_key(get_preset(preset).settings({}, {}), channels=1)
-        with house.database.transaction() as session:
+        with portal.database.transaction() as session:
             MeasurementRepository(session).add(key, paces(**changes))
 
     return measure

@@ -8,8 +8,9 @@ import torch
 
 import iadd.forecast.forecast as library
 from app.distillations.presets import get_preset
+from app.distillations.service import settings_hash
 from app.forecasts.arithmetic import Job, disk_bytes, peak_bytes, seconds
-from app.forecasts.keys import COUNTED, pace_key, settings_hash
+from app.forecasts.keys import COUNTED, pace_key
 from app.forecasts.paces import Paces
 from iadd.forecast.timing import Pace
 from iadd.presets import PRESETS

@@ -18,7 +18,7 @@ from iadd.cli import app
 from iadd.cli.class_maps import NotConfirmedError, confirm_class_maps, read_class_maps
 from iadd.config import Config
 from iadd.sharing.class_map import ClassMapError
-from tests.iadd.conftest import make_distilled
+from tests.iadd.factories import make_distilled
 
 REPORT = {
     "dataset": {"name": "Another hospital"},

@@ -13,7 +13,7 @@ from iadd.evaluation.evaluator import evaluate
 from iadd.sharing.class_map import ClassMapError
 from iadd.sharing.external_validation import score_release
 from iadd.sharing.received import Received
-from tests.iadd.conftest import make_distilled, make_images
+from tests.iadd.factories import make_distilled, make_images
 
 SAME = {"plain": "plain", "square": "square"}
 FINGERPRINT = "ab" * 32

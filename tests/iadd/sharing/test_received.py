@@ -18,7 +18,7 @@ from iadd.sharing.received import (
     in_channels,
     in_size,
 )
-from tests.iadd.conftest import make_distilled
+from tests.iadd.factories import make_distilled
 
 HOME = Normalisation((0.4,), (0.2,))
 SAME = {"plain": "plain", "square": "square"}
