@@ -18,7 +18,7 @@ from iadd.sharing.mixed_trainer import OWN, RECEIVED, MixedTrainer, TrainingRun
 from iadd.sharing.received import Received, SetMismatchError
 from iadd.training.saved_network import TrainedNetwork
 from iadd.training.trainer import NetworkSpec
-from tests.iadd.conftest import make_distilled, make_images
+from tests.iadd.factories import make_distilled, make_images
 
 SAME = {"plain": "plain", "square": "square"}
 
