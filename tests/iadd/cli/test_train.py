@@ -1,4 +1,4 @@
-"""``iadd train`` and ``iadd evaluate --bundle``: what a receiving hospital types."""
+"""``iadd train`` and ``iadd evaluate --bundle``, the commands of a receiving hospital."""
 
 import json
 import os
