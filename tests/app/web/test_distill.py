@@ -6,14 +6,15 @@ import pytest
 
 from app.core.clock import utc_now
 from app.core.security import Role
-from app.distillations.presets import get_preset, presets_document
+from app.distillations.presets import FIXED, OWN_FIELDS, get_preset, presets_document
 from app.forecasts.keys import pace_key
 from app.forecasts.repository import MeasurementRepository
 from app.models import DistillationStatus
 from app.models.forecast import Forecast
 from app.web.render import TEMPLATES
-from app.web.settings_form import GROUPS, fields_of
+from app.web.settings_form import fields_of
 from app.web.texts import texts_in
+from iadd.config import SETTINGS
 
 
 @pytest.fixture
@@ -66,9 +67,10 @@ def test_every_preset_is_told_in_plain_words(name):
 
 def test_every_setting_has_a_label():
     texts = texts_in("en")
-    fields = [field for group in fields_of(get_preset("cpu_small")).values() for field in group]
-    names = {field.name for field in fields}
-    assert names == {name for group in GROUPS.values() for name in group}
+    groups = fields_of(get_preset("cpu_small"))
+    assert all(texts.has(f"settings-{group}") for group in groups)
+    names = {field.setting.name for group in groups.values() for field in group}
+    assert names == SETTINGS.keys() - {*OWN_FIELDS, *FIXED}
     unlabelled = {name for name in names if not texts.has("setting-" + name.replace("_", "-"))}
     assert unlabelled == set()
 
@@ -124,8 +126,8 @@ def test_a_list_of_words_that_the_preset_leaves_empty_can_be_ticked(house, ask):
         ({"setting.cross_networks": ["", "lenet"]}, "cross_networks is a list"),
         ({"images_per_class": "41"}, "has 40 training images"),
         ({"setting.iterations": "many"}, "iterations has to be a whole number"),
-        ({"setting.depth": "20"}, "depth has to be a whole number from 1 to 8"),
-        ({"setting.network": "another"}, "network may be"),
+        ({"setting.depth": "20"}, "depth is 20: it has to be a whole number from 1 to 8"),
+        ({"setting.network": "another"}, "it may be convnet, alexnet"),
         ({"initialisation": "real"}, "real starts put patients"),
         ({"seed": "-1"}, "seed"),
     ],

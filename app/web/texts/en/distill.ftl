@@ -41,11 +41,10 @@ initialisation-real-privacy = Privacy: much of that X-ray may still be seen in t
 
 settings-network = Network
 settings-augmentation = Augmentation
-settings-teachers = Teachers
+settings-teacher = Teachers
 settings-distillation = Distillation
 settings-evaluation = Evaluation
-settings-computing = Computing
-settings-other = Others
+settings-compute = Computing
 
 setting-network = Network
 setting-depth = Blocks of the ConvNet
