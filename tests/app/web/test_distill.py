@@ -15,6 +15,7 @@ from app.web.render import TEMPLATES
 from app.web.settings_form import fields_of
 from app.web.texts import texts_in
 from iadd.config import SETTINGS
+from tests.fixtures.benchmarks import benchmark_document
 
 
 @pytest.fixture
@@ -177,39 +178,6 @@ def test_another_organisation_finds_nothing_here(reader, address):
     assert reply.status_code == 404
 
 
-PACES = {
-    "device": "a CPU, 2 threads",
-    "kind": "cpu",
-    "memory_bytes": 4 * 10**9,
-    "shown": 64,
-    "teaching": {"fixed": 0.0, "each": 1.0},
-    "full": {"fixed": 0.0, "each": 1.0},
-    "teachers_at_once": 1,
-    "points": [
-        {
-            "batch": images,
-            "images": images,
-            "step": 0.01 + 0.001 * images,
-            "epoch": 0.001 * images,
-            "epoch_fixed": 0.0,
-            "peak_bytes": 400_000_000 + 100_000_000 * images,
-        }
-        for images in (2, 8)
-    ],
-    "covers_images": 64,
-    "steps": 10,
-    "base_bytes": 500_000_000,
-    "parameters": 10_000,
-    "channels": 1,
-    "forward_operations": 1_000_000,
-    "compilation": {
-        "possible": False,
-        "seconds": 80.0,
-        "saved_per_step": 0.0,
-        "saved_per_operation": 0.0,
-    },
-    "cpu_share": 0.9,
-}
 HTMX = {"HX-Request": "true"}
 
 
@@ -218,7 +186,7 @@ def measured(house):
     """A worker has measured the steps of the demonstration."""
     key = pace_key(get_preset("cpu_demo").settings({}, {}), channels=1)
     with house.database.transaction() as session:
-        MeasurementRepository(session).add(key, PACES)
+        MeasurementRepository(session).add(key, benchmark_document())
 
 
 @pytest.fixture
