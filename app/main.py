@@ -9,10 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app.api import router as api_router
-from app.background.mailer import Mailer
-from app.background.sweeper import Sweeper
-from app.background.upload_finisher import Finisher
-from app.background.webhook_sender import WebhookSender
+from app.background.tasks import background_tasks
 from app.core import problem_handlers
 from app.core.health import router as health_router
 from app.core.metrics import Metrics
@@ -21,6 +18,7 @@ from app.core.portal import Portal
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
 from app.datasets.uploads.protocol import TusHeaders
+from app.operations.metrics import RowCounts
 from app.web import router as web
 from app.web.errors import problem_page
 
@@ -33,11 +31,11 @@ they are worth and of what they leak. For research use; not a medical device.
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application. What it opens it closes at its end."""
     portal = Portal.open(settings or get_settings())
-    metrics = Metrics(portal.database)
+    metrics = Metrics(RowCounts(portal.database))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with Sweeper(portal), Mailer(portal), WebhookSender(portal), Finisher(portal):
+        with background_tasks(portal):
             yield
         portal.close()
 

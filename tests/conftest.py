@@ -5,7 +5,14 @@ import os
 import pytest
 
 pytest_plugins = [
+    "tests.fixtures.waiting",  # first, since others import it: pytest rewrites asserts as it loads
+    "tests.fixtures.broker",
+    "tests.fixtures.chromium",
+    "tests.fixtures.commands",
+    "tests.fixtures.database",
+    "tests.fixtures.faulty_proxy",
     "tests.fixtures.mail_server",
+    "tests.fixtures.portal",
     "tests.fixtures.releases",
     "tests.fixtures.webhook_receiver",
 ]

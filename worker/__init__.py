@@ -1,4 +1,4 @@
-"""Celery workers. Thin: a task claims a row, calls iadd, stores the result."""
+"""Celery workers: a task claims a row, calls iadd, stores the result."""
 
 import os
 

@@ -7,8 +7,9 @@ import warnings
 from celery.platforms import SecurityWarning
 
 from app.core.queue import Queue
-from worker.app import app, is_broken, settings, worker_settings
+from worker.app import app, settings, worker_settings
 from worker.compile_cache import keep_compiled
+from worker.lifecycle import is_broken
 from worker.registration import listen_to
 
 
@@ -31,7 +32,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no such queue: {', '.join(sorted(unknown))}; there are {', '.join(Queue)}")
     if Queue.GPU in queues and Queue.FORECAST not in queues:
-        # What a GPU will take is measured where it is.
+        # A forecast measures the GPU, so a worker of that GPU must answer it.
         queues.append(Queue.FORECAST)
     # Celery warns root of unpickling; nothing here accepts anything but JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -45,13 +46,13 @@ def main() -> None:
             *("--concurrency", str(arguments.concurrency)),
             *("--queues", ",".join(queues)),
             *("--hostname", f"{arguments.queues.replace(',', '-')}@%h"),
-            # Workers find each other's dead rows by leases, not by talking to one another.
+            # Workers find the rows of dead workers by leases, not by messages to one another.
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
     )
     if is_broken():
         sys.exit(
-            "The GPU does not answer. What this worker worked on was handed on. Start it anew."
+            "The GPU does not answer. Another worker takes over the job. Start this worker again."
         )
 
 

@@ -1,4 +1,4 @@
-"""The one place that decides where networks run and on how many threads."""
+"""Choice of the device that networks run on, and of the number of threads."""
 
 import logging
 import os
@@ -13,21 +13,21 @@ logger = logging.getLogger(__name__)
 
 
 def choose_device(settings: WorkerSettings) -> torch.device:
-    """The GPU where there is one, else the CPU; or what the settings insist on."""
+    """Return the GPU where there is one, else the CPU; or the device that the settings require."""
     if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     return torch.device("cuda")
 
 
 def is_there(settings: WorkerSettings) -> bool:
-    """Whether the device that the settings insist on answers: a worker without it has no use."""
+    """Return True if the device that the settings require answers: a worker needs it."""
     return settings.device != "cuda" or torch.cuda.is_available()
 
 
 def name_device(settings: WorkerSettings, queues: Sequence[str]) -> str:
-    """For people: the GPU's own name where this worker computes on it."""
+    """Name the device for people: the GPU's own name where this worker computes on it."""
     device = choose_device(settings)
-    # Asking a GPU for its name takes memory of it, which a worker without networks has no use for.
+    # Reading the name of a GPU takes memory of it, which a worker without networks does not need.
     if device.type == "cuda" and Queue.GPU.value in queues:
         return torch.cuda.get_device_name(device)
     return device.type
@@ -41,7 +41,7 @@ def prepare_torch(settings: WorkerSettings) -> None:
 
 
 def _cores() -> int:
-    """Cores that this process may use; a container often has fewer than the machine."""
+    """Count the cores that this process may use; a container often has fewer than the machine."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -15,22 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sqlalchemy.orm import Session
 
 from app.core.errors import problem_dict
-from app.core.leases import LeaseLost, release
-from app.core.queue import Task, enqueue_after_commit
+from app.core.queue import Task
 from app.core.types import JsonObject
 from app.forecasts.repository import ForecastRepository, MeasurementRepository
 from app.forecasts.service import CHANNELS, conclusion, measurement_for
 from app.models import Dataset, Forecast, ForecastStatus
 from app.standalone import parent_death
 from iadd.config import Config
-from worker.app import process_name
 from worker.device import choose_device
-from worker.jobs.lease import Cancelled, Hold, Interrupted
-from worker.jobs.problems import WorkersLostError, problem_of
-from worker.jobs.retries import carry_out
-from worker.services import Services, get_services
+from worker.jobs.lease import ClaimedRow
+from worker.jobs.problems import problem_of
+from worker.jobs.runner import JobKind, run_job
+from worker.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -53,37 +52,17 @@ class MeasuringTooSlowError(RuntimeError):
 
 def forecast(forecast_id: str) -> None:
     """Answer a forecast, from what is known by now or by measuring."""
-    services = get_services()
-    with services.database.transaction() as session:
-        fence = ForecastRepository(session).claim(
-            forecast_id, owner=process_name(), seconds=services.settings.lease_seconds
-        )
-    if fence is None:
-        logger.info("%s: nothing to do", forecast_id)
-        return
-    hold = Hold(services, Forecast, forecast_id, fence)
-    try:
-        carry_out(lambda: _answer(services, hold), hold)
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
-    except (Cancelled, Interrupted):
-        _put_back(services, hold)
-    except Exception as error:
-        logger.exception("%s: measuring failed", forecast_id)
-        _fail(services, hold, _problem(error))
+    run_job(_KIND, forecast_id, _answer)
 
 
-def _answer(services: Services, hold: Hold) -> Callable[[], None]:
+def _answer(services: Services, claimed: ClaimedRow, row: Forecast) -> Callable[[], None]:
     with services.database.reading() as session:
-        row = session.get_one(Forecast, hold.row_id)
         dataset = session.get_one(Dataset, row.dataset_id)
         known = measurement_for(session, row, dataset)
-    if row.takeovers >= services.worker_settings.largest_attempts:
-        raise WorkersLostError(row.takeovers)
     document: JsonObject | None = None
     if known is None:
-        hold.write(status=ForecastStatus.MEASURING)
-        document = _measure(services, hold, row, dataset)
+        claimed.write(status=ForecastStatus.MEASURING)
+        document = _measure(services, claimed, row, dataset)
 
     def finish() -> None:
         with services.database.transaction() as session:
@@ -92,13 +71,15 @@ def _answer(services: Services, hold: Hold) -> Callable[[], None]:
                 measured = MeasurementRepository(session).add(row.pace_key, document)
             assert measured is not None, "either known or measured"
             values = conclusion(session, row, dataset, *measured)
-            ForecastRepository(session).end(hold.row_id, fence=hold.fence, **values)
-        logger.info("%s: %s", hold.row_id, values["status"].value)
+            ForecastRepository(session).end(row.id, fence=claimed.fencing_token, **values)
+        logger.info("%s: %s", row.id, values["status"].value)
 
     return finish
 
 
-def _measure(services: Services, hold: Hold, row: Forecast, dataset: Dataset) -> JsonObject:
+def _measure(
+    services: Services, claimed: ClaimedRow, row: Forecast, dataset: Dataset
+) -> JsonObject:
     """What `iadd.forecast.device_benchmark` finds out about the steps of these settings."""
     request = {
         "settings": Config().override(row.settings).to_dict(),
@@ -109,7 +90,7 @@ def _measure(services: Services, hold: Hold, row: Forecast, dataset: Dataset) ->
     }
     with services.scratch() as scratch:
         out = scratch / "paces.json"
-        code = _run(hold, request, out)
+        code = _run(claimed, request, out)
         if code == KILLED:
             raise NeedsMoreMemoryError
         if code != 0:
@@ -120,7 +101,7 @@ def _measure(services: Services, hold: Hold, row: Forecast, dataset: Dataset) ->
     return document
 
 
-def _run(hold: Hold, request: JsonObject, out: Path) -> int:
+def _run(claimed: ClaimedRow, request: JsonObject, out: Path) -> int:
     """The exit code of the measuring process, which does not outlive this one."""
     # The launcher ties it to this worker, should that be killed.
     launcher = [sys.executable, "-I", "-S", str(Path(parent_death.__file__)), str(os.getpid())]
@@ -136,7 +117,7 @@ def _run(hold: Hold, request: JsonObject, out: Path) -> int:
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
         while process.poll() is None:
-            hold.check()
+            claimed.check()
             if time.monotonic() > deadline:
                 raise MeasuringTooSlowError
             time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -148,23 +129,13 @@ def _run(hold: Hold, request: JsonObject, out: Path) -> int:
             process.stdin.close()
 
 
-def _fail(services: Services, hold: Hold, problem: JsonObject) -> None:
-    try:
-        with services.database.transaction() as session:
-            ForecastRepository(session).end(
-                hold.row_id, fence=hold.fence, status=ForecastStatus.FAILED, problem=problem
-            )
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
-
-
-def _put_back(services: Services, hold: Hold) -> None:
-    try:
-        with services.database.transaction() as session:
-            release(session, Forecast, hold.row_id, fence=hold.fence, status=ForecastStatus.QUEUED)
-            enqueue_after_commit(session, Task.FORECAST, hold.row_id)
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
+def _fail(session: Session, claimed: ClaimedRow, problem: JsonObject) -> None:
+    ForecastRepository(session).end(
+        claimed.row_id,
+        fence=claimed.fencing_token,
+        status=ForecastStatus.FAILED,
+        problem=problem,
+    )
 
 
 def _problem(error: Exception) -> dict[str, Any]:
@@ -187,3 +158,13 @@ def _problem(error: Exception) -> dict[str, Any]:
             "ask again when workers are less busy.",
         )
     return problem_of(error, doing="measuring a few steps", kept=KEPT)
+
+
+_KIND = JobKind(
+    model=Forecast,
+    task=Task.FORECAST,
+    claim=lambda session, row_id, **lease: ForecastRepository(session).claim(row_id, **lease),
+    problem=_problem,
+    fail=_fail,
+    release_values={"status": ForecastStatus.QUEUED},
+)

@@ -1,7 +1,7 @@
-"""This process tells that it is there: a row that says what it listens to and works on.
+"""Registers this worker process and its heartbeat: its queues, its device, the row it works on.
 
-An operator sees by it which workers live, idle ones too. It decides nothing: a row belongs to who
-holds its lease.
+Operators see by it which workers live, idle ones too. It decides nothing: a job's row belongs to
+the worker with its lease.
 """
 
 import logging
@@ -23,14 +23,14 @@ from app.models import WorkerProcess
 
 logger = logging.getLogger(__name__)
 
-BEAT_SECONDS = 10.0
-FORGOTTEN_AFTER = timedelta(days=1)
+HEARTBEAT_SECONDS = 10.0
+DEAD_AFTER = timedelta(days=1)
 
 _queues: list[str] = [queue.value for queue in Queue]
 
 
 def listen_to(queues: Sequence[str]) -> None:
-    """Which queues this worker takes from; said before it forks."""
+    """Set the queues that this worker takes from; called before it forks."""
     _queues[:] = queues
 
 
@@ -38,12 +38,12 @@ def queues() -> list[str]:
     return list(_queues)
 
 
-class Presence:
-    """Writes the row for as long as it is begun and not ended.
+class Registration:
+    """The row of this process, renewed from `begin` to `end`.
 
     Args:
-        database: Where the row is.
-        device: What networks run on here.
+        database: Database with the row.
+        device: Device that networks run on here.
     """
 
     def __init__(self, database: Database, device: str) -> None:
@@ -51,43 +51,43 @@ class Presence:
         self._device = device
         self._id = f"{socket.gethostname()}:{os.getpid()}"
         self._started_at = utc_now()
-        self._held: tuple[str, datetime] | None = None
+        self._job: tuple[str, datetime] | None = None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._heartbeat, name="registration", daemon=True)
 
     def begin(self) -> None:
         self._thread.start()
 
     def end(self) -> None:
-        """The process leaves in peace: no row is left."""
+        """Remove the row: the process ends as it should."""
         self._over.set()
         self._thread.join(5)
         self._try(self._remove)
 
     @contextmanager
-    def holding(self, row_id: str) -> Iterator[None]:
-        """What it works on, told with the next beat."""
-        self._held = (row_id, utc_now())
+    def working_on(self, row_id: str) -> Iterator[None]:
+        """Name the row that the process works on, with the next heartbeat."""
+        self._job = (row_id, utc_now())
         try:
             yield
         finally:
-            self._held = None
+            self._job = None
 
-    def _beat(self) -> None:
-        self._try(self._forget_others)
+    def _heartbeat(self) -> None:
+        self._try(self._remove_dead)
         while True:
             self._try(self._write)
-            if self._over.wait(BEAT_SECONDS):
+            if self._over.wait(HEARTBEAT_SECONDS):
                 return
 
     def _try(self, write: Callable[[], None]) -> None:
         try:
             write()
         except SQLAlchemyError as error:
-            logger.warning("presence was not written: %s", type(error).__name__)
+            logger.warning("registration was not written: %s", type(error).__name__)
 
     def _write(self) -> None:
-        row_id, since = self._held or (None, None)
+        row_id, since = self._job or (None, None)
         row = WorkerProcess(
             id=self._id,
             host=socket.gethostname(),
@@ -107,34 +107,34 @@ class Presence:
         with self._database.transaction() as session:
             session.execute(delete(WorkerProcess).where(WorkerProcess.id == self._id))
 
-    def _forget_others(self) -> None:
-        """Of processes that were killed long ago."""
+    def _remove_dead(self) -> None:
+        """Remove rows of processes that were killed long ago."""
         with self._database.transaction() as session:
             session.execute(
-                delete(WorkerProcess).where(WorkerProcess.seen_at < utc_now() - FORGOTTEN_AFTER)
+                delete(WorkerProcess).where(WorkerProcess.seen_at < utc_now() - DEAD_AFTER)
             )
 
 
-_presence: Presence | None = None
+_registration: Registration | None = None
 
 
 def begin(database: Database, device: str) -> None:
-    """In the child, after the fork."""
-    global _presence
-    _presence = Presence(database, device)
-    _presence.begin()
+    """Register this process; called in the child, after the fork."""
+    global _registration
+    _registration = Registration(database, device)
+    _registration.begin()
 
 
 def end() -> None:
-    if _presence is not None:
-        _presence.end()
+    if _registration is not None:
+        _registration.end()
 
 
 @contextmanager
-def holding(row_id: str) -> Iterator[None]:
-    """This process works on a row for as long as the block runs."""
-    if _presence is None:
+def working_on(row_id: str) -> Iterator[None]:
+    """Register the row that this process works on for as long as the block runs."""
+    if _registration is None:
         yield
         return
-    with _presence.holding(row_id):
+    with _registration.working_on(row_id):
         yield

@@ -1,4 +1,4 @@
-"""What a task needs besides its row, made once per process and only after the fork."""
+"""Services of a task, such as database and storage; made once per process, after the fork."""
 
 import logging
 import os
@@ -48,14 +48,14 @@ def get_services() -> Services:
 
 
 def scratch_root() -> Path:
-    """Folder of this host's scratch folders: process numbers mean nothing to another host."""
+    """Return the root of this host's scratch folders: process ids mean nothing on another host."""
     root = (worker_settings.scratch_dir or settings.data_dir / "scratch") / socket.gethostname()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     return root
 
 
 def clean_scratch() -> None:
-    """Remove what killed processes left: folders are named after the process that made them."""
+    """Remove the folders of killed processes: each is named after the process that made it."""
     for folder in scratch_root().iterdir():
         owner = folder.name.partition("-")[0]
         if owner.isdigit() and not _lives(int(owner)):

@@ -1,6 +1,6 @@
-"""The tasks. A message carries the id of a row; the row says what is to be done.
+"""The Celery tasks. A message carries the id of a row; the row says what is to be done.
 
-Each may run twice, also at once: `worker.distillation.phases` says why that does no harm.
+Each may run twice, also at once: `worker.jobs.runner` says why that does no harm.
 """
 
 from app.core.queue import Task
@@ -22,9 +22,11 @@ def check_dataset(dataset_id: str) -> None:
 def start_distillation(distillation_id: str) -> None:
     """Expects QUEUED; leaves TEACHING, or the first unfinished phase where teachers are there.
 
-    TEACHING too, where the teachers have ended: a row that they overlooked goes on from here.
+    Expects TEACHING too, where the teachers have ended: a row that they missed goes on from here.
     """
-    run_phase(distillation_id, DistillationStatus.QUEUED, steps.start, also=steps.overlooked)
+    run_phase(
+        distillation_id, DistillationStatus.QUEUED, steps.start, also=steps.restartable_statuses
+    )
 
 
 @task(Task.RECORD_TRAJECTORY)

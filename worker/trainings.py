@@ -1,19 +1,21 @@
-"""How a training is worked on: first which class is which, then the networks.
+"""Trainings on releases: propose a class map, then train and test the networks.
 
-It has no checkpoint: a worker that takes it over trains anew, which costs a few minutes of small
-networks on a machine with a GPU.
+A training has no checkpoint: a worker that takes it over trains anew, which costs a few minutes of
+small networks on a machine with a GPU.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from app.access.policy import allow_download
 from app.core.errors import Problem, problem_dict
-from app.core.leases import LeaseLost, release
-from app.core.queue import Task, enqueue_after_commit
+from app.core.queue import Task
 from app.core.security import Caller, Role
 from app.core.types import JsonObject
 from app.models import Dataset, Release, Training, TrainingStatus
@@ -22,115 +24,102 @@ from app.trainings.repository import TrainingRepository
 from iadd.bundle.bundle import Bundle, open_bundle
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
-from iadd.runtime.device import DeviceLostError
 from iadd.runtime.progress import Progress
 from iadd.sharing.class_map import ClassMapError, propose_class_map
 from iadd.sharing.compare import ComparisonError, compare, settings_for
 from iadd.sharing.external_validation import score_release
 from iadd.sharing.received import Received, SetMismatchError
-from worker.app import end_worker, process_name
 from worker.device import choose_device
 from worker.distillation.pipeline import load_images
-from worker.jobs.lease import Cancelled, Hold, Interrupted
-from worker.jobs.problems import WorkersLostError, problem_of
-from worker.jobs.progress import Pace, Throttle
-from worker.jobs.retries import carry_out
-from worker.services import Services, get_services
+from worker.jobs.lease import ClaimedRow
+from worker.jobs.problems import problem_of
+from worker.jobs.progress import Throttle, ThroughputMeter
+from worker.jobs.runner import JobKind, run_job
+from worker.services import Services
 
 logger = logging.getLogger(__name__)
 
-KEPT = "The releases and your dataset are as they were."
+KEPT = "The releases and your dataset are unchanged."
 
 
 def propose(training_id: str) -> None:
     """Compare the names of the classes, for somebody to confirm."""
-    _work_on(
-        training_id,
-        (TrainingStatus.PROPOSING,),
-        Task.PROPOSE_CLASS_MAPS,
-        _propose,
-        "comparing names",
-    )
+    statuses = (TrainingStatus.PROPOSING,)
+    run_job(_kind(statuses, Task.PROPOSE_CLASS_MAPS, "comparing names"), training_id, _propose)
 
 
 def train(training_id: str) -> None:
     """Train the networks of every row, and test them."""
     statuses = (TrainingStatus.QUEUED, TrainingStatus.RUNNING)
-    _work_on(training_id, statuses, Task.TRAIN, _train, "training")
+    run_job(_kind(statuses, Task.TRAIN, "training"), training_id, _train)
 
 
-Step = Callable[[Services, Hold], Callable[[], None]]
-
-
-def _work_on(
-    training_id: str, statuses: tuple[TrainingStatus, ...], task: Task, step: Step, doing: str
-) -> None:
-    services = get_services()
-    with services.database.transaction() as session:
-        fence = TrainingRepository(session).claim(
-            training_id,
-            statuses=statuses,
-            owner=process_name(),
-            seconds=services.settings.lease_seconds,
-        )
-    if fence is None:
-        logger.info("%s: nothing to do", training_id)
-        return
-    hold = Hold(
-        services,
-        Training,
-        training_id,
-        fence,
-        is_wanted=lambda session: TrainingRepository(session).is_wanted(training_id),
+def _kind(statuses: tuple[TrainingStatus, ...], task: Task, doing: str) -> JobKind[Training]:
+    return JobKind(
+        model=Training,
+        task=task,
+        claim=lambda session, row_id, **lease: TrainingRepository(session).claim(
+            row_id, statuses=statuses, **lease
+        ),
+        is_wanted=lambda session, row_id: TrainingRepository(session).is_wanted(row_id),
+        problem=partial(_problem, doing=doing),
+        fail=lambda session, claimed, problem: _end(
+            session, claimed, TrainingStatus.FAILED, problem=problem
+        ),
+        cancel=lambda session, claimed: _end(session, claimed, TrainingStatus.CANCELLED),
     )
-    try:
-        carry_out(lambda: step(services, hold), hold)
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
-    except Cancelled:
-        _end(services, hold, TrainingStatus.CANCELLED)
-    except Interrupted:
-        _put_back(services, hold, task)
-    except Exception as error:
-        logger.exception("%s: %s failed", training_id, doing)
-        if isinstance(error, DeviceLostError):
-            end_worker()
-        _end(services, hold, TrainingStatus.FAILED, problem=_problem(error, doing))
 
 
-def _propose(services: Services, hold: Hold) -> Callable[[], None]:
-    row, dataset, releases = _load(services, hold)
+def _end(session: Session, claimed: ClaimedRow, status: TrainingStatus, **values: Any) -> None:
+    TrainingRepository(session).end(
+        claimed.row_id, fence=claimed.fencing_token, status=status, **values
+    )
+
+
+def _propose(services: Services, claimed: ClaimedRow, row: Training) -> Callable[[], None]:
+    dataset, releases = _load(services, row)
     ours = list(dataset.classes or {})
     with services.database.reading() as session:
         theirs = ReleaseRepository(session).classes([one.id for one in releases])
     maps = {name: propose_class_map(theirs[name], ours) for name in row.release_ids}
-    return lambda: _end(services, hold, TrainingStatus.PROPOSED, class_maps=maps)
+    return _finish(services, claimed, TrainingStatus.PROPOSED, class_maps=maps)
 
 
-def _train(services: Services, hold: Hold) -> Callable[[], None]:
-    row, dataset, releases = _load(services, hold)
+def _train(services: Services, claimed: ClaimedRow, row: Training) -> Callable[[], None]:
+    dataset, releases = _load(services, row)
     if dataset.images_key is None:
         raise FileNotFoundError(f"{dataset.id} has no images any more")
-    hold.write(status=TrainingStatus.RUNNING, progress=None)
+    claimed.write(status=TrainingStatus.RUNNING, progress=None)
     images = load_images(services.storage, dataset.images_key)
     with services.scratch() as scratch:
         bundles = {one.id: _open(services, one, scratch) for one in releases}
     maps = row.class_maps or {}
     received = [Received(bundles[name].distilled, maps[name], name) for name in row.release_ids]
-    result = _compute(services, hold, row, received, bundles, images)
-    return lambda: _end(services, hold, TrainingStatus.READY, result=result)
+    result = _compute(services, claimed, row, received, bundles, images)
+    return _finish(services, claimed, TrainingStatus.READY, result=result)
+
+
+def _finish(
+    services: Services, claimed: ClaimedRow, status: TrainingStatus, **values: Any
+) -> Callable[[], None]:
+    def finish() -> None:
+        with services.database.transaction() as session:
+            _end(session, claimed, status, **values)
+        logger.info("%s: %s", claimed.row_id, status.value)
+
+    return finish
 
 
 def _compute(
     services: Services,
-    hold: Hold,
+    claimed: ClaimedRow,
     row: Training,
     received: list[Received],
     bundles: dict[str, Bundle],
     images: ImageSet,
 ) -> JsonObject:
     device = choose_device(services.worker_settings)
-    report = _Report(services, hold)
+    progress = _TrainingProgress(services, claimed)
     config = _config(row, received, images)
     table = compare(
         received,
@@ -138,7 +127,7 @@ def _compute(
         config,
         rows=row.rows,
         own_per_class=row.own_per_class,
-        on_progress=report,
+        on_progress=progress,
         device=device,
     )
     result: JsonObject = {"table": table.to_dict(), "notes": table.notes()}
@@ -148,7 +137,7 @@ def _compute(
             one,
             images,
             fingerprint=bundles[one.name].fingerprint,
-            on_progress=report,
+            on_progress=progress,
             device=device,
         )
         result["score"] = score.to_dict()
@@ -170,34 +159,29 @@ def _open(services: Services, release: Release, scratch: Path) -> Bundle:
     return open_bundle(path)
 
 
-def _load(services: Services, hold: Hold) -> tuple[Training, Dataset, list[Release]]:
-    """The rows, if the organisation still may have the releases. Raises Problem."""
+def _load(services: Services, row: Training) -> tuple[Dataset, list[Release]]:
+    """Load what it trains on, if the organisation still may have the releases. Raises Problem."""
     with services.database.reading() as session:
-        row = session.get_one(Training, hold.row_id)
-        if row.cancel_requested_at is not None:
-            raise Cancelled
-        if row.takeovers >= services.worker_settings.largest_attempts:
-            raise WorkersLostError(row.takeovers)
         dataset = session.get_one(Dataset, row.dataset_id)
         found = ReleaseRepository(session).find(row.release_ids)
         releases = [found[name] for name in row.release_ids]
         caller = Caller.on_behalf(row.organisation_id, Role.RESEARCHER, "worker")
         for one in releases:
             allow_download(session, caller, one)
-    return row, dataset, releases
+    return dataset, releases
 
 
-class _Report:
-    """Progress into the row, at most once a second; the place where a training is stopped."""
+class _TrainingProgress:
+    """Writes progress into the row, at most once a second; a training is stopped here."""
 
-    def __init__(self, services: Services, hold: Hold) -> None:
-        self._hold = hold
-        self._pace = Pace()
+    def __init__(self, services: Services, claimed: ClaimedRow) -> None:
+        self._claimed = claimed
+        self._meter = ThroughputMeter()
         self._throttle = Throttle(services.worker_settings.progress_seconds)
 
     def __call__(self, progress: Progress) -> None:
-        self._hold.check()
-        seconds = self._pace.seconds_per_unit(progress.done)
+        self._claimed.check()
+        seconds = self._meter.seconds_per_unit(progress.done)
         if not self._throttle.lets_through(at_once=False):
             return
         left = None if seconds is None else seconds * (progress.total - progress.done)
@@ -209,26 +193,7 @@ class _Report:
             },
             "eta_seconds": left,
         }
-        self._hold.write(**values)
-
-
-def _end(services: Services, hold: Hold, status: TrainingStatus, **values: Any) -> None:
-    try:
-        with services.database.transaction() as session:
-            TrainingRepository(session).end(hold.row_id, fence=hold.fence, status=status, **values)
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
-    else:
-        logger.info("%s: %s", hold.row_id, status.value)
-
-
-def _put_back(services: Services, hold: Hold, task: Task) -> None:
-    try:
-        with services.database.transaction() as session:
-            release(session, Training, hold.row_id, fence=hold.fence)
-            enqueue_after_commit(session, task, hold.row_id)
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
+        self._claimed.write(**values)
 
 
 def _problem(error: Exception, doing: str) -> JsonObject:

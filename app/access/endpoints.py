@@ -20,9 +20,9 @@ from app.access.schemas import (
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
+from app.idempotency import RepeatableDep
 from app.models.access import AccessRequest, Grant, RequestStatus
 
 router = APIRouter(tags=["access"], responses=problems(401, 403, 422))
@@ -31,7 +31,7 @@ Side = Annotated[
     Direction | None,
     Query(description="`received`: for our releases; `sent`: by us. Absent: both."),
 ]
-OfRelease = Annotated[str | None, Query(max_length=40, description="Of this release alone.")]
+OfRelease = Annotated[str | None, Query(max_length=40, description="Only for this release.")]
 
 
 @router.post(
@@ -47,7 +47,7 @@ def request_access(
     repeatable: RepeatableDep,
     response: Response,
 ) -> AccessRequestRead:
-    """Ask another organisation for a release, with one's purpose."""
+    """Request access to another organisation's release, with a purpose."""
     row = _request_once(
         repeatable, session, caller, lambda: service.request(session, caller, release_id, body)
     )
@@ -106,7 +106,7 @@ def cancel_access_request(
     caller: Requester,
     repeatable: RepeatableDep,
 ) -> AccessRequestRead:
-    """Take one's own request back."""
+    """Cancel an own request."""
     return _request_once(
         repeatable, session, caller, lambda: service.cancel(session, caller, request_id)
     )
@@ -136,7 +136,10 @@ def return_access_request(
 ) -> AccessRequestRead:
     """Send it back with a reason; the requester may change it and send it again."""
     return _request_once(
-        repeatable, session, caller, lambda: service.give_back(session, caller, request_id, body)
+        repeatable,
+        session,
+        caller,
+        lambda: service.return_request(session, caller, request_id, body),
     )
 
 
@@ -164,7 +167,7 @@ def grant_directly(
     caller: Sharer,
     repeatable: RepeatableDep,
 ) -> GrantRead:
-    """Give an organisation access without being asked."""
+    """Grant an organisation access without a request."""
     return _grant_once(
         repeatable,
         session,
@@ -206,7 +209,7 @@ def accept_terms(
     caller: Requester,
     repeatable: RepeatableDep,
 ) -> GrantRead:
-    """Accept the release's terms, in one's own name and for one's organisation."""
+    """Accept the release's terms in the caller's own name, for the organisation."""
     return _grant_once(
         repeatable, session, caller, lambda: grants.accept_terms(session, caller, grant_id, body)
     )
@@ -220,7 +223,7 @@ def revoke_grant(
     caller: Sharer,
     repeatable: RepeatableDep,
 ) -> GrantRead:
-    """End an organisation's access, with a reason that it reads."""
+    """Revoke an organisation's access, with a reason that it reads."""
     return _grant_once(
         repeatable, session, caller, lambda: grants.revoke(session, caller, grant_id, body.reason)
     )
@@ -228,7 +231,7 @@ def revoke_grant(
 
 @router.delete("/grants/{grant_id}", status_code=204, responses=problems(404, 409))
 def delete_grant(grant_id: str, session: WriteSession, caller: Sharer) -> Response:
-    """End an organisation's access, without a word."""
+    """Revoke an organisation's access, without a reason."""
     grants.revoke(session, caller, grant_id, "")
     return Response(status_code=204)
 

@@ -1,10 +1,10 @@
-"""Grants: made, accepted by a person, ended by their owner or by time. Both sides' logs tell it."""
+"""Creates, accepts, revokes and expires grants; both organisations' logs record each step."""
 
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.access.notices import tell_both, tell_recipients
+from app.access.notices import notify_both, notify_recipients
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import TermsAcceptance
 from app.audit.log import Action, record
@@ -13,7 +13,6 @@ from app.core.errors import Conflict
 from app.core.security import Caller
 from app.models.access import Acceptance, Grant
 from app.models.release import Release
-from app.releases.repository import ReleaseRepository
 from app.users.repository import UserRepository
 from app.users.service import NoPerson
 
@@ -38,7 +37,7 @@ def make(
     expires_at: datetime | None,
     request_id: str | None,
 ) -> Grant:
-    """Let an organisation have a release; nobody is told yet."""
+    """Add a grant, without notice or log entry yet."""
     row = Grant(
         release_id=release.id,
         owner_id=release.organisation_id,
@@ -51,8 +50,8 @@ def make(
     return row
 
 
-def tell_log(session: Session, caller: Caller, row: Grant) -> None:
-    """That it was made: last, since the log is held until the commit."""
+def record_grant(session: Session, caller: Caller, row: Grant) -> None:
+    """Record that it was made: last, since the log is locked until the commit."""
     record(
         session,
         caller,
@@ -74,13 +73,13 @@ def revoke(session: Session, caller: Caller, grant_id: str, reason: str) -> Gran
         raise GrantEnded("It was revoked before. Nothing was changed.")
     row.revoked_at, row.revoked_by, row.reason = utc_now(), caller.name, reason
     session.flush()
-    told = f" The reason: {reason}" if reason else ""
-    tell_recipients(
+    because = f" The reason: {reason}" if reason else ""
+    notify_recipients(
         session,
         row,
         "access.revoked",
         "Access revoked",
-        f"Its owner has revoked your organisation's access.{told} Stop using it and delete your "
+        f"Its owner has revoked your organisation's access.{because} Stop using it and delete your "
         "copies, as its terms say.",
     )
     record(
@@ -95,7 +94,7 @@ def revoke(session: Session, caller: Caller, grant_id: str, reason: str) -> Gran
 
 
 def end_all(session: Session, release: Release) -> None:
-    """What was withdrawn is nobody's to have; recipients are told of the withdrawal itself."""
+    """End all grants of a withdrawn release; the withdrawal itself notifies recipients."""
     for row in AccessRepository(session).running_grants(release.id, utc_now()):
         row.revoked_at, row.revoked_by = utc_now(), "withdrawal of the release"
         row.reason = release.withdrawal_reason
@@ -106,14 +105,14 @@ def accept_terms(session: Session, caller: Caller, grant_id: str, body: TermsAcc
     """In the caller's own name. Raises NoPerson, GrantNotFound, GrantEnded, TermsChanged."""
     if caller.user_id is None:
         raise NoPerson(
-            "Terms are accepted by a person, and nobody stands behind your token. Sign in, or use "
+            "Terms are accepted by a person, and your token belongs to none. Sign in, or use "
             "a token of your own (POST /api/v1/tokens without `role`)."
         )
     access = AccessRepository(session)
     row = access.readable_by(caller).grant(grant_id, Direction.SENT, lock=True)
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= utc_now()):
         raise GrantEnded("It was revoked or has expired; there is nothing to accept.")
-    release = ReleaseRepository(session).load(row.release_id)
+    release = session.get_one(Release, row.release_id)
     if body.terms_sha256 != release.terms_sha256:
         raise TermsChanged(
             "The hash is of another text. Nothing was accepted. Read `terms.text` of GET "
@@ -152,17 +151,17 @@ def remind(session: Session) -> None:
     for row in access.to_remind(now, now + REMIND_BEFORE):
         row.reminded_at = now
         assert row.expires_at is not None, "only what expires is reminded of"
-        tell_both(
+        notify_both(
             session,
             row,
             "access.expires",
             "Access expires soon",
             f"It can be downloaded until {row.expires_at:%Y-%m-%d %H:%M} UTC. Whoever needs it "
-            "longer asks its owner.",
+            "longer can ask its owner.",
         )
     for row in access.just_expired(now):
         row.expiry_told_at = now
-        tell_both(
+        notify_both(
             session,
             row,
             "access.expired",

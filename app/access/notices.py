@@ -1,4 +1,4 @@
-"""Who is told what of requests and grants."""
+"""Notices about access requests and grants."""
 
 from datetime import datetime
 
@@ -9,17 +9,16 @@ from app.models.access import AccessRequest, Grant
 from app.models.release import Release
 from app.notifications.service import Notice, notify, notify_organisation
 from app.organisations.repository import OrganisationRepository
-from app.releases.repository import ReleaseRepository
 from app.users.repository import UserRepository
 
 
 def until(expires_at: datetime | None) -> str:
-    """The end of a sentence that says how long something lasts."""
+    """The end of a sentence, with the expiry where there is one."""
     return "" if expires_at is None else f" until {expires_at:%Y-%m-%d %H:%M} UTC"
 
 
-def tell_owner(session: Session, row: AccessRequest, release: Release, does: str) -> None:
-    """Somebody `does` ("asks for") a release."""
+def notify_owner(session: Session, row: AccessRequest, release: Release, does: str) -> None:
+    """Notify the owner that an organisation `does` ("asks for") a release."""
     asking = OrganisationRepository(session).load(row.organisation_id)
     notify_organisation(
         session,
@@ -36,8 +35,10 @@ def tell_owner(session: Session, row: AccessRequest, release: Release, does: str
     )
 
 
-def tell_requester(session: Session, row: AccessRequest, kind: str, title: str, text: str) -> None:
-    """What became of a request, to the person who sent it."""
+def notify_requester(
+    session: Session, row: AccessRequest, kind: str, title: str, text: str
+) -> None:
+    """Notify the sender of a request of its outcome."""
     notice = Notice(
         kind=kind,
         title=title,
@@ -51,21 +52,21 @@ def tell_requester(session: Session, row: AccessRequest, kind: str, title: str, 
         notify(session, [UserRepository(session).load(row.user_id)], notice)
 
 
-def tell_recipients(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
-    """What became of a grant, to the organisation that has it."""
+def notify_recipients(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
+    """Notify the organisation that holds a grant."""
     notice = _of_grant(session, row, kind, title, text)
     notify_organisation(session, row.organisation_id, Permission.REQUEST, notice)
 
 
-def tell_both(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
-    """What became of a grant, to both sides."""
+def notify_both(session: Session, row: Grant, kind: str, title: str, text: str) -> None:
+    """Notify both organisations of a grant."""
     notice = _of_grant(session, row, kind, title, text)
     notify_organisation(session, row.organisation_id, Permission.REQUEST, notice)
     notify_organisation(session, row.owner_id, Permission.SHARE, notice)
 
 
 def _of_grant(session: Session, row: Grant, kind: str, title: str, text: str) -> Notice:
-    release = ReleaseRepository(session).load(row.release_id)
+    release = session.get_one(Release, row.release_id)
     return Notice(
         kind=kind,
         title=f"{title}: {release.title}",

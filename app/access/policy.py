@@ -1,4 +1,4 @@
-"""Who may have a release: the one place that decides it.
+"""Access policy: decides whether an organisation may have a release.
 
 The owner always may. Anybody else needs a grant that was neither revoked nor has expired, under
 terms that a person of theirs has accepted; an embargo that is over; and a release that was not
@@ -21,7 +21,7 @@ from app.models.release import Release, ReleaseStatus
 
 
 class AccessState(StrEnum):
-    """How an organisation stands to a release."""
+    """Access of an organisation to a release."""
 
     OWNER = "owner"
     NONE = "none"
@@ -56,7 +56,7 @@ class ReleaseWithdrawn(Conflict):
 
 @dataclass(frozen=True)
 class Access:
-    """How the caller's organisation stands to a release, and what that rests on."""
+    """Access of the caller's organisation to a release, with its request and grant."""
 
     state: AccessState
     request: AccessRequest | None = None
@@ -76,7 +76,7 @@ def access_of(session: Session, caller: Caller, release: Release) -> Access:
 
 
 def accesses_of(session: Session, caller: Caller, releases: Sequence[Release]) -> dict[str, Access]:
-    """How the caller's organisation stands to each of these, in three queries for all."""
+    """Access of the caller's organisation to each of these, in three queries for all."""
     access = AccessRepository(session)
     others = [row.id for row in releases if row.organisation_id != caller.organisation_id]
     if not others:
@@ -95,7 +95,7 @@ def accesses_of(session: Session, caller: Caller, releases: Sequence[Release]) -
 def _access(
     request: AccessRequest | None, grant: Grant | None, acceptance: Acceptance | None
 ) -> Access:
-    # What happened last counts: somebody whose access was revoked may ask again.
+    # The last event counts: an organisation whose access was revoked may request again.
     if grant is not None and (request is None or grant.created_at >= request.created_at):
         return Access(_of_grant(grant, acceptance, utc_now()), request, grant, acceptance)
     if request is None:
@@ -113,7 +113,7 @@ def _of_grant(grant: Grant, acceptance: Acceptance | None, now: datetime) -> Acc
 
 _ADVICE = {
     AccessState.NONE: "Ask for it: POST /api/v1/releases/{id}/access-requests with your purpose.",
-    AccessState.REQUESTED: "Your request waits for its owner; you are told when it is decided.",
+    AccessState.REQUESTED: "Your request waits for its owner; you get a notice when it is decided.",
     AccessState.RETURNED: "Your request was returned with a reason: change it with PATCH "
     "/api/v1/access-requests/{id}.",
     AccessState.DENIED: "Your request was denied, with a reason (GET /api/v1/access-requests).",
@@ -135,7 +135,7 @@ def allow_download(session: Session, caller: Caller, release: Release) -> Access
     if access.state == AccessState.TERMS_TO_ACCEPT:
         assert access.grant is not None, "there are terms to accept because of a grant"
         raise TermsNotAccepted(
-            "Access is granted, and nobody of your organisation has accepted the terms yet. Read "
+            "Access is granted, but your organisation has not accepted the terms yet. Read "
             "them in the release and accept them: POST "
             f"/api/v1/grants/{access.grant.id}/acceptance.",
             grant_id=access.grant.id,

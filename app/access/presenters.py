@@ -1,4 +1,4 @@
-"""Requests and grants as both sides read them: with names and titles, in few queries for many."""
+"""Presents requests and grants with names and titles, in few queries for many rows."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,6 @@ from app.access.repository import AccessRepository
 from app.access.schemas import AcceptanceRead, AccessRequestRead, GrantRead, Party
 from app.models.access import AccessRequest, Grant
 from app.organisations.repository import OrganisationRepository
-from app.releases.repository import ReleaseRepository
 
 
 def read_request(session: Session, row: AccessRequest) -> AccessRequestRead:
@@ -16,9 +15,10 @@ def read_request(session: Session, row: AccessRequest) -> AccessRequestRead:
 
 
 def read_requests(session: Session, rows: Sequence[AccessRequest]) -> list[AccessRequestRead]:
-    titles = _titles(session, [row.release_id for row in rows])
+    access = AccessRepository(session)
+    titles = access.release_titles([row.release_id for row in rows])
     names = _names(session, rows)
-    grants = AccessRepository(session).grants_of_requests([row.id for row in rows])
+    grants = access.grants_of_requests([row.id for row in rows])
     return [
         AccessRequestRead(
             id=row.id,
@@ -46,9 +46,10 @@ def read_grant(session: Session, row: Grant) -> GrantRead:
 
 
 def read_grants(session: Session, rows: Sequence[Grant]) -> list[GrantRead]:
-    titles = _titles(session, [row.release_id for row in rows])
+    access = AccessRepository(session)
+    titles = access.release_titles([row.release_id for row in rows])
     names = _names(session, rows)
-    acceptances = AccessRepository(session).acceptances([row.id for row in rows])
+    acceptances = access.acceptances([row.id for row in rows])
     return [
         GrantRead(
             id=row.id,
@@ -69,11 +70,6 @@ def read_grants(session: Session, rows: Sequence[Grant]) -> list[GrantRead]:
         )
         for row in rows
     ]
-
-
-def _titles(session: Session, release_ids: list[str]) -> dict[str, str]:
-    found = ReleaseRepository(session).find(release_ids)
-    return {release_id: release.title for release_id, release in found.items()}
 
 
 def _names(session: Session, rows: Sequence[AccessRequest] | Sequence[Grant]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Every query about requests, grants and acceptances."""
+"""Queries for requests, grants, acceptances and the releases that they are about."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,15 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.access import OPEN_REQUESTS, Acceptance, AccessRequest, Grant, RequestStatus
+from app.models.release import Release
+
+
+class ReleaseNotFound(NotFound):
+    code = "release-not-found"
+    title = "No such release"
 
 
 class RequestNotFound(NotFound):
@@ -25,17 +32,30 @@ class GrantNotFound(NotFound):
 
 class Direction(StrEnum):
     RECEIVED = "received"
-    """Of the caller's releases, from others."""
+    """Requests and grants for the caller's releases, from others."""
     SENT = "sent"
     """By the caller's organisation, for others' releases."""
 
 
 class ReadableAccess:
-    """The requests and grants that a caller's organisation is one side of."""
+    """Releases, and the requests and grants that a caller's organisation is one side of."""
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
         self._organisation_id = caller.organisation_id
+
+    def release(self, release_id: str, *, own: bool = False, lock: bool = False) -> Release:
+        """One of anybody's, or of the caller's organisation. Raises ReleaseNotFound."""
+        query = select(Release).where(Release.id == release_id)
+        if own:
+            query = query.where(Release.organisation_id == self._organisation_id)
+        release = self._session.scalar(query.with_for_update() if lock else query)
+        if release is None:
+            raise ReleaseNotFound(
+                "There is no such release for this action; GET /api/v1/catalogue "
+                "lists what others share, GET /api/v1/releases your own."
+            )
+        return release
 
     def request(
         self, request_id: str, side: Direction | None = None, *, lock: bool = False
@@ -102,16 +122,15 @@ class ReadableAccess:
         return or_(*mine.values()) if side is None else mine[side]
 
 
-class AccessRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class AccessRepository(Repository[AccessRequest | Grant | Acceptance]):
     def readable_by(self, caller: Caller) -> ReadableAccess:
         return ReadableAccess(self._session, caller)
 
-    def add(self, row: AccessRequest | Grant | Acceptance) -> None:
-        self._session.add(row)
-        self._session.flush()
+    def release_titles(self, release_ids: Sequence[str]) -> dict[str, str]:
+        rows = self._session.execute(
+            select(Release.id, Release.title).where(Release.id.in_(set(release_ids)))
+        )
+        return dict(rows.tuples().all())
 
     def last_request(self, release_id: str, organisation_id: str) -> AccessRequest | None:
         return self.last_requests([release_id], organisation_id).get(release_id)
@@ -150,7 +169,7 @@ class AccessRepository:
         return {row.release_id: row for row in rows}
 
     def count_waiting(self, release_ids: Sequence[str]) -> dict[str, int]:
-        """How many requests wait for their owner's decision, by release."""
+        """Count the requests that wait for a decision, by release."""
         rows = self._session.execute(
             select(AccessRequest.release_id, func.count())
             .where(
@@ -184,7 +203,7 @@ class AccessRepository:
         return {(row.release_id, row.organisation_id) for row in rows}
 
     def to_remind(self, now: datetime, soon: datetime) -> Sequence[Grant]:
-        """Grants that expire soon, and nobody was told."""
+        """Grants that expire soon, without a notice so far."""
         return self._session.scalars(
             select(Grant)
             .where(
@@ -198,7 +217,7 @@ class AccessRepository:
         ).all()
 
     def just_expired(self, now: datetime) -> Sequence[Grant]:
-        """Grants that have expired, and nobody was told."""
+        """Grants that have expired, without a notice so far."""
         return self._session.scalars(
             select(Grant)
             .where(

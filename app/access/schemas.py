@@ -8,7 +8,7 @@ from app.auth.tokens.schemas import FutureTime
 from app.core.schemas import ReplyModel, RequestModel, Text
 from app.models.access import RequestStatus
 
-Purpose = Annotated[Text, Field(min_length=20, description="What it is needed for, in sentences.")]
+Purpose = Annotated[Text, Field(min_length=20, description="Purpose of the use, in sentences.")]
 Reason = Annotated[
     Text,
     StringConstraints(min_length=3, max_length=2000),
@@ -17,7 +17,7 @@ Reason = Annotated[
 
 
 class AccessRequestCreate(RequestModel):
-    """Who asks comes from the account: there is no field for a name."""
+    """The requester comes from the account: there is no field for a name."""
 
     purpose: Purpose
 
@@ -58,7 +58,7 @@ class AccessRequestRead(ReplyModel):
     release_id: str
     release_title: str
     owner: Party
-    organisation: Party = Field(description="Who asks.")
+    organisation: Party = Field(description="The requesting organisation.")
     requester: str
     requester_email: str
     purpose: str
@@ -83,7 +83,7 @@ class GrantRead(ReplyModel):
     release_id: str
     release_title: str
     owner: Party
-    organisation: Party = Field(description="Who may download.")
+    organisation: Party = Field(description="The organisation that may download.")
     request_id: str | None
     granted_by: str
     expires_at: datetime | None
@@ -94,7 +94,7 @@ class GrantRead(ReplyModel):
 
 
 class AccessRead(ReplyModel):
-    """How the caller's organisation stands to a release."""
+    """Access of the caller's organisation to a release."""
 
     state: AccessState
     request_id: str | None = None

@@ -1,9 +1,9 @@
-"""Asking for a release, and deciding it, with both sides' logs telling each step."""
+"""Requests access to a release and decides on it; both organisations' logs record each step."""
 
 from sqlalchemy.orm import Session
 
 from app.access import grants
-from app.access.notices import tell_owner, tell_recipients, tell_requester, until
+from app.access.notices import notify_owner, notify_recipients, notify_requester, until
 from app.access.policy import AccessState, ReleaseWithdrawn, access_of
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import (
@@ -20,7 +20,6 @@ from app.core.security import Caller
 from app.models.access import OPEN_REQUESTS, AccessRequest, Grant, RequestStatus
 from app.models.release import Release, ReleaseStatus
 from app.organisations.repository import OrganisationRepository
-from app.releases.repository import ReleaseRepository
 from app.users.repository import UserRepository
 
 SETTLED = (
@@ -30,12 +29,12 @@ SETTLED = (
     AccessState.TERMS_TO_ACCEPT,
     AccessState.GRANTED,
 )
-"""There is nothing to ask for: it is there, or was asked for."""
+"""States in which there is nothing to request: access exists or was requested."""
 
 
 class AccessExists(Conflict):
     code = "access-exists"
-    title = "There is nothing to ask for"
+    title = "There is nothing to request"
 
 
 class RequestClosed(Conflict):
@@ -47,9 +46,9 @@ def request(
     session: Session, caller: Caller, release_id: str, body: AccessRequestCreate
 ) -> AccessRequest:
     """Raises ReleaseNotFound, ReleaseWithdrawn, AccessExists."""
-    release = ReleaseRepository(session).readable_by(caller).get(release_id, lock=True)
+    release = AccessRepository(session).readable_by(caller).release(release_id, lock=True)
     if release.status == ReleaseStatus.WITHDRAWN:
-        raise ReleaseWithdrawn("It was withdrawn; there is nothing left to ask for.")
+        raise ReleaseWithdrawn("It was withdrawn; there is nothing left to request.")
     state = access_of(session, caller, release).state
     if state in SETTLED:
         raise AccessExists(
@@ -67,7 +66,7 @@ def request(
         purpose=body.purpose,
     )
     AccessRepository(session).add(row)
-    tell_owner(session, row, release, "asks for")
+    notify_owner(session, row, release, "asks for")
     record(
         session, caller, Action.ACCESS_REQUESTED, row.id, also=(row.owner_id,), release=release.id
     )
@@ -81,8 +80,8 @@ def change(
     row = _open(session, caller, request_id, Direction.SENT)
     row.purpose, row.status, row.reason = body.purpose, RequestStatus.REQUESTED, ""
     session.flush()
-    release = ReleaseRepository(session).load(row.release_id)
-    tell_owner(session, row, release, "asks again for")
+    release = session.get_one(Release, row.release_id)
+    notify_owner(session, row, release, "asks again for")
     record(
         session,
         caller,
@@ -110,7 +109,7 @@ def grant(session: Session, caller: Caller, request_id: str, body: AccessGrant) 
     release = _not_withdrawn(session, row.release_id)
     _decide(row, caller, RequestStatus.GRANTED, "")
     made = grants.make(session, caller, release, row.organisation_id, body.expires_at, row.id)
-    tell_requester(
+    notify_requester(
         session,
         row,
         "access.granted",
@@ -118,16 +117,16 @@ def grant(session: Session, caller: Caller, request_id: str, body: AccessGrant) 
         f"Read the terms of {release.title!r} and accept them; then it can be downloaded"
         f"{until(made.expires_at)}.",
     )
-    grants.tell_log(session, caller, made)
+    grants.record_grant(session, caller, made)
     return row
 
 
-def give_back(
+def return_request(
     session: Session, caller: Caller, request_id: str, body: AccessRefusal
 ) -> AccessRequest:
     """Return it with a reason, to be changed. Raises RequestNotFound, RequestClosed."""
     row, title = _refuse(session, caller, request_id, RequestStatus.RETURNED, body.reason)
-    tell_requester(
+    notify_requester(
         session,
         row,
         "access.returned",
@@ -141,7 +140,7 @@ def give_back(
 def deny(session: Session, caller: Caller, request_id: str, body: AccessRefusal) -> AccessRequest:
     """Raises RequestNotFound, RequestClosed."""
     row, title = _refuse(session, caller, request_id, RequestStatus.DENIED, body.reason)
-    tell_requester(
+    notify_requester(
         session,
         row,
         "access.denied",
@@ -154,10 +153,10 @@ def deny(session: Session, caller: Caller, request_id: str, body: AccessRefusal)
 
 def grant_directly(session: Session, caller: Caller, release_id: str, body: DirectGrant) -> Grant:
     """Without being asked. Raises ReleaseNotFound, OrganisationNotFound, AccessExists."""
-    release = ReleaseRepository(session).readable_by(caller).get_own(release_id, lock=True)
+    access = AccessRepository(session)
+    release = access.readable_by(caller).release(release_id, own=True, lock=True)
     _not_withdrawn(session, release.id)
     other = OrganisationRepository(session).get(body.organisation_id)
-    access = AccessRepository(session)
     running = [g.organisation_id for g in access.running_grants(release.id, utc_now())]
     if other.id == caller.organisation_id or other.id in running:
         raise AccessExists(f"{other.name} has access already. Nothing was changed.")
@@ -168,7 +167,7 @@ def grant_directly(session: Session, caller: Caller, release_id: str, body: Dire
         request_id = asked.id
     made = grants.make(session, caller, release, other.id, body.expires_at, request_id)
     owner = OrganisationRepository(session).load(release.organisation_id)
-    tell_recipients(
+    notify_recipients(
         session,
         made,
         "access.granted",
@@ -176,16 +175,16 @@ def grant_directly(session: Session, caller: Caller, release_id: str, body: Dire
         f"{owner.name} gives your organisation access. Read the terms and accept them; then it can "
         f"be downloaded{until(made.expires_at)}.",
     )
-    grants.tell_log(session, caller, made)
+    grants.record_grant(session, caller, made)
     return made
 
 
 def close_for_withdrawal(session: Session, release: Release) -> None:
-    """A release that was withdrawn: who waits is told, and what runs ends."""
+    """Close the requests and grants of a withdrawn release, and notify the requesters."""
     for row in AccessRepository(session).open_requests(release.id):
         row.status, row.reason = RequestStatus.DENIED, "The release was withdrawn."
         row.decided_at = utc_now()
-        tell_requester(
+        notify_requester(
             session,
             row,
             "access.denied",
@@ -201,7 +200,7 @@ def _refuse(
     """The request, decided, and the release's title."""
     row = _open(session, caller, request_id, Direction.RECEIVED)
     _decide(row, caller, status, reason)
-    return row, ReleaseRepository(session).load(row.release_id).title
+    return row, session.get_one(Release, row.release_id).title
 
 
 def _open(session: Session, caller: Caller, request_id: str, side: Direction) -> AccessRequest:
@@ -221,7 +220,7 @@ def _decide(row: AccessRequest, caller: Caller, status: RequestStatus, reason: s
 
 
 def _not_withdrawn(session: Session, release_id: str) -> Release:
-    release = ReleaseRepository(session).load(release_id)
+    release = session.get_one(Release, release_id)
     if release.status == ReleaseStatus.WITHDRAWN:
-        raise ReleaseWithdrawn("It was withdrawn: nobody can be given it any more.")
+        raise ReleaseWithdrawn("It was withdrawn; access can no longer be granted.")
     return release

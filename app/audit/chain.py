@@ -1,8 +1,8 @@
-"""The chain that a log is: each entry's hash covers the entry and the hash before it.
+"""Hash chain of a log: each entry's hash covers the entry and the hash before it.
 
 What is changed, taken out, put in or moved breaks the chain at that place; what is cut off at the
 end is missed by the head, which names the last entry. Whoever can write to the whole database can
-make another chain that is sound in itself: an exported log, kept elsewhere, tells the two apart,
+make another chain that is sound in itself: an exported log, kept elsewhere, distinguishes the two,
 and its last line is signed with the organisation's key.
 
 Only the standard library: an export is verified where nothing of the portal is installed.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 
 START = "0" * 64
 """The hash before the first entry."""
@@ -24,8 +24,8 @@ HASHED = (
 )
 
 
-class BrokenChain(Exception):  # noqa: N818 (it tells what was found)
-    """The log is not as it was written. The message says where."""
+class BrokenChain(Exception):  # noqa: N818 (it names a finding)
+    """The log was modified. The message names the place."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ EMPTY = Head(0, START)
 
 def hash_entry(entry: Mapping[str, Any]) -> str:
     """SHA-256 of an entry's content and of the hash before it."""
-    return hashlib.sha256(one_form({name: entry[name] for name in HASHED})).hexdigest()
+    return hashlib.sha256(canonical_json({name: entry[name] for name in HASHED})).hexdigest()
 
 
 def follow(entries: Iterable[Mapping[str, Any]], start: Head = EMPTY) -> Head:

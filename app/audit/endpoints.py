@@ -15,8 +15,8 @@ from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
 from app.core.portal import Portal
 from app.core.schemas import problems
 from app.core.security import Caller
+from app.models.organisation import Organisation
 from app.organisations.keys.service import signer_of
-from app.organisations.repository import OrganisationRepository
 
 router = APIRouter(prefix="/audit", tags=["audit"], responses=problems(401, 403, 422))
 
@@ -54,7 +54,7 @@ def list_audit_entries(
 def export_audit_log(portal: PortalDep, caller: Auditor) -> StreamingResponse:
     """The whole log as JSON lines, with a signed last one; check it with `exchange audit verify`.
 
-    Kept elsewhere, it proves what the log was, whoever changes the database afterwards.
+    Kept elsewhere, it proves later changes of the log in the database.
     """
     with portal.database.transaction() as session:
         record(session, caller, Action.LOG_EXPORTED)
@@ -67,7 +67,7 @@ def export_audit_log(portal: PortalDep, caller: Auditor) -> StreamingResponse:
 
 def _export(portal: Portal, caller: Caller) -> Iterator[bytes]:
     with portal.database.reading() as session:
-        organisation = OrganisationRepository(session).load(caller.organisation_id)
+        organisation = session.get_one(Organisation, caller.organisation_id)
         signer, _ = signer_of(session, portal.vault, organisation)
         entries = AuditRepository(session).readable_by(caller)
         last = last_line(entries.head(), caller.organisation_id, signer, utc_now())

@@ -1,4 +1,4 @@
-"""A log as JSON lines: one entry a line, and a last line that says where it ends, signed.
+"""Exports a log as JSON lines, with a signed last line that names its end.
 
 `exchange audit verify FILE` checks such a file with nothing but the base install. Every line has
 one form and just the members that are hashed or signed, so that no byte of the file is free.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, expect_end, follow
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 from app.signing.keys import (
     KeyHistory,
     Purpose,
@@ -39,12 +39,12 @@ _ENTRY = frozenset({*HASHED, "hash"})
 
 
 class NoLogError(ValueError):
-    """A file is no exported log. The message says why."""
+    """A file is not an exported log. The message says why."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a check found; the exit codes are those of `exchange verify`."""
+    """Result of a check; the exit codes are those of `exchange verify`."""
 
     exit_code: int
     lines: list[str]
@@ -97,7 +97,7 @@ class Statement:
             signed = verify(
                 read.history.key,
                 decode(as_text(signature), SIGNATURE_BYTES),
-                signed_message(Purpose.LOG, one_form(document)),
+                signed_message(Purpose.LOG, canonical_json(document)),
             )
         except SigningError as error:
             raise BrokenChain("its last line is not as it was written.") from error
@@ -121,17 +121,17 @@ def last_line(head: Head, organisation_id: str, signer: Signer, at: datetime) ->
         "key": signer.history.key,
         "history": signer.history.to_list(),
     }
-    signature = signer.sign(signed_message(Purpose.LOG, one_form(statement)))
+    signature = signer.sign(signed_message(Purpose.LOG, canonical_json(statement)))
     return {"head": statement, "signature": encode(signature)}
 
 
 def to_lines(entries: Iterable[dict[str, Any]], last: dict[str, Any]) -> Iterator[bytes]:
-    """The file, as far as its last line says: an entry that was written meanwhile is not of it."""
+    """Lines of the export up to the head of its last line; later entries are left out."""
     for entry in entries:
         if entry["number"] > last["head"]["number"]:
             break
-        yield one_form(entry) + b"\n"
-    yield one_form(last) + b"\n"
+        yield canonical_json(entry) + b"\n"
+    yield canonical_json(last) + b"\n"
 
 
 def verify_export(
@@ -165,7 +165,7 @@ def verify_export(
         f"It ended at {rfc3339(read.at)} with the hash {read.head.hash}.",
     ]
     if before is not None:
-        lines.append(f"It goes on from the earlier export, of {rfc3339(before.at)}.")
+        lines.append(f"It continues the earlier export, of {rfc3339(before.at)}.")
     code, judged = _judge(read, trusted)
     return Verification(code, [*lines, *judged])
 
@@ -215,7 +215,7 @@ def _parse(line: bytes, head: Head) -> dict[str, Any]:
     """One line, in the one form that it has. Raises NoLogError, BrokenChain."""
     try:
         document = json.loads(line)
-        written = one_form(document) + b"\n"
+        written = canonical_json(document) + b"\n"
     except (ValueError, RecursionError):
         document = None
     is_of_a_log = isinstance(document, dict) and not {"head", "previous_hash"}.isdisjoint(document)
@@ -229,7 +229,7 @@ def _parse(line: bytes, head: Head) -> dict[str, Any]:
 def _expect_whole(
     statement: Statement, head: Head, owner: object, before: Statement | None
 ) -> Statement:
-    """Raises BrokenChain where the log is not all that its last line, or an earlier one, says."""
+    """Raises BrokenChain where the log is shorter than its last line or an earlier export."""
     expect_end(head, statement.head)
     if owner not in (None, statement.organisation_id):
         raise BrokenChain("its last line is of another organisation.")
@@ -244,7 +244,7 @@ def _expect_whole(
 
 
 def _judge(statement: Statement, trusted: str | None) -> tuple[int, list[str]]:
-    """Whether it is signed with the trusted key, or by one that it led to."""
+    """Judge the signature: by the trusted key or a successor of it."""
     history = statement.history
     if trusted is None:
         return GOOD, [

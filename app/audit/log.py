@@ -1,6 +1,6 @@
-"""Writing the log: in the transaction of what is told, so that neither is there without the other.
+"""Writes log entries, in the transaction of the change that they record.
 
-`record` is the last thing that a service does: it holds the organisation's head until the commit.
+Services call `record` last: it locks the organisation's head until the commit.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from app.models.audit_entry import AuditEntry, Outcome
 
 
 class Action(StrEnum):
-    """What a log may tell. A name is never reused for something else."""
+    """Actions that a log records. A name is never reused for something else."""
 
     ORGANISATION_CREATED = "organisation.created"
     ORGANISATION_CHANGED = "organisation.changed"
@@ -95,11 +95,11 @@ def record(
     """Write into the log of the caller's organisation.
 
     Args:
-        session: The transaction of what is told.
-        caller: Who did it.
-        action: What was done.
+        session: The transaction of the recorded change.
+        caller: The person or token that did it.
+        action: The action to record.
         subject: Id of what it was done to.
-        also: Other organisations that it concerns: their logs tell it too.
+        also: Other organisations that it concerns: their logs record it too.
         outcome: Done, or refused.
         details: More of it. No name of a file, no text that may speak of patients.
     """
@@ -124,7 +124,7 @@ def record_by_portal(
     outcome: Outcome = Outcome.DONE,
     **details: Any,
 ) -> None:
-    """Like `record`, for what nobody who is signed in did: the portal itself, or its operator."""
+    """Like `record`, for actions of the portal itself or its operator."""
     actor = {"organisation": None, "user": None, "token": None, "name": by}
     append(session, organisation_id, actor, action, subject, outcome, details)
 

@@ -1,4 +1,4 @@
-"""Every query about the log."""
+"""Queries for log entries."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -90,7 +90,7 @@ class AuditRepository:
         return EMPTY if row is None else Head(row.number, row.hash)
 
     def lock_head(self, organisation_id: str) -> AuditHead:
-        """The head, which nobody else can move until this transaction ends."""
+        """The head, locked until this transaction ends."""
         # PostgreSQL takes this lock for the entry's foreign key anyway, after the head's: whoever
         # holds the organisation and waits for the head would then wait for each other.
         self._session.scalar(

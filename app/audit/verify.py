@@ -1,4 +1,4 @@
-"""Following a log from its first entry to its last."""
+"""Verifies the hash chain of a stored log."""
 
 from sqlalchemy.orm import Session
 

@@ -1,1 +1,1 @@
-"""Who calls: sessions, tokens, single sign-on."""
+"""Authentication: sessions, tokens, single sign-on."""

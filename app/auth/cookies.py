@@ -1,4 +1,4 @@
-"""The cookie of a session: opaque, out of reach of scripts, sent by this site's own pages alone."""
+"""Session cookies: opaque, hidden from scripts, sent only by this site's own pages."""
 
 import json
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import Request, Response
 
-from app.auth.oidc_client import Attempt
+from app.core.oidc_client import Attempt
 from app.core.settings import Settings
 from app.core.vault import Purpose, Vault
 
@@ -19,7 +19,7 @@ ATTEMPT_LASTS = timedelta(minutes=10)
 
 
 def cookie_of(request: Request, settings: Settings) -> str | None:
-    """Under the one name that fits: a plain one may have been set by a page of another host."""
+    """Read it under its exact name: a plain one may have been set by a page of another host."""
     return request.cookies.get(_name(settings))
 
 
@@ -50,7 +50,7 @@ def delete_cookie(response: Response, settings: Settings) -> None:
 
 
 def set_attempt(response: Response, settings: Settings, vault: Vault, attempt: Attempt) -> None:
-    """What a sign-in elsewhere has to come back with; the browser itself cannot read it."""
+    """Set the encrypted state that a single sign-on has to come back with."""
     response.set_cookie(
         _name(settings, ATTEMPT_COOKIE),
         vault.seal(json.dumps(asdict(attempt)).encode(), Purpose.SIGN_IN),

@@ -1,4 +1,4 @@
-"""Who calls: the dependencies that endpoints name to say who may use them.
+"""Dependencies by which endpoints authenticate callers and check their permissions.
 
 A caller is known by a bearer token, or by the cookie of a session together with its CSRF token
 wherever something is changed.
@@ -42,7 +42,7 @@ def get_caller(
         Header(
             alias="X-CSRF-Token",
             max_length=200,
-            description="Of the session, for requests with its cookie that change something.",
+            description="The session's CSRF token, for cookie requests that change something.",
         ),
     ] = None,
 ) -> Caller:
@@ -75,7 +75,7 @@ def get_expect_still(
     portal: PortalDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Callable[[Permission], None]:
-    """For what goes on for hours: meanwhile a role, a token or a session may be taken away.
+    """Repeat the check during long requests: a role, token or session may end meanwhile.
 
     What it gives raises Unauthenticated, or Forbidden where the permission is gone.
     """
@@ -97,11 +97,11 @@ def require(
     """A dependency: the caller, who may do this.
 
     Args:
-        permission: What is needed.
-        known_by: The dependency that tells who calls.
+        permission: The required permission.
+        known_by: The dependency that authenticates the caller.
 
     Raises:
-        Forbidden: The caller's roles or scopes do not allow it; their organisation's log tells.
+        Forbidden: The caller's roles or scopes do not allow it; it is logged.
     """
     roles = [role.value for role in Role if permission in PERMISSIONS[role]]
 
@@ -112,7 +112,7 @@ def require(
         if caller.may(permission):
             return caller
         operation = request.scope["route"].name
-        await run_in_threadpool(_tell_refusal, portal, caller, operation, permission)
+        await run_in_threadpool(_record_refusal, portal, caller, operation, permission)
         held = ", ".join(role.value for role in caller.roles)
         raise Forbidden(
             f"You have the role {held}, and this needs {' or '.join(roles)} with the scope "
@@ -124,7 +124,7 @@ def require(
     return allowed
 
 
-def _tell_refusal(portal: Portal, caller: Caller, operation: str, permission: Permission) -> None:
+def _record_refusal(portal: Portal, caller: Caller, operation: str, permission: Permission) -> None:
     with portal.database.transaction() as session:
         record(
             session,

@@ -1,13 +1,14 @@
-"""Telling somebody who they are."""
+"""Presents the caller's own identity and permissions."""
 
 from sqlalchemy.orm import Session
 
 from app.auth.sessions.repository import WebSessionRepository
 from app.auth.sessions.schemas import SessionRead
-from app.auth.sessions.service import SignedIn, caller_of
+from app.auth.sessions.service import SignedIn
 from app.core.security import Caller, hash_secret
-from app.organisations.repository import OrganisationRepository
+from app.models.organisation import Organisation
 from app.users.repository import UserRepository
+from app.users.service import caller_of
 
 
 def read_signed_in(signed_in: SignedIn) -> SessionRead:
@@ -31,7 +32,7 @@ def read_caller(session: Session, caller: Caller, cookie: str | None) -> Session
         if found is not None:
             row, user, organisation = found
             return read_signed_in(SignedIn("", row, user, organisation))
-    organisation = OrganisationRepository(session).load(caller.organisation_id)
+    organisation = session.get_one(Organisation, caller.organisation_id)
     person = None if caller.user_id is None else UserRepository(session).load(caller.user_id)
     return SessionRead(
         organisation_id=organisation.id,

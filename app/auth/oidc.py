@@ -1,4 +1,4 @@
-"""Whose account a signed-in identity is.
+"""Finds the account of an identity that signed in at the identity provider.
 
 An account is found by issuer and subject. At the first sign-in the identity is linked: to the
 account with the address that the provider has verified, or to the one that an open invitation to
@@ -11,17 +11,18 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.auth.oidc_client import Identity
-from app.auth.sessions.service import SignedIn, caller_of, open_session, tell_failure
+from app.auth.sessions.service import SignedIn, open_session, record_failure
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import BadRequest, Forbidden, NotFound, Problem
+from app.core.oidc_client import Identity
 from app.core.schemas import Line
 from app.models.user import User
 from app.users.invitations import service as invitations
 from app.users.invitations.repository import InvitationRepository
 from app.users.repository import UserRepository
 from app.users.schemas import Email
+from app.users.service import caller_of
 
 _email: TypeAdapter[str] = TypeAdapter(Email)
 _line: TypeAdapter[str] = TypeAdapter(Line)
@@ -39,12 +40,12 @@ class NotBegun(BadRequest):
 
 class ProviderRefused(Forbidden):
     code = "oidc-refused"
-    title = "The identity provider let nobody in"
+    title = "The identity provider refused the sign-in"
 
 
 class AddressNotVerified(Forbidden):
     code = "oidc-address-not-verified"
-    title = "The identity provider does not vouch for an address"
+    title = "The identity provider has not verified an address"
 
 
 class NoAccount(Forbidden):
@@ -73,13 +74,13 @@ def sign_in(
     """Begin a session for who has signed in elsewhere.
 
     Args:
-        database: Where people and sessions are.
+        database: Holds people and sessions.
         identity: As the provider has proven it.
-        lasts: How long the session works at most.
+        lasts: Longest life of the session.
         replaces: The cookie that the browser had before: its session ends.
 
     Raises:
-        Problem: One of the above; where an account is known, its organisation's log tells it.
+        Problem: One of the above; where an account is known, its organisation's log records it.
     """
     with database.transaction() as session:
         found = _find(session, identity)
@@ -88,7 +89,7 @@ def sign_in(
             if isinstance(found, Problem)
             else _admit(session, found, lasts=lasts, replaces=replaces)
         )
-    # Only now, so that what the log tells of it is committed.
+    # Only now, so that the log entry about it is committed.
     if isinstance(result, Problem):
         raise result
     return result
@@ -119,14 +120,14 @@ def _address(identity: Identity) -> str | None:
 
 def _link(session: Session, user: User, identity: Identity) -> User | Problem:
     if not identity.verified:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="address not verified")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="address not verified")
         return _not_verified()
     if user.oidc_subject is not None and (
         (user.oidc_issuer, user.oidc_subject) != (identity.issuer, identity.subject)
     ):
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="another identity")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="another identity")
         return OtherIdentity(
-            "Nobody was signed in. Somebody else at the identity provider signed in to this "
+            "You were not signed in. Another identity at the provider signed in to this "
             "account before. Ask an admin of your organisation."
         )
     if user.oidc_subject is None and user.disabled_at is None:
@@ -140,12 +141,12 @@ def _join(session: Session, email: str, identity: Identity) -> User | Problem:
     open_ones = InvitationRepository(session).lock_open_to(email, utc_now())
     if not open_ones:
         return NoAccount(
-            "Nobody was signed in. The identity provider knows you; this portal has neither an "
+            "You were not signed in. The identity provider knows you; this portal has neither an "
             "account with your address nor an invitation to it. Ask an admin of your organisation."
         )
     if len({invitation.organisation_id for invitation in open_ones}) > 1:
         return SeveralInvitations(
-            "Nobody was signed in. Join the one that is yours by the link of its invitation."
+            "You were not signed in. Join your organisation by the link of its invitation."
         )
     user = invitations.join(
         session, open_ones[0], name=_name(identity) or email, password_hash=None
@@ -167,8 +168,8 @@ def _admit(
 ) -> SignedIn | Problem:
     organisation = UserRepository(session).organisation_of(user)
     if user.disabled_at is not None or organisation.disabled_at is not None:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
-        return NotLetIn("Nobody was signed in. Ask an admin of your organisation.")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
+        return NotLetIn("You were not signed in. Ask an admin of your organisation.")
     return open_session(
         session, user, organisation, lasts=lasts, by="identity provider", replaces=replaces
     )
@@ -176,6 +177,6 @@ def _admit(
 
 def _not_verified() -> AddressNotVerified:
     return AddressNotVerified(
-        "Nobody was signed in. At the first sign-in the identity provider has to tell a mail "
-        "address that it has verified. Ask whoever runs it, or sign in with your password."
+        "You were not signed in. At the first sign-in the identity provider has to give a mail "
+        "address that it has verified. Ask its administrator, or sign in with your password."
     )

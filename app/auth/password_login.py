@@ -1,4 +1,4 @@
-"""Signing in with a password, over REST or on the page: limits, and one time for every no."""
+"""Password sign-in over REST and on the page: rate-limited, every refusal after the same time."""
 
 import anyio
 from fastapi import Request
@@ -16,7 +16,7 @@ REFUSAL_SECONDS = 1.0
 async def sign_in_with_password(
     request: Request, portal: Portal, body: SessionCreate
 ) -> service.SignedIn:
-    """A session for whoever knows the password. Raises WrongCredentials, TooManyRequests."""
+    """Begin a session if the password is right. Raises WrongCredentials, TooManyRequests."""
     portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
     portal.limiter.count(portal.settings.sign_in_limit, "sign in to", body.email)
     answer_at = anyio.current_time() + REFUSAL_SECONDS

@@ -1,1 +1,1 @@
-"""What the portal does by itself, in periodic threads."""
+"""Background work of the portal."""

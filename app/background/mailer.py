@@ -1,4 +1,4 @@
-"""Sends the mails of notices. Every portal runs one; each mail is taken by one of them.
+"""Sends mails for notices. Every portal runs a mailer; one of them claims each mail.
 
 A mail that cannot be sent is tried again, each time later, and given up after a week: the notice
 stays in the portal.
@@ -12,7 +12,6 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
-from app.background.periodic import Rounds
 from app.core.clock import utc_now
 from app.core.portal import Portal
 from app.models.notification import Notification
@@ -26,18 +25,6 @@ TAKEN_FOR = timedelta(minutes=10)
 LONGEST_PAUSE = timedelta(hours=12)
 MOST_TRIES = 20
 SECONDS_FOR_THE_SERVER = 30
-
-
-class Mailer(Rounds):
-    """A thread that sends what is due, for as long as the context is open."""
-
-    def __init__(self, portal: Portal) -> None:
-        super().__init__(
-            "mailer",
-            portal.settings.mail_seconds,
-            lambda: send_due(portal),
-            leave_seconds=SECONDS_FOR_THE_SERVER,
-        )
 
 
 def send_due(portal: Portal) -> int:
@@ -59,7 +46,7 @@ def _send(portal: Portal, notification_id: str) -> bool:
     try:
         _deliver(portal, compose(portal, row))
     except Exception as error:  # noqa: BLE001 (one mail never holds up the others)
-        # The reason's text may repeat the address, so only its kind is told.
+        # The reason's text may repeat the address, so only its kind is logged.
         logger.warning("mail for %s was not sent: %s", notification_id, type(error).__name__)
         _postpone(portal, row)
         return False

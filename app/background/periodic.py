@@ -1,44 +1,69 @@
-"""A thread that does something again and again for as long as a context is open."""
+"""Runs periodic tasks while a context is open: one thread keeps time, each round has its own."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 logger = logging.getLogger(__name__)
 
 
-class Rounds:
-    """Calls `work` every so many seconds. A round that fails is told, and the next one is tried.
+@dataclass(frozen=True, kw_only=True)
+class PeriodicTask:
+    """Something to do again and again.
 
-    Args:
-        name: Of the thread.
-        seconds: Between two rounds.
-        work: One round.
-        leave_seconds: How long a round may take to end when the context closes.
+    Attributes:
+        name: For threads and the log.
+        seconds: From one round to the next; a round that lasts longer delays only its own next one.
+        run: One round. It gets an event that is set when the context closes.
+        leave_seconds: Seconds that a round may take to end then; None: no limit.
     """
 
-    def __init__(
-        self, name: str, seconds: float, work: Callable[[], object], *, leave_seconds: float
-    ) -> None:
-        self._name = name
-        self._seconds = seconds
-        self._work = work
-        self._leave_seconds = leave_seconds
-        self.stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+    name: str
+    seconds: float
+    run: Callable[[threading.Event], object]
+    leave_seconds: float | None = None
+
+
+class Periodic:
+    """Runs tasks side by side: a slow or failing round holds up no other task."""
+
+    def __init__(self, *tasks: PeriodicTask) -> None:
+        now = time.monotonic()
+        self._due_at = {task: now + task.seconds for task in tasks}
+        self._rounds: dict[PeriodicTask, threading.Thread] = {}
+        self._stopping = threading.Event()
+        self._timer = threading.Thread(target=self._keep_time, name="periodic", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._timer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stopping.set()
-        self._thread.join(self._leave_seconds)
+        self._stopping.set()
+        self._timer.join()
+        for task, thread in self._rounds.items():
+            thread.join(task.leave_seconds)
 
-    def _run(self) -> None:
-        while not self.stopping.wait(self._seconds):
-            try:
-                self._work()
-            except Exception:
-                logger.exception("%s: a round failed, and is tried again", self._name)
+    def _keep_time(self) -> None:
+        while not self._stopping.wait(max(0, min(self._due_at.values()) - time.monotonic())):
+            now = time.monotonic()
+            for task, due_at in self._due_at.items():
+                if due_at <= now:
+                    self._due_at[task] = now + task.seconds
+                    self._begin(task)
+
+    def _begin(self, task: PeriodicTask) -> None:
+        if task in self._rounds and self._rounds[task].is_alive():
+            return
+        thread = threading.Thread(target=self._run, args=(task,), name=task.name, daemon=True)
+        self._rounds[task] = thread
+        thread.start()
+
+    def _run(self, task: PeriodicTask) -> None:
+        try:
+            task.run(self._stopping)
+        except Exception:
+            logger.exception("%s: a round failed, and is tried again", task.name)

@@ -1,4 +1,4 @@
-"""Looks after rows that nobody works on. Every portal runs one; several do each thing once.
+"""Recovers abandoned rows and finishes deletions. Every portal sweeps; each step happens once.
 
 A worker that was killed leaves a lease that runs out; a broker that lost a message leaves a row
 that waits for nothing. Both are sent again here, long before the broker's visibility timeout.
@@ -6,12 +6,11 @@ Deletions that a dying portal left half done are finished, and old idempotency k
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, true
 
@@ -70,27 +69,6 @@ DUTIES = (
 )
 
 
-class Sweeper:
-    """A thread that sweeps every `sweep_seconds` for as long as the context is open."""
-
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._portal.settings.sweep_seconds):
-            sweep(self._portal)
-
-
 def sweep(portal: Portal) -> None:
     """One round. A step that fails is tried again in the next round; the others still run."""
     steps: Sequence[Callable[[Portal], None]] = (
@@ -114,7 +92,7 @@ def sweep(portal: Portal) -> None:
 
 
 def finish_cancelling(portal: Portal) -> None:
-    """Asked to be cancelled, and nobody is there to honour it."""
+    """Cancel jobs with a cancel request and no worker."""
     with portal.database.reading() as session:
         asked = leases.idle(
             session, Distillation, ACTIVE, Distillation.cancel_requested_at.is_not(None)
@@ -136,7 +114,7 @@ def finish_cancelling(portal: Portal) -> None:
 
 
 def send_abandoned(portal: Portal) -> None:
-    """A lease ran out: its worker is dead."""
+    """Send jobs again whose lease has expired: their worker is dead."""
     for duty in DUTIES:
         with portal.database.reading() as session:
             abandoned = leases.abandoned(session, duty.model, duty.statuses, duty.where)

@@ -1,110 +1,23 @@
-"""From the last byte to a dataset that is checked: the sum, the archive's place, one transaction.
+"""Finishes uploads that a portal left whole and unfinished when it died.
 
-Every step can be gone through again, by the request that brought the last byte, by one that asks
-again, or by a portal that finds the upload whole and nobody at it.
+It is no part of the sweep: reading an archive of gigabytes takes longer than a sweep may.
 """
 
-import asyncio
-import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 
-from app.background.periodic import Rounds
 from app.core.errors import Problem
 from app.core.leases import LeaseLost
 from app.core.portal import Portal
-from app.datasets import service as datasets
-from app.datasets.repository import DatasetRepository
-from app.datasets.uploads import service
-from app.datasets.uploads.part_store import PartsLost
-from app.datasets.uploads.purge import purge_upload
+from app.datasets.uploads.finish import Stopped, finish
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.writer import Writer
-from app.models.dataset import Dataset
-from app.models.upload import UploadStatus
 
 logger = logging.getLogger(__name__)
 
-SECONDS_TO_LEAVE = 10
-"""A piece is read, or an object written; then it is asked whether the portal ends."""
-
-
-class Stopped(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
-    """The portal ends; another one goes on."""
-
-
-def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Dataset:
-    """`finishing → done`, and the dataset's `awaiting_upload | rejected → checking`.
-
-    The writer holds the lease, and every byte is counted.
-
-    Raises LeaseLost, Stopped, OffsetMismatch, NotAwaitingUpload, DatasetNotFound, StorageExceeded.
-    """
-    portal, upload, parts = writer.portal, writer.upload, writer.open_parts
-    with portal.database.reading() as session:
-        # Before gigabytes are read.
-        writer.expect_room(session, upload.length)
-    digest = writer.digest if writer.digest is not None else hashlib.sha256()
-    is_known = writer.digest is not None
-
-    def pieces() -> Iterator[bytes]:
-        for piece in parts.read(upload.length):
-            if not go_on():
-                raise Stopped
-            if not is_known:
-                digest.update(piece)
-            writer.renew()
-            yield piece
-
-    try:
-        if parts.copies:
-            asyncio.run(portal.storage.put_stream(writer.key, _in_threads(pieces())))
-        elif not is_known:
-            for _ in pieces():
-                pass
-    except PartsLost as lost:
-        writer.give_back(lost.held)
-        raise service.offset_mismatch(lost.held) from lost
-    archive = datasets.StoredArchive(writer.key, upload.length, digest.hexdigest())
-    with portal.database.transaction() as session:
-        # Locked in the order of whoever deletes the dataset and ends its uploads.
-        DatasetRepository(session).readable_by(writer.caller).get(upload.dataset_id, lock=True)
-        # Before the rest: what this upload holds counts as the archive from here on.
-        UploadRepository(session).release(upload.id, fence=writer.fence, status=UploadStatus.DONE)
-        dataset, replaced = datasets.accept_archive(
-            session, writer.caller, upload.dataset_id, archive
-        )
-        parts.place(writer.key)
-    writer.is_over = True
-    if replaced is not None:
-        portal.storage.delete(replaced)
-    purge_upload(portal.database, portal.storage, upload.id, upload.dataset_id)
-    return dataset
-
-
-async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    # obstore cannot be asked for an object by what it reads another one from.
-    while piece := await asyncio.to_thread(next, pieces, b""):
-        yield piece
-
-
-class Finisher(Rounds):
-    """A thread that finishes what a portal left whole and unfinished when it died.
-
-    Not the sweeper's: to read an archive of gigabytes takes longer than a round of it may.
-    """
-
-    def __init__(self, portal: Portal) -> None:
-        super().__init__(
-            "finisher",
-            portal.settings.sweep_seconds,
-            lambda: finish_complete(portal, go_on=lambda: not self.stopping.is_set()),
-            leave_seconds=SECONDS_TO_LEAVE,
-        )
-
 
 def finish_complete(portal: Portal, *, go_on: Callable[[], bool] = lambda: True) -> None:
-    """Every upload that is whole, and that nobody is at."""
+    """Finish every whole upload whose lease nobody holds."""
     with portal.database.reading() as session:
         complete = UploadRepository(session).complete()
     for upload_id in complete:

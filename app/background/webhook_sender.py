@@ -1,4 +1,4 @@
-"""Sends what webhooks are to be told. Every portal runs one; each message is taken by one of them.
+"""Delivers webhook events. Every portal runs a sender; one of them claims each delivery.
 
 What cannot be delivered is tried again, each time later, for a day, and then given up. A webhook
 that fails for days is paused. One that is slow holds up no other.
@@ -16,7 +16,6 @@ from typing import Self
 
 from sqlalchemy.orm import Session
 
-from app.background.periodic import Rounds
 from app.core.clock import utc_now
 from app.core.portal import Portal
 from app.models.webhook import PING, DeliveryError, DeliveryStatus, Webhook, WebhookDelivery
@@ -52,13 +51,10 @@ GONE = 410
 _random = random.SystemRandom()
 
 
-class WebhookSender(Rounds):
-    """A thread that looks for what is due, and a few that send, while the context is open."""
+class WebhookSender:
+    """A pool of threads that send; a webhook has one of them at a time."""
 
     def __init__(self, portal: Portal) -> None:
-        super().__init__(
-            "webhooks", portal.settings.webhook_seconds, self._hand_out, leave_seconds=20
-        )
         self._portal = portal
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook")
         self._lock = threading.Lock()
@@ -66,27 +62,26 @@ class WebhookSender(Rounds):
         self._forget_at = utc_now()
 
     def __enter__(self) -> Self:
-        super().__enter__()
         return self
 
-    def __exit__(self, *arguments: object) -> None:
-        super().__exit__(*arguments)
+    def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _hand_out(self) -> None:
+    def dispatch(self, stopping: threading.Event) -> None:
+        """Give each webhook with something due to a thread; forget old deliveries once an hour."""
         for webhook_id in due(self._portal):
             with self._lock:
                 is_new = webhook_id not in self._busy
                 self._busy.add(webhook_id)
             if is_new:
-                self._pool.submit(self._send, webhook_id)
+                self._pool.submit(self._send, webhook_id, stopping)
         if utc_now() >= self._forget_at:
             self._forget_at = utc_now() + timedelta(hours=1)
             forget(self._portal)
 
-    def _send(self, webhook_id: str) -> None:
+    def _send(self, webhook_id: str, stopping: threading.Event) -> None:
         try:
-            send_to(self._portal, webhook_id, self.stopping)
+            send_to(self._portal, webhook_id, stopping)
         except Exception:
             logger.exception("webhook %s: a turn failed, and is tried again", webhook_id)
         finally:
@@ -180,7 +175,7 @@ def body_of(delivery: WebhookDelivery) -> bytes:
 
 
 def _secrets(portal: Portal, webhook: Webhook, now: datetime) -> list[str]:
-    """What it is signed with: the present secret, and for a while the one before it."""
+    """Signing secrets: the present one, and for a while the one before it."""
     sealed = [webhook.sealed_secret]
     if webhook.old_secret_until is not None and webhook.old_secret_until > now:
         sealed.append(webhook.sealed_old_secret)
@@ -213,15 +208,15 @@ def _note_failure(
     session: Session, delivery: WebhookDelivery, answer: Answer | None, error: DeliveryError
 ) -> None:
     now = utc_now()
-    told = {
+    values = {
         "answer_status": None if answer is None else answer.status,
         "error": error,
         "tried_at": now,
     }
     if delivery.event == PING:  # somebody waits for what it says
-        DELIVERIES.give_up(session, delivery, DeliveryStatus.FAILED, **told)
+        DELIVERIES.give_up(session, delivery, DeliveryStatus.FAILED, **values)
         return
-    DELIVERIES.postpone(session, delivery, now + pause_after(delivery.tries), **told)
+    DELIVERIES.postpone(session, delivery, now + pause_after(delivery.tries), **values)
     if error == DeliveryError.PORTAL:
         return
     webhooks = WebhookRepository(session)
@@ -247,7 +242,7 @@ def pause_after(tries: int) -> timedelta:
 
 
 def _quiet_after(failures: int, answer: Answer | None) -> timedelta:
-    """Until the next try of any message: a hundred that wait are no reason for a hundred tries."""
+    """Pause until the next try of any message: a hundred waiting ones make no hundred tries."""
     quiet = min(FIRST_QUIET * int(2 ** min(failures - 1, 20)), LONGEST_QUIET)
     asked = timedelta(0) if answer is None or answer.retry_after is None else answer.retry_after
     return max(quiet, min(asked, LONGEST_ASKED_QUIET))

@@ -1,7 +1,7 @@
 """The `exchange` command: mounts the commands of `app.cli.commands`, a group per module.
 
 `exchange --help` imports nothing of them but their options. On the base install everything works
-that asks a portal elsewhere or checks a file; the service's own commands say which extra they need.
+that uses a remote portal or checks a file; the service's own commands name the extra they need.
 """
 
 import typer

@@ -1,6 +1,6 @@
-"""`exchange admin`: for the operator of the machine, who needs no account.
+"""`exchange admin`: commands for the operator of the machine, who needs no account.
 
-Whatever is done here is told in the log of the organisation that it is done to.
+Every action is recorded in the log of the organisation that it concerns.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.context import DataDir, fail, load_settings, needs, open_database
-from app.cli.output import AsJson, moment, say, say_rows, words
+from app.cli.output import AsJson, echo, moment, print_rows, words
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -35,7 +35,7 @@ Days = Annotated[
 
 @admin.command("create-organisation")
 def create_organisation(name: str, data_dir: DataDir = None) -> None:
-    """Make an organisation, with its signing key."""
+    """Create an organisation with its signing key."""
     name = name.strip()
     if not name or len(name) > 200 or not name.isprintable():
         fail("A name has 1 to 200 printable characters on one line. Nothing was changed.")
@@ -53,14 +53,14 @@ def create_organisation(name: str, data_dir: DataDir = None) -> None:
 @admin.command("create-user")
 def create_user(
     organisation: Organisation,
-    email: Annotated[str, typer.Option(help="What the person signs in with.")],
-    name: Annotated[str, typer.Option(help="Of the person.")],
+    email: Annotated[str, typer.Option(help="Address to sign in with.")],
+    name: Annotated[str, typer.Option(help="Name of the person.")],
     role: Annotated[
         list[str], typer.Option(help="steward, researcher, admin, auditor, operator; repeatable.")
     ],
     data_dir: DataDir = None,
 ) -> None:
-    """Make an account. The password is asked for, or read as one line from a pipe."""
+    """Create an account. Prompts for the password, or reads one line from a pipe."""
     with needs("portal"):
         from pydantic import ValidationError
 
@@ -103,11 +103,11 @@ def create_token(
     user: Annotated[
         str | None, typer.Option(help="Address of the person whose token it is.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    name: Annotated[str, typer.Option(help="Purpose of the token.")] = "",
     days: Days = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a token. It is shown once, alone on the last line."""
+    """Create a token. It is shown once, alone on the last line."""
     if (role is None) == (user is None):
         fail(
             "Name either a --role, for a token of the organisation, or a --user, for one of that "
@@ -139,12 +139,12 @@ def create_token(
 
 @admin.command("workers")
 def workers(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Processes that run tasks, and what each works on."""
+    """List worker processes and their tasks."""
     with _operations(data_dir) as (session, caller):
         from app.operations import service
 
         found = service.workers(session, caller).items
-    say_rows(found, _say_worker, as_json=as_json)
+    print_rows(found, _print_worker, as_json=as_json)
 
 
 @admin.command("jobs")
@@ -155,17 +155,17 @@ def jobs(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Jobs of all organisations: those that wait or run, newest first."""
+    """List jobs of all organisations that wait or run, newest first."""
     with _operations(data_dir) as (session, caller):
         from app.operations import service
 
         found, _ = service.list_jobs(session, caller, active=not every, limit=200)
-    say_rows(found, _say_job, as_json=as_json)
+    print_rows(found, _print_job, as_json=as_json)
 
 
 @contextmanager
 def _operations(data_dir: DataDir) -> "Iterator[tuple[Session, Caller]]":
-    """A look at the whole portal, as its operator."""
+    """Read the whole portal as its operator."""
     with needs("portal"):
         from app.core.security import Caller, Role
     caller = Caller.on_behalf("", Role.OPERATOR, "the operator of the machine")
@@ -173,22 +173,22 @@ def _operations(data_dir: DataDir) -> "Iterator[tuple[Session, Caller]]":
         yield session, caller
 
 
-def _say_worker(worker: "WorkerRead") -> None:
+def _print_worker(worker: "WorkerRead") -> None:
     state = "alive" if worker.alive else f"dead, last seen {moment(worker.seen_at)}"
     holds = ", ".join(row.id for row in worker.holds) or "nothing"
-    say(f"{worker.id}  {','.join(worker.queues)}  {worker.device}  {state}  works on {holds}")
+    echo(f"{worker.id}  {','.join(worker.queues)}  {worker.device}  {state}  works on {holds}")
 
 
-def _say_job(job: "JobRead") -> None:
+def _print_job(job: "JobRead") -> None:
     done = "" if job.progress is None else f" {job.progress.done}/{job.progress.total}"
     problem = "" if job.problem is None else f" ({job.problem})"
     where = "" if job.worker is None else f"  at {job.worker}"
-    say(f"{job.id}  {words(job.status)}{done}{problem}  {job.organisation}{where}")
+    echo(f"{job.id}  {words(job.status)}{done}{problem}  {job.organisation}{where}")
 
 
 @admin.command("verify-audit")
 def verify_audit(data_dir: DataDir = None) -> None:
-    """Check the log of every organisation. Exit code 1 where one was changed."""
+    """Check the log of every organisation. Exit code 1 if one was changed."""
     with needs("portal"):
         from app.audit.chain import BrokenChain
         from app.audit.verify import check
@@ -208,7 +208,7 @@ def verify_audit(data_dir: DataDir = None) -> None:
 
 @contextmanager
 def _opened(data_dir: DataDir) -> "Iterator[tuple[Session, Vault]]":
-    """One transaction; a problem ends the command with its words and changes nothing."""
+    """One transaction; a problem ends the command with its message and changes nothing."""
     with needs("portal"):
         from app.core.errors import Problem
         from app.core.vault import Vault
@@ -232,7 +232,7 @@ def _role(text: str) -> "Role":
 
     roles = [known.value for known in Role]
     if text not in roles:
-        fail(f"There is no role {text!r}; there are {', '.join(roles)}. Nothing was changed.")
+        fail(f"{text!r} is not a role; the roles are {', '.join(roles)}. Nothing was changed.")
     return Role(text)
 
 
@@ -241,5 +241,5 @@ def _user_id(session: "Session", organisation_id: str, email: str) -> str:
 
     user = UserRepository(session).find_by_email(email)
     if user is None or user.organisation_id != organisation_id:
-        fail(f"The organisation has nobody with the address {email}. Nothing was changed.")
+        fail(f"The organisation has no person with the address {email}. Nothing was changed.")
     return user.id

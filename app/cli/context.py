@@ -1,4 +1,4 @@
-"""What the commands share: settings, the database, and how they end when they cannot go on."""
+"""CLI context: settings, the database, and errors that end a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def open_database(settings: "Settings") -> "Iterator[Database]":
 
 
 def check_installed(extra: str, *modules: str) -> None:
-    """Like `needs`, for what child processes will import: looks, and loads nothing."""
+    """Like `needs`, for modules of child processes: checks without loading them."""
     from importlib.util import find_spec
 
     with needs(extra):
@@ -58,7 +58,7 @@ def check_installed(extra: str, *modules: str) -> None:
 
 @contextmanager
 def needs(extra: str) -> Iterator[None]:
-    """Say which extra is missing, instead of a traceback."""
+    """Name the missing extra instead of a traceback."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,8 +1,7 @@
-"""`exchange demo`: the whole way once, through the front door.
+"""`exchange demo`: uploads, distills, downloads and verifies on an embedded service of its own.
 
-A service of its own, asked over REST like any other, ends with the demonstration. What is worth
-keeping lies in the folder that was named: `bundle.zip`, `report.html`, `report.pdf`,
-`report.json`.
+It is a client of the REST API like `exchange distill`. The service ends with the demonstration; the
+results stay in the output folder: `bundle.zip`, `report.html`, `report.pdf`, `report.json`.
 """
 
 import json
@@ -14,9 +13,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -25,21 +23,15 @@ from rich.console import Console
 from rich.table import Table
 
 from app.auth.tokens import service as tokens
-from app.cli.progress import StepDisplay, duration, size, step_display
-from app.client import (
-    FINAL,
-    RESULTS,
-    Dataset,
-    Distillation,
-    PortalClient,
-    PortalError,
-    Problem,
-)
+from app.cli import jobs
+from app.cli.exit_codes import Exit
+from app.cli.jobs import DistillOptions, RemoteJobError
+from app.cli.progress import duration, size
+from app.client import Dataset, Distillation, PortalClient, PortalError
 from app.core.db import Database
 from app.core.security import Role
 from app.core.settings import Settings
 from app.core.vault import Vault
-from app.models.distillation import PHASES
 from app.organisations import service as organisations
 from app.organisations.repository import OrganisationNotFound
 from app.signing.verify import GOOD, verify_bundle
@@ -47,25 +39,13 @@ from app.standalone.service import EmbeddedError, EmbeddedService
 
 ORGANISATION = "Demonstration"
 IMAGES_PER_CLASS_DRAWN = 150
-SECONDS_BETWEEN_LOOKS = 0.3
-
-INTERRUPTED = 130  # what shells report of a command that Ctrl-C ended
 
 # Whatever the shell or a `.env` says of another service: this one keeps to its own folder.
 OWN_FOLDER: dict[str, Any] = {"database_url": "", "storage_url": ""}
 
 
 class DemoError(RuntimeError):
-    """The demonstration cannot go on. The message is for the person at the terminal."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """How to distill."""
-
-    preset: str
-    seed: int
-    overrides: Mapping[str, Any] | None
+    """The demonstration cannot continue. The message is for the person at the terminal."""
 
 
 def run_demo(
@@ -84,10 +64,10 @@ def run_demo(
         data: The archive; without one a synthetic cohort is drawn.
         out: Folder for the results. Those of an earlier run are replaced.
         preset: Name of the settings.
-        seed: Of the cohort that is drawn and of the distillation.
+        seed: Seed of the synthetic cohort and of the distillation.
         overrides: Settings of the preset to change, by flat name.
         data_dir: Folder of the service, kept; without one a temporary one, removed at the end.
-        console: Where to print.
+        console: Prints the messages.
     """
     console = console or Console(highlight=False)
     began = time.monotonic()
@@ -101,9 +81,9 @@ def run_demo(
                 soft_wrap=True,
             )
             archive = _archive(data, folder, seed, console)
-            wish = Wish(preset=preset, seed=seed, overrides=overrides)
-            _run(archive, out, folder, wish, console)
-    except (DemoError, EmbeddedError, PortalError) as error:
+            options = DistillOptions(preset=preset, seed=seed, overrides=overrides)
+            _run(archive, out, folder, options, console)
+    except (DemoError, EmbeddedError, PortalError, RemoteJobError) as error:
         console.print(f"The demonstration stopped. {error}", style="red", soft_wrap=True)
         return 1
     except OSError as error:
@@ -111,7 +91,7 @@ def run_demo(
         return 1
     except KeyboardInterrupt:
         console.print("Stopped, and the service with it.", style="red")
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     console.print(f"Done in {duration(time.monotonic() - began)}.")
     return 0
 
@@ -147,7 +127,9 @@ def _archive(data: Path | None, folder: Path, seed: int, console: Console) -> Pa
     """The archive that was named, or a cohort drawn into the folder."""
     if data is not None:
         if not data.is_file():
-            raise DemoError(f"{data} is no file. Name a zip or tar archive, or leave --data out.")
+            raise DemoError(
+                f"{data} is not a file. Name a zip or tar archive, or leave --data out."
+            )
         return data
     path = folder / "cohort.zip"
     path.unlink(missing_ok=True)
@@ -168,18 +150,23 @@ def _archive(data: Path | None, folder: Path, seed: int, console: Console) -> Pa
     return path
 
 
-def _run(archive: Path, out: Path, folder: Path, wish: Wish, console: Console) -> None:
+def _run(archive: Path, out: Path, folder: Path, options: DistillOptions, console: Console) -> None:
     data_dir = folder / "data"
     environment = {f"EXCHANGE_{name.upper()}": value for name, value in OWN_FOLDER.items()}
     with EmbeddedService(data_dir, settings=environment) as service:
+
+        def pause(seconds: float) -> None:
+            if service.wait(seconds):
+                raise DemoError("The service ended by itself.")
+
         console.print(f"A service of its own listens at {service.url}")
         try:
             with PortalClient(service.url, _make_token(data_dir)) as portal:
-                dataset = _upload(portal, service, archive, console)
-                row = _distill(portal, service, dataset, wish, console)
-                for name, result in RESULTS.items():
-                    portal.distillations.download(row.id, result, out / name)
-        except (DemoError, EmbeddedError, PortalError) as error:
+                dataset = jobs.upload(portal, archive, console, streamed=True, pause=pause)
+                _print_quality(dataset, portal.datasets.quality(dataset.id), console)
+                row = jobs.distill(portal, dataset.id, console, options, pause=pause)
+                results = jobs.download_results(portal, row.id, out, console)
+        except (DemoError, EmbeddedError, PortalError, RemoteJobError) as error:
             logs = out / "logs"
             shutil.copytree(data_dir / "logs", logs, dirs_exist_ok=True)
             raise DemoError(f"{error} The service's logs are in {logs}.") from error
@@ -188,7 +175,7 @@ def _run(archive: Path, out: Path, folder: Path, wish: Wish, console: Console) -
         raise DemoError(f"The bundle does not verify: {' '.join(lines)}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
-    _print_results(archive, out, dataset, row, console)
+    _print_results(archive, results, dataset, row, console)
 
 
 def _make_token(data_dir: Path) -> str:
@@ -206,29 +193,6 @@ def _make_token(data_dir: Path) -> str:
     return secret
 
 
-def _upload(
-    portal: PortalClient, service: EmbeddedService, archive: Path, console: Console
-) -> Dataset:
-    """The dataset once it is `ready`."""
-    dataset = portal.datasets.create(_printable(archive.stem) or "archive")
-    with step_display(console) as display:
-
-        def show(done: int, total: int | None) -> None:
-            display.show("uploading", done, total or done, "bytes")
-
-        dataset = portal.datasets.upload(dataset.id, archive, on_progress=show)
-        display.finish("uploading")
-        while dataset.status == "checking":
-            display.show("checking", 0, 1, "")
-            _pause(service)
-            dataset = portal.datasets.get(dataset.id)
-        display.finish("checking")
-    if dataset.status != "ready":
-        raise DemoError(f"The archive was rejected. {_told(dataset.problem)}")
-    _print_quality(dataset, portal.datasets.quality(dataset.id), console)
-    return dataset
-
-
 def _print_quality(dataset: Dataset, quality: Mapping[str, Any], console: Console) -> None:
     for name, splits in (dataset.classes or {}).items():
         console.print(
@@ -242,58 +206,15 @@ def _print_quality(dataset: Dataset, quality: Mapping[str, Any], console: Consol
         console.print(f"  refused: {code.replace('_', ' ')} ({count})", markup=False)
 
 
-def _distill(
-    portal: PortalClient,
-    service: EmbeddedService,
-    dataset: Dataset,
-    wish: Wish,
-    console: Console,
-) -> Distillation:
-    """The distillation once it is `ready`."""
-    row = portal.distillations.start(
-        dataset.id, preset=wish.preset, seed=wish.seed, overrides=wish.overrides
-    )
-    with step_display(console) as display:
-        while row.status not in FINAL:
-            _show(display, row)
-            _pause(service)
-            row = portal.distillations.get(row.id)
-        _show(display, row)
-    if row.status != "ready":
-        raise DemoError(f"The distillation is {row.status}. {_told(row.problem)}")
-    return row
-
-
-def _show(display: StepDisplay, row: Distillation) -> None:
-    """Finish the phases that are over, and show the one that runs."""
-    for phase in PHASES:
-        if row.status == phase:
-            state = row.phases.get(phase)
-            if state is not None:
-                display.show(phase, state.done, state.total, state.unit, left=row.eta_seconds)
-            return
-        if row.status == "ready" or phase in row.phases:
-            display.finish(phase)
-
-
-def _pause(service: EmbeddedService) -> None:
-    """Wait a moment. Raises EmbeddedError when the service cannot be kept running."""
-    if service.wait(SECONDS_BETWEEN_LOOKS):
-        raise DemoError("The service ended by itself.")
-
-
-def _told(problem: Problem | None) -> str:
-    return f"{problem.title}. {problem.detail}" if problem else ""
-
-
-def _printable(name: str) -> str:
-    return "".join(letter for letter in name if letter.isprintable())[:200].strip()
-
-
 def _print_results(
-    archive: Path, out: Path, dataset: Dataset, row: Distillation, console: Console
+    archive: Path,
+    results: Sequence[Path],
+    dataset: Dataset,
+    row: Distillation,
+    console: Console,
 ) -> None:
-    utility = json.loads((out / "report.json").read_text())["utility"]
+    stored = {path.name: path for path in results}
+    utility = json.loads(stored["report.json"].read_text())["utility"]
     classes = dataset.classes or {}
     distilled = row.images_per_class * len(classes)
     training = sum(splits["train"] for splits in classes.values())
@@ -308,7 +229,7 @@ def _print_results(
         score = utility[name]["balanced_accuracy"]
         table.add_row(title, str(images), f"{score['mean']:.3f} ± {score['std']:.3f}")
     console.print(table)
-    before, after = archive.stat().st_size, (out / "bundle.zip").stat().st_size
+    before, after = archive.stat().st_size, stored["bundle.zip"].stat().st_size
     console.print(
         f"{training} training images became {distilled}: {training / distilled:.0f} times fewer. "
         f"Archive {size(before)}, bundle {size(after)}: {before / after:.1f} times smaller.",
@@ -316,5 +237,5 @@ def _print_results(
     )
     if row.verdict:
         console.print(f"Privacy verdict: {row.verdict.replace('_', ' ')}; the report says why.")
-    for name in RESULTS:
-        console.print(os.fspath(out / name), soft_wrap=True, markup=False)
+    for path in results:
+        console.print(os.fspath(path), soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""How commands end: what a script can rely on."""
+"""Exit codes of the commands, for scripts."""
 
 from enum import IntEnum
 from typing import NoReturn
@@ -35,7 +35,7 @@ HELP = "Exit codes: " + ", ".join(f"{code.value} {said}" for code, said in MEANI
 
 
 class CommandError(RuntimeError):
-    """A command cannot go on. The message is for the person at the terminal."""
+    """A command cannot continue. The message is for the person at the terminal."""
 
     def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
         super().__init__(message)

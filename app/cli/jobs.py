@@ -1,18 +1,19 @@
-"""Long jobs with a portal elsewhere, and what a person sees of them: upload, distill, download.
+"""Uploads, distillations, trainings and downloads on a remote portal, shown on a terminal.
 
-Like `app.client` it needs no more than the base install. Whoever interrupts a job reads what was
-kept and how it goes on; a portal that does not answer for a while ends no waiting.
+Like `app.client` it needs only the base install. An interrupt explains what was kept and how to
+continue; a portal that does not answer for a while ends no waiting.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 
-from app.cli.progress import Pace, StepDisplay, step_display
+from app.cli.progress import StepDisplay, TransferRate, step_display
 from app.client import (
     FINAL,
     NOT_MADE,
@@ -27,20 +28,48 @@ from app.client import (
     Training,
     UnreachableError,
 )
+from app.client.datasets import printable
 from app.client.downloads import TransferListener
 
 Row = TypeVar("Row")
+Pause = Callable[[float], object]
+"""Waits so many seconds; what it raises ends the job."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
 PATIENCE_SECONDS = 600.0
 """A portal that gives no answer for so long has gone; one that is being renewed is back sooner."""
 
 
-GOES_ON = "The same command goes on from there."
+GOES_ON = "Run the same command again to continue from there."
 
 
-class RemoteError(RuntimeError):
-    """It did not come to its end. The message is for the person at the terminal."""
+class RemoteJobError(RuntimeError):
+    """A job did not finish. The message is for the person at the terminal.
+
+    Attributes:
+        advice: The command that continues, where there is one.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillOptions:
+    """Settings of a distillation.
+
+    Attributes:
+        preset: Name of the settings.
+        images_per_class: IPC; None: the preset's.
+        seed: Seed of the distillation.
+        overrides: Other settings of the preset to change, by flat name.
+    """
+
+    preset: str
+    images_per_class: int | None = None
+    seed: int = 0
+    overrides: Mapping[str, Any] | None = None
 
 
 def upload(
@@ -51,48 +80,55 @@ def upload(
     name: str | None = None,
     dataset_id: str | None = None,
     resume: bool = True,
+    streamed: bool = False,
     wait: bool = True,
+    pause: Pause = time.sleep,
 ) -> Dataset:
     """Upload an archive and wait until it is checked.
 
     Args:
-        portal: Where to.
+        portal: The portal to upload to.
         archive: A zip or tar file with one folder of images per class.
-        console: Where progress is shown.
-        name: Of the dataset that is made; the archive's if absent.
+        console: Shows progress.
+        name: Name of the new dataset; the archive's if absent.
         dataset_id: A dataset that awaits an archive, in place of a new one.
-        resume: Whether to go on with what an earlier run has begun.
-        wait: Whether to wait for the check.
+        resume: Continue what an earlier run has begun.
+        streamed: Send it in one request, which cannot be resumed and leaves no note here.
+        wait: Wait for the check.
+        pause: Waits between two requests.
 
     Raises:
-        RemoteError: There is no such file, the line broke for too long, or the archive was
+        RemoteJobError: There is no such file, the connection broke for too long, or the archive was
             rejected.
         PortalError: The portal refused, or could not be reached.
     """
     if not archive.is_file():
-        raise RemoteError(f"{archive} is no file. Nothing was uploaded.")
+        raise RemoteJobError(f"{archive} is not a file. Nothing was uploaded.")
     try:
         with step_display(console) as display:
-            dataset = portal.datasets.send(
-                archive,
-                name=name,
-                dataset_id=dataset_id,
-                resume=resume,
-                on_progress=_transfer(display, "uploading"),
-            )
+            show = _transfer(display, "uploading")
+            if streamed:
+                dataset_id = (
+                    dataset_id or portal.datasets.create(name or printable(archive.stem)).id
+                )
+                dataset = portal.datasets.upload(dataset_id, archive, on_progress=show)
+            else:
+                dataset = portal.datasets.send(
+                    archive, name=name, dataset_id=dataset_id, resume=resume, on_progress=show
+                )
             display.finish("uploading")
     except UnreachableError as error:
-        raise RemoteError(f"{error} {GOES_ON}") from error
+        raise RemoteJobError(str(error), GOES_ON) from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"The upload was interrupted. What has arrived is kept. {GOES_ON}"
         ) from None
     if wait:
-        dataset = follow_dataset(portal, dataset, console)
+        dataset = follow_dataset(portal, dataset, console, pause)
     if dataset.status == "rejected":
-        raise RemoteError(
-            f"The archive was rejected. {told(dataset.problem)} To send another one: exchange "
-            f"upload ARCHIVE --dataset {dataset.id}"
+        raise RemoteJobError(
+            f"The archive was rejected. {explain(dataset.problem)}".strip(),
+            f"To send another one: exchange upload ARCHIVE --dataset {dataset.id}",
         )
     return dataset
 
@@ -101,58 +137,65 @@ def distill(
     portal: PortalClient,
     dataset_id: str,
     console: Console,
+    options: DistillOptions,
     *,
-    preset: str,
-    images_per_class: int | None = None,
-    seed: int = 0,
     wait: bool = True,
+    pause: Pause = time.sleep,
 ) -> Distillation:
-    """Ask for a distilled set and wait until it is there.
+    """Start a distillation and wait for its result.
 
     Args:
-        portal: Where the dataset is.
+        portal: The portal that has the dataset.
         dataset_id: A dataset that is `ready`.
-        console: Where progress is shown.
-        preset: Name of the settings.
-        images_per_class: IPC; the preset's if absent.
-        seed: Of the distillation.
-        wait: Whether to wait for the result.
+        console: Shows progress.
+        options: The preset, and what differs from it.
+        wait: Wait for the result.
+        pause: Waits between two requests.
 
     Raises:
-        RemoteError: It failed or was cancelled.
+        RemoteJobError: It failed or was cancelled.
         PortalError: The portal refused, or could not be reached.
     """
     row = portal.distillations.start(
-        dataset_id, preset=preset, images_per_class=images_per_class, seed=seed
+        dataset_id,
+        preset=options.preset,
+        images_per_class=options.images_per_class,
+        seed=options.seed,
+        overrides=options.overrides,
     )
     if wait:
-        row = follow_distillation(portal, row, console)
+        row = follow_distillation(portal, row, console, pause)
     expect_success(row)
     return row
 
 
-def expect_success(row: Distillation) -> None:
-    """Raises RemoteError where it has ended without a result."""
+def expect_success(row: Distillation | Training) -> None:
+    """Raises RemoteJobError where it has ended without a result."""
     if row.status in FINAL and row.status != "ready":
-        raise RemoteError(f"The distillation {row.id} is {row.status}. {told(row.problem)}".strip())
+        kind = "distillation" if isinstance(row, Distillation) else "training"
+        raise RemoteJobError(f"The {kind} {row.id} is {row.status}. {explain(row.problem)}".strip())
 
 
-def follow_dataset(portal: PortalClient, dataset: Dataset, console: Console) -> Dataset:
+def follow_dataset(
+    portal: PortalClient, dataset: Dataset, console: Console, pause: Pause = time.sleep
+) -> Dataset:
     """Wait until it is checked."""
-    with step_display(console) as display, _leaving_it(dataset.id):
+    with step_display(console) as display, _job_continues(dataset.id):
         while dataset.status == "checking":
             display.show("checking", 0, 1, "")
-            dataset = _next(portal.datasets.get, dataset.id, console)
+            dataset = _next(portal.datasets.get, dataset.id, console, pause)
         display.finish("checking")
     return dataset
 
 
-def follow_distillation(portal: PortalClient, row: Distillation, console: Console) -> Distillation:
+def follow_distillation(
+    portal: PortalClient, row: Distillation, console: Console, pause: Pause = time.sleep
+) -> Distillation:
     """Wait until it has ended, one way or another."""
-    with step_display(console) as display, _leaving_it(row.id):
+    with step_display(console) as display, _job_continues(row.id):
         while row.status not in FINAL:
             _show(display, row)
-            row = _next(portal.distillations.get, row.id, console)
+            row = _next(portal.distillations.get, row.id, console, pause)
         _show(display, row)
     return row
 
@@ -161,7 +204,7 @@ def follow_training(
     portal: PortalClient, row: Training, console: Console, *, until: Collection[str] = ()
 ) -> Training:
     """Wait until it has ended, or is in one of these statuses."""
-    with step_display(console) as display, _leaving_it(row.id):
+    with step_display(console) as display, _job_continues(row.id):
         while row.status not in FINAL and row.status not in until:
             state = row.progress
             if state is None:
@@ -172,15 +215,9 @@ def follow_training(
     return row
 
 
-def expect_trained(row: Training) -> None:
-    """Raises RemoteError where it has ended without a result."""
-    if row.status in FINAL and row.status != "ready":
-        raise RemoteError(f"The training {row.id} is {row.status}. {told(row.problem)}".strip())
-
-
 def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -> AccessRequest:
-    """Wait until somebody has decided it."""
-    with _leaving_it(row.id):
+    """Wait for the decision."""
+    with _job_continues(row.id):
         if row.status == "requested":
             console.print("Waiting for a decision.")
         while row.status == "requested":
@@ -191,7 +228,7 @@ def follow_request(portal: PortalClient, row: AccessRequest, console: Console) -
 def download_results(
     portal: PortalClient, distillation_id: str, out: Path, console: Console
 ) -> list[Path]:
-    """Write the bundle and the reports into a folder, and tell where they are.
+    """Write the bundle and the reports into a folder, and return their paths.
 
     A report in a form that the portal did not write yet when it made them is left out.
 
@@ -201,7 +238,7 @@ def download_results(
     """
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    with step_display(console) as display, _keeping_parts():
+    with step_display(console) as display, _keeps_parts():
         for name, result in RESULTS.items():
             try:
                 portal.distillations.download(
@@ -219,7 +256,7 @@ def download_results(
 def download_release(
     portal: PortalClient, release_id: str, out: Path, console: Console
 ) -> tuple[Release, Path]:
-    """Write the signed bundle into a folder, and tell what it should be and where it is.
+    """Write the signed bundle into a folder; return its release and its path.
 
     Raises:
         PortalError: The portal refused, could not be reached, or sent another file.
@@ -227,7 +264,7 @@ def download_release(
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{release_id}.zip"
-    with step_display(console) as display, _keeping_parts():
+    with step_display(console) as display, _keeps_parts():
         release = portal.releases.download(
             release_id, path, on_progress=_transfer(display, path.name)
         )
@@ -235,51 +272,52 @@ def download_release(
     return release, path
 
 
-def told(problem: Problem | None) -> str:
+def explain(problem: Problem | None) -> str:
     return f"{problem.title}. {problem.detail}".strip() if problem else ""
 
 
 @contextmanager
-def _leaving_it(identifier: str) -> Iterator[None]:
-    """Say, on an interrupt, that only the waiting ends."""
+def _job_continues(identifier: str) -> Iterator[None]:
+    """Explain, on an interrupt, that only the waiting ends."""
     try:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"Nobody waits for it any more, and it goes on at the portal: exchange status "
+            "Stopped waiting; the job continues on the portal: exchange status "
             f"{identifier} --follow"
         ) from None
 
 
 @contextmanager
-def _keeping_parts() -> Iterator[None]:
+def _keeps_parts() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            "The download was interrupted. What has arrived is kept: the same command goes on from "
-            "there."
+            f"The download was interrupted. What has arrived is kept. {GOES_ON}"
         ) from None
 
 
-def _next(look: Callable[[str], Row], identifier: str, console: Console) -> Row:
-    """Look again, a little later. Raises PortalError after a long silence, or a refusal."""
+def _next(
+    get: Callable[[str], Row], identifier: str, console: Console, pause: Pause = time.sleep
+) -> Row:
+    """Get it again, a little later. Raises PortalError after a long silence, or a refusal."""
     began = time.monotonic()
     silent = False
     while True:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        pause(SECONDS_BETWEEN_LOOKS)
         try:
-            return look(identifier)
+            return get(identifier)
         except PortalError as error:
             if not error.is_temporary or time.monotonic() - began > PATIENCE_SECONDS:
                 raise
             if not silent:
-                console.print("The portal does not answer; asking again.", markup=False)
+                console.print("The portal does not answer; trying again.", markup=False)
             silent = True
 
 
 def _transfer(display: StepDisplay, step: str) -> TransferListener:
-    pace = Pace()
+    pace = TransferRate()
 
     def show(done: int, total: int | None) -> None:
         whole = max(done, 1) if total is None else total

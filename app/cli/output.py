@@ -1,4 +1,4 @@
-"""What commands print: lines for people on stdout, or one JSON document for programs.
+"""Output of commands: lines for people on stdout, or one JSON document for programs.
 
 Text of others (titles, purposes, reasons) never reaches the terminal with control characters in it.
 """
@@ -19,32 +19,34 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def clean(text: str) -> str:
-    """The text without what could move the cursor, colour the line or turn it around."""
+    """Replace control characters, which could move the cursor or colour the line."""
     return "".join(
         letter if letter.isprintable() or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}"
         for letter in text
     )
 
 
-def say(text: str = "", *, indent: int = 0) -> None:
+def echo(text: str = "", *, indent: int = 0) -> None:
     for line in clean(text).splitlines() or [""]:
         typer.echo(" " * indent + line if line else "")
 
 
-def say_json(document: "BaseModel | Iterable[BaseModel] | dict[str, Any]") -> None:
-    """One document: an object, or an array for several rows. Times are RFC 3339, in UTC."""
+def print_json(document: "BaseModel | Iterable[BaseModel] | dict[str, Any]") -> None:
+    """Print one document: an object, or an array of rows. Times are RFC 3339, in UTC."""
     typer.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False))
 
 
-def say_rows(rows: "Sequence[Item]", say_one: "Callable[[Item], None]", *, as_json: bool) -> None:
-    """A list, for people or for programs."""
+def print_rows(
+    rows: "Sequence[Item]", print_one: "Callable[[Item], None]", *, as_json: bool
+) -> None:
+    """Print a list, for people or for programs."""
     if as_json:
-        say_json(rows)
+        print_json(rows)
         return
     for row in rows:
-        say_one(row)
+        print_one(row)
     if not rows:
-        say("There are none.")
+        echo("There are none.")
 
 
 def _plain(value: Any) -> Any:
@@ -58,10 +60,10 @@ def _plain(value: Any) -> Any:
 
 
 def moment(when: datetime) -> str:
-    """As people read it, in UTC."""
+    """Format a time for people, in UTC."""
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def words(status: str) -> str:
-    """A name of the REST API as words."""
+    """Write a name of the REST API as words."""
     return status.replace("_", " ")

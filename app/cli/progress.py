@@ -1,4 +1,4 @@
-"""Progress of several steps on a terminal: a bar each; where there is none, a line now and then."""
+"""Progress of several steps: bars on a terminal, occasional lines elsewhere."""
 
 import time
 from collections import deque
@@ -29,15 +29,15 @@ class StepDisplay(Protocol):
         left: float | None = None,
         rate: float | None = None,
     ) -> None:
-        """How far a step is.
+        """Show the progress of a step.
 
         Args:
             step: Its name.
-            done: How much of it is over.
-            total: How much it has.
-            unit: Of what.
-            left: How many seconds all steps together will take yet.
-            rate: How much of it goes by in a second.
+            done: Amount finished.
+            total: Whole amount.
+            unit: Unit of both.
+            left: Seconds until the end of all steps.
+            rate: Amount per second.
         """
 
     def finish(self, step: str) -> None:
@@ -62,8 +62,8 @@ def step_display(console: Console) -> Iterator[StepDisplay]:
         yield _Bars(progress)
 
 
-class Pace:
-    """How fast something goes, over the last seconds; what was there before is no part of it."""
+class TransferRate:
+    """Rate over the last seconds; what was there before does not count."""
 
     def __init__(self, seconds: float = 10.0) -> None:
         self._seconds = seconds
@@ -122,8 +122,8 @@ class _Lines:
         self._console = console
         self._began: dict[str, float] = {}
         self._finished: set[str] = set()
-        self._said_at = 0.0
-        self._said_last = ""
+        self._printed_at = 0.0
+        self._printed_last = ""
 
     def show(
         self,
@@ -139,21 +139,23 @@ class _Lines:
         first = step not in self._began
         self._began.setdefault(step, now)
         count = _count(done, total, unit)
-        news = first or (count != self._said_last and now > self._said_at + SECONDS_BETWEEN_LINES)
+        news = first or (
+            count != self._printed_last and now > self._printed_at + SECONDS_BETWEEN_LINES
+        )
         if news and step not in self._finished:
-            self._said_at, self._said_last = now, count
+            self._printed_at, self._printed_last = now, count
             said = [count, _whole_job(left)]
             if rate:
                 said += [_rate(rate, unit), f"about {duration((total - done) / rate)} left"]
-            self._say(step, ", ".join(words for words in said if words))
+            self._print(step, ", ".join(words for words in said if words))
 
     def finish(self, step: str) -> None:
         if step not in self._finished:
             self._finished.add(step)
             now = time.monotonic()
-            self._say(step, f"done in {duration(now - self._began.get(step, now))}")
+            self._print(step, f"done in {duration(now - self._began.get(step, now))}")
 
-    def _say(self, step: str, words: str) -> None:
+    def _print(self, step: str, words: str) -> None:
         self._console.print(f"{step}: {words}" if words else step, soft_wrap=True, markup=False)
 
 
@@ -174,7 +176,7 @@ def _whole_job(seconds: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """As people say it."""
+    """Format seconds for people."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:
@@ -183,7 +185,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes as people say them."""
+    """Format a number of bytes for people."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return (

@@ -1,4 +1,4 @@
-"""What commands share that ask a portal: which one, in whose name, and how they end."""
+"""Client session of commands: the portal, the signed-in user, and errors as exit codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,9 +36,9 @@ LARGEST_TEXT = 1024 * 1024
 
 
 @contextmanager
-def asking(portal: str | None) -> Iterator["PortalClient"]:
-    """A client in this user's name; what goes wrong ends the command with words and a code."""
-    with ending_well():
+def portal_client(portal: str | None) -> Iterator["PortalClient"]:
+    """A client of the signed-in user; an error ends the command with a message and code."""
+    with exit_on_error():
         from app.client import PortalClient
 
         with PortalClient.signed_in(portal) as client:
@@ -46,17 +46,18 @@ def asking(portal: str | None) -> Iterator["PortalClient"]:
 
 
 @contextmanager
-def ending_well() -> Iterator[None]:
-    from app.cli.jobs import RemoteError
+def exit_on_error() -> Iterator[None]:
+    from app.cli.jobs import RemoteJobError
     from app.client import AddressError, NotSignedInError, PortalError
 
     try:
         yield
     except CommandError as stop:
         leave(str(stop), stop.code)
-    except RemoteError as error:
+    except RemoteJobError as error:
         reason = error.__cause__
-        leave(str(error), code_of(reason) if isinstance(reason, PortalError) else Exit.FAILED)
+        message = f"{error} {error.advice}".strip()
+        leave(message, code_of(reason) if isinstance(reason, PortalError) else Exit.FAILED)
     except NotSignedInError as error:
         leave(str(error), Exit.SIGN_IN)
     except AddressError as error:
@@ -113,7 +114,7 @@ def text_of(given: str | None, file: Path | None, what: str) -> str | None:
         text = None
     if text is None or len(content) > LARGEST_TEXT:
         raise CommandError(
-            f"{file} is no text in UTF-8 of at most {LARGEST_TEXT} bytes. Nothing was sent.",
+            f"{file} is not a UTF-8 text of at most {LARGEST_TEXT} bytes. Nothing was sent.",
             Exit.UNUSABLE,
         )
     return text
@@ -127,15 +128,15 @@ def moment_of(text: str | None) -> datetime | None:
         when = datetime.fromisoformat(text)
     except ValueError:
         raise CommandError(
-            f"{text!r} is no day like 2027-01-31 and no time like 2027-01-31T12:00:00Z. Nothing "
-            "was sent.",
+            f"{text!r} is neither a day like 2027-01-31 nor a time like 2027-01-31T12:00:00Z. "
+            "Nothing was sent.",
             Exit.UNUSABLE,
         ) from None
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def kind_of(identifier: str, *kinds: str) -> str:
-    """What an id is of, by its prefix. Raises CommandError where it is of nothing expected."""
+    """Kind of an id, by its prefix. Raises CommandError for an unexpected kind."""
     prefix = identifier.partition("_")[0]
     if prefix in kinds and identifier != prefix:
         return prefix
@@ -151,4 +152,4 @@ NAMES = {
     "gr": "a grant",
     "tr": "a training",
 }
-"""What ids are of, by their prefix."""
+"""Kinds of ids by prefix."""

@@ -1,4 +1,4 @@
-"""Asking for releases, and deciding who may have one's own."""
+"""Access requests and grants, as a client sends and decides them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +14,7 @@ class Requests:
         self._transport = transport
 
     def ask(self, release_id: str, purpose: str) -> AccessRequest:
-        """Ask for a release. Who asks comes from the account."""
+        """Request access to a release, in the account's name."""
         path = f"/releases/{id_of(release_id)}/access-requests"
         return self._transport.post(path, AccessRequest, {"purpose": purpose}, once=True)
 
@@ -24,13 +24,13 @@ class Requests:
         Raises PortalError `changed-meanwhile` where somebody changed or decided it meanwhile.
         """
         path = f"/access-requests/{id_of(request_id)}"
-        etag = self._transport.ask("GET", path).headers.get("ETag", "*")
+        etag = self._transport.request("GET", path).headers.get("ETag", "*")
         headers = {"If-Match": etag}
-        reply = self._transport.ask("PATCH", path, json={"purpose": purpose}, headers=headers)
+        reply = self._transport.request("PATCH", path, json={"purpose": purpose}, headers=headers)
         return parse(AccessRequest, reply)
 
     def cancel(self, request_id: str) -> AccessRequest:
-        """Take one's own request back."""
+        """Cancel an own request."""
         return self._decide(request_id, "cancel")
 
     def get(self, request_id: str) -> AccessRequest:
@@ -70,7 +70,7 @@ class Grants:
     def give(
         self, release_id: str, organisation_id: str, *, expires_at: datetime | None = None
     ) -> Grant:
-        """Give an organisation access without being asked."""
+        """Grant an organisation access without a request."""
         body = {"organisation_id": organisation_id, "expires_at": time_of(expires_at)}
         path = f"/releases/{id_of(release_id)}/grants"
         return self._transport.post(path, Grant, body, once=True)
@@ -86,10 +86,10 @@ class Grants:
         return self._transport.rows("/grants", Grant, params)
 
     def accept(self, grant_id: str, terms_sha256: str) -> Grant:
-        """Accept the release's terms, in one's own name and for one's organisation.
+        """Accept the release's terms in the user's name, for the organisation.
 
         Args:
-            grant_id: What was granted.
+            grant_id: The grant.
             terms_sha256: Of the text that was read, in hexadecimal digits.
         """
         path = f"/grants/{id_of(grant_id)}/acceptance"

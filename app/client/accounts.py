@@ -1,4 +1,4 @@
-"""Who one is, one's tokens and notices, and the other organisations."""
+"""Account calls: identity, tokens, notices, organisations."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -29,10 +29,10 @@ class Tokens:
         scopes: Sequence[str] | None = None,
         expires_at: datetime | None = None,
     ) -> NewToken:
-        """A token of one's own. Never sent twice: its secret would be in the lost reply alone.
+        """Create a personal token. Never retried: its secret would be in the lost reply only.
 
         Args:
-            name: What it is for.
+            name: Purpose of the token.
             scopes: Narrows it to these; without, everything that one may do oneself.
             expires_at: With a time zone; without, it does not expire.
         """
@@ -48,8 +48,8 @@ class Tokens:
         return self._transport.rows("/tokens", Token)
 
     def delete(self, token_id: str) -> None:
-        """From now on nobody can use it."""
-        self._transport.ask("DELETE", f"/tokens/{id_of(token_id)}")
+        """Delete it; from now on it is refused."""
+        self._transport.request("DELETE", f"/tokens/{id_of(token_id)}")
 
 
 class Notices:
@@ -74,7 +74,7 @@ class Organisations:
         self._transport = transport
 
     def list(self) -> Iterator[Organisation]:
-        """Who takes part, newest first."""
+        """Participating organisations, newest first."""
         return self._transport.rows("/organisations", Organisation)
 
     def keys(self, organisation_id: str = "mine") -> Sequence[Key]:

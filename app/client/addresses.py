@@ -1,4 +1,4 @@
-"""Addresses of portals, in one form each: a token only ever goes to the portal that it is for."""
+"""Normalised portal addresses, so that a token only goes to its own portal."""
 
 import ipaddress
 import re
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from app.client.errors import AddressError, PortalError
 
 LOCAL_PORTAL = "http://127.0.0.1:8000"
-"""Where `exchange up` listens."""
+"""Address of `exchange up`."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -35,7 +35,7 @@ def portal_address(text: str) -> str:
 
 
 def is_safe(address: str) -> bool:
-    """Whether nobody on the way can read what is sent: by TLS, or because there is no way."""
+    """True if nobody can read the traffic: TLS, or this machine."""
     parts = urlsplit(address)
     if parts.scheme == "https" or parts.hostname == "localhost":
         return True
@@ -50,5 +50,7 @@ def id_of(text: str) -> str:
     if _ID.fullmatch(text):
         return text
     raise PortalError(
-        "That is no id. Ids look like ds_0123abcd: letters, digits and _.", 404, code="not-found"
+        "That is not an id. Ids look like ds_0123abcd: letters, digits and _.",
+        404,
+        code="not-found",
     )

@@ -18,7 +18,7 @@ from app.client.uploads import UploadGoneError, changed
 
 
 class Datasets:
-    """Raw images, within one's own organisation."""
+    """Raw images of the user's organisation."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -55,7 +55,7 @@ class Datasets:
             if done < size:
                 raise changed(archive)
 
-        reply = self._transport.ask(
+        reply = self._transport.request(
             "PUT",
             f"/datasets/{id_of(dataset_id)}/archive",
             content=pieces(),
@@ -75,16 +75,16 @@ class Datasets:
         resume: bool = True,
         on_progress: TransferListener = ignore_progress,
     ) -> Dataset:
-        """Send an archive in pieces; the same call goes on where an earlier one broke off.
+        """Send an archive in pieces; the same call continues an interrupted one.
 
         What has begun is noted in the user's state folder, so that this also holds for another run
         of the program, after a kill or a loss of power.
 
         Args:
             archive: A zip or tar file with one folder of images per class.
-            name: Of the dataset that is made for it; the file's, if absent.
+            name: Name of the new dataset; the file's, if absent.
             dataset_id: A dataset that awaits an archive, in place of a new one.
-            resume: Whether to go on with what an earlier call has begun.
+            resume: Continue what an earlier call has begun.
             on_progress: See `TransferListener`.
 
         Raises:
@@ -145,13 +145,13 @@ class Datasets:
 
     def quality(self, dataset_id: str) -> dict[str, Any]:
         """The quality report. It may name files of the archive."""
-        reply = self._transport.ask("GET", f"/datasets/{id_of(dataset_id)}/quality")
+        reply = self._transport.request("GET", f"/datasets/{id_of(dataset_id)}/quality")
         report: dict[str, Any] = reply.json()
         return report
 
     def delete(self, dataset_id: str) -> None:
         """Archive, images and trajectories; finished bundles and reports stay."""
-        self._transport.ask("DELETE", f"/datasets/{id_of(dataset_id)}")
+        self._transport.request("DELETE", f"/datasets/{id_of(dataset_id)}")
 
 
 def printable(name: str) -> str:

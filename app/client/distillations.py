@@ -17,7 +17,7 @@ NOT_MADE = "result-not-made"
 
 
 class Distillations:
-    """Distilled sets of one's own datasets."""
+    """Distilled sets of the organisation's datasets."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -54,13 +54,13 @@ class Distillations:
         return self._transport.post(path, Distillation, once=True)
 
     def retry(self, distillation_id: str) -> Distillation:
-        """Queue one that failed or was cancelled again; it goes on from its last checkpoint."""
+        """Queue a failed or cancelled one again; it continues from its last checkpoint."""
         path = f"/distillations/{id_of(distillation_id)}/retry"
         return self._transport.post(path, Distillation, once=True)
 
     def delete(self, distillation_id: str) -> None:
         """Its results, checkpoints and events. The dataset stays."""
-        self._transport.ask("DELETE", f"/distillations/{id_of(distillation_id)}")
+        self._transport.request("DELETE", f"/distillations/{id_of(distillation_id)}")
 
     def download(
         self,

@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off, also in another run of the program.
+"""Downloads that resume where they broke off, also in another run of the program.
 
 What has arrived lies in `NAME.part`, and `NAME.part.json` says of what it is a part: the portal,
 the path, and the ETag of the object. The rest is asked for with `Range` and `If-Range` (RFC 9110,
@@ -74,10 +74,10 @@ def download(
 
 
 class Part:
-    """What has arrived so far, and of what.
+    """The part that has arrived so far, and its object.
 
     Args:
-        target: Where the whole will be.
+        target: Path of the complete file.
         origin: Portal and path.
     """
 
@@ -92,7 +92,7 @@ class Part:
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def etag(self) -> str | None:
-        """Of the object that this is a part of, where there is something to go on from."""
+        """ETag of the object, where a part can be continued."""
         try:
             note = json.loads(self._note.read_bytes())
             etag = note.pop("etag")
@@ -127,7 +127,7 @@ def _fetch(transport: Transport, source: str, part: Part, on_progress: TransferL
     """Fetch what is missing. Raises PortalError, and httpx.RequestError where it breaks off."""
     etag = part.etag()
     offset = 0 if etag is None else part.size
-    # Ranges are of what is stored: nothing on the way may send it in another form.
+    # Ranges refer to the stored bytes: no proxy may send another encoding.
     headers = {"Accept-Encoding": "identity"}
     if etag is not None:
         headers |= {"Range": f"bytes={offset}-", "If-Range": etag}
@@ -141,8 +141,8 @@ def _fetch(transport: Transport, source: str, part: Part, on_progress: TransferL
             if _start(reply) != offset:
                 part.discard()
                 raise PortalError(
-                    "The portal, or something before it, sent another part than was asked for. "
-                    "What had arrived was removed. Download it again."
+                    "The portal, or a proxy before it, sent another part than requested. "
+                    "The received part was removed. Download it again."
                 )
         else:
             offset = 0
@@ -174,5 +174,5 @@ def _broken_off(error: httpx.RequestError, part: Part) -> PortalError:
         return unreachable(error)
     return UnreachableError(
         f"The download broke off ({type(error).__name__}). What has arrived is kept in "
-        f"{part.path}: download it again, and it goes on from there."
+        f"{part.path}: download it again to continue from there."
     )

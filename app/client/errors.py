@@ -15,8 +15,8 @@ class PortalError(RuntimeError):
         status: HTTP status, or None where no answer of the portal is the reason.
         code: Stable name of the problem (RFC 9457 `type`), as in ``terms-not-accepted``.
         title: The problem in a few words.
-        detail: What happened, what was kept, what to do next.
-        members: What else the problem says, as in ``grant_id``.
+        detail: Explains the failure, what was kept, and what to do next.
+        members: Other members of the problem, such as ``grant_id``.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class PortalError(RuntimeError):
 
     @property
     def is_temporary(self) -> bool:
-        """Whether to ask again later is all that is needed."""
+        """True if trying again later is all that is needed."""
         return self.status in TEMPORARY
 
 
 class AddressError(PortalError):
-    """What was named is no address of a portal. Nothing was sent."""
+    """The given address is not a portal's. Nothing was sent."""
 
 
 class UnreachableError(PortalError):
-    """No answer came: the portal, or the way to it, is down."""
+    """The portal or the network is down."""
 
     @property
     def is_temporary(self) -> bool:

@@ -11,7 +11,7 @@ from app.client.transport import Transport, unreachable
 
 
 class Log:
-    """The hash-chained log of one's own organisation, for whoever may audit it."""
+    """The hash-chained log of the user's organisation, for auditors."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -36,7 +36,7 @@ class Log:
     def export(self, path: Path) -> None:
         """Write the whole log to a file as JSON lines, the last one signed: all of it, or nothing.
 
-        The log tells of each export, so that one that broke off begins anew.
+        The log records each export, so an interrupted one begins anew.
 
         Raises:
             PortalError: It was refused, or broke off.

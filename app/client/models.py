@@ -1,4 +1,4 @@
-"""What a portal answers, as typed rows.
+"""Typed rows of a portal's replies.
 
 They have the fields that callers read; what else a portal sends is ignored, and a status is any
 text, so that an older client works with a newer portal. Times are in UTC.
@@ -13,7 +13,7 @@ FINAL = frozenset({"ready", "failed", "cancelled"})
 """Statuses in which a distillation stays."""
 
 Direction = Literal["received", "sent"]
-"""Of requests and grants: `received` for our releases, `sent` by us for others'."""
+"""Direction of requests and grants: `received` for our releases, `sent` by us."""
 
 
 class Row(BaseModel):
@@ -33,7 +33,7 @@ class Party(Row):
 
 
 class Me(Row):
-    """Who is asking, and what they may do."""
+    """The caller's identity and permissions."""
 
     organisation_id: str
     organisation: str
@@ -68,7 +68,7 @@ class Organisation(Row):
 
 
 class Key(Row):
-    """An organisation's public key, as the portal tells it."""
+    """An organisation's public key, as the portal gives it."""
 
     id: str
     created_at: datetime
@@ -123,7 +123,7 @@ class Distillation(Row):
     created_at: datetime
     status: str
     phases: dict[str, Phase]
-    """Of every phase begun so far."""
+    """Progress of every phase begun so far."""
     eta_seconds: float | None
     """Until the end of the whole job."""
     preset: str
@@ -134,7 +134,7 @@ class Distillation(Row):
 
 
 class Access(Row):
-    """How one's own organisation stands to a release."""
+    """Access of the user's organisation to a release."""
 
     state: str
     request_id: str | None = None
@@ -153,7 +153,7 @@ class Terms(Row):
 class Bundle(Row):
     sha256: str
     fingerprint: str
-    """What `exchange verify` shows."""
+    """The fingerprint that `exchange verify` shows."""
     size: int
 
 
@@ -163,7 +163,7 @@ class ReleaseKey(Row):
 
 
 class Score(Row):
-    """What a recipient measured, signed with its organisation's key."""
+    """A recipient's measurement, signed with its organisation's key."""
 
     id: str
     created_at: datetime
@@ -209,7 +209,7 @@ class Release(ReleaseBrief):
     scores: list[Score] = Field(default_factory=list)
     distillation_id: str | None
     downloads: int | None
-    """By other organisations; None for whoever is not its owner."""
+    """Downloads by other organisations; None except for its owner."""
 
 
 class Download(Row):
@@ -225,7 +225,7 @@ class AccessRequest(Row):
     release_title: str
     owner: Party
     organisation: Party
-    """Who asks."""
+    """The requesting organisation."""
     requester: str
     requester_email: str
     purpose: str
@@ -251,7 +251,7 @@ class Grant(Row):
     release_title: str
     owner: Party
     organisation: Party
-    """Who may download."""
+    """The organisation that may download."""
     request_id: str | None
     granted_by: str
     expires_at: datetime | None

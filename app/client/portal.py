@@ -26,23 +26,23 @@ class _Session(BaseModel):
 class PortalClient:
     """One portal, asked in one name. To be closed, or used as a context.
 
-    Every method of its parts raises PortalError, and what reads a list gives an iterator that asks
+    Every method of its parts raises PortalError, and every list is an iterator that requests
     for the next page when it gets there. Nothing is shared between threads.
 
     Args:
         url: Root of the portal, as in `http://127.0.0.1:8000`.
-        token: Of `POST /api/v1/tokens`, `exchange login` or `exchange admin create-token`.
-        retries: How often something is sent again, where that is safe.
+        token: From `POST /api/v1/tokens`, `exchange login` or `exchange admin create-token`.
+        retries: Number of attempts and pauses, where a retry is safe.
 
     Attributes:
-        datasets: Raw images, within one's own organisation.
+        datasets: Raw images of the user's organisation.
         distillations: Distilled sets of them.
-        releases: What organisations share.
+        releases: Releases of organisations.
         requests: Asking for a release.
-        grants: Who may have one.
-        organisations: Who takes part, and their public keys.
+        grants: Grants of access to releases.
+        organisations: Participating organisations and their public keys.
         tokens: One's own.
-        notices: What one should know.
+        notices: Notices to the user.
         log: The organisation's audit log.
         trainings: Networks trained on releases, and what a release was worth.
     """
@@ -67,7 +67,7 @@ class PortalClient:
 
         Args:
             url: Which portal; without, `EXCHANGE_PORTAL_URL`, or the one signed in to last.
-            retries: How often something is sent again, where that is safe.
+            retries: Number of attempts and pauses, where a retry is safe.
 
         Raises:
             PortalError: Nobody has signed in there, and `EXCHANGE_TOKEN` is not set.
@@ -100,7 +100,7 @@ class PortalClient:
         return self._transport.url
 
     def me(self) -> Me:
-        """Who is asking, and what they may do."""
+        """The caller's identity and permissions."""
         return who_am_i(self._transport)
 
     def __enter__(self) -> Self:
@@ -119,5 +119,5 @@ class PortalClient:
             self._has_session = False
             # One that cannot be ended now ends by itself, after an hour without a request.
             with contextlib.suppress(PortalError):
-                self._transport.ask("DELETE", "/session")
+                self._transport.request("DELETE", "/session")
         self._transport.close()

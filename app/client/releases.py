@@ -10,7 +10,7 @@ from app.client.transport import Transport
 
 
 class Releases:
-    """What organisations share."""
+    """Releases of organisations."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -42,7 +42,7 @@ class Releases:
             custom_terms: The organisation's own words; needed with `custom`.
             duo: Conditions of use, as in `DUO:0000007 tuberculosis`.
             contact: Whom to write to; without, the organisation's contact.
-            citation: How to cite it.
+            citation: The text to cite.
             embargo_until: Nobody else downloads it before. With a time zone.
             previews: Show the images to whoever has no access yet.
             supersedes: An own release whose place this one takes.
@@ -85,7 +85,7 @@ class Releases:
             modality: As in `chest X-ray`.
             class_name: A class that it has.
             organisation_id: Whose it is.
-            verdict: Of the privacy audit: `not_refuted` or `proven`.
+            verdict: Verdict of the privacy audit: `not_refuted` or `proven`.
             min_images: Fewest distilled images.
             max_images: Most distilled images.
             min_accuracy: Least balanced accuracy, 0 to 1.
@@ -103,7 +103,7 @@ class Releases:
         return self._transport.rows("/catalogue", ReleaseBrief, params)
 
     def mine(self) -> Iterator[ReleaseBrief]:
-        """Of one's own organisation, newest first, also those that were withdrawn."""
+        """Releases of the user's organisation, newest first, with withdrawn ones."""
         return self._transport.rows("/releases", ReleaseBrief)
 
     def get(self, release_id: str) -> Release:
@@ -112,7 +112,7 @@ class Releases:
     def download(
         self, release_id: str, path: Path, *, on_progress: TransferListener = ignore_progress
     ) -> Release:
-        """Write the signed bundle to a file, and tell what it should be.
+        """Write the signed bundle to a file, and return its release.
 
         The file is compared with the SHA-256 that the portal names. Who signed it is another
         question: `app.signing.verify.verify_bundle`.
@@ -127,10 +127,10 @@ class Releases:
         return release
 
     def downloads(self, release_id: str) -> Iterator[Download]:
-        """Who has downloaded one of one's own, newest first."""
+        """Downloads of an own release, newest first."""
         return self._transport.rows(f"/releases/{id_of(release_id)}/downloads", Download)
 
     def withdraw(self, release_id: str, reason: str) -> Release:
-        """Take it back: recipients are told, and a tombstone with the reason stays."""
+        """Withdraw it: recipients are notified, and a tombstone with the reason stays."""
         path = f"/releases/{id_of(release_id)}/withdraw"
         return self._transport.post(path, Release, {"reason": reason}, once=False)

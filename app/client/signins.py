@@ -1,4 +1,4 @@
-"""Who has signed in to which portal, in the user's own configuration folder.
+"""Stores sign-ins to portals in the user's configuration folder.
 
 One file that only its owner can read, `sign-ins.json`, with one token for each portal. A token is
 never used for another portal than the one that it came from.
@@ -16,7 +16,7 @@ from app.client.errors import PortalError
 
 
 class NotSignedInError(PortalError):
-    """There is no token to ask with."""
+    """No token is available."""
 
 
 class SignIn(BaseModel):
@@ -45,7 +45,7 @@ class SignIns:
     """The file. Every method raises PortalError where it cannot be read.
 
     Args:
-        path: Where it lies; without, in the user's configuration folder.
+        path: The file; by default in the user's configuration folder.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -89,7 +89,7 @@ class SignIns:
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         draft.unlink(missing_ok=True)
         try:
-            # Nobody else can read it at any moment: it is made like that, and then filled.
+            # Private from the start: created with these permissions, and then filled.
             with os.fdopen(
                 os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
             ) as file:
@@ -114,7 +114,7 @@ def find_portal(url: str | None = None) -> str:
     if named:
         return portal_address(named)
     if _token_of_environment():
-        # It is nobody's guess which portal that is for, and it must not go to another.
+        # The environment must name the portal: a token must not go to another one.
         return LOCAL_PORTAL
     return SignIns().latest() or LOCAL_PORTAL
 

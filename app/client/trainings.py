@@ -26,16 +26,16 @@ class Trainings:
         networks: int = 5,
         seed: int = 0,
     ) -> Training:
-        """Ask for a table. Without class maps a worker proposes them, and `confirm` goes on.
+        """Start a training. Without class maps a worker proposes them, and `confirm` continues.
 
         Args:
             dataset_id: An own dataset that is `ready`.
             release_ids: Releases that one's organisation has.
             class_maps: Which class is which, where that is known already.
-            rows: Of the table.
+            rows: Rows of the table.
             own_per_class: Train on so many own images of each class; on all if absent.
             networks: For each row.
-            seed: Of the networks.
+            seed: Seed of the networks.
         """
         body = {
             "dataset_id": dataset_id,

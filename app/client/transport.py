@@ -1,4 +1,4 @@
-"""HTTP to a portal: what is sent again, what is not, and how a refusal becomes an error.
+"""HTTP transport to a portal: retries, idempotency and errors.
 
 Sent again, a few times, is only what does no harm twice: what never left this machine, reads, and
 requests with an `Idempotency-Key`. The portal does those once, however often they arrive.
@@ -29,12 +29,12 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class Retries:
-    """How often, and after how long.
+    """Number of attempts and the pauses between them.
 
     Attributes:
-        attempts: Of one request, the first included.
+        attempts: Attempts of one request, the first included.
         first_pause: Seconds before the second; each pause is twice the one before.
-        longest_pause: Seconds. Where the portal asks for more (`Retry-After`), the caller decides.
+        longest_pause: Seconds. For a longer `Retry-After` the caller decides.
     """
 
     attempts: int = 4
@@ -61,12 +61,12 @@ class Transport:
     Args:
         url: Root of the portal.
         token: Sent with every request; None for a session with a cookie.
-        retries: How often something is sent again.
+        retries: Number of attempts and pauses.
     """
 
     def __init__(self, url: str, token: str | None, retries: Retries) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
-            raise PortalError("That is no token. Tokens begin with iadd_. Nothing was sent.")
+            raise PortalError("That is not a token. Tokens begin with iadd_. Nothing was sent.")
         self.url = portal_address(url)
         self.retries = retries
         self._http = httpx.Client(
@@ -87,7 +87,7 @@ class Transport:
         self._http.close()
 
     def read(self, path: str, row: type[Row], params: Mapping[str, Any] | None = None) -> Row:
-        return parse(row, self.ask("GET", path, params=params))
+        return parse(row, self.request("GET", path, params=params))
 
     def rows(
         self, path: str, row: type[Row], params: Mapping[str, Any] | None = None
@@ -108,16 +108,16 @@ class Transport:
         """Send a POST.
 
         Args:
-            path: Where to.
-            row: What comes back.
+            path: Path below the API's root.
+            row: Type of the reply.
             body: JSON; an empty object where there is nothing to say.
-            once: Whether the portal knows `Idempotency-Key` here, so that it may be sent again.
+            once: True where the portal takes an `Idempotency-Key`, so that it may be sent again.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())} if once else {}
-        reply = self.ask("POST", path, json=dict(body or {}), headers=headers, repeatable=once)
+        reply = self.request("POST", path, json=dict(body or {}), headers=headers, repeatable=once)
         return parse(row, reply)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -182,7 +182,7 @@ class Transport:
 
 
 def parse(row: type[Row], reply: httpx.Response) -> Row:
-    """What a reply holds. Raises PortalError where it is no portal that answered."""
+    """Parse a reply. Raises PortalError where the answer is not a portal's."""
     try:
         return row.model_validate_json(reply.content)
     except ValidationError as error:
@@ -198,7 +198,7 @@ def _validated(row: type[Row], item: Mapping[str, Any]) -> Row:
 
 
 def retry_after(reply: httpx.Response) -> float | None:
-    """Seconds that the reply asks to wait, however it says it (RFC 9110, 10.2.3)."""
+    """Seconds of `Retry-After` in either form (RFC 9110, 10.2.3)."""
     text = reply.headers.get("Retry-After", "").strip()
     if text.isdecimal() and text.isascii():
         return float(text[:9])
@@ -212,7 +212,7 @@ def retry_after(reply: httpx.Response) -> float | None:
 
 
 def unreachable(error: httpx.RequestError, *, done: bool | None = False) -> PortalError:
-    """What a broken connection means to who asked; `done` None: nobody knows."""
+    """Explain a broken connection to the user; `done` None: unknown."""
     if _is_distrust(error):
         return PortalError(
             "The portal's certificate is not one that this machine trusts. Nothing was sent. If "
@@ -221,7 +221,7 @@ def unreachable(error: httpx.RequestError, *, done: bool | None = False) -> Port
     message = f"The portal does not answer ({type(error).__name__})."
     if done is None:
         return UnreachableError(
-            f"{message} Whether it did what was asked is not known: look before you ask again."
+            f"{message} The request may have been carried out: check before you repeat it."
         )
     return UnreachableError(f"{message} Try again.")
 
@@ -243,7 +243,7 @@ def _elsewhere(reply: httpx.Response) -> PortalError:
 
 def _no_portal(status: int) -> PortalError:
     return PortalError(
-        "What answers at this address is no portal, or one that this program is too old for. "
+        "The server at this address is not a portal, or is too new for this program. "
         "Check the address (--portal).",
         status,
     )

@@ -1,4 +1,4 @@
-"""Which uploads this user has begun and not ended, in the user's own state folder.
+"""Notes about unfinished uploads, in the user's state folder.
 
 One small file for each, named by the portal and by what the archive is: its path, its size, when it
 was changed, and a sum over its head and its tail. Another archive under the same name has another
@@ -23,7 +23,7 @@ KEPT_SECONDS = 60 * 24 * 3600.0
 
 
 class Note(BaseModel):
-    """Whose archive it is, and where it goes on; None: no byte was sent yet."""
+    """The dataset of an archive, and its upload; None: no byte was sent yet."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Uploads that go on where they broke off, also in another run of the program (tus 1.0).
+"""Uploads that resume where they broke off, also in another run of the program (tus 1.0).
 
 The portal says how many bytes it keeps, and the rest is sent from there. A line that breaks, a
 portal that is started again, and one that is busy are waited for, each time longer, for as long as
@@ -23,12 +23,12 @@ from app.client.transport import Transport, parse
 
 TUS = {"Tus-Resumable": "1.0.0"}
 REQUEST_BYTES = 64 * 1024 * 1024
-"""Of one request: a proxy that keeps a whole body before it hands it on keeps no more than this."""
+"""Bytes of one request: a proxy that buffers whole bodies buffers no more than this."""
 PATIENCE = 3
 """Times as often as other requests are sent again."""
 GONE = frozenset({404, 410})
 GO_ON = frozenset({408, 423, 460, 500})
-"""Statuses after which to look where it stands and to go on; 409 too, where it is the offset's."""
+"""Statuses after which to fetch the offset and continue; 409 too, for a wrong offset."""
 
 
 class UploadGoneError(PortalError):
@@ -36,7 +36,7 @@ class UploadGoneError(PortalError):
 
 
 @dataclass(frozen=True)
-class Standing:
+class UploadState:
     offset: int
     status: str
     """`receiving`, `finishing` or `done`."""
@@ -55,7 +55,7 @@ def begin(transport: Transport, dataset_id: str, archive: Path, *, key: str) -> 
         "Upload-Metadata": metadata,
         "Idempotency-Key": key,
     }
-    reply = transport.ask("POST", "/uploads", headers=headers, repeatable=True)
+    reply = transport.request("POST", "/uploads", headers=headers, repeatable=True)
     return parse(Upload, reply)
 
 
@@ -64,7 +64,7 @@ class Sender:
 
     Args:
         transport: The portal.
-        upload_id: Where it goes.
+        upload_id: The upload to send to.
         archive: The file.
         on_progress: Told how many bytes are there or on their way, and how many there will be.
     """
@@ -94,12 +94,12 @@ class Sender:
             while True:
                 waits = False
                 try:
-                    standing = self._look()
-                    if standing.offset > reached:
-                        attempt, reached = 0, standing.offset
-                    waits = standing.status == "finishing"
-                    if standing.status != "done":
-                        self._send_from(standing.offset, file)
+                    state = self._fetch_state()
+                    if state.offset > reached:
+                        attempt, reached = 0, state.offset
+                    waits = state.status == "finishing"
+                    if state.status != "done":
+                        self._send_from(state.offset, file)
                     self._sum_up_to(self._size, file)
                     self._on_progress(self._size, self._size)
                     return self._digest.hexdigest()
@@ -108,7 +108,7 @@ class Sender:
                         raise UploadGoneError(str(error), error.status) from error
                     if not _may_go_on(error):
                         raise
-                    # Whoever puts an archive of gigabytes in its place may take its time.
+                    # Placing an archive of gigabytes may take its time.
                     attempt += 0 if waits and error.status == httpx.codes.LOCKED else 1
                     pause = self._pause(max(attempt, 1))
                     if pause is None:
@@ -123,21 +123,21 @@ class Sender:
             return None
         return min(retries.first_pause * 2.0 ** (attempt - 1), retries.longest_pause)
 
-    def _look(self) -> Standing:
+    def _fetch_state(self) -> UploadState:
         try:
-            reply = self._transport.ask("HEAD", self._path, headers=TUS, repeatable=True)
+            reply = self._transport.request("HEAD", self._path, headers=TUS, repeatable=True)
         except PortalError as error:
             if error.status in (401, 403):
-                # The reply to a HEAD has no body. Where one can be told, the reason is the same.
-                self._transport.ask("GET", "/uploads", params={"limit": 1})
+                # The reply to a HEAD has no body; this GET fails for the same reason and has one.
+                self._transport.request("GET", "/uploads", params={"limit": 1})
             raise
-        return _standing(reply)
+        return _state_of(reply)
 
     def _send_from(self, offset: int, file: BinaryIO) -> None:
         """One request after the other, until the archive is in its place."""
         while True:
             end = min(offset + REQUEST_BYTES, self._size)
-            reply = self._transport.ask(
+            reply = self._transport.request(
                 "PATCH",
                 self._path,
                 content=self._pieces(offset, end, file),
@@ -149,12 +149,12 @@ class Sender:
                 },
                 repeatable=False,
             )
-            standing = _standing(reply)
-            if standing.status == "done":
+            state = _state_of(reply)
+            if state.status == "done":
                 return
-            if standing.offset <= offset:
+            if state.offset <= offset:
                 raise UnreachableError("The portal took nothing of what was sent.")
-            offset = standing.offset
+            offset = state.offset
 
     def _pieces(self, start: int, end: int, file: BinaryIO) -> Iterator[bytes]:
         self._sum_up_to(start, file)
@@ -177,7 +177,7 @@ class Sender:
             self._summed = start + len(piece)
 
     def _sum_up_to(self, end: int, file: BinaryIO) -> None:
-        """What an earlier run has sent, and what was sent again, counts once."""
+        """Count bytes of earlier runs and repeated bytes once."""
         while self._summed < end:
             file.seek(self._summed)
             piece = file.read(min(CHUNK, end - self._summed))
@@ -188,7 +188,7 @@ class Sender:
 
 def end(transport: Transport, upload_id: str) -> None:
     """Raises PortalError."""
-    transport.ask("DELETE", f"/uploads/{id_of(upload_id)}", headers=TUS)
+    transport.request("DELETE", f"/uploads/{id_of(upload_id)}", headers=TUS)
 
 
 def changed(archive: Path) -> PortalError:
@@ -203,12 +203,11 @@ def _may_go_on(error: PortalError) -> bool:
     return error.is_temporary or error.status in GO_ON or error.code == "upload-offset"
 
 
-def _standing(reply: httpx.Response) -> Standing:
+def _state_of(reply: httpx.Response) -> UploadState:
     offset = reply.headers.get("Upload-Offset", "")
     if not (offset.isascii() and offset.isdecimal()):
         raise PortalError(
-            "What answers at this address takes no uploads in pieces. Check the address "
-            "(--portal).",
+            "The server at this address takes no resumable uploads. Check the address (--portal).",
             reply.status_code,
         )
-    return Standing(int(offset[:19]), reply.headers.get("Exchange-Upload-Status", "receiving"))
+    return UploadState(int(offset[:19]), reply.headers.get("Exchange-Upload-Status", "receiving"))

@@ -1,1 +1,1 @@
-"""What every noun stands on: settings, database, storage, queue, security, errors."""
+"""Foundations of every noun: settings, database, storage, queue, security, errors."""

@@ -57,7 +57,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _one_moment(engine: Engine) -> dict[str, str]:
+def _snapshot_options(engine: Engine) -> dict[str, str]:
     # PostgreSQL would otherwise show each statement what was committed before it, not before all.
     if engine.dialect.name == "postgresql":
         return {"isolation_level": "REPEATABLE READ"}
@@ -75,7 +75,7 @@ class Database:
         info = {"queue": queue}
         self._writing = sessionmaker(self.engine, expire_on_commit=False, info=info)
         self._reading = sessionmaker(
-            self.engine.execution_options(read_only=True, **_one_moment(self.engine)),
+            self.engine.execution_options(read_only=True, **_snapshot_options(self.engine)),
             expire_on_commit=False,
         )
         send_after_commit(self._writing)

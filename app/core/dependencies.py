@@ -1,4 +1,4 @@
-"""What endpoints ask for: the portal, a session, a page."""
+"""Dependencies of endpoints: the portal, a database session, a page of a list."""
 
 from collections.abc import Iterator
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The SHA-256 of uploads as far as they have arrived, kept in this process's memory.
+"""Running SHA-256 digests of unfinished uploads, kept in this process's memory.
 
 hashlib cannot write the state of a digest down. While one portal receives every piece, the sum is
 there with the last byte; after a restart, or with several portals in turns, it is not, and the
@@ -24,7 +24,7 @@ class Digest(Protocol):
 
 
 class RunningDigests:
-    """By upload, and of how many bytes each is: one of another number is of no use."""
+    """Digests by upload, with the number of bytes that each covers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

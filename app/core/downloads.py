@@ -1,4 +1,4 @@
-"""Sending a stored object: whole or one range of it, with an ETag (RFC 9110)."""
+"""Sends a stored object, whole or one range of it, with an ETag (RFC 9110)."""
 
 import re
 
@@ -21,7 +21,7 @@ class ObjectGone(NotFound):
 class RangeNotSatisfiable(Problem):
     status = 416
     code = "range-not-satisfiable"
-    title = "No such range"
+    title = "The range cannot be satisfied"
 
 
 async def send_object(

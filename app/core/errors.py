@@ -61,7 +61,7 @@ class Forbidden(Problem):
 class NotFound(Problem):
     status = 404
     code = "not-found"
-    title = "There is no such thing here"
+    title = "Not found"
 
 
 class Conflict(Problem):

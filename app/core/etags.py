@@ -1,4 +1,4 @@
-"""`ETag` of a row that people edit, and `If-Match`: nobody overwrites what they have not seen.
+"""`ETag` and `If-Match` of rows that people edit, against lost updates.
 
 The tag follows `updated_at`, which every UPDATE moves.
 """
@@ -31,7 +31,7 @@ class IfMatch:
         if self._tags is None or "*" in self._tags or etag_of(row) in self._tags:
             return
         raise PreconditionFailed(
-            "Somebody changed it after you read it. Nothing was changed now: read it again, and "
+            "It was changed after you read it. Nothing was changed now: read it again, and "
             "repeat your change where it still makes sense."
         )
 

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics, at the root and without a token: they tell no one's data."""
+"""/healthz, /readyz and /metrics, without a token: they reveal nobody's data."""
 
 import logging
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def healthz() -> dict[str, str]:
 def readyz(portal: PortalDep) -> JSONResponse:
     """Database, broker and object storage can be reached."""
     checks = {
-        "database": _works(lambda: _ask_database(portal)),
+        "database": _works(lambda: _check_database(portal)),
         "broker": _works(lambda: portal.queue.waiting(Queue.CPU)),
         "storage": _works(lambda: portal.storage.exists("readyz")),
     }
@@ -47,7 +47,7 @@ def metrics(request: Request) -> Response:
     return Response(collected.render(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _ask_database(portal: Portal) -> None:
+def _check_database(portal: Portal) -> None:
     # A table of ours, so that a database that was never migrated is not "ready".
     with portal.database.reading() as session:
         session.execute(text("SELECT 1 FROM organisation LIMIT 1"))

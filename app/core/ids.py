@@ -1,4 +1,4 @@
-"""Opaque resource ids: a prefix that says what it is, and 96 random bits."""
+"""Opaque resource ids: a prefix for the kind, and 96 random bits."""
 
 import secrets
 

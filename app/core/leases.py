@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import utc_now
 
 
-class LeaseLost(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
+class LeaseLost(Exception):  # noqa: N818 (an event, not an error of the caller)
     """Another worker owns the row now, or it is gone. Stop; write nothing more."""
 
 
@@ -29,7 +29,7 @@ def claim(
     owner: str,
     seconds: float,
 ) -> int | None:
-    """Take the row if it is in one of `statuses` and nobody holds it; the new fence, or None."""
+    """Claim the row if it is in one of `statuses` and free; the new fence, or None."""
     now = utc_now()
     statement = (
         update(model)
@@ -74,7 +74,7 @@ def release(session: Session, model: type[Any], row_id: str, *, fence: int, **va
 
 
 def give_up(session: Session, model: type[Any], row_id: str, *, fence: int) -> None:
-    """Give the row back as one that its worker could not go on with. Raises LeaseLost.
+    """Release the row of a worker that could not continue. Raises LeaseLost.
 
     The owner stays in it: the next claim counts a takeover, as of a worker that died.
     """
@@ -109,7 +109,7 @@ def free(
     statuses: Collection[StrEnum],
     untouched_since: datetime,
 ) -> bool:
-    """Open an abandoned row to everybody again; False when somebody was faster.
+    """Free an abandoned row; False when another process was faster.
 
     Only one of several sweepers succeeds, because the UPDATE itself touches the row. The owner
     stays in it: the next claim counts a takeover.
@@ -146,7 +146,7 @@ def abandoned(
 def waiting(
     session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
 ) -> dict[str, datetime]:
-    """Rows that nobody holds, each with the time when it was last touched."""
+    """Free rows, each with the time of its last change."""
     rows = session.execute(
         select(model.id, model.updated_at).where(
             model.status.in_(list(statuses)), model.lease_expires_at.is_(None), where
@@ -158,7 +158,7 @@ def waiting(
 def idle(
     session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
 ) -> Sequence[str]:
-    """Rows that nobody holds now."""
+    """Free rows."""
     return session.scalars(
         select(model.id).where(
             model.status.in_(list(statuses)),

@@ -30,7 +30,7 @@ class DiscreetFormatter(logging.Formatter):
 
 
 def without_query(record: logging.LogRecord) -> bool:
-    """Leave out what follows the `?`: words that somebody looks for, or a code of a sign-in."""
+    """Remove the query: it may hold search words or a sign-in code."""
     if isinstance(record.args, tuple):
         record.args = tuple(
             argument.partition("?")[0] if isinstance(argument, str) else argument

@@ -1,45 +1,17 @@
-"""What Prometheus reads at /metrics. Numbers of rows by status come from the database."""
-
-from collections.abc import Iterator
+"""Request counts and durations for Prometheus at /metrics, and other packages' collectors."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
-
-from app.core.db import Database
-from app.models.dataset import Dataset
-from app.models.distillation import Distillation
-from app.models.teacher import Teacher
 
 # Anything else is counted as one: a client must not be able to make a new time series a request.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Rows(Collector):
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Registering asks for nothing from the database, which may not be migrated yet."""
-        yield GaugeMetricFamily("exchange_rows", "Rows by table and status.")
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        gauge = GaugeMetricFamily(
-            "exchange_rows", "Rows by table and status.", labels=["table", "status"]
-        )
-        with self._database.reading() as session:
-            for model in (Dataset, Distillation, Teacher):
-                query = select(model.status, func.count()).group_by(model.status)
-                for status, count in session.execute(query):
-                    gauge.add_metric([model.__tablename__, status.value], count)
-        yield gauge
-
-
 class Metrics:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *collectors: Collector) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(Rows(database))
+        for collector in collectors:
+            self._registry.register(collector)
         self._requests = Counter(
             "exchange_http_requests",
             "Requests answered.",

@@ -1,4 +1,4 @@
-"""Networks as an operator writes them."""
+"""Parses networks in operators' settings."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 

@@ -1,4 +1,4 @@
-"""Rows that are sent somewhere: written with what they tell, sent by one of several portals.
+"""Outbox: rows written with a change and sent later by one of several portals.
 
 A portal takes a row before it sends it, and has it until a moment that it names. When it dies on
 the way another one takes the row after that moment, so that everything is sent at least once.
@@ -61,15 +61,15 @@ class Outbox(Generic[Row]):
         return session.get(self.model, row_id, populate_existing=True)
 
     def postpone(self, session: Session, row: Row, until: datetime, **values: Any) -> None:
-        """Try again then; nothing where another portal has taken it meanwhile."""
+        """Try again then; does nothing if another portal has taken it meanwhile."""
         self._write(session, row, {"next_try_at": until, **values}, self._is_still_ours(row))
 
     def give_up(self, session: Session, row: Row, status: StrEnum, **values: Any) -> None:
-        """Try no more; nothing where another portal has taken it meanwhile."""
+        """Give up; does nothing if another portal has taken it meanwhile."""
         self._end(session, row, status, values, self._is_still_ours(row))
 
     def finish(self, session: Session, row: Row, status: StrEnum, **values: Any) -> None:
-        """It is sent, whoever has taken it meanwhile."""
+        """Mark it as sent, even if another portal has taken it meanwhile."""
         self._end(session, row, status, values, true())
 
     def _end(

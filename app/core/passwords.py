@@ -20,7 +20,7 @@ AT_ONCE = 2
 """Checks at one time in one portal. A flood of them waits, and takes no thread from others."""
 
 _hasher = PasswordHash.recommended()
-# Of a password that nobody has, so that an unknown address takes as long as a known one.
+# An unused hash, so that an unknown address takes as long as a known one.
 _nobody = _hasher.hash("nobody has this password")
 
 
@@ -29,7 +29,7 @@ def hash_password(password: str) -> str:
 
 
 def check_password(password: str, password_hash: str | None) -> bool:
-    """Whether it is the one; as slow for a person who has none."""
+    """True if it matches; as slow for a person without a password."""
     matches = _hasher.verify(password, password_hash or _nobody)
     return matches and password_hash is not None
 

@@ -1,13 +1,13 @@
-"""What one portal process holds open, from its start to its end."""
+"""Resources that one portal process holds open."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from anyio import CapacityLimiter
 
-from app.auth.oidc_client import Provider
 from app.core.db import Database
 from app.core.digests import RunningDigests
+from app.core.oidc_client import Provider
 from app.core.passwords import PasswordTurns
 from app.core.queue import CeleryQueue, celery_app
 from app.core.ratelimit import RateLimiter

@@ -1,6 +1,6 @@
-"""Every error leaves as application/problem+json, unexpected ones without their traceback.
+"""Turns every error into application/problem+json, unexpected ones without their traceback.
 
-To somebody who asked for a page, `app.state.problem_page` tells the same as a page.
+Requests for pages get the same as a page from `app.state.problem_page`.
 """
 
 import logging
@@ -34,7 +34,7 @@ class ProblemResponse(JSONResponse):
 
 
 ProblemPage = Callable[[HTTPConnection, dict[str, Any], Mapping[str, str]], Response | None]
-"""A page that tells of the problem; None where the request was not one of a page."""
+"""Renders the problem as a page; None where the request was not for a page."""
 
 
 def reply(
@@ -92,7 +92,7 @@ def _validation(request: Request, error: Exception) -> Response:
 
 
 def _unstorable(request: Request, _error: Exception) -> Response:
-    """What PostgreSQL cannot store, it cannot look for either: above all the character NUL."""
+    """Answer values that PostgreSQL can neither store nor look for, above all the character NUL."""
     if "\x00" in request.url.path or "%00" in request.scope.get("raw_path", b"").decode("latin-1"):
         problem: Problem = NotFound("Nothing has such an id: it holds a character that no id has.")
     else:
@@ -108,7 +108,7 @@ def _where(location: tuple[Any, ...]) -> str:
 
 
 def _disconnect(request: Request, _error: Exception) -> Response:
-    # Nobody is there to read this; it only keeps a closed connection from being logged as a bug.
+    # No client reads this; it only keeps a closed connection from being logged as a bug.
     logger.info("%s %s: the client went away", request.method, request.url.path)
     return Response(status_code=400)
 
@@ -144,6 +144,6 @@ class UnexpectedErrors:
 def _unexpected(incident: str) -> Problem:
     return Problem(
         "The portal made a mistake; the request changed nothing. Try again, and if it happens "
-        f"again tell the operator this number, under which the log has the reason: {incident}.",
+        f"again give the operator this number, under which the log has the reason: {incident}.",
         incident=incident,
     )

@@ -24,7 +24,7 @@ class Queue(StrEnum):
     CPU = "cpu"
     GPU = "gpu"
     FORECAST = "forecast"
-    """Of the same workers as `gpu`: a forecast waits for no more than the task that runs."""
+    """Served by the workers of `gpu`: a forecast waits only for the task that runs."""
 
 
 class Task(StrEnum):
@@ -130,7 +130,7 @@ def send_after_commit(sessions: sessionmaker[Session]) -> None:
 
 
 def _send(session: Session) -> None:
-    # The end of a savepoint is told as a commit too.
+    # The end of a savepoint is reported as a commit too.
     if session.in_nested_transaction():
         return
     messages: list[_Message] = session.info.pop("messages", [])

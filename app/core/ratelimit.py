@@ -1,4 +1,4 @@
-"""How often somebody may ask. Counted in the memory of each portal process.
+"""Rate limits, counted in the memory of each portal process.
 
 Several portals each count for themselves, so that a limit is at most that many times as high: it
 holds off floods and guessing, and what must be exact (the lock-out of an account) is in the
@@ -34,7 +34,7 @@ class RateLimiter:
 
 
 def address_of(request: HTTPConnection) -> str:
-    """Of who asks, as the server saw it, or as a proxy told that the server trusts."""
+    """Client address as the server saw it, or as a trusted proxy reported it."""
     return request.client.host if request.client else "unknown"
 
 

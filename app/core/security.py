@@ -1,4 +1,4 @@
-"""Who may do what. Roles are for people, permissions for code, and scopes are permissions.
+"""Roles, permissions and callers. Roles are for people, permissions for code and token scopes.
 
 A token or a session never has more permissions than its person has at that moment, so that taking
 a role away takes effect with the next request.
@@ -49,7 +49,7 @@ _WITHIN = frozenset(Permission) - {Permission.OPERATE}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STEWARD: _WITHIN - {Permission.MANAGE, Permission.AUDIT},
     Role.RESEARCHER: frozenset({Permission.READ, Permission.DISTILL, Permission.REQUEST}),
-    # Whoever hands out roles can take any of them; a hospital with one person needs just one.
+    # Admins can give themselves any role; so a hospital with one person needs just this one.
     Role.ADMIN: _WITHIN,
     Role.AUDITOR: frozenset({Permission.AUDIT}),
     Role.OPERATOR: frozenset({Permission.OPERATE}),
@@ -59,20 +59,20 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 def permissions_of(
     roles: Iterable[Role], scopes: Collection[Permission] | None = None
 ) -> frozenset[Permission]:
-    """What these roles allow together, narrowed to the scopes where there are some."""
+    """Permissions of these roles, narrowed to the scopes if given."""
     allowed = frozenset[Permission]().union(*(PERMISSIONS[role] for role in roles))
     return allowed if scopes is None else allowed & frozenset(scopes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks: every query starts with one.
+    """The authenticated caller: every query starts with one.
 
     Attributes:
         organisation_id: Whose things are asked for.
-        permissions: What may be done with them.
-        roles: Where the permissions come from, for messages.
-        name: Of the person, or of the token where nobody stands behind it.
+        permissions: Permissions of the caller.
+        roles: Roles that give the permissions, for messages.
+        name: Name of the person, or of a token without a person.
         user_id: The person; None for a token of the organisation itself.
         token_id: The token; None for a session in a browser.
     """
@@ -86,7 +86,7 @@ class Caller:
 
     @classmethod
     def on_behalf(cls, organisation_id: str, role: Role, name: str) -> Self:
-        """Whoever asked for work that a task goes on with: tasks carry ids, and no callers."""
+        """The caller on whose behalf a task works: tasks carry ids, not callers."""
         return cls(
             organisation_id=organisation_id,
             permissions=PERMISSIONS[role],

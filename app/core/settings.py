@@ -210,7 +210,7 @@ class Settings(BaseSettings):
         return parse_rate(self.request_rate)
 
     @model_validator(mode="after")
-    def _the_networks_are_some(self) -> Self:
+    def _validate_webhook_networks(self) -> Self:
         try:
             parse_networks(self.webhook_networks)
         except ValueError:
@@ -220,7 +220,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _the_secret_is_one(self) -> Self:
+    def _validate_secret_key(self) -> Self:
         secret = self.secret_key.get_secret_value()
         if secret and (
             len(secret) < FEWEST_SECRET_CHARACTERS
@@ -233,7 +233,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _the_identity_provider_is_one(self) -> Self:
+    def _validate_identity_provider(self) -> Self:
         if not self.oidc_issuer:
             return self
         url = urlsplit(self.oidc_issuer)
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _heartbeat_fits_the_lease(self) -> Self:
+    def _validate_heartbeat(self) -> Self:
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError(
                 "EXCHANGE_HEARTBEAT_SECONDS must be at most half of EXCHANGE_LEASE_SECONDS, "

@@ -1,4 +1,4 @@
-"""Small secrets, encrypted with the portal's own: in the database, and in cookies of a minute.
+"""Encrypts small secrets with the portal's key, for the database and short-lived cookies.
 
 The database and its backups then hold no key that signs in an organisation's name.
 """
@@ -22,18 +22,18 @@ SECRET_FILE = "secret.key"  # noqa: S105 (the file's name)
 
 
 class Purpose(StrEnum):
-    """What is sealed for one purpose cannot be passed off as sealed for another."""
+    """Purpose of an encryption; a value cannot be passed off as one for another purpose."""
 
     STORED = "vault 1"
     SIGN_IN = "sign-in 1"
 
 
 class WrongSecretKey(Problem):
-    """What is stored was encrypted with another EXCHANGE_SECRET_KEY."""
+    """The stored value was encrypted with another EXCHANGE_SECRET_KEY."""
 
     status = 503
     code = "wrong-secret-key"
-    title = "The portal cannot open what it keeps secret"
+    title = "A stored secret cannot be decrypted"
 
 
 class Vault:
@@ -55,7 +55,7 @@ class Vault:
         return self._fernets[purpose].encrypt(content).decode()
 
     def open(self, sealed: str) -> bytes:
-        """What was sealed to be stored. Raises WrongSecretKey."""
+        """Decrypt a stored value. Raises WrongSecretKey."""
         try:
             return self._fernets[Purpose.STORED].decrypt(sealed.encode())
         except InvalidToken:
@@ -66,7 +66,7 @@ class Vault:
             ) from None
 
     def open_recent(self, sealed: str, purpose: Purpose, within: timedelta) -> bytes | None:
-        """What was sealed not long ago; None where it was not, or not by this portal."""
+        """Decrypt a recent value; None if it is too old or not by this portal."""
         try:
             return self._fernets[purpose].decrypt(
                 sealed.encode(), ttl=round(within.total_seconds())
@@ -92,7 +92,7 @@ def _kept_secret(folder: Path) -> str:
     secret = path.read_text().strip()
     if len(secret) < FEWEST_SECRET_CHARACTERS:
         raise WrongSecretKey(
-            f"{path} is no secret any more: it was cut off or emptied. Put a copy of it back; "
+            f"{path} is truncated and holds no secret any more. Put a copy of it back; "
             "without one the organisations' signing keys cannot be opened."
         )
     return secret

@@ -5,7 +5,6 @@ from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Deleter, Reader, Uploader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
@@ -15,6 +14,7 @@ from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.sample import make_sample
 from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead, VersionsRead
+from app.idempotency import RepeatableDep
 from app.models.dataset import Dataset
 from app.organisations.quotas import no_room
 
@@ -41,7 +41,7 @@ def create_dataset(
     "/sample",
     status_code=201,
     responses={
-        200: {"model": DatasetRead, "description": "The one that is there already"},
+        200: {"model": DatasetRead, "description": "The existing one"},
         **problems(409, 413),
     },
 )
@@ -129,7 +129,7 @@ async def upload_archive(
 
 
 def _expect_archive(portal: Portal, caller: Caller, dataset_id: str) -> int:
-    """How many bytes it may have, as far as the organisation's room goes."""
+    """The most bytes that the organisation's quota leaves for it."""
     with portal.database.reading() as session:
         return service.expect_archive(session, caller, dataset_id)
 
@@ -141,7 +141,7 @@ def _accept_archive(
         with portal.database.transaction() as session:
             dataset, replaced = service.accept_archive(session, caller, dataset_id, archive)
     except BaseException:
-        # Deleted or filled by somebody else in the meantime: this archive belongs to no row.
+        # Deleted or filled by another request in the meantime: this archive belongs to no row.
         portal.storage.delete(archive.key)
         raise
     if replaced is not None:
@@ -153,7 +153,7 @@ def _accept_archive(
 def get_quality_report(
     dataset_id: str, session: WriteSession, portal: PortalDep, caller: Reader
 ) -> dict[str, Any]:
-    """What was found in the archive: images per class and split, every refused file and why."""
+    """The quality report: images per class and split, every refused file and the reason."""
     return service.quality(session, portal.storage, caller, dataset_id)
 
 

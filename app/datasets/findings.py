@@ -1,4 +1,4 @@
-"""A quality report as a person reads it: grouped by what is wrong, a page at a time. Pure."""
+"""Groups, searches and pages the findings of a quality report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class Finding:
 
     Attributes:
         code: The stable word of the reason.
-        reasons: What is said to each of them; mostly one sentence.
-        count: How many files there are.
+        reasons: Explanations given for them; mostly one sentence.
+        count: Number of files.
         names: The first of them.
     """
 
@@ -31,9 +31,9 @@ class FoundFiles:
 
     Attributes:
         files: Each with its `name`, `code` and `reason`.
-        total: How many fit, on all pages.
+        total: Number of matching files on all pages.
         page: Its number, from 1.
-        pages: How many there are, at least 1.
+        pages: Number of pages, at least 1.
     """
 
     files: Sequence[Mapping[str, str]]
@@ -59,7 +59,7 @@ def group(quality: Mapping[str, Any]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (-finding.count, finding.code))
 
 
-def look_for(
+def search(
     quality: Mapping[str, Any], *, code: str = "", text: str = "", page: int = 1
 ) -> FoundFiles:
     """Files that were left out for this reason ("" for any) and have this text in their names."""

@@ -1,4 +1,4 @@
-"""Removing what a deleted dataset stored. Safe to repeat, so that a crash in it loses nothing.
+"""Removes the objects of a deleted dataset. Safe to repeat after a crash.
 
 No transaction is open while objects are deleted: that may take long, and SQLite has one writer.
 """
@@ -8,8 +8,7 @@ import logging
 from app.core.db import Database
 from app.core.storage import Storage
 from app.datasets.repository import DatasetRepository
-from app.distillations.repository import RESULT_KEYS, DistillationRepository
-from app.models.distillation import FINAL, Distillation, DistillationStatus
+from app.models.distillation import FINAL, RESULT_KEYS, Distillation, DistillationStatus
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +28,11 @@ def purge_dataset(database: Database, storage: Storage, dataset_id: str) -> None
 
 
 def purge_derived(database: Database, storage: Storage, dataset_id: str) -> None:
-    """Remove what was computed from a dataset's images and is nobody's result."""
+    """Remove data computed from a dataset's images that is not a result."""
     with database.reading() as session:
-        trajectory_sets = DatasetRepository(session).trajectory_sets(dataset_id)
-        distillations = DistillationRepository(session).of_dataset(dataset_id, FINAL)
+        datasets = DatasetRepository(session)
+        trajectory_sets = datasets.trajectory_sets(dataset_id)
+        distillations = datasets.distillations(dataset_id, FINAL)
     for trajectory_set in trajectory_sets:
         storage.delete_folder(f"trajectories/{trajectory_set}")
     for distillation in distillations:
@@ -40,9 +40,8 @@ def purge_derived(database: Database, storage: Storage, dataset_id: str) -> None
         stored = [info.key for info in storage.list(f"distillations/{distillation.id}")]
         storage.delete(*[key for key in stored if key not in kept])
     with database.transaction() as session:
-        for distillation in distillations:
-            DistillationRepository(session).forget_private_objects(distillation.id)
-        DatasetRepository(session).forget_trajectories(dataset_id)
+        ended = [distillation.id for distillation in distillations]
+        DatasetRepository(session).forget_derived(dataset_id, ended)
 
 
 def _results(distillation: Distillation) -> set[str | None]:

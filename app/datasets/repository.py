@@ -1,6 +1,6 @@
-"""Every query about datasets. The portal asks as somebody; a task knows an id."""
+"""Queries for datasets: the portal reads as a caller, a task by id."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
@@ -10,15 +10,17 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.core.types import JsonObject
 from app.datasets.uploads.repository import UploadRepository
 from app.models.dataset import Dataset, DatasetStatus
+from app.models.distillation import PRIVATE_KEYS, Distillation, DistillationStatus
 from app.models.teacher import Teacher
 from app.models.training import UNFINISHED, Training
 from app.models.trajectory_set import TrajectorySet
 from app.models.webhook import WebhookEvent
-from app.webhooks.events import tell
+from app.notifications.webhook_events import emit
 
 ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
 
@@ -70,26 +72,18 @@ class ReadableDatasets:
         return self._session.scalars(query.order_by(Dataset.created_at.desc()).limit(1)).first()
 
 
-class DatasetRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class DatasetRepository(Repository[Dataset]):
     def readable_by(self, caller: Caller) -> ReadableDatasets:
         return ReadableDatasets(self._session, caller)
 
     def load(self, dataset_id: str) -> Dataset | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Dataset, dataset_id, populate_existing=True)
 
     def is_sample(self, dataset_id: str) -> bool:
-        """Whether its images were drawn, also once it is deleted."""
+        """True if its images are synthetic, also once it is deleted."""
         query = select(Dataset.sample_seed).where(Dataset.id == dataset_id)
         return self._session.scalar(query) is not None
-
-    def add(self, dataset: Dataset) -> Dataset:
-        self._session.add(dataset)
-        self._session.flush()
-        return dataset
 
     def next_version(self, dataset: Dataset) -> int:
         """The number after the last one of its line, deleted ones included."""
@@ -165,7 +159,7 @@ class DatasetRepository:
             problem=None,
             **more,
         )
-        self._tell(dataset_id, WebhookEvent.DATASET_READY)
+        self._emit(dataset_id, WebhookEvent.DATASET_READY)
 
     def mark_rejected(
         self,
@@ -190,13 +184,22 @@ class DatasetRepository:
             problem=problem,
             **more,
         )
-        self._tell(dataset_id, WebhookEvent.DATASET_REJECTED)
+        self._emit(dataset_id, WebhookEvent.DATASET_REJECTED)
 
-    def _tell(self, dataset_id: str, event: WebhookEvent) -> None:
+    def _emit(self, dataset_id: str, event: WebhookEvent) -> None:
         owner = self._session.scalars(
             select(Dataset.organisation_id).where(Dataset.id == dataset_id)
         ).one()
-        tell(self._session, owner, event, {"dataset": dataset_id})
+        emit(self._session, owner, event, {"dataset": dataset_id})
+
+    def distillations(
+        self, dataset_id: str, statuses: Collection[DistillationStatus] = tuple(DistillationStatus)
+    ) -> Sequence[Distillation]:
+        return self._session.scalars(
+            select(Distillation)
+            .where(Distillation.dataset_id == dataset_id, Distillation.status.in_(statuses))
+            .order_by(Distillation.created_at)
+        ).all()
 
     def trainings_running(self, dataset_id: str) -> Sequence[str]:
         return self._session.scalars(
@@ -234,8 +237,16 @@ class DatasetRepository:
             select(TrajectorySet.id).where(TrajectorySet.dataset_id == dataset_id)
         ).all()
 
-    def forget_trajectories(self, dataset_id: str) -> None:
-        """No distillation may name them any more."""
+    def forget_derived(self, dataset_id: str, distillation_ids: Sequence[str]) -> None:
+        """Forget the trajectories, and the private objects of these distillations.
+
+        The results of a distillation that is ready stay.
+        """
+        self._session.execute(
+            update(Distillation)
+            .where(Distillation.id.in_(distillation_ids))
+            .values(trajectory_set_id=None, **dict.fromkeys(PRIVATE_KEYS))
+        )
         sets = select(TrajectorySet.id).where(TrajectorySet.dataset_id == dataset_id)
         self._session.execute(delete(Teacher).where(Teacher.trajectory_set_id.in_(sets)))
         self._session.execute(delete(TrajectorySet).where(TrajectorySet.dataset_id == dataset_id))

@@ -1,4 +1,4 @@
-"""The sample cohort: X-rays that are drawn, so that a first distillation needs no patient's."""
+"""Creates the sample cohort of synthetic X-rays, for a first distillation without patients."""
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +10,7 @@ from app.models.dataset import Dataset, DatasetStatus
 from app.organisations.quotas import StorageExceeded, allow_dataset, room_for_archive
 
 IMAGES_PER_CLASS = 150
-"""Of each of four classes, as `exchange demo` draws them."""
+"""Images per class, of four classes, as in `exchange demo`."""
 LARGEST_BYTES = 48 * 1024 * 1024
 """More than its archive has."""
 SEED = 0

@@ -24,12 +24,12 @@ class DatasetRead(ReplyModel):
     description: str
     status: DatasetStatus
     size: int | None = Field(description="Bytes of the archive.")
-    sha256: str | None = Field(description="Of the archive, as it arrived.")
+    sha256: str | None = Field(description="SHA-256 of the archive as it arrived.")
     classes: dict[str, dict[str, int]] | None = Field(
         description="Images per class and split, once it is ready."
     )
     progress: dict[str, Any] | None = Field(
-        description="How far its check is, while it runs: `phase`, `done`, `total`, `unit`."
+        description="Progress of its check while it runs: `phase`, `done`, `total`, `unit`."
     )
     problem: dict[str, Any] | None = Field(description="Why it was rejected (RFC 9457).")
     is_sample: bool = Field(

@@ -1,4 +1,4 @@
-"""Datasets: rows, the archive's arrival, deletion."""
+"""Datasets: create, receive the archive, read reports, delete."""
 
 import hashlib
 import json
@@ -17,7 +17,6 @@ from app.core.security import Caller
 from app.core.storage import Storage
 from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository, ReadableDatasets
 from app.datasets.schemas import DatasetCreate, ThumbnailRead
-from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
 from app.organisations.quotas import allow_dataset, no_room, room_for_archive
@@ -27,7 +26,7 @@ THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
 class NotAwaitingUpload(Conflict):
     code = "dataset-not-awaiting-upload"
-    title = "This dataset takes no archive now"
+    title = "The dataset does not accept an archive now"
 
 
 class EmptyArchive(Invalid):
@@ -47,7 +46,7 @@ class QualityNotReady(Conflict):
 
 class DatasetInUse(Conflict):
     code = "dataset-in-use"
-    title = "Somebody works with this dataset"
+    title = "The dataset is in use"
 
 
 class ThumbnailNotFound(NotFound):
@@ -57,7 +56,7 @@ class ThumbnailNotFound(NotFound):
 
 class HasNextVersion(Conflict):
     code = "dataset-has-next-version"
-    title = "It has a next version already"
+    title = "The dataset has a next version"
 
 
 class SampleHasNoVersions(Conflict):
@@ -67,7 +66,7 @@ class SampleHasNoVersions(Conflict):
 
 class SampleTakesNoArchive(NotAwaitingUpload):
     code = "sample-takes-no-archive"
-    title = "The sample cohort takes no archive"
+    title = "The sample cohort does not accept an archive"
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def create(session: Session, caller: Caller, body: DatasetCreate) -> Dataset:
 
 
 def _to_follow(datasets: ReadableDatasets, dataset_id: str) -> Dataset:
-    """A dataset that may get a next version. Raises DatasetNotFound and what says why not."""
+    """Find a dataset that may get a next version. Raises DatasetNotFound and the two above."""
     # `allow_dataset` holds the organisation, so no other version can come between.
     previous = datasets.get(dataset_id)
     if previous.is_sample:
@@ -130,7 +129,7 @@ def versions(session: Session, caller: Caller, dataset_id: str) -> Sequence[Data
 def expect_archive(
     session: Session, caller: Caller, dataset_id: str, *, besides: str | None = None
 ) -> int:
-    """How many bytes the organisation has room for, besides those of one upload.
+    """Count the bytes that the organisation has room for, besides those of one upload.
 
     Raises DatasetNotFound, NotAwaitingUpload.
     """
@@ -181,8 +180,7 @@ async def store_archive(
 
 def empty_archive() -> EmptyArchive:
     return EmptyArchive(
-        "An archive of no byte was sent. The dataset still awaits its archive: send a zip or tar "
-        "file."
+        "An empty archive was sent. The dataset still awaits its archive: send a zip or tar file."
     )
 
 
@@ -258,7 +256,7 @@ def quality(session: Session, storage: Storage, caller: Caller, dataset_id: str)
         advice = {
             DatasetStatus.AWAITING_UPLOAD: "PUT the archive first.",
             DatasetStatus.CHECKING: "Ask again when the dataset is ready.",
-            DatasetStatus.REJECTED: "The archive could not be read far enough to tell of its "
+            DatasetStatus.REJECTED: "The archive could not be read far enough to list its "
             "files; the dataset's `problem` says why.",
         }
         raise QualityNotReady(
@@ -303,7 +301,7 @@ def thumbnail(
 
 
 def delete(session: Session, caller: Caller, dataset_id: str) -> None:
-    """From now on nobody sees it; `purge_dataset` then removes what is stored.
+    """Hide it from now on; `purge_dataset` then removes its objects.
 
     Refused while a distillation or the check of the archive runs: deleting somebody's running
     work has to be a decision of its own.
@@ -319,7 +317,8 @@ def delete(session: Session, caller: Caller, dataset_id: str) -> None:
 
 def refuse_while_in_use(session: Session, dataset: Dataset) -> None:
     """Raises DatasetInUse while a distillation of it, or the check of its archive, runs."""
-    running = [row.id for row in DistillationRepository(session).of_dataset(dataset.id, ACTIVE)]
+    datasets = DatasetRepository(session)
+    running = [row.id for row in datasets.distillations(dataset.id, ACTIVE)]
     if running:
         raise DatasetInUse(
             f"{len(running)} distillation(s) of it are running. Nothing was changed. Cancel them "
@@ -327,7 +326,7 @@ def refuse_while_in_use(session: Session, dataset: Dataset) -> None:
             "try again.",
             distillations=running,
         )
-    trainings = DatasetRepository(session).trainings_running(dataset.id)
+    trainings = datasets.trainings_running(dataset.id)
     if trainings:
         raise DatasetInUse(
             f"{len(trainings)} training(s) with it are running. Nothing was changed. Cancel them "

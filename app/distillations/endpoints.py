@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from app.auth.dependencies import Deleter, Distiller, ExpectStill, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.downloads import send_object
-from app.core.idempotency import RepeatableDep
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller, Permission
@@ -18,6 +17,7 @@ from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
+from app.idempotency import RepeatableDep
 from app.models.distillation import Distillation
 
 # The report is a page of its own with inline styles and pictures, and no script at all.
@@ -104,7 +104,7 @@ async def follow_distillation(
 
     `Last-Event-ID` goes on after that event, so whoever reconnects misses nothing.
     """
-    if await run_in_threadpool(_is_all_told, portal, caller, distillation_id, last_event_id):
+    if await run_in_threadpool(_is_finished, portal, caller, distillation_id, last_event_id):
         # To a browser 204 means: do not connect again.
         return Response(status_code=204)
     events = follow(
@@ -117,7 +117,7 @@ async def follow_distillation(
     return EventSourceResponse(events, ping=15)
 
 
-def _is_all_told(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
+def _is_finished(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
     with portal.database.reading() as session:
         distillations = DistillationRepository(session)
         distillation = distillations.readable_by(caller).get(distillation_id)
@@ -131,7 +131,7 @@ def _is_all_told(portal: Portal, caller: Caller, distillation_id: str, last_id: 
 def cancel_distillation(
     distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
 ) -> DistillationRead:
-    """Stop at the next step. What was computed is kept, and `retry` goes on with it."""
+    """Stop at the next step. Computed results are kept, and `retry` continues from them."""
     return repeatable.once(
         session,
         caller,
@@ -146,7 +146,7 @@ def cancel_distillation(
 def retry_distillation(
     distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
 ) -> DistillationRead:
-    """Queue one that failed or was cancelled again; it goes on from its last checkpoint."""
+    """Queue a failed or cancelled one again; it continues from its last checkpoint."""
     return repeatable.once(
         session,
         caller,
@@ -194,7 +194,7 @@ def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter
 async def get_report_json(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
-    """What the distilled set is worth and what it leaks, as numbers."""
+    """Utility and privacy of the distilled set as numbers."""
     key = await run_in_threadpool(_key, portal, caller, distillation_id, "report_json_key")
     return await send_object(
         request, portal.storage, key, media_type="application/json", headers={}

@@ -1,4 +1,4 @@
-"""The events of a distillation, in the database beside the change that they tell."""
+"""Events of a distillation, stored in the transaction of the change."""
 
 from collections.abc import Sequence
 

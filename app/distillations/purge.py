@@ -1,4 +1,4 @@
-"""Removing what a deleted distillation stored. Safe to repeat."""
+"""Removes the objects of a deleted distillation. Safe to repeat."""
 
 import logging
 

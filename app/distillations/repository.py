@@ -1,6 +1,6 @@
-"""Every query about distillations. The portal asks as somebody; a task knows an id.
+"""Queries for distillations: the portal reads as a caller, a task by id.
 
-A change of status and the event that tells it are one write: whoever follows the events sees
+A change of status and its event are one write: whoever follows the events sees
 every step that the row made.
 """
 
@@ -18,10 +18,17 @@ from app.core.security import Caller
 from app.core.types import JsonObject
 from app.distillations.events import EventRepository
 from app.models.dataset import Dataset
-from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+from app.models.distillation import (
+    ACTIVE,
+    PRIVATE_KEYS,
+    RESULT_KEYS,
+    Distillation,
+    DistillationStatus,
+)
 from app.models.event import EventKind
+from app.models.forecast import Forecast, ForecastStatus
 from app.models.webhook import WebhookEvent
-from app.webhooks.events import tell
+from app.notifications.webhook_events import emit
 
 
 class DistillationNotFound(NotFound):
@@ -57,6 +64,20 @@ class ReadableDistillations:
             query = query.where(Distillation.dataset_id == dataset_id)
         return paginate(self._session, query, Distillation, cursor=cursor, limit=limit)
 
+    def newest_forecast(self, dataset_id: str, settings_hash: str) -> str | None:
+        """Id of the last forecast that is ready for these settings on this dataset."""
+        return self._session.scalar(
+            select(Forecast.id)
+            .where(
+                Forecast.organisation_id == self._caller.organisation_id,
+                Forecast.dataset_id == dataset_id,
+                Forecast.settings_hash == settings_hash,
+                Forecast.status == ForecastStatus.READY,
+            )
+            .order_by(Forecast.created_at.desc())
+            .limit(1)
+        )
+
     def datasets(self, *, limit: int) -> dict[str, str]:
         """Id and name of the newest datasets that some of them were made from."""
         rows = self._session.execute(
@@ -83,23 +104,14 @@ class DistillationRepository:
         return ReadableDistillations(self._session, caller)
 
     def load(self, distillation_id: str) -> Distillation | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Distillation, distillation_id, populate_existing=True)
 
     def add(self, distillation: Distillation) -> Distillation:
         self._session.add(distillation)
         self._session.flush()
-        self._tell_status(distillation.id, distillation.status)
+        self._emit_status(distillation.id, distillation.status)
         return distillation
-
-    def of_dataset(
-        self, dataset_id: str, statuses: Collection[DistillationStatus] = tuple(DistillationStatus)
-    ) -> Sequence[Distillation]:
-        return self._session.scalars(
-            select(Distillation)
-            .where(Distillation.dataset_id == dataset_id, Distillation.status.in_(statuses))
-            .order_by(Distillation.created_at)
-        ).all()
 
     def dataset_names(self, rows: Sequence[Distillation]) -> dict[str, str]:
         """The names of what these were made from, deleted ones too."""
@@ -142,7 +154,7 @@ class DistillationRepository:
         """Change the row under the lease, status apart. Raises LeaseLost."""
         leases.write(self._session, Distillation, distillation_id, fence=fence, **values)
 
-    def hand_on(
+    def advance(
         self, distillation_id: str, *, fence: int, to: DistillationStatus, **values: Any
     ) -> None:
         """End of a phase: the next status, the lease given back, the event. Raises LeaseLost."""
@@ -154,7 +166,7 @@ class DistillationRepository:
             **_on_entering(to),
             **values,
         )
-        self._tell_status(distillation_id, to, values.get("problem"))
+        self._emit_status(distillation_id, to, values.get("problem"))
 
     def move(
         self,
@@ -191,18 +203,18 @@ class DistillationRepository:
         )
         moved = self._session.execute(statement).scalar_one_or_none() is not None
         if moved:
-            self._tell_status(distillation_id, to, values.get("problem"))
+            self._emit_status(distillation_id, to, values.get("problem"))
         return moved
 
-    def tell(
+    def log(
         self, distillation_id: str, phase: DistillationStatus, message: str, **more: Any
     ) -> None:
-        """A line in the log that people follow."""
+        """Append a line to the log that people follow."""
         data = {"phase": phase.value, "message": message, **more}
         self.events.append(distillation_id, EventKind.LOG, data)
 
     def request_cancel(self, distillation_id: str) -> bool:
-        """Write the wish into the row; whoever works on it honours it at the next step."""
+        """Note in the row that it shall be cancelled; its worker stops at the next step."""
         statement = (
             update(Distillation)
             .where(
@@ -239,15 +251,7 @@ class DistillationRepository:
             .values(purged_at=utc_now(), **dict.fromkeys(PRIVATE_KEYS + RESULT_KEYS))
         )
 
-    def forget_private_objects(self, distillation_id: str) -> None:
-        """The checkpoint and the per-image scores are gone; a result that was ready stays."""
-        self._session.execute(
-            update(Distillation)
-            .where(Distillation.id == distillation_id)
-            .values(trajectory_set_id=None, **dict.fromkeys(PRIVATE_KEYS))
-        )
-
-    def _tell_status(
+    def _emit_status(
         self, distillation_id: str, status: DistillationStatus, problem: JsonObject | None = None
     ) -> None:
         data: JsonObject = {"status": status.value}
@@ -261,18 +265,13 @@ class DistillationRepository:
                 )
             ).one()
             ids = {"distillation": distillation_id, "dataset": row.dataset_id}
-            tell(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
+            emit(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
 
 
 WEBHOOK_EVENTS = {
     DistillationStatus.READY: WebhookEvent.DISTILLATION_READY,
     DistillationStatus.FAILED: WebhookEvent.DISTILLATION_FAILED,
 }
-PRIVATE_KEYS = (
-    *("checkpoint_key", "distilled_key", "evaluation_key", "privacy_key"),
-    *("internal_html_key", "internal_pdf_key"),
-)
-RESULT_KEYS = ("report_json_key", "report_html_key", "report_pdf_key", "bundle_key")
 
 
 def _on_entering(status: DistillationStatus) -> JsonObject:

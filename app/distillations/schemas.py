@@ -40,8 +40,8 @@ class DistillationRead(ReplyModel):
     phase: DistillationStatus | None = Field(
         description="The phase that it is in, or stopped in when it failed or was cancelled."
     )
-    progress: Progress | None = Field(description="Of this phase.")
-    phases: dict[str, Progress] = Field(description="Of every phase begun so far.")
+    progress: Progress | None = Field(description="Progress of this phase.")
+    phases: dict[str, Progress] = Field(description="Progress of every phase begun so far.")
     eta_seconds: float | None = Field(description="Until the end of the whole job, estimated.")
     metrics: dict[str, Any]
     timings: dict[str, float] = Field(description="Seconds of work per phase.")
@@ -52,7 +52,7 @@ class DistillationRead(ReplyModel):
     initialisation: str
     seed: int
     overrides: dict[str, Any]
-    forecast_id: str | None = Field(description="What was told of it before it began.")
+    forecast_id: str | None = Field(description="The forecast shown before it began.")
     attempt: int
     withdrawal_id: str | None = Field(
         description="Set: images that it was made from were withdrawn since."

@@ -1,5 +1,8 @@
-"""Distillations: asking for one, following it, stopping it, trying again, its results."""
+"""Distillations: start, cancel, retry, delete, find results."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,8 +15,6 @@ from app.datasets.repository import DatasetNotFound, DatasetRepository
 from app.distillations.presets import Preset, get_preset
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate
-from app.forecasts.keys import settings_hash
-from app.forecasts.repository import ForecastRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.organisations.quotas import allow_run
@@ -36,7 +37,7 @@ class DistillationFinished(Conflict):
 
 class NotRetryable(Conflict):
     code = "distillation-not-retryable"
-    title = "There is nothing to try again"
+    title = "The distillation cannot be retried"
 
 
 class DatasetDeleted(Conflict):
@@ -69,9 +70,8 @@ def start(
     """
     dataset, preset, settings = check_request(session, caller, dataset_id, body)
     allow_run(session, caller.organisation_id)
-    digest = settings_hash(preset.name, settings)
-    told = ForecastRepository(session).readable_by(caller).newest(dataset.id, digest)
-    distillation = DistillationRepository(session).add(
+    distillations = DistillationRepository(session)
+    distillation = distillations.add(
         Distillation(
             organisation_id=caller.organisation_id,
             dataset_id=dataset.id,
@@ -80,7 +80,9 @@ def start(
             initialisation=settings["initialisation"],
             seed=settings["seed"],
             overrides=body.overrides,
-            forecast_id=None if told is None else told.id,
+            forecast_id=distillations.readable_by(caller).newest_forecast(
+                dataset.id, settings_hash(preset.name, settings)
+            ),
         )
     )
     enqueue_after_commit(session, Task.START_DISTILLATION, distillation.id)
@@ -93,6 +95,12 @@ def start(
         preset=preset.name,
     )
     return distillation
+
+
+def settings_hash(preset: str, settings: Mapping[str, Any]) -> str:
+    """Identify all settings of a distillation, to find the forecast that was made of them."""
+    document = {"preset": preset, **settings}
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def check_request(
@@ -114,7 +122,7 @@ def check_request(
     if dataset.status != DatasetStatus.READY:
         raise DatasetNotReady(
             f"The dataset is {dataset.status.value}; it has to be `ready`. No distillation was "
-            "started. GET /api/v1/datasets/{id} tells when it is, or why it was rejected.",
+            "started. GET /api/v1/datasets/{id} shows its status, or why it was rejected.",
             dataset_status=dataset.status.value,
         )
     _check_class_sizes(dataset, settings)
@@ -227,7 +235,7 @@ def start_again(session: Session, caller: Caller, distillation_id: str) -> Disti
 
 
 def delete(session: Session, caller: Caller, distillation_id: str) -> None:
-    """From now on nobody sees it; `purge_distillation` then removes what is stored.
+    """Hide it from now on; `purge_distillation` then removes its objects.
 
     Raises DistillationNotFound, DistillationRunning.
     """
@@ -246,7 +254,7 @@ def delete(session: Session, caller: Caller, distillation_id: str) -> None:
 def download_key(
     session: Session, caller: Caller, distillation_id: str, column: str, *instead: str
 ) -> str:
-    """Like `result_key`, for somebody who takes it along: the log tells it."""
+    """Like `result_key`, for a download, which the log records."""
     key = result_key(session, caller, distillation_id, column, *instead)
     record(
         session,
@@ -261,7 +269,7 @@ def download_key(
 def result_key(
     session: Session, caller: Caller, distillation_id: str, column: str, *instead: str
 ) -> str:
-    """Where a result is stored: under the first column of `instead` that has one, or `column`.
+    """The key of a result, from the first column of `instead` that has one, or `column`.
 
     Raises DistillationNotFound, ResultNotReady.
     """
@@ -277,9 +285,9 @@ def result_key(
             "are there; POST …/again distills with the same settings and makes all of them."
         )
     advice = (
-        "POST …/retry goes on from where it stopped."
+        "POST …/retry continues where it stopped."
         if status.is_final
-        else "Ask again when it is `ready`; GET …/events tells when."
+        else "Try again when it is `ready`; GET …/events reports it."
     )
     raise ResultNotReady(
         f"The distillation is {status.value}. {advice}", distillation_status=status.value

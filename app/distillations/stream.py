@@ -1,4 +1,4 @@
-"""The events of a distillation as server-sent events."""
+"""Streams the events of a distillation as server-sent events."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -20,14 +20,14 @@ async def follow(
     poll_seconds: float,
     expect_reader: Callable[[], None],
 ) -> AsyncIterator[ServerSentEvent]:
-    """Every event after one, until the distillation has ended and all are told.
+    """Stream every event after one, until the distillation has ended and all are sent.
 
-    Or until `expect_reader` raises a Problem; whoever connects again is told which.
+    Or until `expect_reader` raises a Problem, which the next connection is answered with.
     """
     while True:
         try:
             events, ended = await run_in_threadpool(
-                _look, database, distillation_id, after, expect_reader
+                _read_events, database, distillation_id, after, expect_reader
             )
         except Problem:
             return
@@ -45,10 +45,10 @@ async def follow(
         await anyio.sleep(poll_seconds)
 
 
-def _look(
+def _read_events(
     database: Database, distillation_id: str, after: int, expect_reader: Callable[[], None]
 ) -> tuple[Sequence[Event], bool]:
-    """The next events, and whether no more will come, as of one moment."""
+    """Read the next events, and whether more can follow, in one snapshot."""
     expect_reader()
     with database.reading() as session:
         distillations = DistillationRepository(session)

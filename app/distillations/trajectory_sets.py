@@ -1,4 +1,4 @@
-"""Every query about trajectory sets and their teachers."""
+"""Queries for trajectory sets and their teachers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ UNFINISHED = (TeacherStatus.PENDING, TeacherStatus.RUNNING)
 
 
 def waits_for(trajectory_set_id: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
-    """Whether some distillation still waits for the teachers of a set: it is `teaching`."""
+    """Condition: a distillation that is `teaching` waits for the teachers of this set."""
     return exists().where(
         Distillation.trajectory_set_id == trajectory_set_id,
         Distillation.status == DistillationStatus.TEACHING,
@@ -84,7 +84,7 @@ class TrajectorySetRepository:
         ]
 
     def is_wanted(self, trajectory_set_id: str) -> bool:
-        """Whether some distillation still waits for these teachers."""
+        """True if a distillation still waits for these teachers."""
         return bool(self._session.scalar(select(waits_for(trajectory_set_id))))
 
     def reset_failed(self, trajectory_set_id: str) -> Sequence[str]:
@@ -161,7 +161,7 @@ class TeacherRepository:
         leases.write(self._session, Teacher, teacher_id, fence=fence, **values)
 
     def finish(self, teacher_id: str, *, fence: int, status: TeacherStatus, **values: Any) -> None:
-        """`running → done | failed`, or back to `pending` when nobody wants it any more.
+        """`running → done | failed`, or back to `pending` when it is no longer wanted.
 
         Raises LeaseLost.
         """

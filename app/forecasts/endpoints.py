@@ -2,12 +2,12 @@ from fastapi import APIRouter, Response
 
 from app.auth.dependencies import Distiller, Reader
 from app.core.dependencies import ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
 from app.distillations.schemas import DistillationCreate
 from app.forecasts import service
 from app.forecasts.repository import ForecastRepository
 from app.forecasts.schemas import ForecastRead
+from app.idempotency import RepeatableDep
 from app.models.forecast import WAITING
 
 router = APIRouter(tags=["forecasts"], responses=problems(401, 403, 422))

@@ -1,4 +1,4 @@
-"""Which settings a measurement is of, and which settings a forecast is of."""
+"""Key of a measurement: the settings that its steps depend on."""
 
 import hashlib
 import json
@@ -23,10 +23,6 @@ def pace_key(settings: Mapping[str, Any], *, channels: int) -> str:
     # Another version may compute otherwise.
     shaping["version"] = version("iadd-exchange")
     return _digest(shaping)
-
-
-def settings_hash(preset: str, settings: Mapping[str, Any]) -> str:
-    return _digest({"preset": preset, **settings})
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -52,15 +52,6 @@ class ReadableForecasts:
     def waiting(self) -> Sequence[Forecast]:
         return self._session.scalars(self._query.where(Forecast.status.in_(WAITING))).all()
 
-    def newest(self, dataset_id: str, settings_hash: str) -> Forecast | None:
-        """The last one that was told of these settings on this dataset."""
-        query = self._query.where(
-            Forecast.dataset_id == dataset_id,
-            Forecast.settings_hash == settings_hash,
-            Forecast.status == ForecastStatus.READY,
-        )
-        return self._session.scalars(query.order_by(Forecast.created_at.desc()).limit(1)).first()
-
     def followed(self) -> Sequence[tuple[Forecast, Distillation]]:
         """With the distillations that were started after them and have finished, latest first.
 

@@ -14,9 +14,9 @@ from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller, Role
 from app.core.types import JsonObject
 from app.distillations.schemas import DistillationCreate
-from app.distillations.service import check_request
+from app.distillations.service import check_request, settings_hash
 from app.forecasts.estimate import Outcome, make_estimate, misfit
-from app.forecasts.keys import pace_key, settings_hash
+from app.forecasts.keys import pace_key
 from app.forecasts.repository import ForecastRepository, MeasurementRepository
 from app.forecasts.schemas import (
     EstimateRead,

@@ -1,4 +1,4 @@
-"""How a release reaches another organisation: asked for, granted, terms accepted, downloaded."""
+"""Tables of access to releases: requests, grants, acceptances, downloads, scores."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -37,7 +37,7 @@ class AccessRequest(Timestamps, Base):
     owner_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
     """The release's organisation."""
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
-    """Who asks."""
+    """The requesting organisation."""
     user_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"), default=None)
     requester: Mapped[str] = mapped_column(String(200))
     """Name and address come from the account, never from a form."""
@@ -62,13 +62,13 @@ class Grant(Timestamps, Base):
     release_id: Mapped[str] = mapped_column(ForeignKey("release.id"), index=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
-    """Who may download."""
+    """The organisation that may download."""
     request_id: Mapped[str | None] = mapped_column(ForeignKey("access_request.id"), default=None)
-    """None: given without being asked for."""
+    """None: granted without a request."""
     granted_by: Mapped[str] = mapped_column(String(200))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """When both sides were told that it will expire."""
+    """Time of the notice to both sides that it will expire."""
     expiry_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     revoked_by: Mapped[str | None] = mapped_column(String(200), default=None)
@@ -77,7 +77,7 @@ class Grant(Timestamps, Base):
 
 
 class Acceptance(Base):
-    """Somebody accepted the terms of a release for their organisation: who, when, which text."""
+    """Acceptance of a release's terms for an organisation: person, time and text."""
 
     __tablename__ = "acceptance"
 
@@ -107,7 +107,7 @@ class Download(Base):
 
 
 class Score(Base):
-    """What a recipient measured on its own images, signed with its own key."""
+    """A recipient's measurement on its own images, signed with its own key."""
 
     __tablename__ = "score"
     __table_args__ = (
@@ -120,9 +120,9 @@ class Score(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
     number: Mapped[int]
     name: Mapped[str] = mapped_column(String(200))
-    """Of the person who sent it."""
+    """Name of the person who sent it."""
     document: Mapped[str]
-    """What was signed: canonical JSON of the figures, the release and its fingerprint."""
+    """The signed document: canonical JSON of the figures, the release and its fingerprint."""
     signature: Mapped[str] = mapped_column(String(200))
     public_key: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

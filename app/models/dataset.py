@@ -56,20 +56,20 @@ class Dataset(Leased, Timestamps, Base):
     size: Mapped[int | None] = mapped_column(BigInteger, default=None)
     """Bytes of the archive."""
     sha256: Mapped[str | None] = mapped_column(String(64), default=None)
-    """Of the archive."""
+    """SHA-256 of the archive."""
     archive_key: Mapped[str | None] = mapped_column(default=None)
     images_key: Mapped[str | None] = mapped_column(default=None)
     quality_key: Mapped[str | None] = mapped_column(default=None)
     classes: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """{class: {"train": n, "validation": n, "test": n}}, once it is ready."""
     progress: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
-    """How far its check is: {"phase", "done", "total", "unit"}; None before and afterwards."""
+    """Progress of its check: {"phase", "done", "total", "unit"}; None before and afterwards."""
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """Why it was rejected (RFC 9457)."""
     withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)
     """The withdrawal whose images the check that is due takes out."""
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """Asked to be deleted; from then on nobody sees it."""
+    """Deletion time; from then on it is hidden."""
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """Its objects are gone. The row stays, since results refer to it."""
 
@@ -79,11 +79,11 @@ class Dataset(Leased, Timestamps, Base):
 
     @property
     def line_id(self) -> str:
-        """What all versions of it have in common: the id of the first."""
+        """Id of the first version, which all versions share."""
         return self.first_id or self.id
 
     if TYPE_CHECKING:
-        # Set below, beside the columns: whoever shows a dataset has them without another query.
+        # Set below, beside the columns: they are read without another query.
         previous_id: Mapped[str | None]
         next_id: Mapped[str | None]
 
@@ -92,7 +92,7 @@ _other = aliased(Dataset)
 
 
 def _first(where: ColumnElement[bool], order: ColumnElement[int]) -> ScalarSelect[str]:
-    """Of the versions after the first one of a line, those that were not deleted.
+    """Ids of the later versions of its line that were not deleted.
 
     Each condition is one that an index answers: these are asked for every row of a list.
     """

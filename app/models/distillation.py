@@ -57,9 +57,9 @@ class Distillation(Leased, Timestamps, Base):
     initialisation: Mapped[str] = mapped_column(String(32))
     seed: Mapped[int] = mapped_column(BigInteger)
     overrides: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
-    """What the caller changed of the preset, besides the fields above (flat names)."""
+    """Settings of the preset that the caller changed, besides the fields above (flat names)."""
     forecast_id: Mapped[str | None] = mapped_column(String(40), index=True, default=None)
-    """What was told of its time and memory before it began."""
+    """The forecast that was shown before it began."""
     settings: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """The full configuration, written by the worker that starts it: `Config.to_dict()`."""
     status: Mapped[DistillationStatus] = mapped_column(
@@ -107,3 +107,10 @@ class Distillation(Leased, Timestamps, Base):
     def progress(self) -> JsonObject | None:
         """Done, total and unit of that phase."""
         return None if self.phase is None else self.phases.get(self.phase.value)
+
+
+PRIVATE_KEYS = (
+    *("checkpoint_key", "distilled_key", "evaluation_key", "privacy_key"),
+    *("internal_html_key", "internal_pdf_key"),
+)
+RESULT_KEYS = ("report_json_key", "report_html_key", "report_pdf_key", "bundle_key")

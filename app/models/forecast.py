@@ -21,7 +21,7 @@ WAITING = (ForecastStatus.QUEUED, ForecastStatus.MEASURING)
 
 
 class Forecast(Leased, Timestamps, Base):
-    """What a distillation would take, told before it is started."""
+    """Estimated time and memory of a distillation before it is started."""
 
     __tablename__ = "forecast"
 
@@ -43,7 +43,7 @@ class Forecast(Leased, Timestamps, Base):
 
 
 class Measurement(Timestamps, Base):
-    """How fast a worker's device takes steps of one kind. It tells of no dataset."""
+    """Measured step times of a worker's device. Reveals nothing about a dataset."""
 
     __tablename__ = "measurement"
     __table_args__ = (Index(None, "pace_key", "created_at"),)
@@ -51,8 +51,8 @@ class Measurement(Timestamps, Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("me"))
     pace_key: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(200))
-    """What the device calls itself, with the number of threads of a CPU."""
+    """Name of the device, with the number of threads of a CPU."""
     covers_images: Mapped[int]
-    """The largest distilled set that it tells of."""
+    """The largest distilled set that it covers."""
     paces: Mapped[JsonObject] = mapped_column(JsonColumn)
     """As `iadd.forecast.arithmetic.DeviceBenchmark` reads it."""

@@ -9,7 +9,7 @@ from app.models.base import Base
 
 
 class IdempotencyKey(Base):
-    """What a POST with this key answered, so that a repeated one changes nothing."""
+    """The reply to a POST with this key, so that a repeated one changes nothing."""
 
     __tablename__ = "idempotency_key"
 

@@ -10,7 +10,7 @@ from app.models.base import Base, Timestamps
 
 
 class Invitation(Timestamps, Base):
-    """A link by which somebody joins an organisation, or sets a forgotten password anew."""
+    """A link to join an organisation or set a forgotten password."""
 
     __tablename__ = "invitation"
 
@@ -19,7 +19,7 @@ class Invitation(Timestamps, Base):
     email: Mapped[str] = mapped_column(String(320))
     role_names: Mapped[list[str]] = mapped_column(JsonColumn)
     user_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"), default=None)
-    """Whose password it sets; None until it is accepted for somebody who joins."""
+    """The person whose password it sets; for a joining person None until accepted."""
     invited_by: Mapped[str] = mapped_column(String(200))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

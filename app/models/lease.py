@@ -8,7 +8,7 @@ from app.core.types import UtcDateTime
 
 
 class Leased:
-    """Who works on the row, until when, and how often it was claimed (the fencing token)."""
+    """Lease of the row: owner, expiry, and the number of claims (the fencing token)."""
 
     lease_owner: Mapped[str | None] = mapped_column(default=None)
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -29,7 +29,7 @@ class Notification(Timestamps, Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("no"))
     user_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"), index=True, default=None)
-    """None for mail to somebody who is no user yet."""
+    """None for mail to a person without an account."""
     email: Mapped[str] = mapped_column(String(320))
     kind: Mapped[str] = mapped_column(String(64))
     title: Mapped[str] = mapped_column(String(300))

@@ -14,11 +14,11 @@ class Organisation(Timestamps, Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("org"))
     name: Mapped[str] = mapped_column(String(200), unique=True)
     contact: Mapped[str] = mapped_column(String(320), default="")
-    """Where other organisations write to."""
+    """Contact address for other organisations."""
     policy: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
-    """What the release gate demands beyond the portal's own rules
+    """Release policy beyond the portal's own rules
     (`app.organisations.release_policy`)."""
     quota: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
     """Limits that the operator set for it; what is absent is the portal's default."""
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """From then on nobody of it can sign in or use a token."""
+    """From then on its people cannot sign in, and its tokens are refused."""

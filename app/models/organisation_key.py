@@ -19,7 +19,7 @@ class OrganisationKey(Timestamps, Base):
     sealed_private_key: Mapped[str | None] = mapped_column(default=None)
     """Encrypted with the portal's secret; gone once another key has taken over."""
     rotation: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
-    """The key before it says that this one follows; None for a first key, and where the key before
-    it was lost to somebody."""
+    """The statement of the key before it that this one follows; None for a first key, and where
+    the key before was compromised."""
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     compromised: Mapped[bool] = mapped_column(default=False)

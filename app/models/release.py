@@ -19,7 +19,7 @@ class ReleaseStatus(StrEnum):
 
 
 class Release(Timestamps, Base):
-    """Version n of a distillation, as others see it. What it says never changes."""
+    """Version n of a distillation, as others see it. Its content never changes."""
 
     __tablename__ = "release"
     __table_args__ = (
@@ -55,20 +55,20 @@ class Release(Timestamps, Base):
     contact: Mapped[str] = mapped_column(String(320))
     citation: Mapped[str] = mapped_column(String(2000))
     embargo_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """Until then others see that it exists, and may ask; nobody else downloads."""
+    """Until then others see it and may request access, but cannot download."""
     previews: Mapped[bool] = mapped_column(default=False)
-    """Whether the distilled images may be seen before access is granted."""
+    """Distilled images may be seen before access is granted."""
     modality: Mapped[str] = mapped_column(String(64))
     images: Mapped[int]
     images_per_class: Mapped[int]
     image_size: Mapped[int]
     balanced_accuracy: Mapped[float | None]
-    """Of networks trained on it, on the owner's test images."""
+    """Balanced accuracy of networks trained on it, on the owner's test images."""
     verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))
     facts: Mapped[JsonObject] = mapped_column(JsonColumn)
     """The public part of the report that the catalogue shows: utility, privacy, preset."""
     decision: Mapped[JsonObject] = mapped_column(JsonColumn)
-    """What the gate said, and under which policy."""
+    """The release decision and its policy."""
     bundle_key: Mapped[str]
     bundle_sha256: Mapped[str] = mapped_column(String(64))
     fingerprint: Mapped[str] = mapped_column(String(64))

@@ -20,7 +20,7 @@ class Token(Timestamps, Base):
     name: Mapped[str] = mapped_column(String(200), default="")
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[Role | None] = mapped_column(text_enum(Role), default=None)
-    """Of a token of the organisation; a person's has that person's roles."""
+    """Role of an organisation token; a person's token has that person's roles."""
     scope_names: Mapped[list[str] | None] = mapped_column(JsonColumn, default=None)
     """None: everything that the role or the person may."""
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

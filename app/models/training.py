@@ -14,7 +14,7 @@ class TrainingStatus(StrEnum):
     PROPOSING = "proposing"
     """A worker compares the names of the classes."""
     PROPOSED = "proposed"
-    """Somebody has to confirm which class is which."""
+    """The class maps wait for a person's confirmation."""
     QUEUED = "queued"
     RUNNING = "running"
     READY = "ready"
@@ -28,7 +28,7 @@ OPEN = (*UNFINISHED, TrainingStatus.PROPOSED)
 
 
 class Training(Leased, Timestamps, Base):
-    """What networks trained on others' releases reach on one's own test images."""
+    """Evaluates networks trained on others' releases on own test images."""
 
     __tablename__ = "training"
 
@@ -39,7 +39,7 @@ class Training(Leased, Timestamps, Base):
     class_maps: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """{release: {its class: own class or null}}, proposed, or as it was confirmed."""
     rows: Mapped[list[str]] = mapped_column(JsonColumn)
-    """Of the table: `own`, `received`, `both`."""
+    """Rows of the table: `own`, `received`, `both`."""
     own_per_class: Mapped[int | None] = mapped_column(default=None)
     networks: Mapped[int]
     """For each row."""

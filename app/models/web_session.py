@@ -9,16 +9,16 @@ from app.models.base import Base, Timestamps
 
 
 class WebSession(Timestamps, Base):
-    """Somebody signed in with a browser. Deleted when they sign out."""
+    """A browser session. Deleted at sign-out."""
 
     __tablename__ = "web_session"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("ss"))
     user_id: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    """Of the cookie."""
+    """Hash of the cookie's secret."""
     csrf_token: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """Whatever happens."""
+    """End of the session, however active it is."""
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """No more exact than five minutes; too long ago, and the session has ended."""

@@ -10,9 +10,9 @@ from app.models.base import Base, Timestamps
 
 
 class WebhookEvent(StrEnum):
-    """What a webhook may be told. A name is never reused for something else.
+    """Events that a webhook may subscribe to. A name is never reused for something else.
 
-    Those that are the kind of a notice are told whenever the organisation is told by notices.
+    Those that are the kind of a notice are sent whenever the organisation gets such notices.
     """
 
     ACCESS_REQUESTED = "access.requested"
@@ -37,11 +37,11 @@ class WebhookEvent(StrEnum):
 
 
 PING = "ping"
-"""The event of a test; nobody subscribes to it."""
+"""The event of a test, which cannot be subscribed to."""
 
 
 class Webhook(Timestamps, Base):
-    """An address that an organisation wants to be told at."""
+    """An address that receives an organisation's events."""
 
     __tablename__ = "webhook"
 
@@ -52,21 +52,21 @@ class Webhook(Timestamps, Base):
     description: Mapped[str] = mapped_column(String(200), default="")
     event_names: Mapped[list[str]] = mapped_column(JsonColumn)
     sealed_secret: Mapped[str | None] = mapped_column(default=None)
-    """What its messages are signed with, encrypted; None once it is deleted."""
+    """The encrypted signing secret; None once it is deleted."""
     sealed_old_secret: Mapped[str | None] = mapped_column(default=None)
     """The one before it, which signs too until `old_secret_until`."""
     old_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """From then on nothing new is told."""
+    """From then on no new events are sent."""
     failures: Mapped[int] = mapped_column(default=0)
     """Tries in a row that failed."""
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """The first of them."""
     quiet_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """No try before that: it failed a moment ago, or asked for time."""
+    """No try before that: it has just failed, or requested a pause."""
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """When something arrived last."""
-    # Its row stays: deleting one would lock whoever tells it something against the log.
+    # Its row stays: deleting it could deadlock with a transaction that adds a delivery.
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
     @property
@@ -82,12 +82,12 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryError(StrEnum):
-    """Why a try failed, in the terms of the one who asked for it."""
+    """Reason of a failed try, as its owner sees it."""
 
     ADDRESS = "address"
     """The name leads nowhere, or where webhooks may not go."""
     CONNECTION = "connection"
-    """Nobody listens there, or the line broke."""
+    """No server listens there, or the connection broke."""
     CERTIFICATE = "certificate"
     TIMEOUT = "timeout"
     STATUS = "status"
@@ -95,15 +95,15 @@ class DeliveryError(StrEnum):
     REDIRECT = "redirect"
     """It sent elsewhere, and redirects are not followed."""
     PROTOCOL = "protocol"
-    """What it answered is not HTTP."""
+    """The answer is not HTTP."""
     PORTAL = "portal"
     """Something went wrong in the portal itself."""
     PAUSED = "paused"
-    """The webhook was paused before it was told."""
+    """The webhook was paused before the delivery."""
 
 
 class WebhookDelivery(Timestamps, Base):
-    """One message to one webhook: written in the transaction of what it tells."""
+    """One message to one webhook, written in the transaction of the change."""
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (
@@ -112,7 +112,7 @@ class WebhookDelivery(Timestamps, Base):
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("msg"))
-    """Also its `webhook-id`: by it a receiver recognises what it was told before."""
+    """Also its `webhook-id`, by which a receiver recognises a repeated delivery."""
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhook.id"))
     event: Mapped[str] = mapped_column(String(64))
     data: Mapped[JsonObject] = mapped_column(JsonColumn)
@@ -126,6 +126,6 @@ class WebhookDelivery(Timestamps, Base):
     answer_status: Mapped[int | None] = mapped_column(default=None)
     """HTTP status of the last answer. Nothing else of it is kept."""
     error: Mapped[DeliveryError | None] = mapped_column(text_enum(DeliveryError), default=None)
-    """Of the last try."""
+    """Error of the last try."""
     tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -17,7 +17,7 @@ class WithdrawalStatus(StrEnum):
 
 
 class Withdrawal(Timestamps, Base):
-    """Patients, or a whole dataset, take part no longer: what came from them, and who was told."""
+    """Withdrawal of patients or a whole dataset, with its lineage and recipients."""
 
     __tablename__ = "withdrawal"
 
@@ -26,7 +26,7 @@ class Withdrawal(Timestamps, Base):
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), index=True)
     whole_dataset: Mapped[bool]
     images: Mapped[int | None] = mapped_column(default=None)
-    """How many images were taken out; their names are kept nowhere."""
+    """Number of images removed; their names are kept nowhere."""
     reason: Mapped[str] = mapped_column(String(2000))
     keep_releases: Mapped[bool] = mapped_column(default=False)
     """Mark the releases that came from it, and leave them published."""
@@ -34,5 +34,5 @@ class Withdrawal(Timestamps, Base):
     status: Mapped[WithdrawalStatus] = mapped_column(text_enum(WithdrawalStatus))
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     lineage: Mapped[JsonObject] = mapped_column(JsonColumn)
-    """What had come from it at that moment: trajectories, distillations, releases, recipients."""
+    """Lineage at that moment: trajectories, distillations, releases, recipients."""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

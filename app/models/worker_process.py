@@ -8,7 +8,7 @@ from app.models.base import Base
 
 
 class WorkerProcess(Base):
-    """A process that runs tasks, as it tells of itself every few seconds."""
+    """A worker process, as its heartbeat reports it every few seconds."""
 
     __tablename__ = "worker_process"
 
@@ -22,5 +22,5 @@ class WorkerProcess(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     row_id: Mapped[str | None] = mapped_column(String(40), default=None)
-    """What it works on."""
+    """The device that it works on."""
     row_since: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

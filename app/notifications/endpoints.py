@@ -23,7 +23,7 @@ def list_notifications(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> NotificationsRead:
-    """What the caller should know, newest first."""
+    """The caller's notices, newest first."""
     notices = NotificationRepository(session).readable_by(caller)
     page = notices.page(unread=unread, cursor=cursor, limit=limit)
     return NotificationsRead(

@@ -1,4 +1,4 @@
-"""Every query about notices."""
+"""Queries for notices."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 from app.core.errors import NotFound
 from app.core.outbox import Outbox
 from app.core.pagination import Page, paginate
-from app.core.security import Caller
+from app.core.repository import Repository
+from app.core.security import Caller, Permission, permissions_of
 from app.models.notification import MailStatus, Notification
+from app.models.user import User
 
 MAILS = Outbox(
     model=Notification,
@@ -57,17 +59,18 @@ class ReadableNotifications:
         return self._session.scalar(select(func.count()).select_from(query)) or 0
 
 
-class NotificationRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class NotificationRepository(Repository[Notification]):
     def readable_by(self, caller: Caller) -> ReadableNotifications:
         return ReadableNotifications(self._session, caller)
 
-    def add(self, notification: Notification) -> Notification:
-        self._session.add(notification)
-        self._session.flush()
-        return notification
+    def people_who_may(self, organisation_id: str, permission: Permission) -> list[User]:
+        """The people of an organisation who have this permission."""
+        enabled = self._session.scalars(
+            select(User)
+            .where(User.organisation_id == organisation_id, User.disabled_at.is_(None))
+            .order_by(User.created_at, User.id)
+        )
+        return [user for user in enabled if permission in permissions_of(user.roles)]
 
     def due(self, now: datetime, limit: int = 50) -> Sequence[str]:
         """Ids of notices whose mail is to be sent."""

@@ -1,4 +1,4 @@
-"""Notices: who should know what. In the portal, and by mail where the portal sends any."""
+"""Notices to people, shown in the portal and sent by mail where it sends any."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -12,13 +12,12 @@ from app.core.types import JsonObject
 from app.models.notification import MailStatus, Notification
 from app.models.user import User
 from app.notifications.repository import NotificationRepository
-from app.users.repository import UserRepository
-from app.webhooks.events import tell
+from app.notifications.webhook_events import emit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """What is told. Never a word of patients, and no text that an archive brought.
+    """Content of a notice. Never mentions patients, and has no text from an archive.
 
     Attributes:
         kind: Stable name, as in ``access.granted``.
@@ -36,10 +35,10 @@ class Notice:
 
 
 def notify(session: Session, people: Collection[User], notice: Notice) -> None:
-    """Tell each of these people, and the webhooks of their organisations."""
+    """Notify each of these people, and the webhooks of their organisations."""
     _notify(session, people, notice)
     for organisation_id in sorted({user.organisation_id for user in people}):
-        tell(session, organisation_id, notice.kind, notice.data)
+        emit(session, organisation_id, notice.kind, notice.data)
 
 
 def notify_organisation(
@@ -48,12 +47,10 @@ def notify_organisation(
     permission: Permission,
     notice: Notice,
 ) -> None:
-    """Tell everybody of an organisation whose affair it is, and its webhooks.
-
-    Whose affair it is: who has this permission.
-    """
-    _notify(session, UserRepository(session).who_may(organisation_id, permission), notice)
-    tell(session, organisation_id, notice.kind, notice.data)
+    """Notify the people of an organisation who have this permission, and its webhooks."""
+    people = NotificationRepository(session).people_who_may(organisation_id, permission)
+    _notify(session, people, notice)
+    emit(session, organisation_id, notice.kind, notice.data)
 
 
 def _notify(session: Session, people: Collection[User], notice: Notice) -> None:
@@ -64,7 +61,7 @@ def _notify(session: Session, people: Collection[User], notice: Notice) -> None:
 def notify_address(
     portal: Portal, session: Session, email: str, notice: Notice, *, secret_link: str
 ) -> None:
-    """Mail somebody who may have no account yet, with a link that holds a secret."""
+    """Mail a person who may have no account yet, with a link that holds a secret."""
     if not portal.settings.smtp_url.get_secret_value():
         return
     row = _row(notice, email=email, user_id=None)

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Query
 
 from app.auth.dependencies import Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.operations import service
 from app.operations.schemas import (
     JobCancel,
@@ -21,13 +21,13 @@ router = APIRouter(prefix="/operations", tags=["operations"], responses=problems
 
 @router.get("/workers")
 def list_workers(session: ReadSession, caller: Operator) -> WorkersRead:
-    """Processes that run tasks, as they tell of themselves, and what each works on."""
+    """Worker processes by their heartbeats, and the rows that each holds."""
     return service.workers(session, caller)
 
 
 @router.get("/queues")
 def list_queues(session: ReadSession, portal: PortalDep, caller: Operator) -> QueuesRead:
-    """How much waits for workers, and since when."""
+    """Queue lengths, and since when the oldest row waits."""
     return service.queues(portal, session, caller)
 
 
@@ -76,7 +76,7 @@ def cancel_job(
     caller: Operator,
     repeatable: RepeatableDep,
 ) -> JobRead:
-    """End a distillation or training of any organisation, which is told why."""
+    """Cancel a distillation or training of any organisation, which is notified of the reason."""
     return repeatable.once(
         session, caller, JobRead, lambda: service.cancel_job(session, caller, job_id, body)
     )

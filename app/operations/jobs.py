@@ -88,7 +88,7 @@ def get(session: Session, job_id: str) -> Job:
 
 
 def read(session: Session, jobs: Sequence[Job]) -> list[JobRead]:
-    """What is told of them."""
+    """Present jobs with the columns of their own tables."""
     names = OrganisationRepository(session).names_of([job.organisation_id for job in jobs])
     rows: dict[str, Any] = {}
     for kind, (model, _) in _MORE.items():
@@ -133,29 +133,29 @@ def _code(problem: JsonObject | None) -> str | None:
 
 def _of_dataset(row: Dataset) -> JsonObject:
     checking = row.status == DatasetStatus.CHECKING
-    told = _told(row, phase="checking" if checking else None)
-    if "total" not in (told["progress"] or {}):
-        told["progress"] = None  # a part of the check whose end nobody can count to
-    return told
+    columns = _shared_columns(row, phase="checking" if checking else None)
+    if "total" not in (columns["progress"] or {}):
+        columns["progress"] = None  # a part of the check whose end nobody can count to
+    return columns
 
 
 def _of_distillation(row: Distillation) -> JsonObject:
     phase = None if row.phase is None else row.phase.value
-    return _told(row, phase=phase, started_at=row.started_at)
+    return _shared_columns(row, phase=phase, started_at=row.started_at)
 
 
 def _of_training(row: Training) -> JsonObject:
     phase = row.status.value if row.status in (*OPEN, TrainingStatus.RUNNING) else None
-    return _told(row, phase=phase)
+    return _shared_columns(row, phase=phase)
 
 
 def _of_withdrawal(row: Withdrawal) -> JsonObject:
     removing = row.status == WithdrawalStatus.REMOVING
-    return _told(row, phase="removing" if removing else None, started_at=row.created_at)
+    return _shared_columns(row, phase="removing" if removing else None, started_at=row.created_at)
 
 
-def _told(row: Any, **more: Any) -> JsonObject:
-    """What only some of the tables have is null in the others."""
+def _shared_columns(row: Any, **more: Any) -> JsonObject:
+    """Columns that only some tables have; null in the others."""
     names = ("progress", "eta_seconds", "started_at", "finished_at", "cancel_requested_at")
     return {name: getattr(row, name, None) for name in names} | more
 

@@ -1,4 +1,4 @@
-"""What an operator sees: ids, numbers and organisations' names. Nothing of what they store."""
+"""Schemas for operators: ids, numbers and organisations' names, nothing that they store."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +22,7 @@ class JobKind(StrEnum):
 class HeldRow(ReplyModel):
     kind: JobKind
     id: str
-    since: datetime | None = Field(description="Null until the worker has told.")
+    since: datetime | None = Field(description="Null until the worker's first report.")
 
 
 class WorkerRead(ReplyModel):
@@ -34,7 +34,7 @@ class WorkerRead(ReplyModel):
     version: str
     started_at: datetime
     seen_at: datetime
-    alive: bool = Field(description="It told of itself within the last half minute.")
+    alive: bool = Field(description="It sent a heartbeat within the last half minute.")
     holds: list[HeldRow] = Field(description="Rows whose lease it has.")
 
 
@@ -70,7 +70,7 @@ class StorageOfOrganisation(ReplyModel):
 
 
 class StorageRead(ReplyModel):
-    disk: Disk = Field(description="Where the data folder lies; objects may be stored elsewhere.")
+    disk: Disk = Field(description="The disk of the data folder; objects may be stored elsewhere.")
     stored_bytes: int = Field(description="Archives and releases of every organisation.")
     items: list[StorageOfOrganisation]
     next_cursor: str | None = Field(
@@ -91,7 +91,7 @@ class JobRead(ReplyModel):
     eta_seconds: float | None
     started_at: datetime | None
     finished_at: datetime | None
-    worker: str | None = Field(description="Who holds its lease now; see the list of workers.")
+    worker: str | None = Field(description="Id of the worker that holds its lease.")
     problem: str | None = Field(description="Code of what went wrong; the text is its owner's.")
     cancel_requested_at: datetime | None
 

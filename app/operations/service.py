@@ -1,4 +1,4 @@
-"""What an operator sees of the portal, and may do with a job. Nothing of what is stored."""
+"""Operators' view of workers, queues, storage and jobs, and cancelling a job."""
 
 import logging
 import shutil
@@ -41,7 +41,7 @@ from app.trainings.repository import TrainingRepository
 logger = logging.getLogger(__name__)
 
 ALIVE_FOR = timedelta(seconds=30)
-"""Workers tell of themselves every ten seconds."""
+"""Workers send a heartbeat every ten seconds."""
 SHOWN_FOR = timedelta(hours=1)
 """One that died is shown for so long."""
 
@@ -91,7 +91,7 @@ def workers(session: Session, caller: Caller) -> WorkersRead:
 
 
 def queues(portal: Portal, session: Session, caller: Caller) -> QueuesRead:
-    """How much waits for workers, and for how long."""
+    """Queue lengths, and the age of the oldest waiting row."""
     _for_operators(caller)
     # Before the first query: a broker that is slow to answer holds no snapshot of the database.
     messages = _messages(portal)
@@ -177,7 +177,7 @@ def list_jobs(
 
 
 def cancel_job(session: Session, caller: Caller, job_id: str, body: JobCancel) -> JobRead:
-    """End somebody's distillation or training; their log tells it, and they are told.
+    """Cancel an organisation's distillation or training, with a log entry and a notice there.
 
     What was computed is kept: its owner may try a distillation again.
 
@@ -247,6 +247,6 @@ def _refuse_ended(
 
 
 def _for_operators(caller: Caller) -> None:
-    """The endpoints say it too; here it holds for pages and commands. Raises Forbidden."""
+    """Check the permission for pages and commands too. Raises Forbidden."""
     if not caller.may(Permission.OPERATE):
         raise Forbidden("This is for operators of the portal. Nothing was changed.")

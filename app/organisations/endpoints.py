@@ -3,11 +3,11 @@ from fastapi import APIRouter, Response
 from app.auth.dependencies import Anybody, Manager, Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.organisation import Organisation
 from app.organisations import service
-from app.organisations.onboarding import found
+from app.organisations.onboarding import onboard
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import (
     OrganisationBrief,
@@ -35,7 +35,7 @@ def create_organisation(
     """A new organisation, and the link for its first admin. Later ones are its own affair."""
 
     def create() -> OrganisationCreated:
-        organisation, link = found(portal, session, caller, body)
+        organisation, link = onboard(portal, session, caller, body)
         return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
 
     organisation = repeatable.once_secret(
@@ -53,7 +53,7 @@ def create_organisation(
 def list_organisations(
     session: ReadSession, _caller: Anybody, cursor: Cursor = None, limit: Limit = 50
 ) -> PageRead[OrganisationBrief]:
-    """Who takes part, newest first: names and contacts alone."""
+    """Participating organisations, newest first: names and contacts only."""
     page = OrganisationRepository(session).page(cursor=cursor, limit=limit)
     return PageRead[OrganisationBrief].of(page, _brief)
 
@@ -76,7 +76,7 @@ def change_own_organisation(
     if_match: IfMatchDep,
     response: Response,
 ) -> OrganisationRead:
-    """Name, contact and the policy of the release gate."""
+    """Change name, contact and release policy."""
     organisation = OrganisationRepository(session).get(caller.organisation_id, lock=True)
     if_match.check(organisation)
     service.change(session, caller, organisation, body)

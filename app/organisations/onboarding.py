@@ -1,4 +1,4 @@
-"""How an organisation begins: with its key, and with a link for its first admin."""
+"""Creates an organisation with its key and a link for its first admin."""
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +10,7 @@ from app.organisations.schemas import OrganisationCreate
 from app.users.invitations.service import invite_first_admin
 
 
-def found(
+def onboard(
     portal: Portal, session: Session, caller: Caller, body: OrganisationCreate
 ) -> tuple[Organisation, str | None]:
     """The organisation, and the link where an address was named. Raises OrganisationExists."""

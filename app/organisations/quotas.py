@@ -1,4 +1,4 @@
-"""How much an organisation may store and run: the portal's defaults, or what the operator set."""
+"""Quotas of organisations: storage, datasets and running jobs."""
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -13,7 +13,10 @@ GIBIBYTE = 1024**3
 
 class Quota(RequestModel):
     stored_bytes: int = Field(
-        default=500 * GIBIBYTE, ge=0, le=2**53, description="Of archives and releases together."
+        default=500 * GIBIBYTE,
+        ge=0,
+        le=2**53,
+        description="For archives and releases together.",
     )
     datasets: int = Field(default=1000, ge=0, le=10**6)
     running: int = Field(

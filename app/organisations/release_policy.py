@@ -1,9 +1,8 @@
-"""The gate: what the report's privacy section has to say before a release leaves.
+"""Release policy: decides by the report's privacy section whether a set may be released.
 
-One function, a verdict in, a decision out. What an audit refused is released under no policy. What
-only distances did not refute is not released either, unless the organisation has decided so; a
-deeper audit writes the `power` of its attacks into the privacy section, and then this decision is
-needed no longer.
+No policy releases a set that the audit refused. A set that only distances did not refute is
+released only if the organisation has decided so; a deeper audit writes the `power` of its attacks
+into the privacy section, and then this decision is not needed.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ CLEARED = (Verdict.NOT_REFUTED, Verdict.PROVEN)
 
 
 class Policy(RequestModel):
-    """What an organisation has decided about its own releases."""
+    """An organisation's policy for its own releases."""
 
     proven_only: bool = Field(
         default=False, description="Release nothing but sets made under differential privacy."
@@ -41,7 +40,7 @@ class Policy(RequestModel):
         default=100,
         ge=0,
         le=100,
-        description="How many metrics of the audit may have had no power to find anything.",
+        description="Most metrics of the audit that may have had no power to find anything.",
     )
     fewest_images_per_class: int = Field(
         default=1, ge=1, le=10**6, description="Smallest class of training images to release from."
@@ -52,19 +51,19 @@ class Objection(NamedTuple):
     """Why something is not released."""
 
     code: str
-    """Stable; pages say with it what can be done."""
+    """Stable; pages choose their advice by it."""
     reason: str
     """A sentence or two."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate says.
+    """Decision of the release policy.
 
     Attributes:
-        allowed: Whether it may be released.
-        objections: Why not.
-        policy: Under which policy, to be kept with the release.
+        allowed: True if it may be released.
+        objections: Reasons against the release.
+        policy: The policy that was applied, kept with the release.
     """
 
     allowed: bool
@@ -106,8 +105,8 @@ def _verdict(privacy: Mapping[str, Any]) -> list[Objection]:
             for metric in privacy.get("metrics", [])
             if metric["outcome"] == "refused"
         ]
-        said = f"The audit refused it: {', '.join(refused)}."
-        return [Objection("refused", said)] if refused else []
+        reason = f"The audit refused it: {', '.join(refused)}."
+        return [Objection("refused", reason)] if refused else []
     if verdict == Verdict.REFUTED:
         return [
             Objection(

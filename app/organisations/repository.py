@@ -1,12 +1,12 @@
-"""Every query about organisations."""
+"""Queries for organisations."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.models.dataset import Dataset
 from app.models.distillation import ACTIVE, Distillation
 from app.models.organisation import Organisation
@@ -21,10 +21,7 @@ class OrganisationNotFound(NotFound):
     title = "No such organisation"
 
 
-class OrganisationRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class OrganisationRepository(Repository[Organisation]):
     def get(self, organisation_id: str, *, lock: bool = False) -> Organisation:
         """One that takes part. Raises OrganisationNotFound."""
         query = select(Organisation).where(Organisation.id == organisation_id)
@@ -73,11 +70,6 @@ class OrganisationRepository:
             select(Organisation.id, Organisation.name).where(Organisation.id.in_(set(ids)))
         )
         return {row.id: row.name for row in rows}
-
-    def add(self, organisation: Organisation) -> Organisation:
-        self._session.add(organisation)
-        self._session.flush()
-        return organisation
 
     def stored_bytes(self, organisation_id: str, *, besides: str | None = None) -> int:
         """Bytes of the archives, unfinished uploads (but for one) and releases it stores here."""

@@ -15,12 +15,12 @@ class OrganisationCreate(RequestModel):
     name: Line
     contact: Contact = ""
     admin_email: Email | None = Field(
-        default=None, description="Who gets the link to join as its first admin."
+        default=None, description="Gets the link to join as its first admin."
     )
 
 
 class OrganisationBrief(ReplyModel):
-    """What every organisation may know of the others."""
+    """An organisation as others see it."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class OrganisationCreated(OrganisationRead):
 
 
 class OrganisationChange(RequestModel):
-    """What is absent stays as it is."""
+    """Absent fields stay unchanged."""
 
     name: Line | None = None
     contact: Contact | None = None
@@ -59,7 +59,7 @@ class OrganisationChange(RequestModel):
 
 
 class OrganisationOperate(RequestModel):
-    """What the operator decides. What is absent stays as it is."""
+    """Settings of the operator. Absent fields stay unchanged."""
 
     quota: Quota | None = None
     disabled: bool | None = Field(

@@ -1,4 +1,4 @@
-"""Organisations: made by the operator, changed by their admins."""
+"""Organisations: create, change, limit, disable."""
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -22,14 +22,14 @@ from app.organisations.schemas import (
 from app.users.repository import UserRepository
 
 
-class OwnHouse(Conflict):
+class OwnOrganisation(Conflict):
     code = "own-organisation"
-    title = "Not your own organisation"
+    title = "Not possible for your own organisation"
 
 
 class OrganisationExists(Conflict):
     code = "organisation-exists"
-    title = "There is an organisation of this name"
+    title = "An organisation of this name exists"
 
 
 def create(
@@ -59,7 +59,7 @@ def _check_name(session: Session, name: str) -> None:
 
 
 def _exists(name: str) -> OrganisationExists:
-    return OrganisationExists(f"{name!r} is there already. Nothing was changed.")
+    return OrganisationExists(f"{name!r} exists already. Nothing was changed.")
 
 
 def find_by_name(session: Session, name: str) -> Organisation:
@@ -81,7 +81,7 @@ def change(
     if body.contact is not None:
         organisation.contact = body.contact
     if body.policy is not None:
-        # What a policy does not name stays too: a gate is not opened by leaving something out.
+        # Fields that a policy does not name stay too: leaving one out loosens nothing.
         organisation.policy = {
             **organisation.policy,
             **body.policy.model_dump(mode="json", exclude_unset=True),
@@ -110,9 +110,9 @@ def _rename(session: Session, organisation: Organisation, name: str) -> None:
 def operate(
     session: Session, caller: Caller, organisation: Organisation, body: OrganisationOperate
 ) -> None:
-    """What the operator decides about an organisation; its own log tells it. Raises OwnHouse."""
+    """Change limits, disable or enable; its own log records it. Raises OwnOrganisation."""
     if body.disabled and organisation.id == caller.organisation_id:
-        raise OwnHouse(
+        raise OwnOrganisation(
             "It is your own: nobody could enable it again from here. Nothing was changed."
         )
     if body.quota is not None:

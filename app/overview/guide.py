@@ -1,4 +1,4 @@
-"""How far an organisation has come with its first distillation, on the sample cohort."""
+"""Guide to a first distillation on the sample cohort: the steps done and the next one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,7 +40,7 @@ class Guide:
 
     @property
     def step(self) -> Step:
-        """What comes next. Nothing follows reading, which the portal cannot see, but sharing."""
+        """The next step. Reading the report cannot be observed, so sharing follows it."""
         if self.dataset is None:
             return Step.DRAW
         if self.dataset.status != DatasetStatus.READY:

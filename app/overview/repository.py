@@ -1,4 +1,4 @@
-"""Every query about what waits for somebody: the first few of each kind, newest first.
+"""Queries for the overview: the first few pending items of each kind, newest first.
 
 They read single columns: a page that everybody opens first should not load whole rows.
 """
@@ -30,13 +30,13 @@ from app.overview.schemas import (
 )
 
 SHOWN = 5
-"""Of each kind; where there are more, a page of their own lists them."""
+"""Items of each kind; a page of their own lists more."""
 
 T = TypeVar("T")
 
 
 class ReadableOverview:
-    """What concerns the caller's organisation, or the caller."""
+    """Items that concern the caller or the caller's organisation."""
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
@@ -44,7 +44,7 @@ class ReadableOverview:
         self._user_id = caller.user_id or ""
 
     def decisions(self) -> First[RequestWaiting]:
-        """Requests for the organisation's releases that nobody has decided."""
+        """Undecided requests for the organisation's releases."""
         query = _requests(asker=AccessRequest.organisation_id).where(
             AccessRequest.owner_id == self._organisation_id,
             AccessRequest.status == RequestStatus.REQUESTED,
@@ -79,7 +79,7 @@ class ReadableOverview:
         return _first([DatasetWaiting.model_validate(row) for row in rows])
 
     def confirmations(self) -> First[TrainingWaiting]:
-        """Trainings that wait for somebody to say which class is which."""
+        """Trainings whose class maps wait for confirmation."""
         query = select(Training.id, Dataset.name, Training.updated_at).where(
             Training.dataset_id == Dataset.id,
             Training.organisation_id == self._organisation_id,
@@ -94,7 +94,7 @@ class ReadableOverview:
         )
 
     def reports(self, since: datetime) -> First[DistillationEnded]:
-        """Finished and not released: somebody should read what came out."""
+        """Distillations that are finished and not released."""
         released = exists().where(Release.distillation_id == Distillation.id)
         return self._ended(DistillationStatus.READY, since, ~released)
 
@@ -151,7 +151,7 @@ class ReadableOverview:
         )
 
     def jobs(self) -> First[Job]:
-        """What workers do for the organisation, or will do."""
+        """Jobs of the organisation that wait or run."""
         datasets = [
             Job(
                 kind="dataset",

@@ -21,9 +21,9 @@ class RequestWaiting(ReplyModel):
     id: str
     release_id: str
     title: str
-    """Of the release."""
+    """Title of the release."""
     organisation: str
-    """Who asks, or who was asked."""
+    """The other organisation of the request."""
     status: RequestStatus
     updated_at: datetime
 
@@ -57,13 +57,13 @@ class WithdrawalWaiting(ReplyModel):
 
 
 class Job(ReplyModel):
-    """What a worker does, or will do."""
+    """A job that waits or runs."""
 
     kind: str
     """`dataset`, `distillation` or `training`."""
     id: str
     name: str
-    """Of the dataset."""
+    """Name of the dataset."""
     status: str
     done: int | None
     total: int | None
@@ -71,7 +71,7 @@ class Job(ReplyModel):
 
 
 class Overview(ReplyModel):
-    """What waits for somebody. None: not their affair."""
+    """Pending items by kind. None: the caller may not act on them."""
 
     decisions: First[RequestWaiting] | None
     answers: First[RequestWaiting] | None

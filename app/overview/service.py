@@ -1,4 +1,4 @@
-"""What waits for somebody, by what they may do about it."""
+"""Overview of pending items, by what the caller may do about them."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The ``README.md`` of a release: what a recipient reads first."""
+"""Renders the ``README.md`` of a release."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def render_release_card(facts: ReleaseFacts, metadata: Mapping[str, Any], techni
     """Write the card.
 
     Args:
-        facts: What the release says of itself.
+        facts: Facts of the release.
         metadata: As ``metadata.json`` of the bundle holds it.
         technical: The card that the distillation wrote, with its title; it comes last.
     """
@@ -83,6 +83,6 @@ def _conditions(facts: ReleaseFacts) -> str:
 
 
 def _body(technical: str) -> str:
-    """The distillation's card without its title, and without the check that asks for no key."""
+    """The distillation's card without its title and without the check that needs no key."""
     _, _, body = technical.partition("\n")
     return body.replace(_UNSIGNED_CHECK, "").strip()

@@ -1,4 +1,4 @@
-"""``croissant.json``: the release for machines.
+"""Renders ``croissant.json``, the machine-readable description of a release.
 
 Croissant 1.1 (http://mlcommons.org/croissant/1.1) with its vocabulary for responsible AI, PROV-O
 for where the images come from, and terms of the Data Use Ontology for what they may be used for.
@@ -92,7 +92,7 @@ def croissant(
 
     Args:
         metadata: As ``metadata.json`` of the bundle holds it.
-        release: What the release says of itself.
+        release: Facts of the release.
         files: Size in bytes and SHA-256 of every file that the bundle holds, by name; itself,
             the sums and the signature, which come later, left out.
 

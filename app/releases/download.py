@@ -1,4 +1,4 @@
-"""Sending a release's bundle to whoever may have it, over REST and from its page alike."""
+"""Sends a release's bundle to those who may have it, over REST and from its page."""
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool

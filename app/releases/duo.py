@@ -1,4 +1,4 @@
-"""Conditions of use in the words of the Data Use Ontology (DUO), which machines can compare.
+"""Conditions of use in terms of the Data Use Ontology (DUO), which machines can compare.
 
 Codes, short names and labels are those of the GA4GH Data Use Ontology, CC BY 4.0
 (http://purl.obolibrary.org/obo/duo.owl); what each means here is said in our words. Left out are
@@ -19,7 +19,7 @@ _LONGEST_DETAIL = 200
 
 
 class DuoError(ValueError):
-    """A condition is none that a release can have. The message says why."""
+    """A release cannot have this condition. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class DuoTerm:
         code: Such as ``DUO:0000042``.
         shorthand: Such as ``GRU``.
         label: Such as ``general research use``.
-        meaning: What it asks of the recipient.
-        detail: What is missing until it is said, such as ``disease``; None where nothing is.
-        is_permission: Whether it says what the use is for; else it narrows that.
+        meaning: Duty of the recipient.
+        detail: Detail that has to be given, such as ``disease``; None where none is.
+        is_permission: True for a permitted use; False for a restriction of it.
     """
 
     code: str
@@ -44,7 +44,7 @@ class DuoTerm:
 
     @property
     def url(self) -> str:
-        """Where the ontology defines it."""
+        """The term's address in the ontology."""
         return f"http://purl.obolibrary.org/obo/{self.code.replace(':', '_')}"
 
 
@@ -216,7 +216,7 @@ class DuoCondition:
 
     @property
     def sentence(self) -> str:
-        """What it asks of the recipient."""
+        """The condition as a sentence for the recipient."""
         if self.term.detail is None:
             return self.term.meaning
         said = self.detail or f"the {self.term.detail} that the provider states in writing"

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.distillation import Verdict
 from app.releases import service
 from app.releases.download import send_bundle
@@ -44,7 +44,7 @@ def create_release(
 ) -> ReleaseRead:
     """Freeze the next version of a distillation, sign it and show it to others.
 
-    The gate refuses what the audit does not clear, and says why.
+    The release policy refuses sets that the audit does not clear, and says why.
     """
     release = publish(portal, caller, distillation_id, body, repeatable)
     response.headers["Location"] = f"/api/v1/releases/{release.id}"
@@ -71,7 +71,7 @@ def search_catalogue(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[ReleaseBrief]:
-    """What organisations share, newest first."""
+    """Published releases of all organisations, newest first."""
     search = Search(
         text=q,
         modality=modality,
@@ -102,7 +102,7 @@ def list_releases(
 def get_release(
     release_id: str, session: ReadSession, portal: PortalDep, caller: Reader
 ) -> ReleaseRead:
-    """What a release says, and how the caller's organisation stands to it."""
+    """A release, with the access of the caller's organisation."""
     release = ReleaseRepository(session).readable_by(caller).get(release_id)
     return service.read(session, portal.storage, caller, release)
 
@@ -119,7 +119,7 @@ def get_preview(
     portal: PortalDep,
     caller: Reader,
 ) -> Response:
-    """A distilled image, for whoever may see it."""
+    """A distilled image, for callers who may see it."""
     content = service.preview(session, portal.storage, caller, release_id, position)
     return Response(content, media_type="image/png")
 
@@ -132,7 +132,7 @@ def get_preview(
 async def download_release(
     release_id: str, request: Request, portal: PortalDep, caller: Requester
 ) -> Response:
-    """The signed bundle, for its owner and whoever was given access and accepted the terms."""
+    """The signed bundle, for its owner and for organisations with access and accepted terms."""
     return await send_bundle(request, portal, caller, release_id)
 
 
@@ -145,7 +145,7 @@ def withdraw_release(
     caller: Sharer,
     repeatable: RepeatableDep,
 ) -> ReleaseRead:
-    """Take it back: recipients are told, nobody downloads it again, a tombstone stays."""
+    """Withdraw it: recipients are notified, downloads end, a tombstone stays."""
 
     def withdraw() -> ReleaseRead:
         release = service.withdraw(session, caller, release_id, body.reason)
@@ -162,7 +162,7 @@ def list_downloads(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[DownloadRead]:
-    """Who has downloaded one of our releases, newest first."""
+    """Downloads of an own release, newest first."""
     releases = ReleaseRepository(session)
     release = releases.readable_by(caller).get_own(release_id)
     page = releases.downloads(release.id, cursor=cursor, limit=limit)

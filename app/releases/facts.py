@@ -1,4 +1,4 @@
-"""What a release says of itself."""
+"""Facts that a release publishes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ VERDICTS = {
         "report says by how much."
     ),
 }
-"""What the verdict of an audit means, for people."""
+"""Meaning of each verdict, for people."""
 
 _BEGINNINGS = {
     "real": "Each image began as one real X-ray and was changed from there.",
@@ -34,19 +34,19 @@ class ReleaseFacts:
     Texts may hold anything that people type. What is made of them stays one document.
 
     Attributes:
-        id: Of the release, such as ``rel_0123456789abcdef01234567``.
+        id: Id of the release, such as ``rel_0123456789abcdef01234567``.
         number: Counts the releases of one distillation, from 1.
         title: One line.
         summary: A few sentences.
-        card: What the data steward writes about the images, in Markdown; may be empty.
+        card: The data steward's description of the images, in Markdown; may be empty.
         terms: The text of ``TERMS.md``, as recipients accept it (see `app.releases.terms`).
         duo: Conditions of use, such as ``DUO:0000042`` or ``DUO:0000007 tuberculosis``.
         organisation: Name of the organisation that releases it.
         contact: Whom to write to, as the organisation wants to be reached.
-        citation: How to cite it; may be empty.
+        citation: The text to cite; may be empty.
         embargo_until: Nobody else gets it before, or None.
         created_at: When it was released.
-        verdict: Of its audit: ``not_refuted`` or ``proven``.
+        verdict: Verdict of its audit: ``not_refuted`` or ``proven``.
         url: Its page on the portal, where that has an address that others reach.
     """
 
@@ -67,7 +67,7 @@ class ReleaseFacts:
 
 
 def how_it_began(metadata: Mapping[str, Any]) -> str:
-    """What the images were computed from at first, or nothing where ``metadata.json`` is silent."""
+    """The initialisation in words; empty where ``metadata.json`` has none."""
     match metadata.get("config"):
         case {"distillation": {"initialisation": str(name)}}:
             return _BEGINNINGS.get(name, "")

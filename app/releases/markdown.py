@@ -1,4 +1,4 @@
-"""Text that people wrote, put into Markdown without becoming markup of the page around it."""
+"""Escapes people's text for Markdown."""
 
 import re
 import textwrap

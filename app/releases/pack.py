@@ -1,4 +1,4 @@
-"""From a distillation's own bundle to a release: terms, descriptions, the organisation's signature.
+"""Packs a release from a distillation's bundle: adds terms, descriptions and the signature.
 
 The same bundle, facts, key and time give the same bytes.
 """
@@ -35,7 +35,7 @@ def pack_release(
 
     Args:
         bundle: As the distillation stored it.
-        facts: What the release says of itself.
+        facts: Facts of the release.
         signer: The organisation that releases it, with its key.
         signed_at: When, in a time zone.
 
@@ -72,7 +72,7 @@ def pack_release(
 
 
 def _read(content: bytes) -> dict[str, bytes]:
-    """The files of a bundle that nobody touched since it was packed."""
+    """The files of an unmodified bundle."""
     try:
         checked, files = read_bundle(content)
     except (DamagedError, UnreadableError) as error:

@@ -1,4 +1,4 @@
-"""Publishing: from a finished distillation to a release that others can find.
+"""Publishes a finished distillation as a release.
 
 In three steps, since packing takes a while and SQLite has one writer: judge it and see what it
 will say; pack, sign and store the bundle; write the row. What a failed step leaves behind is an
@@ -20,7 +20,6 @@ from app.access.repository import AccessRepository
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid
-from app.core.idempotency import Repeatable
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
@@ -29,6 +28,7 @@ from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.service import result_key
+from app.idempotency import Repeatable
 from app.models.audit_entry import Outcome
 from app.models.distillation import Distillation, Verdict
 from app.models.organisation import Organisation
@@ -55,12 +55,12 @@ PUBLIC = ("preset", "images_per_class", "initialisation", "seed", "versions", "u
 
 class NotCleared(Conflict):
     code = "not-cleared"
-    title = "The audit does not clear it for release"
+    title = "The audit does not clear the release"
 
 
 class SampleNotReleasable(Conflict):
     code = "sample-not-releasable"
-    title = "The sample cohort is not shared"
+    title = "The sample cohort cannot be released"
 
 
 class TermsNotUsable(Invalid):
@@ -75,7 +75,7 @@ class NotPackable(Conflict):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A finished distillation before it is released, and what the gate says of it."""
+    """A finished distillation before its release, and the decision of the release policy."""
 
     distillation: Distillation
     organisation: Organisation
@@ -103,13 +103,13 @@ def publish(
     body: ReleaseCreate,
     repeatable: Repeatable,
 ) -> ReleaseRead:
-    """Make a release, or tell of the one that the same request made before.
+    """Publish a release, or return the one that the same request published before.
 
     Raises:
         DistillationNotFound: It is not the caller's.
         ResultNotReady: It has not finished.
         SampleNotReleasable: It was distilled from drawn images.
-        NotCleared: The gate refuses it; the log tells that too.
+        NotCleared: The release policy refuses it; the log records that too.
         TermsNotUsable: Template, text or DUO codes do not go together.
         ReleaseNotFound: `supersedes` is none of the caller's.
         NotPackable: The stored bundle is damaged, or another release was made meanwhile.
@@ -160,7 +160,7 @@ def publish(
 
 
 def judge(session: Session, storage: Storage, caller: Caller, distillation_id: str) -> Judgement:
-    """What stands against a release of a distillation; nothing is written.
+    """Judge whether a distillation may be released; writes nothing.
 
     Raises DistillationNotFound, ResultNotReady, SampleNotReleasable, and NotCleared where images
     were withdrawn.
@@ -215,13 +215,13 @@ def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCr
 def facts_of(
     portal: Portal, judgement: Judgement, body: ReleaseCreate, number: int
 ) -> ReleaseFacts:
-    """What a release would say of itself, its terms in full. Raises TermsNotUsable."""
+    """The facts of a future release, with its full terms. Raises TermsNotUsable."""
     organisation, distillation = judgement.organisation, judgement.distillation
-    assert distillation.verdict is not None, "the gate lets nothing through without one"
+    assert distillation.verdict is not None, "a release needs a verdict"
     contact = body.contact or organisation.contact
     if not contact:
         raise TermsNotUsable(
-            "Recipients need somebody to write to. No release was made. Send `contact`, or have an "
+            "Recipients need a contact address. No release was made. Send `contact`, or have an "
             "admin set the organisation's.",
             where="contact",
         )

@@ -1,4 +1,4 @@
-"""Every query about releases.
+"""Queries for releases.
 
 A release is there for everybody who is signed in: what it says, not what it holds. Who may have its
 bundle is `app.access.policy`.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.core.errors import NotFound
+from app.access.repository import ReadableAccess
 from app.core.pagination import Page, paginate
 from app.core.security import Caller
 from app.models.access import Download, Score
@@ -19,14 +19,9 @@ from app.models.organisation import Organisation
 from app.models.release import Release, ReleaseClass, ReleaseStatus
 
 
-class ReleaseNotFound(NotFound):
-    code = "release-not-found"
-    title = "No such release"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What is looked for in the catalogue. None: anything."""
+    """Search criteria of the catalogue. None: any."""
 
     text: str | None = None
     modality: str | None = None
@@ -41,7 +36,7 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """What the releases of the catalogue have, each once."""
+    """Distinct values among the releases of the catalogue."""
 
     classes: Sequence[str]
     organisations: Sequence[tuple[str, str]]
@@ -57,46 +52,36 @@ class ReadableReleases:
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
         self._caller = caller
+        self._access = ReadableAccess(session, caller)
 
     def get(self, release_id: str, *, lock: bool = False) -> Release:
         """One of anybody's. Raises ReleaseNotFound."""
-        return self._one(Release.id == release_id, lock=lock)
+        return self._access.release(release_id, lock=lock)
 
     def get_own(self, release_id: str, *, lock: bool = False) -> Release:
         """One of the caller's organisation. Raises ReleaseNotFound."""
-        own = Release.organisation_id == self._caller.organisation_id
-        return self._one(and_(Release.id == release_id, own), lock=lock)
-
-    def _one(self, condition: ColumnElement[bool], *, lock: bool) -> Release:
-        query = select(Release).where(condition)
-        release = self._session.scalar(query.with_for_update() if lock else query)
-        if release is None:
-            raise ReleaseNotFound(
-                "There is no release with this id that you may do this with; GET /api/v1/catalogue "
-                "lists what others share, GET /api/v1/releases your own."
-            )
-        return release
+        return self._access.release(release_id, own=True, lock=lock)
 
     def own_page(self, *, cursor: str | None, limit: int) -> Page[Release]:
         query = select(Release).where(Release.organisation_id == self._caller.organisation_id)
         return paginate(self._session, query, Release, cursor=cursor, limit=limit)
 
     def catalogue(self, search: Search, *, cursor: str | None, limit: int) -> Page[Release]:
-        """What is published, by anybody, newest first."""
+        """Published releases of all organisations, newest first."""
         query = select(Release).where(
             Release.status == ReleaseStatus.PUBLISHED, *_conditions(search)
         )
         return paginate(self._session, query, Release, cursor=cursor, limit=limit)
 
     def count(self, search: Search) -> int:
-        """How many the catalogue has of these."""
+        """Count the releases that match."""
         query = select(func.count()).where(
             Release.status == ReleaseStatus.PUBLISHED, *_conditions(search)
         )
         return self._session.scalar(query) or 0
 
     def choices(self) -> Choices:
-        """What the catalogue can be narrowed to."""
+        """Classes and organisations that the catalogue can be filtered by."""
         is_there = Release.status == ReleaseStatus.PUBLISHED
         # Few names, and for each the first release that has it: not every class of every release.
         names = select(ReleaseClass.name).distinct().subquery()
@@ -223,7 +208,7 @@ class ReleaseRepository:
         return self._session.scalar(query) or 0
 
     def downloads_of(self, release_ids: Sequence[str]) -> dict[str, int]:
-        """How often each of these was downloaded by other organisations."""
+        """Count the downloads of each by other organisations."""
         rows = self._session.execute(
             select(Download.release_id, func.count())
             .where(Download.release_id.in_(set(release_ids)))
@@ -256,7 +241,7 @@ class ReleaseRepository:
         return (self._session.scalar(query) or 0) + 1
 
     def scores_of(self, release_ids: Sequence[str], *, limit: int | None = None) -> Sequence[Score]:
-        """Of any of these releases, the newest first."""
+        """Scores of these releases, newest first."""
         return self._session.scalars(
             select(Score)
             .where(Score.release_id.in_(set(release_ids)))
@@ -265,7 +250,7 @@ class ReleaseRepository:
         ).all()
 
     def latest_scores(self, release_ids: Sequence[str]) -> Sequence[Score]:
-        """Of each organisation that scored any of these releases, its newest score."""
+        """The newest score of each organisation for any of these releases."""
         last = (
             select(Score.release_id, Score.organisation_id, func.max(Score.number).label("number"))
             .where(Score.release_id.in_(set(release_ids)))

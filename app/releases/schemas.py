@@ -62,7 +62,7 @@ class TermsRead(ReplyModel):
 class BundleRead(ReplyModel):
     href: str
     sha256: str
-    fingerprint: str = Field(description="What `exchange verify` shows.")
+    fingerprint: str = Field(description="The fingerprint that `exchange verify` shows.")
     size: int
 
 
@@ -72,7 +72,7 @@ class KeyOfRelease(ReplyModel):
 
 
 class ScoreRead(ReplyModel):
-    """What a recipient measured, signed with its organisation's key."""
+    """A recipient's measurement, signed with its organisation's key."""
 
     id: str
     created_at: datetime
@@ -99,7 +99,7 @@ class ReleaseBrief(ReplyModel):
     images_per_class: int
     image_size: int
     balanced_accuracy: float | None = Field(
-        description="Of networks trained on it, on the owner's test images."
+        description="Accuracy of networks trained on it, on the owner's test images."
     )
     verdict: Verdict
     embargo_until: datetime | None
@@ -131,4 +131,4 @@ class ReleaseRead(ReleaseBrief):
 class DownloadRead(ReplyModel):
     created_at: datetime
     organisation: Party
-    name: str = Field(description="Of the person, or of the organisation's token.")
+    name: str = Field(description="Name of the person, or of the organisation's token.")

@@ -1,4 +1,4 @@
-"""Releases after they were published: read, downloaded, scored, withdrawn."""
+"""Published releases: read, download, withdraw."""
 
 import json
 from collections.abc import Sequence
@@ -164,16 +164,16 @@ def preview(
 
 
 def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool) -> str:
-    """Where the bundle is stored, for whoever may have it; the download is told to its owner.
+    """The key of the bundle, for callers with access; the download is logged for its owner.
 
     Args:
         portal: The portal.
-        caller: Who asks.
+        caller: The caller of the request.
         release_id: Which one.
-        counts: Whether a download begins here, and does not go on from where one broke off.
+        counts: True where a download begins, False where an interrupted one continues.
 
     Raises:
-        Problem: Of `app.access.policy.allow_download`. The log tells that too.
+        Problem: Of `app.access.policy.allow_download`. The log records that too.
     """
     refused: Problem | None = None
     with portal.database.transaction() as session:
@@ -203,7 +203,7 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
 def count_download(
     session: Session, caller: Caller, row: Release, access: Access, **details: Any
 ) -> None:
-    """Somebody has it now, or trains on it here: told to its owner and to both logs."""
+    """Record a download, or a training here, in both organisations' logs."""
     if access.state != AccessState.OWNER:
         ReleaseRepository(session).add_download(
             Download(
@@ -251,8 +251,8 @@ def withdraw(
     row.status, row.withdrawn_at = ReleaseStatus.WITHDRAWN, utc_now()
     row.withdrawal_reason, row.withdrawal_id = reason, withdrawal_id
     session.flush()
-    told = recipients_of(session, row.id)
-    for organisation_id in sorted(told):
+    recipients = recipients_of(session, row.id)
+    for organisation_id in sorted(recipients):
         notify_organisation(
             session,
             organisation_id,
@@ -267,7 +267,7 @@ def withdraw(
             ),
         )
     close_for_withdrawal(session, row)
-    record(session, caller, Action.RELEASE_WITHDRAWN, row.id, also=told)
+    record(session, caller, Action.RELEASE_WITHDRAWN, row.id, also=recipients)
     return row
 
 

@@ -1,4 +1,4 @@
-"""``TERMS.md``: what a recipient agrees to, in words that can be read before they are signed.
+"""Renders ``TERMS.md``, the terms that a recipient accepts.
 
 The templates differ in what the release may be used for; what protects patients is the same in all.
 """
@@ -28,7 +28,7 @@ class TermsError(ValueError):
 
 
 class TermsTemplate(StrEnum):
-    """What a release may be used for."""
+    """Templates of terms, by permitted use."""
 
     RESEARCH_ONLY = "research_only"
     NON_COMMERCIAL = "non_commercial"
@@ -45,7 +45,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class _Section:
-    """A heading, numbered points in our words, and a block of somebody else's."""
+    """A heading, numbered points in our words, and a block of the organisation's own text."""
 
     heading: str
     points: Sequence[str]
@@ -60,7 +60,7 @@ class _Section:
 
 
 def default_conditions(template: str, codes: Sequence[str] = ()) -> tuple[DuoCondition, ...]:
-    """The DUO conditions of a release: those given, and what its template says anyway.
+    """The DUO conditions of a release: those given, and those of its template.
 
     Raises:
         TermsError: When there is no such template.
@@ -96,11 +96,11 @@ def render_terms(
 
     Args:
         template: A `TermsTemplate`.
-        title: Of the release.
-        organisation: Who releases it.
+        title: Title of the release.
+        organisation: The releasing organisation.
         contact: Whom to write to.
         duo: DUO conditions, see `app.releases.duo`; the template's own are added.
-        citation: How to cite it; may be empty.
+        citation: The text to cite; may be empty.
         embargo: Nobody else gets it before.
         custom_text: The organisation's own words, in Markdown: what the release may be used for
             with ``custom``, which needs them; a further section with the others.

@@ -2,8 +2,8 @@ from fastapi import APIRouter
 
 from app.auth.dependencies import Requester
 from app.core.dependencies import PortalDep, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
+from app.idempotency import RepeatableDep
 from app.organisations.repository import OrganisationRepository
 from app.releases.schemas import ScoreRead
 from app.releases.service import read_score
@@ -24,7 +24,7 @@ def send_score(
     caller: Requester,
     repeatable: RepeatableDep,
 ) -> ScoreRead:
-    """Send what networks trained on a release reach on one's own test images, signed."""
+    """Send a signed score: accuracy of networks trained on a release, on own test images."""
 
     def send() -> ScoreRead:
         score = service.send(portal, session, caller, release_id, body)

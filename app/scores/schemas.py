@@ -1,7 +1,7 @@
-"""The score that `iadd evaluate --bundle` writes, as far as the portal relies on it.
+"""Schema of the score that `iadd evaluate --bundle` writes, as far as the portal relies on it.
 
 It comes from a receiver's own machine: whatever is not described here is refused, so that a score
-carries figures and counts, and nothing that could tell of a patient.
+carries figures and counts, and nothing that could identify a patient.
 """
 
 from datetime import datetime
@@ -69,7 +69,7 @@ class AcceptanceScore(RequestModel):
 
 
 class ScoreCreate(RequestModel):
-    """From a training on the portal, or from `iadd evaluate --bundle` on one's own machine."""
+    """From a training on the portal, or from `iadd evaluate --bundle` on an own machine."""
 
     training_id: Annotated[str, StringConstraints(max_length=40)] | None = Field(
         default=None, description="A training that is ready, on this release alone."

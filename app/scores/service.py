@@ -1,4 +1,4 @@
-"""The acceptance loop: a recipient says, in its own name, what a release was worth to it."""
+"""Receives signed scores: a recipient reports the utility of a release to its owner."""
 
 from sqlalchemy.orm import Session
 
@@ -20,22 +20,22 @@ from app.signing.keys import Purpose, canonical, encode, rfc3339, signed_message
 from app.trainings.repository import TrainingRepository
 
 MOST_SCORES = 50
-"""Of one organisation for one release."""
+"""Scores that one organisation may send for one release."""
 
 
 class NotDownloaded(Forbidden):
     code = "not-downloaded"
-    title = "Your organisation has not had this release"
+    title = "Your organisation has not downloaded this release"
 
 
 class ScoreNotUsable(Invalid):
     code = "score-not-usable"
-    title = "This is no score of the release"
+    title = "The score does not fit the release"
 
 
 class TooManyScores(Conflict):
     code = "too-many-scores"
-    title = "Enough scores were sent"
+    title = "Too many scores were sent"
 
 
 def send(

@@ -1,1 +1,1 @@
-"""Signatures: keys, canonical JSON, and what they sign. Works on the base install."""
+"""Signatures: keys, canonical JSON, signed bundles. Works on the base install."""

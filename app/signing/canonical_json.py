@@ -1,10 +1,10 @@
-"""JSON with one form, so that it can be hashed and signed. Nothing but the standard library."""
+"""Canonical JSON, for hashes and signatures. Standard library only."""
 
 import json
 from typing import Any
 
 
-def one_form(value: Any) -> bytes:
+def canonical_json(value: Any) -> bytes:
     """Sorted keys, no spaces, UTF-8 (RFC 8785, for texts and whole numbers).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Keys and signatures of organisations: Ed25519 (RFC 8032), in words that people can pass on.
+"""Keys and signatures of organisations: Ed25519 (RFC 8032), in a text form to pass on.
 
 What is signed begins with a line that says what it is, so that a signature made for one purpose
 proves nothing for another. A key that takes over from another carries that key's own statement:
@@ -18,7 +18,7 @@ from typing import Any, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 
 ALGORITHM = "ed25519"
 
@@ -29,11 +29,11 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 class SigningError(ValueError):
-    """What should be a key, a signature or a statement is none. The message says what."""
+    """A key, signature or statement is malformed; the message names it."""
 
 
 class Purpose(StrEnum):
-    """What a signature is for. Its name is part of what is signed."""
+    """Purpose of a signature; its name is part of the signed message."""
 
     RELEASE = "release"
     ROTATION = "rotation"
@@ -60,7 +60,7 @@ def public_key(private: bytes) -> str:
 
 
 def parse_public_key(text: str) -> str:
-    """The one form of a public key that somebody wrote: spaces around it and padding may be there.
+    """Normalise a public key as people write it: spaces around it and padding are allowed.
 
     Raises:
         SigningError: When it is no public key.
@@ -81,7 +81,7 @@ def fingerprint(public: str) -> str:
 
 
 def signed_message(purpose: Purpose, content: bytes) -> bytes:
-    """What is signed: a line that says what for, then the content."""
+    """The signed message: a line with the purpose, then the content."""
     return f"iadd-exchange {purpose.value} 1\n".encode() + content
 
 
@@ -95,7 +95,7 @@ def sign(private: bytes, message: bytes) -> bytes:
 
 
 def verify(public: str, signature: bytes, message: bytes) -> bool:
-    """Whether the owner of the key signed the message.
+    """Check that the owner of the key signed the message.
 
     Raises:
         SigningError: When the key is none. A signature that is none verifies nothing.
@@ -108,13 +108,13 @@ def verify(public: str, signature: bytes, message: bytes) -> bool:
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """What is signed of a document: see `one_form`.
+    """The signed form of a document: see `canonical_json`.
 
     Raises:
         SigningError: When it cannot be written so.
     """
     try:
-        return one_form(document)
+        return canonical_json(document)
     except (ValueError, TypeError, RecursionError) as error:
         raise SigningError("it is not a document that can be signed") from error
 
@@ -202,7 +202,7 @@ class Rotation:
 
     @classmethod
     def make(cls, old_private: bytes, new: str, at: datetime) -> Self:
-        """Let a key say that another one follows it.
+        """Sign the statement that another key follows this one.
 
         Raises:
             SigningError: When a key is none, or the time has no zone.
@@ -213,7 +213,7 @@ class Rotation:
         return cls(old=old, new=new, at=parse_rfc3339(moment), signature=signature)
 
     def holds(self) -> bool:
-        """Whether the old key made this statement."""
+        """True if the old key signed this statement."""
         return verify(
             self.old, self.signature, _rotation_message(self.old, self.new, rfc3339(self.at))
         )
@@ -303,7 +303,7 @@ class KeyHistory:
         """
         _public_bytes(key)
         if not isinstance(rotations, list):
-            raise SigningError("its key history is no list")
+            raise SigningError("its key history is not a list")
         return cls(key, tuple(map(Rotation.from_dict, rotations)))
 
 

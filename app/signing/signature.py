@@ -1,4 +1,4 @@
-"""``SIGNATURE``, the last file of a signed bundle: who says that it is theirs.
+"""Writes and parses ``SIGNATURE``, the last file of a signed bundle.
 
 The signature covers every other member of the file and, through ``SHA256SUMS``, every other byte
 of the bundle. The key in it proves nothing by itself: anybody can make one. It counts once it is
@@ -62,7 +62,7 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What ``SIGNATURE`` says.
+    """Content of ``SIGNATURE``.
 
     Attributes:
         organisation: The signer's name, as the signer writes it.
@@ -81,7 +81,7 @@ class Signature:
         """Sign the list of a bundle's sums.
 
         Args:
-            signer: Who signs.
+            signer: Name of the signing organisation.
             sums_sha256: The SHA-256 of ``SHA256SUMS``, in hexadecimal digits.
             signed_at: When.
 
@@ -102,7 +102,7 @@ class Signature:
         return made
 
     def problem(self, sums_sha256: str) -> str | None:
-        """Why this is no signature of a bundle with these sums, or None when it is one."""
+        """The reason why this is not a valid signature of these sums; None if it is."""
         if problem := self.history.problem():
             return problem
         if self.history.rotations and self.signed_at < self.history.rotations[-1].at:

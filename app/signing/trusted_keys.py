@@ -1,4 +1,4 @@
-"""Keys that somebody got by another way than what they prove, given as such or in a file."""
+"""Reads trusted keys, given as text or in a file."""
 
 from pathlib import Path
 

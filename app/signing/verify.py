@@ -1,4 +1,4 @@
-"""Whether a bundle is the one that was packed, and by whom: every byte of it, without a network.
+"""Verifies every byte of a bundle and its signature, without a network.
 
 A bundle has one form (see :mod:`app.signing.zip_container`): its files in the order of their names,
 then ``SHA256SUMS``, which lists them all, then, in a release, ``SIGNATURE``, which covers
@@ -37,7 +37,7 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 class Verification(NamedTuple):
-    """What a check found.
+    """Result of a check.
 
     Attributes:
         exit_code: 0 good, 1 damaged or forged, 2 cannot be read.
@@ -53,7 +53,7 @@ class Checked:
     """A bundle of which every byte is accounted for.
 
     Attributes:
-        files: How many files the sums list.
+        files: Number of files that the sums list.
         sums_sha256: The SHA-256 of the sums: the bundle's fingerprint.
         signature: It holds, for the key that it names; None when the bundle is not signed.
     """
@@ -181,12 +181,12 @@ def _difference(sums: bytes, hashes: dict[str, str]) -> str:
 
 
 def _unknown_signer(checked: Checked) -> list[str]:
-    """What a bundle says of itself, where nobody else says anything."""
+    """The lines for a signature without a trusted key."""
     signature = checked.signature
     if signature is None:
         return [
             "Unknown signer: nothing in a bundle proves who made it. To be sure, compare this "
-            "fingerprint with the one that the sender tells you by another way:",
+            "fingerprint with the one that the sender gives you by another way:",
             f"  {checked.sums_sha256}",
         ]
     return [
@@ -199,7 +199,7 @@ def _unknown_signer(checked: Checked) -> list[str]:
 
 
 def _judge(signature: Signature | None, trusted: str) -> tuple[int, list[str]]:
-    """Whether a signature that holds is by the trusted key or by one that it led to."""
+    """Check that a valid signature is by the trusted key or by a successor of it."""
     if signature is None:
         return BAD, ["It is not signed, so the trusted key proves nothing about it. Do not use it."]
     history = signature.history

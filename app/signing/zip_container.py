@@ -1,4 +1,4 @@
-"""The one form that a bundle has as a file.
+"""Canonical zip container of bundles: written and checked byte for byte.
 
 A zip of stored entries, one after the other from the first byte on, dated 1980-01-01, without
 comments, extra fields or gaps. The container is therefore known from the names, sizes and
@@ -37,11 +37,11 @@ _ATTRIBUTES = 0o100644 << 16
 
 
 class DamagedError(Exception):
-    """The bundle is not as it was packed. The message says where."""
+    """The bundle was modified. The message names the place."""
 
 
 class UnreadableError(Exception):
-    """There is no bundle to judge."""
+    """The file cannot be read as a bundle."""
 
 
 @dataclass(frozen=True)

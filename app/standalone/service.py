@@ -38,11 +38,11 @@ from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 LONGEST_SOCKET_PATH = 100
 """Bytes. `sun_path` holds 108 on Linux and 104 on macOS, a closing zero included."""
 LOCK_SECONDS = 5.0
-"""How long to wait for the lock: the children of a killed supervisor need a moment to die."""
+"""Seconds to wait for the lock: the children of a killed supervisor need a moment to die."""
 
 
 class EmbeddedError(RuntimeError):
-    """The embedded service cannot start or go on. The message is for the person at the terminal."""
+    """The embedded service cannot start or continue. The message is for the user."""
 
 
 class EmbeddedService:
@@ -52,7 +52,7 @@ class EmbeddedService:
         data_dir: Folder for everything that is stored. Made when missing.
         port: Port of the portal; 0 takes a free one, see `url`.
         host: Address to listen at. The default is reachable from this machine only.
-        say: Takes one short line for the terminal at a time.
+        report: Takes one short line for the terminal at a time.
         settings: Environment variables to set for the children.
     """
 
@@ -62,13 +62,13 @@ class EmbeddedService:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
-        say: Callable[[str], None] = lambda line: None,
+        report: Callable[[str], None] = lambda line: None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir.resolve()
         self._port = port
         self._host = host
-        self._say = say
+        self._report = report
         self._settings = settings or {}
         self._open = contextlib.ExitStack()
         self._supervisor: Supervisor | None = None
@@ -118,7 +118,7 @@ class EmbeddedService:
                 _worker("cpu", 2, environment, lock),
             ],
             log_dir=logs,
-            say=self._say,
+            report=self._report,
         )
         self._open.callback(self._supervisor.stop)
         self._supervisor.start()
@@ -160,13 +160,13 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
     Raises:
         EmbeddedError: It cannot start or go on.
     """
-    service = EmbeddedService(data_dir, port, host=host, say=_print)
+    service = EmbeddedService(data_dir, port, host=host, report=_print)
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not service.request_stop():
             raise KeyboardInterrupt
         if not stopping:
-            _print("stopping; what runs is kept and goes on at the next start")
+            _print("stopping; running jobs are kept and continue at the next start")
         stopping.append(number)
 
     stopping: list[int] = []
@@ -174,7 +174,7 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
     try:
         with service:
             if not stopping:
-                _greet(service)
+                _print_welcome(service)
             while not service.wait(0.5):  # short waits, so that Python runs the signal handlers
                 pass
     except KeyboardInterrupt:
@@ -185,7 +185,7 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
     _print("stopped")
 
 
-def _greet(service: EmbeddedService) -> None:
+def _print_welcome(service: EmbeddedService) -> None:
     _print(f"IADD Exchange listens at {service.url}")
     _print(f"data: {service.data_dir}")
     if not _has_organisation(service.data_dir):

@@ -25,7 +25,7 @@ LARGEST_OLD_LOG = 8 * 1024 * 1024
 
 
 class SupervisorError(RuntimeError):
-    """A child cannot be kept running. The message says which one and where its log is."""
+    """A child cannot be kept running. The message names it and its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +40,11 @@ class ChildSpec:
     order: int
     """Children of a higher order start after those of a lower one are up, and stop before them."""
     is_up: Callable[[], bool] = lambda: True
-    """Whether it answers; asked only while its process lives."""
+    """True once it answers; called only while its process lives."""
     start_seconds: float = 60.0
-    """How long it may take until it is up."""
+    """Seconds until it has to be up."""
     stop_seconds: float = 5.0
-    """How long it may take after SIGTERM before it is killed."""
+    """Seconds after SIGTERM before it is killed."""
     inherit: tuple[int, ...] = ()
     """File descriptors that it gets."""
 
@@ -115,20 +115,20 @@ class Supervisor:
     """Starts children in order, starts again those that die, and stops them all.
 
     Args:
-        specs: What to run.
+        specs: The children to run.
         log_dir: Folder for `<name>.log` of each child.
-        say: Takes one short line for the terminal at a time.
+        report: Takes one short line for the terminal at a time.
     """
 
     def __init__(
-        self, specs: Sequence[ChildSpec], *, log_dir: Path, say: Callable[[str], None]
+        self, specs: Sequence[ChildSpec], *, log_dir: Path, report: Callable[[str], None]
     ) -> None:
         log_dir.mkdir(parents=True, exist_ok=True)
         self._children = [
             _Child(spec, log_dir / f"{spec.name}.log")
             for spec in sorted(specs, key=lambda spec: spec.order)
         ]
-        self._say = say
+        self._report = report
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._up = threading.Event()
@@ -182,7 +182,7 @@ class Supervisor:
             self._up.set()
             while not self._stop.wait(POLL_SECONDS):
                 for child in self._children:
-                    self._look_after(child)
+                    self._restart_if_dead(child)
         except SupervisorError as failure:
             self._failure = failure
         finally:
@@ -203,7 +203,7 @@ class Supervisor:
         deadline = time.monotonic() + child.spec.start_seconds
         while not (child.lives and child.spec.is_up()):
             for started in self._children[: self._children.index(child) + 1]:
-                self._look_after(started)
+                self._restart_if_dead(started)
             if time.monotonic() > deadline:
                 raise SupervisorError(
                     f"The {child.spec.name} did not answer within {child.spec.start_seconds:.0f} "
@@ -212,9 +212,9 @@ class Supervisor:
                 )
             if self._stop.wait(POLL_SECONDS):
                 return
-        self._say(f"{child.spec.name} is up")
+        self._report(f"{child.spec.name} is up")
 
-    def _look_after(self, child: _Child) -> None:
+    def _restart_if_dead(self, child: _Child) -> None:
         """Notice its death, and start it again when the time has come."""
         if child.lives:
             return
@@ -233,7 +233,7 @@ class Supervisor:
             pause = BACKOFF_SECONDS[child.young_deaths]
             child.young_deaths += 1
             child.start_again_at = now + pause
-            self._say(f"{child.spec.name} ended ({how}); it is started again in {pause:g} s")
+            self._report(f"{child.spec.name} ended ({how}); it is started again in {pause:g} s")
         elif child.start_again_at is not None and now >= child.start_again_at:
             child.start()
 

@@ -2,8 +2,8 @@ from fastapi import APIRouter, Response
 
 from app.auth.dependencies import Distiller, Reader
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.training import Training
 from app.trainings import service
 from app.trainings.repository import TrainingRepository
@@ -50,7 +50,7 @@ def confirm_training(
     caller: Distiller,
     repeatable: RepeatableDep,
 ) -> TrainingRead:
-    """Confirm which class is which, or say otherwise; then it trains."""
+    """Confirm or change the class maps; then it trains."""
     return repeatable.once(
         session,
         caller,

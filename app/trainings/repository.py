@@ -1,4 +1,4 @@
-"""Every query about trainings. The portal asks as somebody; a task knows an id."""
+"""Queries for trainings: the portal reads as a caller, a task by id."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,10 +10,11 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.training import Training, TrainingStatus
 from app.models.webhook import WebhookEvent
-from app.webhooks.events import tell
+from app.notifications.webhook_events import emit
 
 WEBHOOK_EVENTS = {
     TrainingStatus.READY: WebhookEvent.TRAINING_READY,
@@ -47,21 +48,13 @@ class ReadableTrainings:
         return paginate(self._session, self._query, Training, cursor=cursor, limit=limit)
 
 
-class TrainingRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class TrainingRepository(Repository[Training]):
     def readable_by(self, caller: Caller) -> ReadableTrainings:
         return ReadableTrainings(self._session, caller)
 
     def load(self, training_id: str) -> Training | None:
-        """By id alone, for tasks: whoever enqueued it had the right to."""
+        """By id alone, for tasks: the caller who enqueued it was allowed to."""
         return self._session.get(Training, training_id, populate_existing=True)
-
-    def add(self, training: Training) -> Training:
-        self._session.add(training)
-        self._session.flush()
-        return training
 
     def claim(
         self,
@@ -77,7 +70,7 @@ class TrainingRepository:
         )
 
     def end(self, training_id: str, *, fence: int, status: TrainingStatus, **values: Any) -> None:
-        """What a worker leaves, with the lease given back. Raises LeaseLost."""
+        """Store a worker's result and release the lease. Raises LeaseLost."""
         if status in (TrainingStatus.READY, TrainingStatus.FAILED, TrainingStatus.CANCELLED):
             values = {"finished_at": utc_now(), "eta_seconds": None, **values}
         leases.release(self._session, Training, training_id, fence=fence, status=status, **values)
@@ -88,7 +81,7 @@ class TrainingRepository:
                 )
             ).one()
             ids = {"training": training_id, "dataset": row.dataset_id}
-            tell(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
+            emit(self._session, row.organisation_id, WEBHOOK_EVENTS[status], ids)
 
     def cancel_idle(self, training_id: str, statuses: Collection[TrainingStatus]) -> bool:
         """Cancel a row that no worker holds; False where one does, or it is elsewhere."""

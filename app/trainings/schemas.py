@@ -15,7 +15,7 @@ ClassMaps = Annotated[dict[Id, ClassMap], Field(max_length=20)]
 
 
 class TableRow(StrEnum):
-    """What networks are trained on."""
+    """Training data of a row of the table."""
 
     OWN = "own"
     RECEIVED = "received"
@@ -30,10 +30,10 @@ class TrainingCreate(RequestModel):
     class_maps: ClassMaps | None = Field(
         default=None,
         description="For each release, which of its classes is which own one; null leaves a class "
-        "out. Absent: a worker proposes, and POST …/confirm goes on.",
+        "out. Absent: a worker proposes them, and POST …/confirm continues.",
     )
     rows: Annotated[list[TableRow], Field(min_length=1, max_length=3)] = Field(
-        default=list(TableRow), description="Of the table; each once."
+        default=list(TableRow), description="Rows of the table; each once."
     )
     own_per_class: Annotated[StrictInt, Field(ge=1, le=10**6)] | None = Field(
         default=None, description="Train on so many own images of each class. Absent: on all."

@@ -1,4 +1,4 @@
-"""Training on what others shared, and on one's own images: what sharing is for."""
+"""Trainings on received releases and own images: start, confirm, cancel."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ Maps = Mapping[str, Mapping[str, str | None]]
 
 class ClassMapsMisfit(Invalid):
     code = "class-maps-misfit"
-    title = "The class maps do not fit"
+    title = "The class maps do not match"
 
 
 class NotProposed(Conflict):
@@ -114,7 +114,7 @@ def check_maps(session: Session, dataset: Dataset, releases: list[Release], maps
         raise ClassMapsMisfit(f"It trains on no release {', '.join(unknown)}. Nothing was started.")
     if len({own for given in maps.values() for own in given.values() if own is not None}) < 2:
         raise ClassMapsMisfit(
-            "A classifier tells two classes apart at least, and the maps lead to fewer. Nothing "
+            "A classifier needs at least two classes, and the maps lead to fewer. Nothing "
             "was started."
         )
 

@@ -2,11 +2,12 @@ from fastapi import APIRouter, Request, Response
 
 from app.auth.cookies import cookie_of
 from app.auth.dependencies import Anybody, Manager
+from app.auth.password_change import change_own_password
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import hash_secret
+from app.idempotency import RepeatableDep
 from app.models.user import User
 from app.users import service
 from app.users.repository import UserRepository
@@ -56,7 +57,7 @@ async def change_password(
     portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
     secret = cookie_of(request, portal.settings)
     await portal.passwords.run(
-        service.change_own_password,
+        change_own_password,
         portal.database,
         caller,
         current=body.current.get_secret_value(),

@@ -1,16 +1,19 @@
-"""Every query about people."""
+"""Queries for people."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
-from app.core.security import Caller, Permission, Role, permissions_of
+from app.core.repository import Repository
+from app.core.security import Caller, Role
 from app.models.organisation import Organisation
+from app.models.token import Token
 from app.models.user import User
+from app.models.web_session import WebSession
 
 
 class UserNotFound(NotFound):
@@ -19,8 +22,8 @@ class UserNotFound(NotFound):
 
 
 def _locked(query: Select[Any]) -> Select[Any]:
-    # key_share: rows that refer to the person may still be written meanwhile, so that nobody who
-    # holds the organisation's log waits here for somebody who waits for that log.
+    # key_share: rows that refer to the person may still be written meanwhile. Otherwise a holder of
+    # the organisation's log could wait here for a transaction that waits for that log.
     return query.with_for_update(key_share=True)
 
 
@@ -45,10 +48,7 @@ class ReadableUsers:
         return paginate(self._session, self._query, User, cursor=cursor, limit=limit)
 
 
-class UserRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class UserRepository(Repository[User]):
     def readable_by(self, caller: Caller) -> ReadableUsers:
         return ReadableUsers(self._session, caller)
 
@@ -70,15 +70,20 @@ class UserRepository:
             select(User).where(User.oidc_issuer == issuer, User.oidc_subject == subject)
         )
 
-    def organisation_of(self, user: User) -> Organisation:
-        return self._session.scalars(
-            select(Organisation).where(Organisation.id == user.organisation_id)
-        ).one()
+    def organisation_of(self, user: User, *, lock: bool = False) -> Organisation:
+        query = select(Organisation).where(Organisation.id == user.organisation_id)
+        organisation: Organisation = self._session.scalars(_locked(query) if lock else query).one()
+        return organisation
 
-    def add(self, user: User) -> User:
-        self._session.add(user)
-        self._session.flush()
-        return user
+    def delete_sessions(self, user_id: str, *, but: str | None = None) -> None:
+        """End all sessions of a person, or all but the one with this hash."""
+        query = delete(WebSession).where(WebSession.user_id == user_id)
+        if but is not None:
+            query = query.where(WebSession.secret_hash != but)
+        self._session.execute(query)
+
+    def delete_tokens(self, user_id: str) -> None:
+        self._session.execute(delete(Token).where(Token.user_id == user_id))
 
     def enabled(self, organisation_id: str) -> Sequence[User]:
         return self._session.scalars(
@@ -87,16 +92,8 @@ class UserRepository:
             .order_by(User.created_at, User.id)
         ).all()
 
-    def who_may(self, organisation_id: str, permission: Permission) -> list[User]:
-        """The people of an organisation whom something concerns."""
-        return [
-            user
-            for user in self.enabled(organisation_id)
-            if permission in permissions_of(user.roles)
-        ]
-
     def other_admins(self, user: User) -> int:
-        """How many admins the organisation has besides this person."""
+        """Count the organisation's admins besides this person."""
         return sum(
             Role.ADMIN in other.roles
             for other in self.enabled(user.organisation_id)

@@ -49,7 +49,7 @@ class UserCreate(RequestModel):
 
 
 class UserChange(RequestModel):
-    """What is absent stays as it is."""
+    """Absent fields stay unchanged."""
 
     name: Line | None = None
     roles: Roles | None = None

@@ -1,4 +1,4 @@
-"""People: their roles, their passwords, the end of their access."""
+"""People: accounts, roles, passwords."""
 
 from collections.abc import Collection
 
@@ -6,16 +6,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
-from app.auth.sessions.repository import WebSessionRepository
-from app.auth.sessions.service import judge_password
-from app.auth.tokens.repository import TokenRepository
 from app.core.clock import utc_now
-from app.core.db import Database
 from app.core.errors import Conflict, Forbidden, Invalid
-from app.core.passwords import check_password, hash_password
-from app.core.security import Caller, Permission, Role
+from app.core.passwords import hash_password
+from app.core.security import Caller, Permission, Role, permissions_of
 from app.models.user import User
-from app.organisations.repository import OrganisationRepository
 from app.users.invitations.repository import InvitationRepository
 from app.users.repository import UserRepository
 from app.users.schemas import UserChange, UserCreate
@@ -23,7 +18,7 @@ from app.users.schemas import UserChange, UserCreate
 
 class AddressTaken(Conflict):
     code = "address-taken"
-    title = "There is an account with this address"
+    title = "An account with this address exists"
 
 
 class LastAdmin(Conflict):
@@ -33,12 +28,7 @@ class LastAdmin(Conflict):
 
 class RoleNotYours(Forbidden):
     code = "role-not-yours-to-give"
-    title = "This role is not yours to give"
-
-
-class WrongPassword(Invalid):
-    code = "wrong-password"
-    title = "The current password is another one"
+    title = "You may not give this role"
 
 
 class WeakPassword(Invalid):
@@ -48,7 +38,17 @@ class WeakPassword(Invalid):
 
 class NoPerson(Forbidden):
     code = "no-person"
-    title = "This needs a person"
+    title = "Only a person may do this"
+
+
+def caller_of(user: User) -> Caller:
+    return Caller(
+        organisation_id=user.organisation_id,
+        permissions=permissions_of(user.roles),
+        roles=user.roles,
+        name=user.name,
+        user_id=user.id,
+    )
 
 
 def create(session: Session, caller: Caller, body: UserCreate, password_hash: str) -> User:
@@ -123,7 +123,7 @@ def check_address(session: Session, email: str) -> None:
 
 def _address_taken() -> AddressTaken:
     return AddressTaken(
-        "Somebody has an account with this address already; an address belongs to one account of "
+        "There is already an account with this address; an address belongs to one account of "
         "one organisation. Nothing was changed."
     )
 
@@ -191,8 +191,9 @@ def change(session: Session, caller: Caller, user: User, body: UserChange) -> Us
 
 def _expect_another_admin(session: Session, user: User) -> None:
     # Locked, so that two admins who leave at once do not each see the other stay.
-    OrganisationRepository(session).get(user.organisation_id, lock=True)
-    if UserRepository(session).other_admins(user) == 0:
+    users = UserRepository(session)
+    users.organisation_of(user, lock=True)
+    if users.other_admins(user) == 0:
         raise LastAdmin(
             f"{user.name} is the only admin; without one nobody could manage the organisation. "
             "Nothing was changed. Make somebody else an admin first."
@@ -204,8 +205,9 @@ def _disable(session: Session, user: User, *, disabled: bool) -> None:
         user.disabled_at = None
         return
     user.disabled_at = user.disabled_at or utc_now()
-    WebSessionRepository(session).delete_of_user(user.id)
-    TokenRepository(session).delete_of_user(user.id)
+    users = UserRepository(session)
+    users.delete_sessions(user.id)
+    users.delete_tokens(user.id)
     InvitationRepository(session).delete_open_links(user.id)
 
 
@@ -216,28 +218,4 @@ def set_password(
     user.password_hash = password_hash
     user.failed_sign_ins, user.locked_until = 0, None
     InvitationRepository(session).delete_open_links(user.id)
-    WebSessionRepository(session).delete_of_user(user.id, but=keep)
-
-
-def change_own_password(
-    database: Database, caller: Caller, *, current: str, new: str, keep: str | None
-) -> None:
-    """Wrong ones are counted, as at the sign-in. Raises NoPerson, WrongPassword, WeakPassword."""
-    if caller.user_id is None:
-        raise NoPerson("No person stands behind your token, so there is no password to change.")
-    with database.reading() as session:
-        user = UserRepository(session).load(caller.user_id)
-    checked = user.password_hash
-    right = check_password(current, checked)
-    new_hash = hash_new_password(new, user.email)
-    with database.transaction() as session:
-        user = UserRepository(session).load(caller.user_id, lock=True)
-        known = judge_password(session, user, checked, right=right)
-        if known:
-            set_password(session, user, new_hash, keep=keep)
-            record(session, caller, Action.PASSWORD_CHANGED, user.id)
-    if not known:
-        raise WrongPassword(
-            "It is another one, or the account is locked for a while after several wrong ones. "
-            "Nothing was changed. Ask an admin of your organisation for a link to set a new one."
-        )
+    UserRepository(session).delete_sessions(user.id, but=keep)

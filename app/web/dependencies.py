@@ -1,4 +1,4 @@
-"""Who looks at a page: the dependencies that pages name to say who may open them.
+"""Dependencies by which pages authenticate visitors and check their permissions.
 
 A visitor is known by the session's cookie alone. What changes something also needs the session's
 CSRF token, which every form of a page carries, and has to come from a page of this portal.
@@ -21,7 +21,7 @@ CSRF_FIELD = "csrf_token"
 
 
 async def get_csrf_token(request: Request) -> str | None:
-    """What came with the request; None for one that changes nothing. Raises CsrfFailed."""
+    """The request's CSRF token; None for a safe method. Raises CsrfFailed."""
     if request.method in SAFE_METHODS:
         return None
     refuse_other_sites(request)
@@ -31,7 +31,7 @@ async def get_csrf_token(request: Request) -> str | None:
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Raises CsrfFailed where the browser says that the form was on another site's page."""
+    """Raises CsrfFailed where the form was on another site's page, by the browser's headers."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CsrfFailed("A page of another site sent this form. Nothing was changed.")
 
@@ -41,7 +41,7 @@ def get_visitor(
     portal: PortalDep,
     csrf_token: Annotated[str | None, Depends(get_csrf_token)],
 ) -> Caller:
-    """The caller; `request.state.visitor` tells templates who that is. Raises Unauthenticated."""
+    """The caller, also in `request.state.visitor` for templates. Raises Unauthenticated."""
     secret = cookie_of(request, portal.settings)
     if secret is None:
         raise Unauthenticated("Sign in to see this page.")

@@ -1,4 +1,4 @@
-"""How pages write numbers, sizes and times."""
+"""Formats numbers, sizes and times for pages."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""From what a form sent to what a service takes."""
+"""Converts submitted forms into the schemas of services."""
 
 from typing import TypeVar
 
@@ -11,11 +11,11 @@ Body = TypeVar("Body", bound=BaseModel)
 
 class NotConfirmed(Invalid):
     code = "not-confirmed"
-    title = "The name does not fit"
+    title = "The confirmation does not match"
 
 
 def checked(body_type: type[Body], **fields: object) -> Body:
-    """The same body as over REST, with the same rules. Raises Invalid, which says what to mend."""
+    """Validate the same body as over REST. Raises Invalid, which names the field."""
     try:
         return body_type.model_validate(fields)
     except ValidationError as error:
@@ -32,6 +32,6 @@ def checked(body_type: type[Body], **fields: object) -> Body:
 
 
 def confirmed(typed: str, name: str) -> None:
-    """What cannot be undone was asked for by name. Raises NotConfirmed."""
+    """Check that an irreversible action was confirmed by name. Raises NotConfirmed."""
     if " ".join(typed.split()) != " ".join(name.split()):
-        raise NotConfirmed(f"To go on, type {name}. Nothing was changed.")
+        raise NotConfirmed(f"To continue, type {name}. Nothing was changed.")

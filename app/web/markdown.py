@@ -1,4 +1,4 @@
-"""Markdown that people wrote, as HTML that shows it and does nothing else.
+"""Renders people's Markdown as safe HTML.
 
 HTML of theirs stays text, pictures stay away, and links lead to pages and mail alone. Headings go
 on below those of the page, and skip no level.

@@ -1,4 +1,4 @@
-"""The phases of a distillation as a page lists them: what is done, what runs, what is to come."""
+"""Phases of a distillation for pages: finished, running, pending."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class Phase:
 
     Attributes:
         name: As its status is called.
-        state: Whether it is over.
-        done: Units that are done; None before it told any.
+        state: Finished, running or pending.
+        done: Units that are done; None before the first report.
         total: Units in all.
-        unit: What is counted.
+        unit: Unit of the counts.
         took: Seconds of work in it so far.
         left: Seconds until its end at its pace so far; None where there is none yet.
-        expected: Seconds that the forecast told of it; None where there was none.
+        expected: Seconds of the forecast; None where there was none.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Phase:
 
 
 def phases_of(row: Distillation, expected: Mapping[str, float]) -> list[Phase]:
-    """Every phase, in its order; `expected` are the seconds of each that were told before."""
+    """Every phase, in its order; `expected` are the forecast seconds of each."""
     present = row.phase
     at = PHASES.index(present) if present is not None else -1
     return [
@@ -57,9 +57,9 @@ def phases_of(row: Distillation, expected: Mapping[str, float]) -> list[Phase]:
 def _phase(
     row: Distillation, name: DistillationStatus, state: PhaseState, expected: float | None
 ) -> Phase:
-    told = row.phases.get(name.value) or {}
+    reported = row.phases.get(name.value) or {}
     took = row.timings.get(name.value)
-    done, total = told.get("done"), told.get("total")
+    done, total = reported.get("done"), reported.get("total")
     left = None
     if state == PhaseState.RUNS and took and done and total:
         left = took / done * (total - done)
@@ -70,7 +70,7 @@ def _phase(
         state=state,
         done=done,
         total=total,
-        unit=told.get("unit"),
+        unit=reported.get("unit"),
         took=took,
         left=left,
         expected=expected,

@@ -1,4 +1,4 @@
-"""What recipients measured with a distilled set, on their own test images."""
+"""Scores that recipients measured with a distilled set, on their own test images."""
 
 import json
 import statistics
@@ -19,14 +19,14 @@ class ReceivedScore:
     """One score, signed by who sent it.
 
     Attributes:
-        organisation_id: Who measured it.
+        organisation_id: The organisation that measured it.
         organisation: Its name.
         release: Which release it is of.
         balanced_accuracy: Mean over the networks; None where it was not measured.
         std: Its spread over them.
-        networks: How many were trained.
-        test_images: How many images of their own they were tested on.
-        network: What the networks are called.
+        networks: Number of networks trained.
+        test_images: Number of the recipient's own test images.
+        network: Name of the architecture.
         created_at: When it arrived.
     """
 
@@ -79,7 +79,7 @@ def received_scores(
 
 
 def summary_of(session: Session, releases: Sequence[Release]) -> Summary | None:
-    """None where nobody has measured any of these."""
+    """Summary of the scores; None if there are none."""
     rows = ReleaseRepository(session).latest_scores([release.id for release in releases])
     means = [
         json.loads(row.document)["score"]["figures"]["balanced_accuracy"]["mean"] for row in rows

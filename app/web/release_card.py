@@ -1,4 +1,4 @@
-"""Releases as cards: what the catalogue shows of each, and what a steward sees before releasing."""
+"""Release cards, for the catalogue and for a steward's preview."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.releases.duo import DuoCondition, parse_conditions
 from app.releases.facts import ReleaseFacts
 from app.releases.publish import MODALITY, PREVIEWS_PER_CLASS, Judgement
 from app.releases.repository import ReleaseRepository
-from app.web.utility import Worth, worth_of
+from app.web.utility import Utility, utility_of
 
 PICTURES = 4
 
@@ -35,7 +35,7 @@ class Card:
     images: int
     images_per_class: int
     image_size: int
-    worth: Sequence[Worth]
+    utility: Sequence[Utility]
     verdict: Verdict
     terms: str
     duo: Sequence[DuoCondition]
@@ -62,7 +62,7 @@ def cards(session: Session, caller: Caller, rows: Sequence[Release]) -> list[Car
             images=row.images,
             images_per_class=row.images_per_class,
             image_size=row.image_size,
-            worth=worth_of(row.facts),
+            utility=utility_of(row.facts),
             verdict=row.verdict,
             terms=row.terms_template,
             duo=parse_conditions(row.duo_codes),
@@ -75,9 +75,9 @@ def cards(session: Session, caller: Caller, rows: Sequence[Release]) -> list[Car
 
 
 def drafted(judgement: Judgement, facts: ReleaseFacts, terms: str) -> Card:
-    """What others will see of a release that is not there yet."""
+    """Card of a release before it is published."""
     report = judgement.report
-    assert judgement.distillation.verdict is not None, "the gate lets nothing through without one"
+    assert judgement.distillation.verdict is not None, "a release needs a verdict"
     return Card(
         id=None,
         title=facts.title,
@@ -90,7 +90,7 @@ def drafted(judgement: Judgement, facts: ReleaseFacts, terms: str) -> Card:
         images=int(report["utility"]["distilled"]["training_images"]),
         images_per_class=int(report["images_per_class"]),
         image_size=int(report["settings"]["image_size"]),
-        worth=worth_of(report),
+        utility=utility_of(report),
         verdict=judgement.distillation.verdict,
         terms=terms,
         duo=parse_conditions(facts.duo),

@@ -1,4 +1,4 @@
-"""Pages and fragments from templates, and the way on after a form."""
+"""Renders pages and fragments from templates, and redirects after a form."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -44,13 +44,13 @@ NAVIGATION = (
     ("/audit", "nav-audit", Permission.AUDIT),
     ("/operations", "nav-operations", Permission.OPERATE),
 )
-"""Address, name of its text, and what somebody has to be allowed to see it there."""
+"""Address, name of its text, and the permission that shows it."""
 
 NOTE_COOKIE = "exchange_note"
 """The name of the text that the next page shows once: what was just done."""
 NOTE_SECONDS = 60
 URL_LETTERS = ":/%#?=@[]!$&'()*+,;"
-"""What stays as it is in an address."""
+"""Characters that need no escape in an address."""
 
 
 @lru_cache
@@ -68,7 +68,7 @@ def environment() -> Environment:
 
 
 def language_of(request: HTTPConnection) -> str:
-    """What the browser asks for, among the languages that there are."""
+    """The browser's preferred language among the available ones."""
     wanted = []
     for part in request.headers.get("accept-language", "").split(",")[:20]:
         try:
@@ -90,11 +90,11 @@ def page(
     """A page, or a fragment of one, as an answer.
 
     Args:
-        request: Who asks. `request.state.visitor` is there where somebody is signed in.
+        request: Has `state.visitor` where somebody is signed in.
         template: Path below `templates/`.
-        status_code: Of the answer.
-        headers: Of the answer; they may replace the policy of pages.
-        context: What the template shows.
+        status_code: Status of the reply.
+        headers: Headers of the reply; they may replace the policy of pages.
+        context: Variables of the template.
     """
     texts = texts_in(language_of(request))
     visitor = getattr(request.state, "visitor", None)
@@ -120,7 +120,7 @@ def page(
 
 
 def is_fragment(request: HTTPConnection) -> bool:
-    """Whether htmx asks, for a part of a page."""
+    """True if htmx requests a part of a page."""
     return request.headers.get("hx-request") == "true"
 
 

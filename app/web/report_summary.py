@@ -1,4 +1,4 @@
-"""What a distillation came to, in a few figures from its report."""
+"""Summary of a distillation's report in a few figures."""
 
 import json
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Outcome:
     """The report in short.
 
     Attributes:
-        images: How many distilled images there are.
-        distilled: Mean balanced accuracy of networks that are trained on them; None where not told.
-        random: Of networks that are trained on as many random images.
-        full: Of networks that are trained on all of them.
-        statement: What the audit says.
-        decision: Whether the gate lets it be released.
+        images: Number of distilled images.
+        distilled: Mean balanced accuracy of networks that are trained on them; None where unknown.
+        random: Accuracy of networks trained on as many random images.
+        full: Accuracy of networks trained on all images.
+        statement: Statement of the audit.
+        decision: Decision of the release policy.
     """
 
     images: int | None

@@ -67,5 +67,5 @@ for pages in (
 
 def install(app: FastAPI) -> None:
     app.include_router(router)
-    # Compressed, unlike pages: there is no secret in them whose length could tell something.
+    # Compressed, unlike pages: they hold no secret that their length could reveal.
     app.mount(ADDRESS, GZipMiddleware(Assets(directory=FOLDER)), name="static")

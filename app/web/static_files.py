@@ -1,4 +1,4 @@
-"""Scripts and styles: built from `frontend/`, named by their content, kept by browsers."""
+"""Serves scripts and styles, built from `frontend/` and named by their content."""
 
 import hashlib
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The report that the workers stored, taken apart so that a page can show it in its own frame.
+"""Takes a stored report apart, so that a page can show it in its own frame.
 
 It is one `<main>`, one `<style>` whose rules are all about `.report`, and a comment that keeps a
 place free for what was not known yet. A report of an earlier form has none of that: it is shown as
@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 PLACE = "place: recipients-scores"
 ACTIVE = frozenset({"script", "form", "iframe", "object", "embed", "base", "link", "meta"})
-"""What acts by itself. A report has none of it, and none of it gets into a page of the portal."""
+"""Active elements. A report has none, and none may reach a page of the portal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class StoredReport:
     Attributes:
         style: Rules of its looks.
         before: Its content, up to where the recipients' scores belong.
-        after: What follows them.
+        after: The HTML that follows them.
     """
 
     style: str
@@ -31,7 +31,7 @@ class StoredReport:
 
     @property
     def style_source(self) -> str:
-        """How a Content-Security-Policy names this style, and no other."""
+        """The hash source of this style for a Content-Security-Policy."""
         digest = hashlib.sha256(self.style.encode()).digest()
         return f"'sha256-{base64.b64encode(digest).decode()}'"
 
@@ -52,7 +52,7 @@ def take_apart(document: str) -> StoredReport | None:
 
 
 class _Finder(HTMLParser):
-    """Where the parts begin and end."""
+    """Finds where the parts begin and end."""
 
     def __init__(self, document: str) -> None:
         super().__init__(convert_charrefs=False)

@@ -1,4 +1,4 @@
-"""What the forms for tokens have in common: one's own, and those of the organisation."""
+"""Token forms, shared by the pages of personal and organisation tokens."""
 
 from datetime import timedelta
 from typing import Literal, NamedTuple

@@ -1,4 +1,4 @@
-"""What a release is worth, in three rows: its own images, random ones, all of them."""
+"""Utility of a release: balanced accuracy with distilled, random and all images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ ROWS = ("distilled", "random", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Worth:
-    """What networks reach that were trained on some images.
+class Utility:
+    """Accuracy of networks trained on one set of images.
 
     Attributes:
         on: Which images, one of `ROWS`.
-        images: How many; None where the report is silent.
+        images: Their number; None where the report has none.
         mean: Balanced accuracy on the owner's test images.
         std: Its standard deviation over the networks.
-        networks: How many networks.
+        networks: Number of networks.
     """
 
     on: str
@@ -26,7 +26,7 @@ class Worth:
     networks: int | None
 
 
-def worth_of(facts: Mapping[str, Any]) -> list[Worth]:
+def utility_of(facts: Mapping[str, Any]) -> list[Utility]:
     """The rows that the report has measured."""
     utility: Mapping[str, Any] = facts.get("utility") or {}
     found = []
@@ -35,7 +35,7 @@ def worth_of(facts: Mapping[str, Any]) -> list[Worth]:
         figure: Mapping[str, Any] = row.get("balanced_accuracy") or {}
         if figure.get("mean") is not None:
             found.append(
-                Worth(
+                Utility(
                     on=name,
                     images=row.get("training_images"),
                     mean=figure["mean"],

@@ -1,4 +1,4 @@
-"""Where webhooks may go: to public addresses, and into networks that the operator named.
+"""Checks webhook addresses: public ones, and networks that the operator allowed.
 
 A hospital's admin chooses the address, and the portal stands inside of a network that the admin may
 not reach. So a name is resolved once, each of its addresses has to be allowed, and the connection
@@ -32,13 +32,13 @@ _NOT_PUBLIC = (
 
 class AddressRefused(Invalid):
     code = "webhook-address-refused"
-    title = "Webhooks cannot go there"
+    title = "The webhook address is not allowed"
 
 
-class NotAllowed(Exception):  # noqa: N818 (it tells what was found)
+class NotAllowed(Exception):  # noqa: N818 (it names a finding)
     """The name leads nowhere, or where webhooks may not go.
 
-    The two are told as one: what names mean within its network is the operator's affair.
+    The two are reported as one: names within the operator's network stay private.
     """
 
 
@@ -59,7 +59,7 @@ class Target:
 
 
 def read_target(url: str, networks: Networks) -> Target:
-    """The parts of a URL that webhooks may be sent to, as far as it can be told without DNS.
+    """The parts of a URL that webhooks may be sent to, as far as it can be checked without DNS.
 
     Raises:
         AddressRefused: It is no such URL.
@@ -76,14 +76,14 @@ def read_target(url: str, networks: Networks) -> Target:
     if not is_https and not (parts.scheme == "http" and networks):
         raise _refused("It has to begin with https://.")
     if parts.username is not None or parts.password is not None:
-        raise _refused("It holds a name or a password. The signature tells who sends.")
+        raise _refused("It holds a name or a password. The signature identifies the sender.")
     if parts.fragment:
         raise _refused("It has a part after #, which is never sent.")
     literal = _literal(host)
     if (host == "localhost" and not networks) or (
         literal is not None and not _is_allowed(literal, networks, public=is_https)
     ):
-        raise _refused("It is no public address, and in no network that this portal may reach.")
+        raise _refused("It is not a public address, and in no network that this portal may reach.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(is_https, host, port, path)
 
@@ -103,7 +103,7 @@ def resolve(target: Target, networks: Networks) -> list[Address]:
 
 
 def _is_allowed(address: Address, networks: Networks, *, public: bool) -> bool:
-    """Whether it may be gone to; plain HTTP only within the named networks."""
+    """True if the address is allowed; plain HTTP only within the named networks."""
     real = _real(address)
     if any(real in network for network in networks):
         return True

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Query, Response
 
 from app.auth.dependencies import Manager
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.webhook import DeliveryStatus
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
@@ -38,7 +38,7 @@ def create_webhook(
     repeatable: RepeatableDep,
     response: Response,
 ) -> WebhookSecretRead:
-    """Register an address that is told of events; the secret of its signatures is shown once."""
+    """Register an address for events; the signing secret is shown once."""
     networks = portal.settings.webhook_networks_allowed
     webhook = repeatable.once_secret(
         session,
@@ -79,7 +79,7 @@ def change_webhook(
 
 @router.delete("/{webhook_id}", status_code=204, responses=problems(404))
 def delete_webhook(webhook_id: str, session: WriteSession, caller: Manager) -> None:
-    """Tell it nothing any more, and forget what it was told."""
+    """Delete it and its deliveries."""
     service.delete(session, caller, webhook_id)
 
 
@@ -92,7 +92,7 @@ def list_deliveries(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> PageRead[DeliveryRead]:
-    """What it was told within thirty days, newest first, and what became of it."""
+    """Deliveries within thirty days, newest first."""
     webhooks = WebhookRepository(session).readable_by(caller)
     page = webhooks.deliveries(webhook_id, status=status, cursor=cursor, limit=limit)
     return PageRead[DeliveryRead].of(page, read_delivery)
@@ -102,7 +102,7 @@ def list_deliveries(
 def test_webhook(
     webhook_id: str, session: WriteSession, caller: Manager, repeatable: RepeatableDep
 ) -> DeliveryRead:
-    """Send a `ping`; the list of deliveries tells whether it arrived."""
+    """Send a `ping`; the list of deliveries shows whether it arrived."""
     return repeatable.once(
         session,
         caller,

@@ -1,4 +1,4 @@
-"""One POST to a receiver that nobody here knows: to a checked address, for a limited time.
+"""Sends one POST to an untrusted receiver, at a checked address and within a time limit.
 
 Redirects are not followed, proxies not used, and of the answer only the status is kept.
 """
@@ -20,17 +20,17 @@ CONNECT_SECONDS = 5.0
 """For each address of a host."""
 TOTAL_SECONDS = 15.0
 MOST_BYTES = 4096
-"""Of an answer that are read, so that a receiver sees no broken line; what they say is not kept."""
+"""Bytes of an answer that are read and discarded, so that a receiver sees no broken line."""
 
 
 @dataclass(frozen=True)
 class Answer:
     status: int
     retry_after: timedelta | None
-    """How long the receiver asks to be left alone."""
+    """Pause that the receiver requests."""
 
 
-class Undelivered(Exception):  # noqa: N818 (it tells what happened)
+class Undelivered(Exception):  # noqa: N818 (an event, not an error of the caller)
     def __init__(self, error: DeliveryError) -> None:
         super().__init__(error.value)
         self.error = error
@@ -77,7 +77,7 @@ def _exchange(
 
 
 def _seconds(header: str | None) -> timedelta | None:
-    """Of `Retry-After`; a date, which it may hold too, is not worth reading."""
+    """Seconds of `Retry-After`; its date form is ignored."""
     if header is None or not (header.isascii() and header.isdigit() and len(header) < 9):
         return None
     return timedelta(seconds=int(header))

@@ -1,4 +1,4 @@
-"""Every query about webhooks and what they are told."""
+"""Queries for webhooks and their deliveries."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +11,7 @@ from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.outbox import Outbox
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.organisation import Organisation
 from app.models.webhook import (
@@ -18,7 +19,6 @@ from app.models.webhook import (
     DeliveryStatus,
     Webhook,
     WebhookDelivery,
-    WebhookEvent,
 )
 
 DELIVERIES = Outbox(
@@ -63,17 +63,14 @@ class ReadableWebhooks:
     def deliveries(
         self, webhook_id: str, *, status: DeliveryStatus | None, cursor: str | None, limit: int
     ) -> Page[WebhookDelivery]:
-        """What it was told. Raises WebhookNotFound."""
+        """Its deliveries. Raises WebhookNotFound."""
         query = select(WebhookDelivery).where(WebhookDelivery.webhook_id == self.get(webhook_id).id)
         if status is not None:
             query = query.where(WebhookDelivery.status == status)
         return paginate(self._session, query, WebhookDelivery, cursor=cursor, limit=limit)
 
 
-class WebhookRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class WebhookRepository(Repository[Webhook]):
     def readable_by(self, caller: Caller) -> ReadableWebhooks:
         return ReadableWebhooks(self._session, caller)
 
@@ -83,24 +80,6 @@ class WebhookRepository:
         query = query.execution_options(populate_existing=True)
         webhook: Webhook = self._session.scalars(_locked(query) if lock else query).one()
         return webhook
-
-    def add(self, webhook: Webhook) -> Webhook:
-        self._session.add(webhook)
-        self._session.flush()
-        return webhook
-
-    def listening(self, organisation_id: str, event: WebhookEvent) -> list[Webhook]:
-        """The webhooks of an organisation that asked for this event and are not paused."""
-        rows = self._session.scalars(
-            select(Webhook)
-            .where(
-                Webhook.organisation_id == organisation_id,
-                Webhook.deleted_at.is_(None),
-                Webhook.paused_at.is_(None),
-            )
-            .order_by(Webhook.id)
-        )
-        return [row for row in rows if event in row.events]
 
     def add_delivery(self, delivery: WebhookDelivery) -> WebhookDelivery:
         self._session.add(delivery)
@@ -146,7 +125,7 @@ class WebhookRepository:
     def give_up(
         self, webhook_id: str, error: DeliveryError | None, *, before: datetime | None = None
     ) -> int:
-        """Try what is still to be sent to it no more; how many. An error of their own stays."""
+        """Give up its pending deliveries and count them; an error of their own stays."""
         where: list[ColumnElement[bool]] = [
             WebhookDelivery.webhook_id == webhook_id,
             WebhookDelivery.status == DeliveryStatus.PENDING,
@@ -173,7 +152,7 @@ class WebhookRepository:
         )
 
     def forget_deliveries(self, before: datetime) -> None:
-        """What was told, or given up, so long ago."""
+        """Delete finished deliveries from before this time."""
         self._session.execute(
             delete(WebhookDelivery)
             .where(
@@ -189,5 +168,5 @@ def _is_not_quiet(now: datetime) -> ColumnElement[bool]:
 
 
 def _locked(query: Select[Any]) -> Select[Any]:
-    # key_share: whoever tells it something refers to it, and may hold the log meanwhile.
+    # key_share: transactions that add deliveries refer to it, and may hold the log meanwhile.
     return query.with_for_update(key_share=True).execution_options(populate_existing=True)

@@ -14,7 +14,7 @@ def _once_each(events: list[WebhookEvent]) -> list[WebhookEvent]:
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Events = Annotated[
     list[WebhookEvent],
-    Field(min_length=1, max_length=len(WebhookEvent), description="What it wants to be told."),
+    Field(min_length=1, max_length=len(WebhookEvent), description="Events that it subscribes to."),
     AfterValidator(_once_each),
 ]
 
@@ -26,15 +26,15 @@ class WebhookCreate(RequestModel):
 
 
 class WebhookChange(RequestModel):
-    """What is absent stays as it is."""
+    """Absent fields stay unchanged."""
 
     url: Url | None = None
     events: Events | None = None
     description: Line | None = None
     paused: bool | None = Field(
         default=None,
-        description="True: nothing is told any more, and what waits is given up. False: what "
-        "happens from now on is told again.",
+        description="True: events are no longer sent, and pending ones are given up. False: events "
+        "from now on are sent again.",
     )
 
 
@@ -54,7 +54,7 @@ class WebhookRead(ReplyModel):
     description: str
     events: list[WebhookEvent]
     paused_at: datetime | None = Field(
-        description="Since then nothing is told: an admin paused it, or it failed for days."
+        description="Since then no events are sent: an admin paused it, or it failed for days."
     )
     failures: int = Field(description="Tries in a row that failed.")
     failing_since: datetime | None

@@ -1,4 +1,4 @@
-"""Webhooks: registered, changed and paused by an organisation's admins."""
+"""Webhooks: create, change, rotate the secret, pause, delete."""
 
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -19,13 +19,13 @@ from app.webhooks.schemas import SecretRotate, WebhookChange, WebhookCreate
 from app.webhooks.signature import new_secret
 
 MOST_WEBHOOKS = 20
-"""Of one organisation: each event is written down for each of them."""
+"""Webhooks of one organisation: each event makes a row for each."""
 OLD_SECRET_SIGNS_FOR = timedelta(days=1)
 
 
 class TooManyWebhooks(Conflict):
     code = "too-many-webhooks"
-    title = "The organisation has as many webhooks as it may have"
+    title = "The organisation has reached its limit of webhooks"
 
 
 def create(
@@ -124,7 +124,7 @@ def rotate(
 
 
 def delete(session: Session, caller: Caller, webhook_id: str) -> None:
-    """Nothing is told any more, and what was told is forgotten. Raises WebhookNotFound."""
+    """Delete the webhook and its deliveries. Raises WebhookNotFound."""
     webhooks = WebhookRepository(session)
     webhook = webhooks.readable_by(caller).get(webhook_id, lock=True)
     host = host_of(webhook)
@@ -146,7 +146,7 @@ def test(session: Session, caller: Caller, webhook_id: str) -> WebhookDelivery:
 
 
 def pause_by_portal(session: Session, webhook: Webhook, why: str) -> None:
-    """It took nothing for days, or said that it is gone: its admins are told."""
+    """Pause a webhook that failed for days or answered 410, and notify its admins."""
     webhook.paused_at = utc_now()
     session.flush()
     WebhookRepository(session).give_up(webhook.id, DeliveryError.PAUSED)
@@ -158,7 +158,7 @@ def pause_by_portal(session: Session, webhook: Webhook, why: str) -> None:
             kind="webhook.paused",
             title="A webhook was paused",
             text=f"The webhook to {host_of(webhook)} {why}. Nothing is sent to it any more; what "
-            "it was not told can be read in the portal. Mend the receiver, send a test, and "
+            "was not delivered can be read in the portal. Repair the receiver, send a test, and "
             "resume the webhook.",
             link="/organisation/webhooks",
             data={"webhook": webhook.id},
@@ -168,5 +168,5 @@ def pause_by_portal(session: Session, webhook: Webhook, why: str) -> None:
 
 
 def host_of(webhook: Webhook) -> str:
-    """What may be told of its address: the rest may be a secret."""
+    """The part of its address that may be shown: the rest may be a secret."""
     return urlsplit(webhook.url).hostname or ""

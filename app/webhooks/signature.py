@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32
-"""The specification asks for 24 to 64."""
+"""The specification demands 24 to 64."""
 
 
 def new_secret() -> str:

@@ -3,10 +3,10 @@ from sqlalchemy.orm import Session
 
 from app.auth.dependencies import Deleter, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
+from app.idempotency import RepeatableDep
 from app.models.withdrawal import Withdrawal
 from app.withdrawals import service
 from app.withdrawals.lineage import trace
@@ -34,7 +34,7 @@ def create_withdrawal(
     repeatable: RepeatableDep,
     response: Response,
 ) -> WithdrawalRead:
-    """Take patients' images, or a whole dataset, out of everything; recipients are told."""
+    """Withdraw patients' images or a whole dataset, and notify recipients."""
     with portal.database.transaction() as session:
         read = repeatable.once(
             session,
@@ -62,7 +62,7 @@ def list_withdrawals(
 
 @router.get("/withdrawals/{withdrawal_id}", responses=problems(404))
 def get_withdrawal(withdrawal_id: str, session: ReadSession, caller: Reader) -> WithdrawalRead:
-    """What was withdrawn, what had come from it, and whether it is done."""
+    """A withdrawal, its lineage and its state."""
     return _read(session, WithdrawalRepository(session).readable_by(caller).get(withdrawal_id))
 
 

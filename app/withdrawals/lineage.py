@@ -1,4 +1,4 @@
-"""What came from a dataset: trajectories, distillations, releases, and who has them."""
+"""Lineage of a dataset: trajectories, distillations, releases, recipients."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.access.repository import AccessRepository
 from app.core.clock import utc_now
 from app.core.types import JsonObject
-from app.distillations.repository import DistillationRepository
+from app.datasets.repository import DatasetRepository
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
 from app.models.release import Release
@@ -24,7 +24,7 @@ def trace(session: Session, dataset: Dataset) -> JsonObject:
         .where(TrajectorySet.dataset_id == dataset.id)
         .order_by(TrajectorySet.created_at)
     ).all()
-    distillations = DistillationRepository(session).of_dataset(dataset.id)
+    distillations = DatasetRepository(session).distillations(dataset.id)
     releases = ReleaseRepository(session).of_distillations([row.id for row in distillations])
     return {
         "trajectories": [
@@ -44,7 +44,7 @@ def trace(session: Session, dataset: Dataset) -> JsonObject:
 
 
 def newest_releases(session: Session, dataset: Dataset, *, limit: int) -> Sequence[Release]:
-    """What was released of a dataset's distillations, newest first."""
+    """Releases of a dataset's distillations, newest first."""
     return session.scalars(
         select(Release)
         .join(Distillation, Distillation.id == Release.distillation_id)

@@ -1,10 +1,11 @@
-"""Every query about withdrawals."""
+"""Queries for withdrawals."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.withdrawal import Withdrawal
 
@@ -35,18 +36,10 @@ class ReadableWithdrawals:
         return paginate(self._session, self._query, Withdrawal, cursor=cursor, limit=limit)
 
 
-class WithdrawalRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class WithdrawalRepository(Repository[Withdrawal]):
     def readable_by(self, caller: Caller) -> ReadableWithdrawals:
         return ReadableWithdrawals(self._session, caller)
 
     def load(self, withdrawal_id: str) -> Withdrawal:
         """By id alone, for what names it."""
         return self._session.scalars(select(Withdrawal).where(Withdrawal.id == withdrawal_id)).one()
-
-    def add(self, withdrawal: Withdrawal) -> Withdrawal:
-        self._session.add(withdrawal)
-        self._session.flush()
-        return withdrawal

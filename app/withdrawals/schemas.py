@@ -10,20 +10,20 @@ FileName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class WithdrawalCreate(RequestModel):
-    """Who takes part no longer: the files of patients, or the whole dataset."""
+    """Withdrawn files of patients, or the whole dataset."""
 
     files: Annotated[list[FileName], Field(min_length=1, max_length=10000)] | None = Field(
         default=None,
         description="Names in the archive, or folders that end in `/`. They are kept until the "
-        "images are gone, and told to nobody.",
+        "images are removed, and shown to nobody.",
     )
     whole_dataset: bool = False
     reason: Annotated[Text, StringConstraints(min_length=3, max_length=2000)] = Field(
-        description="Recipients read it. No word that tells who a patient is."
+        description="Recipients read it. It must not identify a patient."
     )
     keep_releases: bool = Field(
         default=False,
-        description="Mark the releases that came from it and tell their recipients, and leave "
+        description="Mark the releases that came from it, notify their recipients, and leave "
         "them published. Absent: they are withdrawn.",
     )
 
@@ -35,7 +35,7 @@ class WithdrawalCreate(RequestModel):
 
 
 class LineageRead(ReplyModel):
-    """What came from a dataset."""
+    """Lineage of a dataset."""
 
     trajectories: list[dict[str, Any]]
     distillations: list[dict[str, Any]]
@@ -48,7 +48,7 @@ class WithdrawalRead(ReplyModel):
     created_at: datetime
     dataset_id: str
     whole_dataset: bool
-    images: int | None = Field(description="How many were taken out.")
+    images: int | None = Field(description="Number of images removed.")
     reason: str
     keep_releases: bool
     asked_by: str

@@ -1,8 +1,8 @@
-"""Withdrawals: patients, or a whole dataset, take part no longer.
+"""Withdrawals of patients or a whole dataset.
 
 Images leave the archive and the dataset; the trajectories that were trained on them are deleted;
 distillations are marked, so that they are neither released nor gone on with; releases are withdrawn
-or marked; whoever has one is told. A worker takes the images out, since the archive may be large.
+or marked; recipients are notified. A worker removes the images, since the archive may be large.
 """
 
 import json
@@ -19,7 +19,6 @@ from app.core.storage import Storage
 from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refuse_while_in_use
-from app.distillations.repository import DistillationRepository
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.release import Release, ReleaseStatus
 from app.models.withdrawal import Withdrawal, WithdrawalStatus
@@ -37,7 +36,7 @@ class NothingToWithdraw(Conflict):
 
 
 def files_key(withdrawal_id: str) -> str:
-    """Where the names of the files lie until they are taken out."""
+    """Key of the list of files, stored until they are removed."""
     return f"withdrawals/{withdrawal_id}/files.json"
 
 
@@ -93,7 +92,7 @@ def _count(dataset: Dataset) -> int:
 
 
 def is_named(name: str, files: set[str]) -> bool:
-    """Whether a file of the archive is one of these, or lies in a folder that is."""
+    """True if a file of the archive is one of these, or in such a folder."""
     plain = name.replace("\\", "/").removeprefix("./")
     return plain in files or any(
         f"{folder}/" in files for folder in map(str, PurePosixPath(plain).parents)
@@ -101,10 +100,10 @@ def is_named(name: str, files: set[str]) -> bool:
 
 
 def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
-    """The images are gone: mark what came from them, and tell whoever has it."""
+    """After the images are removed: mark what came from them, and notify recipients."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
     caller = Caller.on_behalf(withdrawal.organisation_id, Role.STEWARD, withdrawal.asked_by)
-    distillations = DistillationRepository(session).of_dataset(withdrawal.dataset_id)
+    distillations = DatasetRepository(session).distillations(withdrawal.dataset_id)
     for row in distillations:
         row.withdrawal_id = withdrawal.id
     for release in ReleaseRepository(session).of_distillations([row.id for row in distillations]):
@@ -127,11 +126,11 @@ def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:
         dataset=withdrawal.dataset_id,
         images=images,
     )
-    _tell_stewards(session, withdrawal)
+    _notify_stewards(session, withdrawal)
 
 
 def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
-    """Nothing was taken out; the row says why."""
+    """Mark the withdrawal as failed: no image was removed, and the row has the reason."""
     withdrawal = WithdrawalRepository(session).load(withdrawal_id)
     withdrawal.status, withdrawal.problem = WithdrawalStatus.FAILED, problem
     withdrawal.finished_at = utc_now()
@@ -139,14 +138,14 @@ def fail(session: Session, withdrawal_id: str, problem: JsonObject) -> None:
     record_by_portal(
         session, withdrawal.organisation_id, Action.WITHDRAWAL_DONE, withdrawal.id, failed=True
     )
-    _tell_stewards(session, withdrawal)
+    _notify_stewards(session, withdrawal)
 
 
 def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdrawal) -> None:
     release.withdrawal_id = withdrawal.id
     session.flush()
-    told = releases.recipients_of(session, release.id)
-    for organisation_id in sorted(told):
+    recipients = releases.recipients_of(session, release.id)
+    for organisation_id in sorted(recipients):
         notify_organisation(
             session,
             organisation_id,
@@ -155,8 +154,8 @@ def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdr
                 kind="release.concerned",
                 title=f"Images were withdrawn: {release.title}",
                 text=f"Some images that {release.title!r} was distilled from were withdrawn: "
-                f"{withdrawal.reason}\n\nIts owner leaves it published. Decide whether you go on "
-                "using it, and look out for a newer version.",
+                f"{withdrawal.reason}\n\nIts owner leaves it published. Decide whether you "
+                "continue using it, and look out for a newer version.",
                 link=f"/releases/{release.id}",
                 data={"release": release.id},
             ),
@@ -166,12 +165,12 @@ def _mark(session: Session, caller: Caller, release: Release, withdrawal: Withdr
         caller,
         Action.RELEASE_MARKED,
         release.id,
-        also=told,
+        also=recipients,
         withdrawal=withdrawal.id,
     )
 
 
-def _tell_stewards(session: Session, withdrawal: Withdrawal) -> None:
+def _notify_stewards(session: Session, withdrawal: Withdrawal) -> None:
     done = withdrawal.status == WithdrawalStatus.DONE
     why = "" if withdrawal.problem is None else f" {withdrawal.problem['detail']}"
     notify_organisation(
@@ -181,7 +180,7 @@ def _tell_stewards(session: Session, withdrawal: Withdrawal) -> None:
         Notice(
             kind="withdrawal.done" if done else "withdrawal.failed",
             title="A withdrawal is done" if done else "A withdrawal could not be done",
-            text=f"{withdrawal.images} images were taken out, and recipients were told. What was "
+            text=f"{withdrawal.images} images were removed, and recipients were notified. What was "
             "distilled from them can be distilled again without them."
             if done
             else f"Nothing was taken out.{why}",
@@ -197,6 +196,6 @@ def again(session: Session, withdrawal: Withdrawal) -> list[str]:
         return []
     return [
         row.id
-        for row in DistillationRepository(session).of_dataset(withdrawal.dataset_id)
+        for row in DatasetRepository(session).distillations(withdrawal.dataset_id)
         if row.withdrawal_id == withdrawal.id and row.deleted_at is None
     ]

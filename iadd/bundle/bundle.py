@@ -1,9 +1,9 @@
-"""The bundle: a distilled set as one file that can be looked at, verified and trained with.
+"""Writes and reads bundles: a distilled set as one file to view, verify and train with.
 
-A zip, the same byte for byte whenever the same result is packed: entries are stored in the order
-of their names, dated 1980-01-01, and ``SHA256SUMS`` comes last; in a release, ``SIGNATURE`` after
-it. W, the trajectories, the images that the distillation started from and figures of single images
-never go in.
+A bundle is a zip, the same byte for byte whenever the same result is packed: entries are stored in
+the order of their names, dated 1980-01-01, and ``SHA256SUMS`` comes last; in a release,
+``SIGNATURE`` after it. W, the trajectories, the images that the distillation started from and
+figures of single images are never included.
 """
 
 import hashlib
@@ -29,15 +29,15 @@ from iadd.bundle.signature import signature_holds
 from iadd.config import Config
 from iadd.data.archive import Limits, open_archive
 from iadd.data.distilled_dataset import DistilledDataset, History
-from iadd.data.errors import DatasetError, FileRefused
+from iadd.data.errors import DatasetError, FileError
 from iadd.data.folder_layout import class_name_problem
 from iadd.data.normalisation import Normalisation
-from iadd.evaluation.evaluator import small_set_recipe
 from iadd.runtime.checkpoint import write_atomically
+from iadd.training.recipe import small_set_recipe
 
 SUMS = "SHA256SUMS"
 SIGNATURE = "SIGNATURE"
-"""Signs the sums, so that they cannot list it. `exchange verify` says whose it is."""
+"""It signs the sums, so they cannot list it. `exchange verify` identifies the signer."""
 METADATA = "metadata.json"
 TENSORS = "distilled.safetensors"
 
@@ -54,12 +54,12 @@ class BundleError(ValueError):
 
 
 class Bundle(NamedTuple):
-    """What a bundle holds to train with, and which one it is.
+    """The distilled set of a bundle, and the bundle's fingerprint.
 
     Attributes:
-        distilled: The set, as :func:`load_bundle` gives it.
-        fingerprint: SHA-256 of its ``SHA256SUMS``, so of all that they list: 64 hexadecimal digits,
-            the ones that ``exchange verify`` prints.
+        distilled: The set, as :func:`load_bundle` returns it.
+        fingerprint: SHA-256 of its ``SHA256SUMS``, and so of all that they list: 64 hexadecimal
+            digits, as ``exchange verify`` prints them.
     """
 
     distilled: DistilledDataset
@@ -82,7 +82,7 @@ def write_bundle(
         report_html: The page for people.
         report_json: The public part of the report. The dataset's name and the versions in the
             bundle's card and metadata are taken from it.
-        report_pdf: The same for paper and for archives.
+        report_pdf: The report for print.
 
     Raises:
         BundleError: When a class name cannot be a folder's name, or the set is too large.
@@ -106,10 +106,10 @@ def write_bundle(
 
 
 def describe(distilled: DistilledDataset, *, versions: Mapping[str, str]) -> dict[str, Any]:
-    """The bundle's ``metadata.json``: all that is needed to train with the images.
+    """Make the bundle's ``metadata.json``: all that is needed to train with the images.
 
-    Training a fresh network as ``recipe`` says, with ``augmentation``, reproduces the reported
-    accuracy; :func:`iadd.evaluate` on the loaded bundle with its own ``config`` does just that.
+    Training a fresh network by ``recipe``, with ``augmentation``, reproduces the reported accuracy;
+    :func:`iadd.evaluate` on the loaded bundle with its own ``config`` does that.
     """
     config = distilled.config
     settings = config.to_dict()
@@ -137,7 +137,7 @@ def describe(distilled: DistilledDataset, *, versions: Mapping[str, str]) -> dic
 
 
 def describe_recipe(config: Config, lr: float) -> dict[str, Any]:
-    """How to train on a small set, in the words of ``metadata.json``."""
+    """Describe the recipe of a small set for ``metadata.json``."""
     recipe = small_set_recipe(config, lr)
     return {
         "optimizer": "SGD",
@@ -154,24 +154,24 @@ def describe_recipe(config: Config, lr: float) -> dict[str, Any]:
 def load_bundle(path: Path | str) -> DistilledDataset:
     """Read a bundle after checking every file in it against its sums, and its signature if any.
 
-    That says that nobody changed it after it was signed, not whose it is. The result carries no W,
-    no history and no initial images: they are no part of a bundle.
+    The check shows that nobody changed it after it was signed, not who signed it. The result has
+    no W, no history and no initial images: a bundle does not contain them.
 
         distilled = iadd.load_bundle("bundle.zip")
         evaluation = iadd.evaluate(distilled, my_images, distilled.config)
 
     Raises:
-        BundleError: When the file is no bundle, or not as it was packed.
+        BundleError: When the file is not a bundle, or not as it was packed.
         OSError: When it cannot be opened.
     """
     return open_bundle(path).distilled
 
 
 def open_bundle(path: Path | str) -> Bundle:
-    """Read a bundle as :func:`load_bundle` does, and say which one it is.
+    """Read a bundle as :func:`load_bundle` does, and compute its fingerprint.
 
     Raises:
-        BundleError: When the file is no bundle, or not as it was packed.
+        BundleError: When the file is not a bundle, or not as it was packed.
         OSError: When it cannot be opened.
     """
     path = Path(path)
@@ -181,19 +181,19 @@ def open_bundle(path: Path | str) -> Bundle:
         raise BundleError(f"{path.name} is not a bundle that can be read: {error}") from error
     try:
         distilled = _assemble(json.loads(needed[METADATA]), needed[TENSORS])
-    # json, safetensors and float() each have their own way to refuse what is no metadata or tensor.
+    # json, safetensors and float() raise different errors for invalid metadata and tensors.
     except (
         *(SafetensorError, KeyError, TypeError, ValueError, AttributeError),
         *(OverflowError, RecursionError, RuntimeError),
     ) as error:
-        raise BundleError(f"{path.name} holds no distilled set that can be read") from error
+        raise BundleError(f"{path.name} does not hold a distilled set that can be read") from error
     if problems := _problems(distilled):
         raise BundleError(f"{path.name} holds {' and '.join(problems)} that cannot be used")
     return Bundle(distilled, hashlib.sha256(needed[SUMS]).hexdigest())
 
 
 def _pictures(distilled: DistilledDataset) -> dict[str, bytes]:
-    """One PNG per distilled image: ``images/<class>/<nnn>.png``, counted from 1."""
+    """Encode one PNG per distilled image: ``images/<class>/<nnn>.png``, counted from 1."""
     for name in distilled.classes:
         if problem := class_name_problem(name):
             raise BundleError(f"the class name {name!r} {problem}")
@@ -250,7 +250,7 @@ def _pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def _read_checked(path: Path) -> dict[str, bytes]:
-    """The files that a loader needs, after hashing all of them."""
+    """Read the files that a loader needs, after hashing all of them."""
     hashes: dict[str, str] = {}
     needed: dict[str, bytes] = {}
     with open_archive(path, _LIMITS) as archive:
@@ -259,8 +259,8 @@ def _read_checked(path: Path) -> dict[str, bytes]:
                 raise BundleError(f"{path.name} is damaged or forged: a file is there twice")
             try:
                 content = entry.read()
-            except FileRefused as refused:
-                raise BundleError(f"{path.name} is damaged or forged: {refused}") from refused
+            except FileError as error:
+                raise BundleError(f"{path.name} is damaged or forged: {error}") from error
             hashes[entry.name] = hashlib.sha256(content).hexdigest()
             if entry.name in (SUMS, METADATA, TENSORS, SIGNATURE):
                 needed[entry.name] = content
@@ -302,7 +302,7 @@ def _assemble(metadata: Mapping[str, Any], tensors: bytes) -> DistilledDataset:
 
 
 def _problems(distilled: DistilledDataset) -> list[str]:
-    """Which parts of what was read would break, or mislead, whoever trains with them."""
+    """List the parts that would break training, or mislead it."""
     images, labels, classes = distilled.images, distilled.labels, distilled.classes
     mean, std = distilled.normalisation.mean, distilled.normalisation.std
     size = distilled.config.image_size

@@ -1,7 +1,7 @@
-"""Whether a release's ``SIGNATURE`` was made for its sums: the library's own look at it.
+"""Checks that a release's ``SIGNATURE`` was made for its sums.
 
-It tells a release that somebody changed from one that nobody did, and not whose it is: anybody can
-make a key. ``exchange verify BUNDLE --trusted-key KEY`` answers that.
+The check detects changes to a release; it does not identify the signer, since anybody can make a
+key. ``exchange verify BUNDLE --trusted-key KEY`` does that.
 """
 
 import base64
@@ -15,10 +15,10 @@ _PURPOSE = b"iadd-exchange release 1\n"
 
 
 def signature_holds(signature: bytes, sums: bytes) -> bool:
-    """Whether the key that a release names signed these sums.
+    """Return whether the key that a release names signed these sums.
 
-    What is signed is a line that says what for, then all that ``SIGNATURE`` says and the sums' own
-    hash, as canonical JSON (RFC 8785).
+    The signed message is a line that names the purpose, then the content of ``SIGNATURE`` and the
+    hash of the sums, as canonical JSON (RFC 8785).
 
     Args:
         signature: Content of ``SIGNATURE``.

@@ -13,7 +13,7 @@ from iadd.cli.common import (
     Threads,
     choose_device,
     console,
-    errors_in_a_line,
+    one_line_errors,
     prepare,
     read_config,
 )
@@ -39,7 +39,7 @@ def forecast(
     threads: Threads = 0,
 ) -> None:
     """Say how long a job will take on this device, and how much memory and disk."""
-    with errors_in_a_line():
+    with one_line_errors():
         prepare(threads)
         config = read_config(preset, settings)
         where = str(choose_device(device))

@@ -42,23 +42,23 @@ from iadd.forecast.timing import fit_timing
 from iadd.runtime.compile import (
     SECONDS_TO_COMPILE,
     can_compile,
-    saved_per_operation,
+    saved_per_flop,
     saved_per_step,
 )
 from iadd.runtime.oom import OutOfMemoryError, is_out_of_memory
 from iadd.runtime.peak_memory import MemoryWatch
 from iadd.runtime.seed import make_generator
-from iadd.training.cost_model import forward_operations
+from iadd.training.cost_model import forward_flops
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectories, teachers_at_once
 
-_ITERATION_OPERATIONS = {"cpu": 2e10, "cuda": 2e13}
-"""Floating point operations that the student steps of one measured iteration may have: about a
+_ITERATION_FLOPS = {"cpu": 2e10, "cuda": 2e13}
+"""FLOPs that the student steps of one measured iteration may have: about a
 second."""
 
-_STEP_OPERATIONS = {"cpu": 2e11, "cuda": 2e13}
+_STEP_FLOPS = {"cpu": 2e11, "cuda": 2e13}
 """… and the largest step that is measured. Larger ones are in proportion."""
 
-_CROSS_OPERATIONS = {"cpu": 1e11, "cuda": 2e13}
+_CROSS_FLOPS = {"cpu": 1e11, "cuda": 2e13}
 """… and a measured epoch of another network. A larger set is in proportion."""
 
 _SHOWN = {"cpu": 64, "cuda": 2048}
@@ -83,10 +83,10 @@ def benchmark_device(
         device: Where the steps are measured.
     """
     device = torch.device(device)
-    forward = forward_operations(
+    forward = forward_flops(
         config.network, channels=channels, classes=classes, image_size=config.image_size
     )
-    most = int(_of(_STEP_OPERATIONS, device) / (forward * PASSES_OF_MATCHING))
+    most = int(_of(_STEP_FLOPS, device) / (forward * PASSES_OF_MATCHING))
     sizes, is_capped = _sizes(config, classes, most)
     samples = [
         Sample.draw(classes, channels, config.override({"images_per_class": size}), device)
@@ -142,7 +142,7 @@ def benchmark_device(
             possible=can_compile(device.type),
             seconds=SECONDS_TO_COMPILE,
             saved_per_step=saved_per_step(device.type),
-            saved_per_operation=saved_per_operation(device.type),
+            saved_per_operation=saved_per_flop(device.type),
         ),
         cpu_share=worked / clock / torch.get_num_threads() if device.type == "cpu" else None,
     )
@@ -179,11 +179,9 @@ class Sample:
         )
         names = tuple(f"class {number}" for number in range(classes))
         step = PASSES_OF_MATCHING * matching_batch(config, classes)
-        step *= forward_operations(
-            config.network, channels=channels, classes=classes, image_size=size
-        )
+        step *= forward_flops(config.network, channels=channels, classes=classes, image_size=size)
         # J of a measured iteration: the job's, or as many steps as take about a second.
-        allowed = max(1, int(_of(_ITERATION_OPERATIONS, device) / step))
+        allowed = max(1, int(_of(_ITERATION_FLOPS, device) / step))
         short = config.override(
             {
                 "compilation": "never",
@@ -236,13 +234,13 @@ class Sample:
     def time_across(self, distilled: DistilledDataset, name: NetworkName) -> NetworkTiming:
         """Time the epochs of another network on a distilled set, or on a part of it."""
         config = self.config.across(name)
-        forward = forward_operations(
+        forward = forward_flops(
             config.network,
             channels=self.channels,
             classes=len(distilled.classes),
             image_size=config.image_size,
         )
-        allowed = int(_of(_CROSS_OPERATIONS, self.device) / (PASSES_OF_TRAINING * forward))
+        allowed = int(_of(_CROSS_FLOPS, self.device) / (PASSES_OF_TRAINING * forward))
         images = min(len(distilled), max(1, allowed))
         part = replace(
             distilled, images=distilled.images[:images], labels=distilled.labels[:images]

@@ -16,7 +16,7 @@ from iadd.data.split import TEST_SHARE, VALIDATION_SHARE
 from iadd.forecast.arithmetic import Job, disk_bytes, job_seconds, peak_bytes
 from iadd.forecast.device_benchmark import benchmark_device
 from iadd.runtime.compile import choose_compilation
-from iadd.training.cost_model import matching_operations
+from iadd.training.cost_model import matching_flops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def forecast(
     seconds = job_seconds(benchmark, job)
     figures = dict(seconds.figures)
     evaluating = figures.pop(("", "distilled")) + figures.pop(("", "random"))
-    operations = matching_operations(config, channels=channels, classes=classes)
+    flops = matching_flops(config, channels=channels, classes=classes)
     steps = config.distillation.iterations * config.distillation.syn_steps
     return Forecast(
         teaching=seconds.teaching,
@@ -124,7 +124,7 @@ def forecast(
         full_evaluating=figures.pop(("", "full")),
         cross_evaluating=sum(figures.values()),
         compiling=seconds.compiling_teachers + seconds.compiling_iterations,
-        compilation=choose_compilation(config, operations, device, steps=steps).reason,
+        compilation=choose_compilation(config, flops, device, steps=steps).reason,
         peak_bytes=peak_bytes(benchmark, job),
         disk_bytes=disk_bytes(benchmark, job),
         device=str(device),

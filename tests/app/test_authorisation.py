@@ -17,15 +17,8 @@ import pytest
 from app.core.ids import new_id
 from app.core.security import Role
 from app.organisations import service as organisations
-from tests.app.factories import (
-    HEADINGS,
-    WEBHOOK,
-    Town,
-    filled,
-    heading_of,
-    read_table,
-    rest_and_pages,
-)
+from tests.app.authorisation_matrix import HEADINGS, heading_of, read_table, rest_and_pages
+from tests.app.factories import WEBHOOK, ObjectFactory, filled
 
 PASSWORD = "correct horse battery staple"
 
@@ -38,89 +31,89 @@ REASON = {"reason": "Because it is so."}
 PURPOSE = {"purpose": "We train a triage network for our emergency department."}
 
 # For each operation that needs one: what its ids are, and a body that can be read.
-IDS: dict[str, dict[str, Callable[[Town], str]]] = {
-    "upload_archive": {"dataset_id": Town.new_dataset},
-    "cancel_distillation": {"distillation_id": Town.queued},
-    "retry_distillation": {"distillation_id": Town.failed},
-    "get_report_html": {"distillation_id": Town.reported},
-    "get_report_pdf": {"distillation_id": Town.reported},
-    "change_access_request": {"request_id": Town.sent_request},
-    "cancel_access_request": {"request_id": Town.sent_request},
-    "accept_terms": {"grant_id": Town.held_grant},
+IDS: dict[str, dict[str, Callable[[ObjectFactory], str]]] = {
+    "upload_archive": {"dataset_id": ObjectFactory.new_dataset},
+    "cancel_distillation": {"distillation_id": ObjectFactory.queued},
+    "retry_distillation": {"distillation_id": ObjectFactory.failed},
+    "get_report_html": {"distillation_id": ObjectFactory.reported},
+    "get_report_pdf": {"distillation_id": ObjectFactory.reported},
+    "change_access_request": {"request_id": ObjectFactory.sent_request},
+    "cancel_access_request": {"request_id": ObjectFactory.sent_request},
+    "accept_terms": {"grant_id": ObjectFactory.held_grant},
 }
 TUS = {"Tus-Resumable": "1.0.0"}
-HEADERS: dict[str, Callable[[Town], dict[str, str]]] = {
-    "create_upload": Town.upload_headers,
-    "get_upload_offset": lambda town: TUS,
-    "append_to_upload": lambda town: {
+HEADERS: dict[str, Callable[[ObjectFactory], dict[str, str]]] = {
+    "create_upload": ObjectFactory.upload_headers,
+    "get_upload_offset": lambda factory: TUS,
+    "append_to_upload": lambda factory: {
         **TUS,
         "Upload-Offset": "0",
         "Content-Type": "application/offset+octet-stream",
     },
-    "delete_upload": lambda town: TUS,
+    "delete_upload": lambda factory: TUS,
 }
-BODIES: dict[str, Callable[[Town], Any]] = {
-    "sign_in": lambda town: {"email": "a@b.example", "password": PASSWORD},
-    "forgot_password": lambda town: {"email": "a@b.example"},
-    "create_organisation": lambda town: {"name": new_id("org")},
-    "change_own_organisation": lambda town: {"contact": "a@b.example"},
-    "operate_organisation": lambda town: {},
-    "rotate_key": lambda town: {},
-    "create_user": lambda town: {
+BODIES: dict[str, Callable[[ObjectFactory], Any]] = {
+    "sign_in": lambda factory: {"email": "a@b.example", "password": PASSWORD},
+    "forgot_password": lambda factory: {"email": "a@b.example"},
+    "create_organisation": lambda factory: {"name": new_id("org")},
+    "change_own_organisation": lambda factory: {"contact": "a@b.example"},
+    "operate_organisation": lambda factory: {},
+    "rotate_key": lambda factory: {},
+    "create_user": lambda factory: {
         "email": f"{new_id('x')}@hospital.example",
         "name": "Dr. New",
         "roles": ["researcher"],
         "password": PASSWORD,
     },
-    "change_user": lambda town: {"name": "Dr. Other"},
-    "change_password": lambda town: {"current": PASSWORD, "new": PASSWORD},
-    "create_invitation": lambda town: {
+    "change_user": lambda factory: {"name": "Dr. Other"},
+    "change_password": lambda factory: {"current": PASSWORD, "new": PASSWORD},
+    "create_invitation": lambda factory: {
         "email": f"{new_id('x')}@hospital.example",
         "roles": ["researcher"],
     },
-    "look_at_invitation": lambda town: {"secret": "nonsense"},
-    "accept_invitation": lambda town: {"secret": "nonsense", "name": "X", "password": PASSWORD},
-    "create_token": lambda town: {},
-    "create_dataset": lambda town: {"name": "chest"},
-    "create_distillation": lambda town: {"preset": "cpu_demo"},
-    "create_forecast": lambda town: {"preset": "cpu_demo"},
-    "create_release": lambda town: {
+    "look_at_invitation": lambda factory: {"secret": "nonsense"},
+    "accept_invitation": lambda factory: {"secret": "nonsense", "name": "X", "password": PASSWORD},
+    "create_token": lambda factory: {},
+    "create_dataset": lambda factory: {"name": "chest"},
+    "create_distillation": lambda factory: {"preset": "cpu_demo"},
+    "create_forecast": lambda factory: {"preset": "cpu_demo"},
+    "create_release": lambda factory: {
         "title": "Chest X-rays",
         "summary": "Adults.",
         "contact": "a@b.example",
     },
-    "withdraw_release": lambda town: REASON,
-    "request_access": lambda town: PURPOSE,
-    "change_access_request": lambda town: PURPOSE,
-    "grant_access": lambda town: {},
-    "return_access_request": lambda town: REASON,
-    "deny_access": lambda town: REASON,
-    "grant_directly": lambda town: {"organisation_id": town.house.elsewhere_id},
-    "accept_terms": lambda town: {"terms_sha256": "0" * 64},
-    "revoke_grant": lambda town: REASON,
-    "create_withdrawal": lambda town: {**REASON, "whole_dataset": True},
-    "create_training": lambda town: {
-        "dataset_id": town.dataset(),
-        "release_ids": [town.release()],
+    "withdraw_release": lambda factory: REASON,
+    "request_access": lambda factory: PURPOSE,
+    "change_access_request": lambda factory: PURPOSE,
+    "grant_access": lambda factory: {},
+    "return_access_request": lambda factory: REASON,
+    "deny_access": lambda factory: REASON,
+    "grant_directly": lambda factory: {"organisation_id": factory.portal.elsewhere_id},
+    "accept_terms": lambda factory: {"terms_sha256": "0" * 64},
+    "revoke_grant": lambda factory: REASON,
+    "create_withdrawal": lambda factory: {**REASON, "whole_dataset": True},
+    "create_training": lambda factory: {
+        "dataset_id": factory.dataset(),
+        "release_ids": [factory.release()],
     },
-    "confirm_training": lambda town: {"class_maps": {}},
-    "send_score": lambda town: {"training_id": "tr_none"},
-    "cancel_job": lambda town: REASON,
-    "create_webhook": lambda town: WEBHOOK,
-    "change_webhook": lambda town: {"paused": True},
-    "rotate_webhook_secret": lambda town: {},
+    "confirm_training": lambda factory: {"class_maps": {}},
+    "send_score": lambda factory: {"training_id": "tr_none"},
+    "cancel_job": lambda factory: REASON,
+    "create_webhook": lambda factory: WEBHOOK,
+    "change_webhook": lambda factory: {"paused": True},
+    "rotate_webhook_secret": lambda factory: {},
 }
 
 
 @pytest.fixture
-def callers(house) -> dict[str, Any]:
+def callers(portal) -> dict[str, Any]:
     """Somebody of each kind; the other organisation's person may do everything there."""
-    with house.database.transaction() as session:
-        third = organisations.create(session, house.portal.vault, "Third").id
+    with portal.database.transaction() as session:
+        third = organisations.create(session, portal.services.vault, "Third").id
     return {
         "nobody": None,
-        **{role.value: house.person(house.organisation_id, role, f"Dr. {role}") for role in Role},
-        "another organisation": house.person(third, Role.ADMIN, "Dr. Third"),
+        **{role.value: portal.person(portal.organisation_id, role, f"Dr. {role}") for role in Role},
+        "another organisation": portal.person(third, Role.ADMIN, "Dr. Third"),
     }
 
 
@@ -138,34 +131,34 @@ def word(reply) -> str:
     return "hidden" if reply.status_code == 404 else "yes"
 
 
-def operations(house):
-    for path, methods in house.client.get("/api/v1/openapi.json").json()["paths"].items():
+def operations(portal):
+    for path, methods in portal.client.get("/api/v1/openapi.json").json()["paths"].items():
         for method, operation in methods.items():
             yield operation["operationId"], method.upper(), path
 
 
-def ask(house, caller, operation: str, method: str, path: str):
-    town = Town(house)
-    address = filled(town, path, IDS.get(operation, {}))
+def ask(portal, caller, operation: str, method: str, path: str):
+    factory = ObjectFactory(portal)
+    address = filled(factory, path, IDS.get(operation, {}))
     arguments: dict[str, Any] = {}
     if operation in HEADERS:
-        arguments["headers"] = HEADERS[operation](town)
+        arguments["headers"] = HEADERS[operation](factory)
     if operation in BODIES:
-        arguments["json"] = BODIES[operation](town)
+        arguments["json"] = BODIES[operation](factory)
     elif operation == "upload_archive":
         arguments["content"] = b"an archive"
     if caller is None or not path.startswith("/api"):
-        return house.client.request(method, address, **arguments)
+        return portal.client.request(method, address, **arguments)
     return caller.request(method, address, **arguments)
 
 
-def test_every_route_answers_each_caller_as_the_table_says(house, callers):
+def test_every_route_answers_each_caller_as_the_table_says(portal, callers):
     rest, _ = rest_and_pages()
     expected = {operation: words for operation, (_, *words) in read_table(rest).items()}
     found = {}
-    for operation, method, path in operations(house):
+    for operation, method, path in operations(portal):
         found[operation] = [
-            word(ask(house, callers[heading], operation, method, path)) for heading in HEADINGS
+            word(ask(portal, callers[heading], operation, method, path)) for heading in HEADINGS
         ]
         print(f"| `{operation}` | {method} {path} | {' | '.join(found[operation])} |")
     # The lines printed above are those of a table that would be right.

@@ -160,5 +160,5 @@ def test_every_reference_leads_somewhere(document):
             target = target[part]
 
 
-def test_it_is_served_to_everybody(house):
-    assert house.client.get("/api/v1/openapi.json").json()["info"]["title"] == "IADD Exchange"
+def test_it_is_served_to_everybody(portal):
+    assert portal.client.get("/api/v1/openapi.json").json()["info"]["title"] == "IADD Exchange"

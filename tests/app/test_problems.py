@@ -63,12 +63,12 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_input(house, broker, caplog, case):
+def test_hostile_input(portal, broker, caplog, case):
     method, path, body, status = case
     headers = JSON if method == "POST" else {}
 
     with caplog.at_level(logging.ERROR):
-        reply = house.steward.request(method, path, content=body, headers=headers)
+        reply = portal.steward.request(method, path, content=body, headers=headers)
 
     assert reply.status_code == status, reply.text
     assert reply.headers["content-type"] == "application/problem+json"
@@ -78,40 +78,40 @@ def test_hostile_input(house, broker, caplog, case):
     assert problem["title"]
     assert len(problem["detail"]) > 20
     assert caplog.records == []
-    assert house.steward.get("/datasets").json()["items"] == []
+    assert portal.steward.get("/datasets").json()["items"] == []
     assert broker.messages() == []
 
 
-def test_validation_names_the_field_and_does_not_repeat_what_was_sent(house):
-    reply = house.steward.post("/datasets", json={"name": 5, "password": "hunter2"})
+def test_validation_names_the_field_and_does_not_repeat_what_was_sent(portal):
+    reply = portal.steward.post("/datasets", json={"name": 5, "password": "hunter2"})
 
     assert {error["where"] for error in reply.json()["errors"]} == {"name", "password"}
     assert "hunter2" not in reply.text
 
 
-def test_a_method_that_is_not_allowed_is_told_those_that_are(house):
-    reply = house.steward.request("PATCH", "/datasets")
+def test_a_method_that_is_not_allowed_is_told_those_that_are(portal):
+    reply = portal.steward.request("PATCH", "/datasets")
 
     assert "POST" in reply.headers["allow"]
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 256])
-def test_an_idempotency_key_that_cannot_be_used(house, key):
-    reply = house.steward.post(
+def test_an_idempotency_key_that_cannot_be_used(portal, key):
+    reply = portal.steward.post(
         "/datasets", json={"name": "a"}, headers={"Idempotency-Key": key.encode()}
     )
 
     assert reply.status_code == 422
     assert reply.json()["type"] == "urn:iadd-exchange:problem:idempotency-key-invalid"
-    assert house.steward.get("/datasets").json()["items"] == []
+    assert portal.steward.get("/datasets").json()["items"] == []
 
 
-def test_a_bug_answers_with_a_number_and_no_traceback(house_with, caplog):
-    house = house_with()
-    with house.database.engine.begin() as connection:
+def test_a_bug_answers_with_a_number_and_no_traceback(portal_with, caplog):
+    portal = portal_with()
+    with portal.database.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE dataset RENAME COLUMN name TO nom")
 
-    reply = house.steward.post("/datasets", json={"name": "a patient's name"})
+    reply = portal.steward.post("/datasets", json={"name": "a patient's name"})
 
     assert reply.status_code == 500
     problem = reply.json()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from app.cli.demo import INTERRUPTED, run_demo
+from app.cli.demo import run_demo
+from app.cli.exit_codes import Exit
 from app.distillations.presets import get_preset
 from app.signing.verify import verify_bundle
 
@@ -108,7 +109,7 @@ def test_a_rejected_archive_ends_the_demo_with_the_reason(tmp_path: Path, tempor
 def test_what_is_no_file_starts_nothing(tmp_path: Path, temporary: Path) -> None:
     code, said = demo(tmp_path / "missing.zip", tmp_path / "out")
     assert code == 1
-    assert "missing.zip is no file" in said
+    assert "missing.zip is not a file" in said
     assert list(temporary.glob("exchange-*")) == []
 
 
@@ -136,7 +137,7 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(
         )
     wait_until(lambda: "teaching" in log.read_text(), "a phase has begun")
     process.send_signal(number)
-    assert process.wait(timeout=60) == INTERRUPTED
+    assert process.wait(timeout=60) == Exit.INTERRUPTED
     assert "Stopped, and the service with it." in log.read_text()
     assert list(temporary.glob("exchange-*")) == []
     assert processes_with(str(temporary)) == []

@@ -17,7 +17,7 @@ import pytest
 import iadd
 
 if TYPE_CHECKING:
-    from conftest import Service
+    from tests.fixtures.service import Service
 
 WHOLE_WAY = ["queued", "teaching", "distilling", "evaluating", "auditing", "packaging", "ready"]
 

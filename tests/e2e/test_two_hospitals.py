@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from conftest import Service
+    from tests.fixtures.service import Service
 
 PASSWORD = "correct horse battery staple"
 

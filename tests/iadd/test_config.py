@@ -113,7 +113,7 @@ def test_a_document_that_is_older_than_a_setting_gets_its_default() -> None:
 
 
 def test_a_document_that_is_no_config_is_refused() -> None:
-    for document in ({}, {"network": 3}, {**Config().to_dict(), "teacher": {"pupils": 1}}):
+    for document in ({}, {"network": 3}, {**Config().to_dict(), "teacher": {"specs": 1}}):
         with pytest.raises(ConfigError, match="not the settings"):
             Config.from_dict(document)
 

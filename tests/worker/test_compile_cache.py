@@ -15,7 +15,7 @@ from iadd.runtime.compile import can_compile
 from worker.compile_cache import keep_compiled
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.fixtures.worker_harness import WorkerHarness
 
 COMPILE = """
 import sys
@@ -58,14 +58,14 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not can_compile("cpu"), reason="no C++ compiler")
 def test_a_worker_compiles_into_its_data_folder_and_says_so(
-    own_bench: "Bench", squares: ImageSet
+    own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    bench = own_bench
-    row_id = bench.add_distillation(bench.add_dataset(squares), compilation="always")
-    bench.start_worker()
-    bench.wait_for(row_id, DistillationStatus.READY, seconds=300)
-    assert any((bench.folder / "compiled" / "inductor").rglob("*.so"))
-    with bench.database.reading() as session:
+    harness = own_harness
+    row_id = harness.add_distillation(harness.add_dataset(squares), compilation="always")
+    harness.start_worker()
+    harness.wait_for(row_id, DistillationStatus.READY, seconds=300)
+    assert any((harness.folder / "compiled" / "inductor").rglob("*.so"))
+    with harness.database.reading() as session:
         events = DistillationRepository(session).events.after(row_id, 0)
     log = [event.data["message"] for event in events if event.kind == EventKind.LOG]
     assert "Matching: steps are compiled, as set." in log

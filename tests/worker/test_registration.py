@@ -1,4 +1,4 @@
-"""Workers tell that they are there, and what they work on."""
+"""Workers register themselves, their heartbeat, and the row they work on."""
 
 import signal
 
@@ -8,57 +8,59 @@ from app.core.clock import utc_now
 from app.core.queue import Queue
 from app.models import DistillationStatus, WorkerProcess
 from worker import registration
-from worker.registration import Presence
+from worker.registration import Registration
 
 
-def rows(bench):
-    with bench.database.reading() as session:
+def rows(harness):
+    with harness.database.reading() as session:
         return session.query(WorkerProcess).all()
 
 
-def test_a_worker_is_seen_while_it_runs_and_gone_when_it_has_left(own_bench):
-    worker = own_bench.start_worker(queues="cpu")
-    own_bench.until(lambda: rows(own_bench), "the worker tells of itself")
+def test_a_worker_is_seen_while_it_runs_and_gone_when_it_has_left(own_harness):
+    worker = own_harness.start_worker(queues="cpu")
+    own_harness.until(lambda: rows(own_harness), "the worker is registered")
 
-    [row] = rows(own_bench)
+    [row] = rows(own_harness)
     assert row.id == f"{row.host}:{row.pid}"
     assert (row.queues, row.device, row.row_id) == (["cpu"], "cpu", None)
     assert row.started_at <= row.seen_at <= utc_now()
 
     worker.send_signal(signal.SIGTERM)
     worker.wait(60)
-    assert rows(own_bench) == []
+    assert rows(own_harness) == []
 
 
 @pytest.mark.slow
-def test_what_it_works_on_is_told(own_bench, squares):
-    own_bench.start_worker()
-    distillation_id = own_bench.add_distillation(own_bench.add_dataset(squares), iterations=100_000)
-    own_bench.wait_for(distillation_id, DistillationStatus.DISTILLING)
+def test_the_row_it_works_on_is_registered(own_harness, squares):
+    own_harness.start_worker()
+    distillation_id = own_harness.add_distillation(
+        own_harness.add_dataset(squares), iterations=100_000
+    )
+    own_harness.wait_for(distillation_id, DistillationStatus.DISTILLING)
 
-    def is_told():
-        [row] = rows(own_bench)
-        owner = own_bench.row(distillation_id).lease_owner or ""
+    def is_registered():
+        [row] = rows(own_harness)
+        owner = own_harness.row(distillation_id).lease_owner or ""
         return row.row_id == distillation_id and owner.startswith(f"{row.id}:")
 
-    own_bench.until(is_told, "it is told")
+    own_harness.until(is_registered, "it is registered")
 
 
-def test_a_row_that_is_held_is_told_with_its_time_and_let_go(own_bench):
-    told = Presence(own_bench.database, "cpu")
-    with told.holding("dl_1"):
-        told._write()
-        [row] = rows(own_bench)
+def test_a_row_that_is_held_is_registered_with_its_time_and_let_go(own_harness):
+    registered = Registration(own_harness.database, "cpu")
+    with registered.working_on("dl_1"):
+        registered._write()
+        [row] = rows(own_harness)
         assert row.row_id == "dl_1"
         assert row.row_since is not None
-    told._write()
-    [row] = rows(own_bench)
+    registered._write()
+    [row] = rows(own_harness)
     assert (row.row_id, row.row_since) == (None, None)
 
 
-def test_a_process_that_was_killed_long_ago_is_forgotten(own_bench):
-    with own_bench.database.transaction() as session:
-        long_ago = utc_now() - registration.FORGOTTEN_AFTER * 2
+def test_a_process_that_was_killed_long_ago_is_removed(own_harness):
+    with own_harness.database.transaction() as session:
+        long_ago = utc_now() - registration.DEAD_AFTER * 2
         session.add(
             WorkerProcess(
                 id="gone:1",
@@ -71,11 +73,11 @@ def test_a_process_that_was_killed_long_ago_is_forgotten(own_bench):
                 seen_at=long_ago,
             )
         )
-    told = Presence(own_bench.database, "cpu")
+    registered = Registration(own_harness.database, "cpu")
 
-    told.begin()
-    own_bench.until(
-        lambda: [row.host != "gone" for row in rows(own_bench)] == [True], "one is left"
+    registered.begin()
+    own_harness.until(
+        lambda: [row.host != "gone" for row in rows(own_harness)] == [True], "one is left"
     )
-    told.end()
-    assert rows(own_bench) == []
+    registered.end()
+    assert rows(own_harness) == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from app.background.sweeper import Sweeper
+from app.background.tasks import background_tasks
 from app.core.clock import utc_now
 from app.core.queue import Task, enqueue_after_commit
 from app.distillations.repository import DistillationRepository
@@ -15,56 +15,61 @@ from app.models import Distillation, DistillationStatus, Event, EventKind, Teach
 from iadd.data.image_set import ImageSet
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.fixtures.worker_harness import WorkerHarness
 
 READY = DistillationStatus.READY
 WHOLE_WAY = ["queued", "teaching", "distilling", "evaluating", "auditing", "packaging", "ready"]
 
 
 def test_messages_that_come_twice_and_at_once_change_nothing(
-    bench: "Bench", squares: ImageSet
+    harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    second = bench.start_worker()
+    second = harness.start_worker()
     try:
-        row_id = bench.add_distillation(bench.add_dataset(squares))
+        row_id = harness.add_distillation(harness.add_dataset(squares))
         for _ in range(3):
-            bench.send(Task.START_DISTILLATION, row_id)
-        bench.wait_for(row_id, DistillationStatus.TEACHING, DistillationStatus.DISTILLING)
-        with bench.database.reading() as session:
-            set_id = bench.row(row_id).trajectory_set_id
+            harness.send(Task.START_DISTILLATION, row_id)
+        harness.wait_for(row_id, DistillationStatus.TEACHING, DistillationStatus.DISTILLING)
+        with harness.database.reading() as session:
+            set_id = harness.row(row_id).trajectory_set_id
             teachers = session.scalars(
                 select(Teacher.id).where(Teacher.trajectory_set_id == set_id)
             ).all()
         for task in (Task.DISTILL, Task.EVALUATE, Task.AUDIT, Task.PACKAGE):
-            bench.send(task, row_id)
+            harness.send(task, row_id)
         for teacher in teachers:
-            bench.send(Task.RECORD_TRAJECTORY, teacher)
-        row = bench.wait_for(row_id, READY)
+            harness.send(Task.RECORD_TRAJECTORY, teacher)
+        row = harness.wait_for(row_id, READY)
         for task in Task:
-            bench.send(task, *(teachers[:1] if task == Task.RECORD_TRAJECTORY else [row_id]))
-        bench.drained()
+            harness.send(task, *(teachers[:1] if task == Task.RECORD_TRAJECTORY else [row_id]))
+        harness.drained()
     finally:
-        bench.kill_worker(second)
-    assert bench.statuses(row_id) == WHOLE_WAY
-    with bench.database.reading() as session:
+        harness.kill_worker(second)
+    assert harness.statuses(row_id) == WHOLE_WAY
+    with harness.database.reading() as session:
         trajectories = session.get_one(TrajectorySet, row.trajectory_set_id)
         assert (trajectories.done_count, trajectories.teachers) == (2, 2)
     assert row.phases["teaching"] == {"done": 8, "total": 8, "unit": "epochs"}
     assert row.phases["distilling"] == {"done": 8, "total": 8, "unit": "iterations"}
     assert row.metrics["balanced_accuracy_full"] > 0.5
-    assert bench.leftovers(row_id) == []
+    assert harness.leftovers(row_id) == []
 
 
-def test_distillations_of_a_dataset_share_their_teachers(bench: "Bench", squares: ImageSet) -> None:
-    dataset = bench.add_dataset(squares)
-    first, second = bench.add_distillation(dataset), bench.add_distillation(dataset, iterations=5)
-    rows = [bench.wait_for(row_id, READY) for row_id in (first, second)]
-    third = bench.wait_for(bench.add_distillation(dataset, iterations=6), READY)
+def test_distillations_of_a_dataset_share_their_teachers(
+    harness: "WorkerHarness", squares: ImageSet
+) -> None:
+    dataset = harness.add_dataset(squares)
+    first, second = (
+        harness.add_distillation(dataset),
+        harness.add_distillation(dataset, iterations=5),
+    )
+    rows = [harness.wait_for(row_id, READY) for row_id in (first, second)]
+    third = harness.wait_for(harness.add_distillation(dataset, iterations=6), READY)
     assert len({row.trajectory_set_id for row in (*rows, third)}) == 1
-    assert "teaching" not in bench.statuses(third.id)
-    other_teachers = bench.wait_for(bench.add_distillation(dataset, teacher_epochs=3), READY)
+    assert "teaching" not in harness.statuses(third.id)
+    other_teachers = harness.wait_for(harness.add_distillation(dataset, teacher_epochs=3), READY)
     assert other_teachers.trajectory_set_id != third.trajectory_set_id
-    with bench.database.reading() as session:
+    with harness.database.reading() as session:
         teachers = session.scalars(
             select(Teacher).where(Teacher.trajectory_set_id == third.trajectory_set_id)
         ).all()
@@ -72,20 +77,20 @@ def test_distillations_of_a_dataset_share_their_teachers(bench: "Bench", squares
 
 
 def test_a_cancelled_distillation_stops_at_its_next_step_and_goes_on_from_its_checkpoint(
-    bench: "Bench", squares: ImageSet
+    harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    dataset = bench.add_dataset(squares)
-    row_id = bench.add_distillation(dataset, iterations=120)
-    undisturbed = bench.add_distillation(dataset, iterations=120)
-    bench.until(lambda: bench.progress(row_id, "distilling") >= 10, "ten iterations are done")
-    with bench.database.transaction() as session:
+    dataset = harness.add_dataset(squares)
+    row_id = harness.add_distillation(dataset, iterations=120)
+    undisturbed = harness.add_distillation(dataset, iterations=120)
+    harness.until(lambda: harness.progress(row_id, "distilling") >= 10, "ten iterations are done")
+    with harness.database.transaction() as session:
         DistillationRepository(session).request_cancel(row_id)
-    row = bench.wait_for(row_id, DistillationStatus.CANCELLED, seconds=10)
+    row = harness.wait_for(row_id, DistillationStatus.CANCELLED, seconds=10)
     done = row.phases["distilling"]["done"]
     assert 10 <= done < 120
     assert row.checkpoint_key is not None
 
-    with bench.database.transaction() as session:
+    with harness.database.transaction() as session:
         DistillationRepository(session).move(
             row_id,
             expected=(DistillationStatus.CANCELLED,),
@@ -93,8 +98,8 @@ def test_a_cancelled_distillation_stops_at_its_next_step_and_goes_on_from_its_ch
             cancel_requested_at=None,
         )
         enqueue_after_commit(session, Task.START_DISTILLATION, row_id)
-    row = bench.wait_for(row_id, READY)
-    with bench.database.reading() as session:
+    row = harness.wait_for(row_id, READY)
+    with harness.database.reading() as session:
         reports = session.scalars(
             select(Event)
             .where(Event.distillation_id == row_id, Event.kind == EventKind.PROGRESS)
@@ -102,16 +107,16 @@ def test_a_cancelled_distillation_stops_at_its_next_step_and_goes_on_from_its_ch
         ).all()
     counts = [event.data["done"] for event in reports if event.data["phase"] == "distilling"]
     assert counts.count(1) == 1, "it began anew"
-    assert bench.stored(row.distilled_key) == bench.stored(
-        bench.wait_for(undisturbed, READY).distilled_key
+    assert harness.stored(row.distilled_key) == harness.stored(
+        harness.wait_for(undisturbed, READY).distilled_key
     )
 
 
 def test_settings_that_do_not_fit_fail_with_a_problem_that_says_so(
-    bench: "Bench", squares: ImageSet
+    harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    row_id = bench.add_distillation(bench.add_dataset(squares), k_mean_images=100)
-    row = bench.wait_for(row_id, DistillationStatus.FAILED)
+    row_id = harness.add_distillation(harness.add_dataset(squares), k_mean_images=100)
+    row = harness.wait_for(row_id, DistillationStatus.FAILED)
     assert row.problem is not None
     assert row.problem["type"].endswith("unfit-settings")
     assert "'dark' has 20 training images" in row.problem["detail"]
@@ -120,15 +125,17 @@ def test_settings_that_do_not_fit_fail_with_a_problem_that_says_so(
     assert row.lease_owner is None
 
 
-def test_a_dataset_without_images_fails_at_once(bench: "Bench", squares: ImageSet) -> None:
-    dataset = bench.add_dataset(squares)
-    bench.storage.delete_folder(f"datasets/{dataset}")
-    row = bench.wait_for(bench.add_distillation(dataset), DistillationStatus.FAILED)
+def test_a_dataset_without_images_fails_at_once(
+    harness: "WorkerHarness", squares: ImageSet
+) -> None:
+    dataset = harness.add_dataset(squares)
+    harness.storage.delete_folder(f"datasets/{dataset}")
+    row = harness.wait_for(harness.add_distillation(dataset), DistillationStatus.FAILED)
     assert row.problem is not None
     assert row.problem["type"].endswith("objects-missing")
     # A teacher's failure fails the set; a retry takes it up again.
-    bench.storage.put(f"datasets/{dataset}/images.safetensors", squares.to_bytes())
-    with bench.database.transaction() as session:
+    harness.storage.put(f"datasets/{dataset}/images.safetensors", squares.to_bytes())
+    with harness.database.transaction() as session:
         DistillationRepository(session).move(
             row.id,
             expected=(DistillationStatus.FAILED,),
@@ -136,17 +143,17 @@ def test_a_dataset_without_images_fails_at_once(bench: "Bench", squares: ImageSe
             problem=None,
         )
         enqueue_after_commit(session, Task.START_DISTILLATION, row.id)
-    bench.wait_for(row.id, READY)
+    harness.wait_for(row.id, READY)
 
 
 def test_a_row_that_takes_its_workers_down_fails_in_the_end(
-    bench: "Bench", squares: ImageSet
+    harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    dataset = bench.add_dataset(squares)
-    with bench.database.transaction() as session:
+    dataset = harness.add_dataset(squares)
+    with harness.database.transaction() as session:
         row = DistillationRepository(session).add(
             Distillation(
-                organisation_id=bench.organisation_id,
+                organisation_id=harness.organisation_id,
                 dataset_id=dataset,
                 preset="cpu_demo",
                 images_per_class=2,
@@ -158,56 +165,58 @@ def test_a_row_that_takes_its_workers_down_fails_in_the_end(
             )
         )
         enqueue_after_commit(session, Task.START_DISTILLATION, row.id)
-    failed = bench.wait_for(row.id, DistillationStatus.FAILED)
+    failed = harness.wait_for(row.id, DistillationStatus.FAILED)
     assert failed.problem is not None
     assert failed.problem["type"].endswith("worker-lost")
     assert "5 workers" in failed.problem["detail"]
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_told_to_stop_hands_its_work_on(
-    own_bench: "Bench", squares: ImageSet
+def test_a_worker_that_stops_leaves_its_work_to_the_next(
+    own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    bench = own_bench
-    row_id = bench.add_distillation(bench.add_dataset(squares), iterations=100)
-    worker = bench.start_worker()
-    bench.until(lambda: bench.progress(row_id, "distilling") >= 5, "five iterations are done")
+    harness = own_harness
+    row_id = harness.add_distillation(harness.add_dataset(squares), iterations=100)
+    worker = harness.start_worker()
+    harness.until(lambda: harness.progress(row_id, "distilling") >= 5, "five iterations are done")
     began = time.monotonic()
     worker.send_signal(signal.SIGTERM)
     worker.wait(timeout=30)
     assert time.monotonic() - began < 10
-    row = bench.row(row_id)
+    row = harness.row(row_id)
     assert row.status == DistillationStatus.DISTILLING
     assert row.lease_expires_at is None
     assert row.phases["distilling"]["done"] < 100
-    bench.start_worker()
-    assert bench.wait_for(row_id, READY).takeovers == 0
+    harness.start_worker()
+    assert harness.wait_for(row_id, READY).takeovers == 0
 
 
 @pytest.mark.slow
 def test_killed_workers_cost_a_checkpoint_interval_and_change_no_bit(
-    own_bench: "Bench", squares: ImageSet
+    own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    bench = own_bench
-    worker = bench.start_worker()
-    undisturbed = bench.add_distillation(
-        bench.add_dataset(squares), teacher_epochs=40, iterations=60
+    harness = own_harness
+    worker = harness.start_worker()
+    undisturbed = harness.add_distillation(
+        harness.add_dataset(squares), teacher_epochs=40, iterations=60
     )
-    expected = bench.wait_for(undisturbed, READY)
+    expected = harness.wait_for(undisturbed, READY)
 
-    row_id = bench.add_distillation(bench.add_dataset(squares), teacher_epochs=40, iterations=60)
-    with Sweeper(bench.portal):
+    row_id = harness.add_distillation(
+        harness.add_dataset(squares), teacher_epochs=40, iterations=60
+    )
+    with background_tasks(harness.portal):
         for phase, seen in (("teaching", 5), ("distilling", 10)):
-            bench.until(lambda: bench.progress(row_id, phase) >= seen, f"{phase} is under way")  # noqa: B023 (called at once)
-            bench.kill_worker(worker)
-            assert bench.row(row_id).status == phase
-            worker = bench.start_worker()
-        row = bench.wait_for(row_id, READY)
-    assert bench.statuses(row_id) == WHOLE_WAY
-    assert bench.stored(row.distilled_key) == bench.stored(expected.distilled_key)
-    assert bench.leftovers(row_id) == []
-    assert list((bench.folder / "scratch").glob("*/*")) == []
-    with bench.database.reading() as session:
+            harness.until(lambda: harness.progress(row_id, phase) >= seen, f"{phase} is under way")  # noqa: B023 (called at once)
+            harness.kill_worker(worker)
+            assert harness.row(row_id).status == phase
+            worker = harness.start_worker()
+        row = harness.wait_for(row_id, READY)
+    assert harness.statuses(row_id) == WHOLE_WAY
+    assert harness.stored(row.distilled_key) == harness.stored(expected.distilled_key)
+    assert harness.leftovers(row_id) == []
+    assert list((harness.folder / "scratch").glob("*/*")) == []
+    with harness.database.reading() as session:
         done = session.scalars(
             select(Event.data)
             .where(Event.distillation_id == row_id, Event.kind == EventKind.PROGRESS)

@@ -29,7 +29,7 @@ from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.fixtures.worker_harness import WorkerHarness
 
 CONFIG = Config().override(
     {
@@ -45,11 +45,11 @@ CONFIG = Config().override(
 )
 
 
-def released(bench: "Bench", squares: ImageSet, owner: str, dataset_id: str) -> str:
+def released(harness: "WorkerHarness", squares: ImageSet, owner: str, dataset_id: str) -> str:
     """A release of two images of each class, with a real bundle."""
     train = squares.part("train")
     chosen = torch.tensor([0, 2, 1, 3])
-    path = bench.folder / f"{new_id('b')}.zip"
+    path = harness.folder / f"{new_id('b')}.zip"
     figure = {"mean": 0.75, "std": 0.01, "n": 5}
     figures = {"balanced_accuracy": figure, "accuracy": figure}
     normalisation = Normalisation((0.4,), (0.2,))
@@ -75,7 +75,7 @@ def released(bench: "Bench", squares: ImageSet, owner: str, dataset_id: str) -> 
             "privacy": {"statement": "Not refuted."},
         },
     )
-    with bench.database.transaction() as session:
+    with harness.database.transaction() as session:
         distillation = Distillation(
             organisation_id=owner,
             dataset_id=dataset_id,
@@ -120,13 +120,13 @@ def released(bench: "Bench", squares: ImageSet, owner: str, dataset_id: str) -> 
         session.flush()
         for position, name in enumerate(("DARK", "Light")):
             session.add(ReleaseClass(release_id=release.id, position=position, name=name))
-    bench.storage.put(release.bundle_key, path)
+    harness.storage.put(release.bundle_key, path)
     return release.id
 
 
-def begin(bench: "Bench", dataset_id: str, release_id: str, **values: Any) -> str:
+def begin(harness: "WorkerHarness", dataset_id: str, release_id: str, **values: Any) -> str:
     training = Training(
-        organisation_id=bench.organisation_id,
+        organisation_id=harness.organisation_id,
         dataset_id=dataset_id,
         release_ids=[release_id],
         rows=["own", "received", "both"],
@@ -134,39 +134,41 @@ def begin(bench: "Bench", dataset_id: str, release_id: str, **values: Any) -> st
         seed=0,
         **values,
     )
-    with bench.database.transaction() as session:
+    with harness.database.transaction() as session:
         session.add(training)
     return training.id
 
 
-def ended(bench: "Bench", training_id: str, *statuses: TrainingStatus) -> Training:
+def ended(harness: "WorkerHarness", training_id: str, *statuses: TrainingStatus) -> Training:
     def row() -> Training:
-        with bench.database.reading() as session:
+        with harness.database.reading() as session:
             return session.get_one(Training, training_id)
 
-    bench.until(
+    harness.until(
         lambda: row().status in (*statuses, TrainingStatus.FAILED),
         f"{training_id} is {' or '.join(statuses)}",
         seconds=90,
     )
     found = row()
-    assert found.status in statuses, f"{found.problem}\n{bench.logs()}"
+    assert found.status in statuses, f"{found.problem}\n{harness.logs()}"
     return found
 
 
-def test_names_are_proposed_confirmed_and_trained_on(bench: "Bench", squares: ImageSet) -> None:
-    dataset_id = bench.add_dataset(squares)
-    release_id = released(bench, squares, bench.organisation_id, dataset_id)
-    training_id = begin(bench, dataset_id, release_id, status=TrainingStatus.PROPOSING)
-    bench.send(Task.PROPOSE_CLASS_MAPS, training_id)
+def test_names_are_proposed_confirmed_and_trained_on(
+    harness: "WorkerHarness", squares: ImageSet
+) -> None:
+    dataset_id = harness.add_dataset(squares)
+    release_id = released(harness, squares, harness.organisation_id, dataset_id)
+    training_id = begin(harness, dataset_id, release_id, status=TrainingStatus.PROPOSING)
+    harness.send(Task.PROPOSE_CLASS_MAPS, training_id)
 
-    proposed = ended(bench, training_id, TrainingStatus.PROPOSED)
+    proposed = ended(harness, training_id, TrainingStatus.PROPOSED)
     assert proposed.class_maps == {release_id: {"DARK": "dark", "Light": "light"}}
 
-    with bench.database.transaction() as session:
+    with harness.database.transaction() as session:
         session.get_one(Training, training_id).status = TrainingStatus.QUEUED
-    bench.send(Task.TRAIN, training_id)
-    ready = ended(bench, training_id, TrainingStatus.READY)
+    harness.send(Task.TRAIN, training_id)
+    ready = ended(harness, training_id, TrainingStatus.READY)
 
     assert ready.result is not None
     rows = ready.result["table"]["rows"]
@@ -178,16 +180,18 @@ def test_names_are_proposed_confirmed_and_trained_on(bench: "Bench", squares: Im
     assert ready.finished_at is not None
 
 
-def test_a_class_map_that_leads_nowhere_is_told_in_words(bench: "Bench", squares: ImageSet) -> None:
-    dataset_id = bench.add_dataset(squares)
-    release_id = released(bench, squares, bench.organisation_id, dataset_id)
+def test_a_class_map_to_a_single_class_fails_with_a_problem(
+    harness: "WorkerHarness", squares: ImageSet
+) -> None:
+    dataset_id = harness.add_dataset(squares)
+    release_id = released(harness, squares, harness.organisation_id, dataset_id)
     maps = {release_id: {"DARK": None, "Light": "light"}}
     training_id = begin(
-        bench, dataset_id, release_id, status=TrainingStatus.QUEUED, class_maps=maps
+        harness, dataset_id, release_id, status=TrainingStatus.QUEUED, class_maps=maps
     )
-    bench.send(Task.TRAIN, training_id)
+    harness.send(Task.TRAIN, training_id)
 
-    failed = ended(bench, training_id, TrainingStatus.FAILED)
+    failed = ended(harness, training_id, TrainingStatus.FAILED)
 
     assert failed.problem is not None
     assert failed.problem["type"].endswith(":sets-do-not-fit")
@@ -196,26 +200,26 @@ def test_a_class_map_that_leads_nowhere_is_told_in_words(bench: "Bench", squares
 
 @pytest.mark.parametrize("revoked", [False, True])
 def test_a_worker_asks_again_whether_the_release_may_be_had(
-    bench: "Bench", squares: ImageSet, revoked: bool
+    harness: "WorkerHarness", squares: ImageSet, revoked: bool
 ) -> None:
-    dataset_id = bench.add_dataset(squares)
-    with bench.database.transaction() as session:
+    dataset_id = harness.add_dataset(squares)
+    with harness.database.transaction() as session:
         owner = Organisation(name=new_id("owner"))
         session.add(owner)
         session.flush()
         person = User(
-            organisation_id=bench.organisation_id,
+            organisation_id=harness.organisation_id,
             email=f"{new_id('x')}@hospital.example",
             name="Dr. Grey",
             role_names=["researcher"],
         )
         session.add(person)
-    release_id = released(bench, squares, owner.id, dataset_id)
-    with bench.database.transaction() as session:
+    release_id = released(harness, squares, owner.id, dataset_id)
+    with harness.database.transaction() as session:
         grant = Grant(
             release_id=release_id,
             owner_id=owner.id,
-            organisation_id=bench.organisation_id,
+            organisation_id=harness.organisation_id,
             granted_by="Prof. Owner",
             revoked_at=utc_now() if revoked else None,
         )
@@ -231,57 +235,57 @@ def test_a_worker_asks_again_whether_the_release_may_be_had(
             terms_text="",
         )
         session.add(accepted)
-    training_id = begin(bench, dataset_id, release_id, status=TrainingStatus.PROPOSING)
-    bench.send(Task.PROPOSE_CLASS_MAPS, training_id)
+    training_id = begin(harness, dataset_id, release_id, status=TrainingStatus.PROPOSING)
+    harness.send(Task.PROPOSE_CLASS_MAPS, training_id)
 
     if not revoked:
-        ended(bench, training_id, TrainingStatus.PROPOSED)
+        ended(harness, training_id, TrainingStatus.PROPOSED)
         return
-    failed = ended(bench, training_id, TrainingStatus.FAILED)
+    failed = ended(harness, training_id, TrainingStatus.FAILED)
     assert failed.problem is not None
     assert failed.problem["type"].endswith(":no-access")
 
 
-def test_a_training_that_is_not_wanted_stops(bench: "Bench", squares: ImageSet) -> None:
-    dataset_id = bench.add_dataset(squares)
-    release_id = released(bench, squares, bench.organisation_id, dataset_id)
+def test_a_training_that_is_not_wanted_stops(harness: "WorkerHarness", squares: ImageSet) -> None:
+    dataset_id = harness.add_dataset(squares)
+    release_id = released(harness, squares, harness.organisation_id, dataset_id)
     maps = {release_id: {"DARK": "dark", "Light": "light"}}
     training_id = begin(
-        bench,
+        harness,
         dataset_id,
         release_id,
         status=TrainingStatus.QUEUED,
         class_maps=maps,
         cancel_requested_at=utc_now(),
     )
-    bench.send(Task.TRAIN, training_id)
-    assert ended(bench, training_id, TrainingStatus.CANCELLED).result is None
+    harness.send(Task.TRAIN, training_id)
+    assert ended(harness, training_id, TrainingStatus.CANCELLED).result is None
 
 
 def test_a_killed_worker_leaves_the_training_to_the_next(
-    own_bench: "Bench", squares: ImageSet
+    own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:
-    bench = own_bench
-    dataset_id = bench.add_dataset(squares)
-    release_id = released(bench, squares, bench.organisation_id, dataset_id)
+    harness = own_harness
+    dataset_id = harness.add_dataset(squares)
+    release_id = released(harness, squares, harness.organisation_id, dataset_id)
     maps = {release_id: {"DARK": "dark", "Light": "light"}}
     training_id = begin(
-        bench, dataset_id, release_id, status=TrainingStatus.QUEUED, class_maps=maps
+        harness, dataset_id, release_id, status=TrainingStatus.QUEUED, class_maps=maps
     )
-    first = bench.start_worker()
-    bench.send(Task.TRAIN, training_id)
+    first = harness.start_worker()
+    harness.send(Task.TRAIN, training_id)
 
     def row() -> Training:
-        with bench.database.reading() as session:
+        with harness.database.reading() as session:
             return session.get_one(Training, training_id)
 
-    bench.until(lambda: row().status != TrainingStatus.QUEUED, "the training has begun")
-    bench.kill_worker(first)
-    bench.start_worker()
+    harness.until(lambda: row().status != TrainingStatus.QUEUED, "the training has begun")
+    harness.kill_worker(first)
+    harness.start_worker()
     from app.background.sweeper import sweep
 
     def swept() -> bool:
-        sweep(bench.portal)
+        sweep(harness.portal)
         return row().status == TrainingStatus.READY
 
-    bench.until(swept, "the next worker has finished it", seconds=90)
+    harness.until(swept, "the next worker has finished it", seconds=90)

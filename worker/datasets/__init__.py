@@ -1,1 +1,1 @@
-"""From an archive to a dataset: read, check, report, withdraw."""
+"""Checks archives into datasets: read, report, withdraw."""

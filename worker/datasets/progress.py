@@ -1,43 +1,43 @@
-"""How far the check of an archive is, told in the dataset's row."""
+"""Progress of an archive's check, in the dataset's row."""
 
 from enum import StrEnum
 
 from iadd.runtime.progress import Progress
-from worker.jobs.lease import Hold
+from worker.jobs.lease import ClaimedRow
 from worker.jobs.progress import Throttle
 
 
 class CheckPhase(StrEnum):
-    """What a check does, in this order; the first two are for some datasets only."""
+    """Phases of a check, in this order; the first two are for some datasets only."""
 
     REMOVING = "removing"
-    """Files that were withdrawn leave the archive."""
+    """Withdrawn files leave the archive."""
     DRAWING = "drawing"
-    """The images of the sample cohort."""
+    """The images of the sample cohort are drawn."""
     FETCHING = "fetching"
-    """The archive, from the object storage."""
+    """The archive comes from the object storage."""
     READING = "reading"
-    """Every file in it."""
+    """Every file in it is read."""
     STORING = "storing"
-    """What was found."""
+    """The images and the quality report are stored."""
 
 
 class CheckProgress:
-    """Begins phases, and listens to `iadd`; asks the hold first, since that may end the check."""
+    """Begins phases, and listens to `iadd`; checks the row first, since that may end the check."""
 
-    def __init__(self, hold: Hold) -> None:
-        self._hold = hold
+    def __init__(self, claimed: ClaimedRow) -> None:
+        self._claimed = claimed
         self._throttle = Throttle(1.0)
 
     def begin(self, phase: CheckPhase) -> None:
-        """A phase whose end nobody can tell before."""
-        self._hold.check()
-        self._hold.write(progress={"phase": phase.value})
+        """Begin a phase of unknown length."""
+        self._claimed.check()
+        self._claimed.write(progress={"phase": phase.value})
 
     def __call__(self, progress: Progress) -> None:
-        self._hold.check()
+        self._claimed.check()
         if self._throttle.lets_through(at_once=progress.done >= progress.total):
-            self._hold.write(
+            self._claimed.write(
                 progress={
                     "phase": CheckPhase.READING.value,
                     "done": progress.done,

@@ -1,4 +1,4 @@
-"""The quality report of a dataset: what was found, what was left out, and why.
+"""Quality report of a dataset: the images, the files that were left out, and why.
 
 It goes to the owner's organisation alone, since names of files may carry patient identifiers.
 """
@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from app.core.types import JsonObject
-from iadd.data.errors import Refusal
+from iadd.data.errors import RejectedFile
 from iadd.data.image_set import SPLITS, ImageSet
 
 
 def quality_report(
-    image_set: ImageSet | None, refusals: Iterable[Refusal], ignored: Mapping[str, int]
+    image_set: ImageSet | None, refusals: Iterable[RejectedFile], ignored: Mapping[str, int]
 ) -> JsonObject:
-    """The report of a dataset that came through, or of one that did not (`image_set` None)."""
+    """Report on an accepted dataset, or on a rejected one (`image_set` None)."""
     refused = [
         {"name": refusal.name, "code": refusal.code, "reason": refusal.reason}
         for refusal in refusals
@@ -27,8 +27,8 @@ def quality_report(
         "image_size": None if image_set is None else image_set.images.shape[-1],
         "classes": classes,
         "splits": {split: sum(counts[split] for counts in classes.values()) for split in SPLITS},
-        # Who always answers the largest class is right this often: the reason to read the
-        # balanced accuracy.
+        # A network that always predicts the largest class reaches this accuracy: the reason to
+        # read the balanced accuracy.
         "largest_class_share": max(sizes) / sum(sizes) if sizes else None,
         "refused": refused,
         "refused_count": len(refused),
@@ -39,6 +39,6 @@ def quality_report(
 
 
 def count_by_split(image_set: ImageSet) -> dict[str, dict[str, int]]:
-    """{class: {"train": n, "validation": n, "test": n}}."""
+    """Count images: {class: {"train": n, "validation": n, "test": n}}."""
     parts = {split: image_set.part(split).count_by_class() for split in SPLITS}
     return {name: {split: parts[split][name] for split in SPLITS} for name in image_set.classes}

@@ -1,4 +1,4 @@
-"""From an uploaded archive to what the portal keeps of it. Pure: reads one file, returns values."""
+"""Reads an uploaded archive into the values that the portal keeps. Pure: file in, values out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ class Accepted:
 @dataclass(frozen=True)
 class Rejected:
     problem: JsonObject
-    """What is wrong and what to do about it (RFC 9457)."""
+    """The fault, and what to do about it (RFC 9457)."""
     quality: JsonObject
 
 
@@ -38,10 +38,10 @@ def examine(
     limits: Limits = DEFAULT_LIMITS,
     on_progress: ProgressListener = ignore_progress,
 ) -> Accepted | Rejected:
-    """Read an archive that somebody uploaded; whatever it holds, this answers.
+    """Read an archive that somebody uploaded, whatever it holds.
 
     Raises:
-        OSError: when `archive` is not there.
+        OSError: When `archive` is not there.
     """
     try:
         reading = read_images(
@@ -55,13 +55,13 @@ def examine(
                 status=422,
                 detail=str(error),
             ),
-            quality=quality_report(None, error.refusals, {}),
+            quality=quality_report(None, error.rejected, {}),
         )
     image_set = reading.image_set
     return Accepted(
         images=image_set.to_bytes(),
         classes=dict(count_by_split(image_set)),
-        quality=quality_report(image_set, reading.refusals, reading.ignored),
+        quality=quality_report(image_set, reading.rejected, reading.ignored),
         thumbnails=tuple(
             thumbnail_sheet(image_set, label) for label in range(len(image_set.classes))
         ),

@@ -1,11 +1,11 @@
-"""Taking files out of an archive: a new one is written without them. Pure: one file in, one out."""
+"""Removes files from an archive by writing a new one. Pure: one file in, one out."""
 
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.errors import FileRefused
+from iadd.data.errors import FileError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -20,18 +20,18 @@ def write_without(
 ) -> int:
     """Write a zip of everything in an archive but the files that are named.
 
-    Pictures are packed already, so they are stored as they are. What cannot be read is left out
-    too: the check of the first archive refused it.
+    Images are compressed already, so they are stored as they are. Files that cannot be read are
+    left out too: the check of the first archive refused them.
 
     Args:
         archive: As it was uploaded.
         target: Where to write.
-        is_named: Whether a file, by its name in the archive, is to be left out.
-        limits: Of the archive.
+        is_named: Returns True for the name of a file that is to be left out.
+        limits: Limits of the archive.
         on_entry: Called before each file; may raise to stop.
 
     Returns:
-        How many files were left out because they are named.
+        Number of files that were left out because they are named.
 
     Raises:
         DatasetError: When the archive cannot be read.
@@ -49,7 +49,7 @@ def write_without(
                 continue
             try:
                 content = entry.read()
-            except FileRefused:
+            except FileError:
                 continue
             written.writestr(zipfile.ZipInfo(entry.name, _DATE), content)
     return removed

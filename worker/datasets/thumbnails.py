@@ -1,4 +1,4 @@
-"""A small sheet of pictures per class, for a person to see that the right archive was uploaded."""
+"""Thumbnails: a small sheet per class, by which a person sees that the archive is the right one."""
 
 import io
 
@@ -12,7 +12,7 @@ SIDE = 56
 
 
 def thumbnail_sheet(image_set: ImageSet, label: int) -> bytes:
-    """A PNG of up to 24 training images of one class, without gaps, left to right."""
+    """Draw a PNG of up to 24 training images of one class, without gaps, left to right."""
     part = image_set.part("train")
     pixels = part.images[part.labels == label][: COLUMNS * ROWS, 0].numpy()
     rows = -(-len(pixels) // COLUMNS)

@@ -1,4 +1,4 @@
-"""What a version of a dataset changed, counted by the pixels that networks see. Pure."""
+"""Difference of two versions of a dataset, counted by the pixels that networks see. Pure."""
 
 import hashlib
 from collections import Counter
@@ -8,7 +8,7 @@ from iadd.data.image_set import ImageSet
 
 
 def count_changes(before: ImageSet, now: ImageSet) -> JsonObject | None:
-    """Images kept, added and removed, and those kept under another class; no image is named.
+    """Count images kept, added, removed, and kept under another class; no image is named.
 
     Args:
         before: The version before.

@@ -1,7 +1,7 @@
-"""The steps themselves: load from storage, call iadd, store. They know nothing of rows or leases.
+"""Computation of each step: load from storage, call iadd, store; free of rows and leases.
 
-What a step stores lies under a key that follows from ids alone, and is the same whoever computes
-it. So a step that runs twice replaces its own result.
+A step stores its result under a key that follows from ids alone, and the result is the same on
+each worker. So a step that runs twice replaces its own result.
 """
 
 import json
@@ -37,7 +37,7 @@ from worker.settings import WorkerSettings
 
 
 def load_images(storage: Storage, key: str) -> ImageSet:
-    """The images of a dataset, all splits. Raises FileNotFoundError when they were deleted."""
+    """Load the images of a dataset, all splits. Raises FileNotFoundError when they were deleted."""
     return ImageSet.from_bytes(storage.get(key))
 
 
@@ -105,12 +105,12 @@ def evaluate_images(
     checkpoints: CheckpointStore,
     on_progress: ProgressListener,
 ) -> JsonObject:
-    """Measure the distilled set, as many random images, and the full set; each is a checkpoint.
+    """Evaluate the distilled set, as many random images, and the full set; each is a checkpoint.
 
-    So are the first two once more with each of the other networks.
+    The first two are evaluated with each of the other networks too.
 
     Returns:
-        What is stored under `distilled`, `random` and `full`: `Evaluation.to_dict()`, and `roc`;
+        The stored figures: under `distilled`, `random` and `full` `Evaluation.to_dict()` and `roc`;
         and by other network under `networks`: `Evaluation.to_dict()` as `distilled` and `random`.
     """
     image_set = load_images(storage, images)
@@ -159,7 +159,7 @@ def audit_images(
     result: str,
     on_progress: ProgressListener,
 ) -> PrivacyReport:
-    """Ask what the distilled images give away of the images they were made from."""
+    """Audit what the distilled images leak of the images they were made from."""
     report = audit(
         DistilledDataset.from_bytes(storage.get(distilled)),
         load_images(storage, images),
@@ -191,7 +191,7 @@ def pack_results(
     Args:
         storage: Where everything lies.
         dataset: The dataset's name.
-        asked_on: The day on which the distillation was asked for, as ISO writes it.
+        asked_on: The day on which the distillation was requested, in ISO format.
         counts: Its images per class and split.
         timings: Seconds of work per phase.
         distilled: Key of the distilled set.
@@ -242,7 +242,7 @@ def pack_results(
 
 
 def _share(listener: ProgressListener, *, before: float, share: float) -> ProgressListener:
-    """Shows a part of the work as a part of the whole, in percent."""
+    """Report a part of the work as a part of the whole, in percent."""
 
     def listen(progress: Progress) -> None:
         done = before + share * progress.done / progress.total

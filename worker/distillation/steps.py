@@ -1,4 +1,4 @@
-"""The steps of a distillation, between the row and the pipeline: keys in, keys and values out."""
+"""Steps of a distillation, between the row and the pipeline: keys in, keys and values out."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,18 +20,18 @@ from app.models import (
 from iadd.config import Config, ConfigError
 from iadd.presets import PRESETS
 from worker.distillation import pipeline
-from worker.distillation.phases import Outcome, Work
+from worker.distillation.phases import Outcome, PhaseContext
 
 
 def images_key(dataset: Dataset) -> str:
-    """Where the dataset's images lie. Raises FileNotFoundError when they were deleted."""
+    """Return the key of the dataset's images. Raises FileNotFoundError when they were deleted."""
     if dataset.images_key is None:
         raise FileNotFoundError(f"{dataset.id} has no images any more")
     return dataset.images_key
 
 
 def settings_of(row: Distillation) -> Config:
-    """The full settings of a run: written down at its first start, the preset's before.
+    """Return the full settings of a run: those of its first start, or of the preset before that.
 
     Raises:
         ConfigError: For an unknown preset, or settings that do not go together.
@@ -52,7 +52,7 @@ def settings_of(row: Distillation) -> Config:
 
 
 def first_missing_phase(row: Distillation) -> DistillationStatus:
-    """Where a run whose teachers are there begins: a retry keeps what is finished."""
+    """Return the phase in which a run with teachers begins: a retry keeps what is finished."""
     if row.distilled_key is None:
         return DistillationStatus.DISTILLING
     if row.evaluation_key is None:
@@ -62,8 +62,8 @@ def first_missing_phase(row: Distillation) -> DistillationStatus:
     return DistillationStatus.PACKAGING
 
 
-def overlooked(session: Session, distillation_id: str) -> Sequence[DistillationStatus]:
-    """`teaching` too is a status to start from, where no teacher is left to send the row on."""
+def restartable_statuses(session: Session, distillation_id: str) -> Sequence[DistillationStatus]:
+    """Return `teaching` as a status to start from too, where no teacher is left to advance it."""
     row = DistillationRepository(session).load(distillation_id)
     if row is None or row.trajectory_set_id is None:
         return ()
@@ -73,11 +73,11 @@ def overlooked(session: Session, distillation_id: str) -> Sequence[DistillationS
     return (DistillationStatus.TEACHING,)
 
 
-def start(work: Work) -> Callable[[Session], Outcome]:
-    """Fix the settings, then wait for the teachers that are missing, or go on without."""
-    row = work.row
+def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
+    """Fix the settings, then wait for missing teachers, or go on where none is missing."""
+    row = phase.row
     config = settings_of(row)
-    images_key(work.dataset)
+    images_key(phase.dataset)
 
     def conclude(session: Session) -> Outcome:
         trajectory_sets = TrajectorySetRepository(session)
@@ -103,39 +103,39 @@ def start(work: Work) -> Callable[[Session], Outcome]:
     return conclude
 
 
-def distill(work: Work) -> Outcome:
+def distill(phase: PhaseContext) -> Outcome:
     """Distill from the teachers, from the last checkpoint on."""
-    assert work.row.trajectory_set_id is not None, "only `start` leads here"
-    with work.services.database.reading() as session:
-        teachers = TrajectorySetRepository(session).teachers(work.row.trajectory_set_id)
-    key = f"distillations/{work.row.id}/distilled.safetensors"
-    with work.services.scratch() as scratch:
+    assert phase.row.trajectory_set_id is not None, "only `start` leads here"
+    with phase.services.database.reading() as session:
+        teachers = TrajectorySetRepository(session).teachers(phase.row.trajectory_set_id)
+    key = f"distillations/{phase.row.id}/distilled.safetensors"
+    with phase.services.scratch() as scratch:
         pipeline.distill_images(
-            work.services.storage,
-            work.services.worker_settings,
-            images=images_key(work.dataset),
-            config=settings_of(work.row),
+            phase.services.storage,
+            phase.services.worker_settings,
+            images=images_key(phase.dataset),
+            config=settings_of(phase.row),
             trajectories=[_stored(teacher) for teacher in teachers],
             result=key,
             scratch=scratch,
-            checkpoints=work.checkpoints,
-            on_progress=work.progress,
+            checkpoints=phase.checkpoints,
+            on_progress=phase.progress,
         )
     return Outcome(DistillationStatus.EVALUATING, {"distilled_key": key})
 
 
-def evaluate(work: Work) -> Outcome:
-    """Measure what the distilled set is worth, beside its two yardsticks."""
-    key = f"distillations/{work.row.id}/evaluation.json"
+def evaluate(phase: PhaseContext) -> Outcome:
+    """Measure the utility of the distilled set, beside its two baselines."""
+    key = f"distillations/{phase.row.id}/evaluation.json"
     figures = pipeline.evaluate_images(
-        work.services.storage,
-        work.services.worker_settings,
-        images=images_key(work.dataset),
-        config=settings_of(work.row),
-        distilled=_stored_key(work.row, "distilled_key"),
+        phase.services.storage,
+        phase.services.worker_settings,
+        images=images_key(phase.dataset),
+        config=settings_of(phase.row),
+        distilled=_stored_key(phase.row, "distilled_key"),
         result=key,
-        checkpoints=work.checkpoints,
-        on_progress=work.progress,
+        checkpoints=phase.checkpoints,
+        on_progress=phase.progress,
     )
     metrics = {
         f"balanced_accuracy_{name}": figures[name]["balanced_accuracy"]["mean"]
@@ -143,43 +143,43 @@ def evaluate(work: Work) -> Outcome:
     }
     return Outcome(
         DistillationStatus.AUDITING,
-        {"evaluation_key": key, "metrics": {**work.row.metrics, **metrics}},
+        {"evaluation_key": key, "metrics": {**phase.row.metrics, **metrics}},
     )
 
 
-def audit(work: Work) -> Outcome:
-    """Measure what the distilled set gives away, and reach a verdict."""
-    key = f"distillations/{work.row.id}/privacy.json"
+def audit(phase: PhaseContext) -> Outcome:
+    """Measure what the distilled set leaks, and reach a verdict."""
+    key = f"distillations/{phase.row.id}/privacy.json"
     report = pipeline.audit_images(
-        work.services.storage,
-        images=images_key(work.dataset),
-        distilled=_stored_key(work.row, "distilled_key"),
+        phase.services.storage,
+        images=images_key(phase.dataset),
+        distilled=_stored_key(phase.row, "distilled_key"),
         result=key,
-        on_progress=work.progress,
+        on_progress=phase.progress,
     )
     return Outcome(
         DistillationStatus.PACKAGING, {"privacy_key": key, "verdict": Verdict(report.verdict)}
     )
 
 
-def package(work: Work) -> Outcome:
+def package(phase: PhaseContext) -> Outcome:
     """Write the report and the bundle."""
-    row = work.row
-    with work.services.scratch() as scratch:
+    row = phase.row
+    with phase.services.scratch() as scratch:
         keys = pipeline.pack_results(
-            work.services.storage,
-            dataset=work.dataset.name,
-            # Of all its times the one that a second try does not change.
+            phase.services.storage,
+            dataset=phase.dataset.name,
+            # The one of its times that a second try does not change.
             asked_on=row.created_at.date().isoformat(),
-            counts=work.dataset.classes or {},
-            # Not its own: a second try would make another bundle of the same results.
+            counts=phase.dataset.classes or {},
+            # Without its own: a second try would make another bundle of the same results.
             timings={name: s for name, s in row.timings.items() if name != row.status},
             distilled=_stored_key(row, "distilled_key"),
             evaluation=_stored_key(row, "evaluation_key"),
             privacy=_stored_key(row, "privacy_key"),
             folder=f"distillations/{row.id}",
             scratch=scratch,
-            on_progress=work.progress,
+            on_progress=phase.progress,
         )
     return Outcome(DistillationStatus.READY, dict(keys))
 

@@ -1,4 +1,4 @@
-"""How one teacher is recorded, and how the last of a set sends its distillations on.
+"""The recording of one teacher; the last teacher of a set sends its distillations on.
 
 Teachers belong to a dataset and to teacher settings, not to a distillation. They run while at least
 one distillation waits for them; without one they go back to `pending`, with what they have.
@@ -6,88 +6,48 @@ one distillation waits for them; without one they go back to `pending`, with wha
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy.orm import Session
 
-from app.core import leases
-from app.core.leases import LeaseLost
 from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
 from app.models import Dataset, DistillationStatus, Teacher, TeacherStatus, TrajectorySet
 from iadd.config import Config
-from iadd.runtime.device import DeviceLostError
-from worker.app import end_worker, process_name
 from worker.distillation import pipeline
 from worker.distillation.phases import TASK_OF
 from worker.distillation.steps import first_missing_phase, images_key
 from worker.jobs.checkpoints import Checkpoints
-from worker.jobs.lease import Cancelled, Hold, Interrupted
-from worker.jobs.problems import DEVICE_LOST, WorkersLostError, problem_of
+from worker.jobs.lease import ClaimedRow
+from worker.jobs.problems import DEVICE_LOST, problem_of
 from worker.jobs.progress import TeacherProgress
-from worker.jobs.retries import carry_out
-from worker.services import Services, get_services
+from worker.jobs.runner import JobKind, run_job
+from worker.services import Services
 
 logger = logging.getLogger(__name__)
 
 
 def record(teacher_id: str) -> None:
-    """Record the teacher's trajectory if nobody else has or does."""
-    services = get_services()
-    hold = _claim(services, teacher_id)
-    if hold is None:
-        logger.info("%s: nothing to do", teacher_id)
-        return
-    logger.info("%s: begins (fence %d)", teacher_id, hold.fence)
-    try:
-        carry_out(lambda: _teach(services, hold), hold)
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
-    except (Cancelled, Interrupted):
-        _put_back(services, hold)
-    except Exception as error:
-        logger.exception("%s: failed", teacher_id)
-        if isinstance(error, DeviceLostError):
-            end_worker()
-            if _hand_over(services, hold):
-                return
-        kept = "The teachers that are finished are kept."
-        _fail(services, hold, problem_of(error, doing="recording a teacher", kept=kept))
+    """Record the teacher's trajectory if it is not recorded and no other worker has it."""
+    run_job(_KIND, teacher_id, _teach)
 
 
-def _claim(services: Services, teacher_id: str) -> Hold | None:
-    with services.database.transaction() as session:
-        repository = TeacherRepository(session)
-        fence = repository.claim(
-            teacher_id, owner=process_name(), seconds=services.settings.lease_seconds
-        )
-        teacher = repository.load(teacher_id)
-    if fence is None or teacher is None:
-        return None
-    trajectory_set_id = teacher.trajectory_set_id
-
-    def is_wanted(session: Session) -> bool:
-        return TrajectorySetRepository(session).is_wanted(trajectory_set_id)
-
-    return Hold(services, Teacher, teacher_id, fence, is_wanted=is_wanted)
+def _is_wanted(session: Session, teacher_id: str) -> bool:
+    teacher = session.get_one(Teacher, teacher_id)
+    return TrajectorySetRepository(session).is_wanted(teacher.trajectory_set_id)
 
 
-def _teach(services: Services, hold: Hold) -> Callable[[], None]:
-    """Train the teacher and store its trajectory; what it returns writes that down."""
+def _teach(services: Services, claimed: ClaimedRow, teacher: Teacher) -> Callable[[], None]:
+    """Train the teacher and store its trajectory; return what writes that down."""
     with services.database.reading() as session:
-        teacher = session.get_one(Teacher, hold.row_id)
         trajectory_set = session.get_one(TrajectorySet, teacher.trajectory_set_id)
         dataset = session.get_one(Dataset, trajectory_set.dataset_id)
-        wanted = TrajectorySetRepository(session).is_wanted(trajectory_set.id)
-    if not wanted:
-        raise Cancelled
-    if teacher.takeovers >= services.worker_settings.largest_attempts:
-        raise WorkersLostError(teacher.takeovers)
     config = Config.from_dict(trajectory_set.config)
     partials = Checkpoints(
         services.storage,
-        hold,
+        claimed,
         folder=f"trajectories/{trajectory_set.id}/partial/{teacher.index:04d}",
         key=teacher.partial_key,
         column="partial_key",
@@ -104,30 +64,30 @@ def _teach(services: Services, hold: Hold) -> Callable[[], None]:
             result=key,
             scratch=scratch,
             partials=partials,
-            on_progress=TeacherProgress(services, hold, teacher, dataset, epochs),
+            on_progress=TeacherProgress(services, claimed, teacher, dataset, epochs),
         )
 
     def finish() -> None:
         with services.database.transaction() as session:
             TeacherRepository(session).finish(
-                hold.row_id,
-                fence=hold.fence,
+                teacher.id,
+                fence=claimed.fencing_token,
                 status=TeacherStatus.DONE,
                 object_key=key,
                 partial_key=None,
                 epochs_done=epochs,
             )
             if TrajectorySetRepository(session).count_one_done(trajectory_set.id):
-                _send_on(session, trajectory_set.id)
-        logger.info("%s: done", hold.row_id)
+                _advance_waiting(session, trajectory_set.id)
+        logger.info("%s: done", teacher.id)
         if partials.key is not None:
             services.storage.delete(partials.key)
 
     return finish
 
 
-def _send_on(session: Session, trajectory_set_id: str) -> None:
-    """Every distillation that waited for this set distills now."""
+def _advance_waiting(session: Session, trajectory_set_id: str) -> None:
+    """Advance every distillation that waits for this set."""
     repository = DistillationRepository(session)
     for row in repository.taught_by(trajectory_set_id):
         to = first_missing_phase(row)
@@ -137,57 +97,50 @@ def _send_on(session: Session, trajectory_set_id: str) -> None:
             enqueue_after_commit(session, TASK_OF[to], row.id)
 
 
-def _put_back(services: Services, hold: Hold) -> None:
-    """Leave the teacher to whoever comes next; at once, if somebody waits for it."""
-    try:
-        with services.database.transaction() as session:
-            repository = TeacherRepository(session)
-            repository.finish(hold.row_id, fence=hold.fence, status=TeacherStatus.PENDING)
-            teacher = session.get_one(Teacher, hold.row_id)
-            if TrajectorySetRepository(session).is_wanted(teacher.trajectory_set_id):
-                enqueue_after_commit(session, Task.RECORD_TRAJECTORY, hold.row_id)
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
-    else:
-        logger.info("%s: put back", hold.row_id)
+def _release(session: Session, claimed: ClaimedRow) -> None:
+    """Leave the teacher to the next worker, which starts at once if some distillation waits."""
+    TeacherRepository(session).finish(
+        claimed.row_id, fence=claimed.fencing_token, status=TeacherStatus.PENDING
+    )
+    if _is_wanted(session, claimed.row_id):
+        enqueue_after_commit(session, Task.RECORD_TRAJECTORY, claimed.row_id)
 
 
-def _hand_over(services: Services, hold: Hold) -> bool:
-    """Leave the teacher to a worker whose GPU answers; False when too many have tried."""
-    with services.database.transaction() as session:
-        teacher = TeacherRepository(session).load(hold.row_id)
-        most = services.worker_settings.largest_attempts
-        if teacher is None or teacher.takeovers + 1 >= most:
-            return False
-        try:
-            leases.give_up(session, Teacher, hold.row_id, fence=hold.fence)
-        except LeaseLost as lost:
-            logger.warning("%s", lost)
-        else:
-            distillations = DistillationRepository(session)
-            for row in distillations.taught_by(teacher.trajectory_set_id):
-                distillations.tell(row.id, row.status, DEVICE_LOST, teacher=teacher.index)
-            enqueue_after_commit(session, Task.RECORD_TRAJECTORY, hold.row_id)
-    return True
+def _log_handover(session: Session, teacher: Teacher) -> None:
+    distillations = DistillationRepository(session)
+    for row in distillations.taught_by(teacher.trajectory_set_id):
+        distillations.log(row.id, row.status, DEVICE_LOST, teacher=teacher.index)
 
 
-def _fail(services: Services, hold: Hold, problem: JsonObject) -> None:
-    """The teacher and its set fail, and with them every distillation that waits for it."""
-    try:
-        with services.database.transaction() as session:
-            teachers = TeacherRepository(session)
-            teachers.finish(
-                hold.row_id, fence=hold.fence, status=TeacherStatus.FAILED, problem=problem
-            )
-            trajectory_set_id = session.get_one(Teacher, hold.row_id).trajectory_set_id
-            TrajectorySetRepository(session).mark_failed(trajectory_set_id)
-            distillations = DistillationRepository(session)
-            for row in distillations.taught_by(trajectory_set_id):
-                distillations.move(
-                    row.id,
-                    expected=(DistillationStatus.TEACHING,),
-                    to=DistillationStatus.FAILED,
-                    problem=problem,
-                )
-    except LeaseLost as lost:
-        logger.warning("%s", lost)
+def _fail(session: Session, claimed: ClaimedRow, problem: JsonObject) -> None:
+    """Fail the teacher, its set, and every distillation that waits for it."""
+    TeacherRepository(session).finish(
+        claimed.row_id,
+        fence=claimed.fencing_token,
+        status=TeacherStatus.FAILED,
+        problem=problem,
+    )
+    trajectory_set_id = session.get_one(Teacher, claimed.row_id).trajectory_set_id
+    TrajectorySetRepository(session).mark_failed(trajectory_set_id)
+    distillations = DistillationRepository(session)
+    for row in distillations.taught_by(trajectory_set_id):
+        distillations.move(
+            row.id,
+            expected=(DistillationStatus.TEACHING,),
+            to=DistillationStatus.FAILED,
+            problem=problem,
+        )
+
+
+_KIND = JobKind(
+    model=Teacher,
+    task=Task.RECORD_TRAJECTORY,
+    claim=lambda session, row_id, **lease: TeacherRepository(session).claim(row_id, **lease),
+    is_wanted=_is_wanted,
+    problem=partial(
+        problem_of, doing="recording a teacher", kept="The teachers that are finished are kept."
+    ),
+    fail=_fail,
+    release=_release,
+    log_handover=_log_handover,
+)

@@ -7,15 +7,15 @@ one object that nobody points at; the next claim removes that.
 
 from app.core.leases import LeaseLost
 from app.core.storage import Storage
-from worker.jobs.lease import Hold
+from worker.jobs.lease import ClaimedRow
 
 
 class Checkpoints:
-    """The checkpoint that a held row points at; an `iadd.runtime.checkpoint.CheckpointStore`.
+    """The checkpoint that a claimed row points at; an `iadd.runtime.checkpoint.CheckpointStore`.
 
     Args:
         storage: Where the objects lie.
-        hold: The row, which has the columns `column` and `takeovers`.
+        claimed: The row, which has the columns `column` and `takeovers`.
         folder: Key prefix that belongs to this row's checkpoints alone.
         key: What the row points at now.
         column: Name of that column.
@@ -24,14 +24,14 @@ class Checkpoints:
     def __init__(
         self,
         storage: Storage,
-        hold: Hold,
+        claimed: ClaimedRow,
         *,
         folder: str,
         key: str | None,
         column: str = "checkpoint_key",
     ) -> None:
         self._storage = storage
-        self._hold = hold
+        self._claimed = claimed
         self._folder = folder
         self._column = column
         self._count = 0
@@ -44,14 +44,14 @@ class Checkpoints:
 
     def write(self, data: bytes) -> None:
         """Store a checkpoint. Raises LeaseLost, and then leaves nothing behind."""
-        self._hold.check()
+        self._claimed.check()
         before = self.key
-        # With the fence in it the key is this worker's own, whoever else believes to hold the row.
-        key = f"{self._folder}/{self._hold.fence:06d}-{self._count:06d}"
+        # The fencing token makes the key this worker's own, whoever else believes to have the row.
+        key = f"{self._folder}/{self._claimed.fencing_token:06d}-{self._count:06d}"
         self._count += 1
         self._storage.put(key, data)
         try:
-            self._hold.write(**{self._column: key, "takeovers": 0})
+            self._claimed.write(**{self._column: key, "takeovers": 0})
         except LeaseLost:
             self._storage.delete(key)
             raise

@@ -1,19 +1,19 @@
-"""A row while this worker works on it: its lease, its heartbeat, and the reasons to stop.
+"""A row that this worker has claimed: its lease, its heartbeat, and the reasons to stop.
 
 A long step computes for minutes without coming back here, so the heartbeat has a thread of its own.
-It only sets flags. The step learns of them where it reports its progress, in its own thread, by one
-of three exceptions:
+It only sets flags. The step reads them where it reports its progress, in its own thread, and ends
+by one of three exceptions:
 
-- `LeaseLost`: the row is another worker's, or deleted. Nothing may be written any more.
-- `Cancelled`: somebody asked for an end, or nobody waits for the result any more.
-- `Interrupted`: this worker is told to stop. The row waits for another one.
+- `LeaseLost`: another worker has the row, or it is deleted. Nothing may be written any more.
+- `Cancelled`: somebody requested an end, or nobody waits for the result any more.
+- `Interrupted`: this worker was requested to stop. The row waits for another one.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -21,29 +21,30 @@ from sqlalchemy.orm import Session
 from app.core import leases
 from app.core.leases import LeaseLost
 from worker import registration
-from worker.app import is_stopping
+from worker.lifecycle import is_stopping
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
 
 
-class Cancelled(Exception):  # noqa: N818 - it tells an event, and is no error
-    """The work is not wanted any more."""
+class Cancelled(Exception):  # noqa: N818 - it is an event, and no error
+    """Nobody wants the result any more."""
 
 
 class Interrupted(Exception):  # noqa: N818
     """The worker stops; the work goes on elsewhere."""
 
 
-class Hold:
-    """A claimed row.
+class ClaimedRow:
+    """A row under the lease of this worker.
 
     Args:
-        services: Of this process.
+        services: Services of this process.
         model: Table of the row.
         row_id: Its id.
-        fence: What the claim returned.
-        is_wanted: Asked with each heartbeat; False leads to `Cancelled`.
+        fencing_token: Number that the claim returned; each write names it, so that a worker that
+            lost the row changes nothing.
+        is_wanted: Read with each heartbeat; False leads to `Cancelled`.
     """
 
     def __init__(
@@ -51,12 +52,12 @@ class Hold:
         services: Services,
         model: type[Any],
         row_id: str,
-        fence: int,
+        fencing_token: int,
         *,
         is_wanted: Callable[[Session], bool] = lambda session: True,
     ) -> None:
         self.row_id = row_id
-        self.fence = fence
+        self.fencing_token = fencing_token
         self._services = services
         self._model = model
         self._is_wanted = is_wanted
@@ -65,13 +66,13 @@ class Hold:
         self._done = threading.Event()
 
     @contextmanager
-    def beating(self) -> Iterator[Self]:
+    def heartbeat(self) -> Iterator[None]:
         """Renew the lease for as long as the block runs."""
-        thread = threading.Thread(target=self._beat, name=f"lease-{self.row_id}", daemon=True)
+        thread = threading.Thread(target=self._renew, name=f"lease-{self.row_id}", daemon=True)
         thread.start()
         try:
-            with registration.holding(self.row_id):
-                yield self
+            with registration.working_on(self.row_id):
+                yield
         finally:
             self._done.set()
             thread.join()
@@ -88,9 +89,9 @@ class Hold:
     def write(self, **values: Any) -> None:
         """Change the row in a transaction of its own. Raises LeaseLost."""
         with self._services.database.transaction() as session:
-            leases.write(session, self._model, self.row_id, fence=self.fence, **values)
+            leases.write(session, self._model, self.row_id, fence=self.fencing_token, **values)
 
-    def _beat(self) -> None:
+    def _renew(self) -> None:
         settings = self._services.settings
         while not self._done.wait(settings.heartbeat_seconds):
             try:
@@ -99,7 +100,7 @@ class Hold:
                         session,
                         self._model,
                         self.row_id,
-                        fence=self.fence,
+                        fence=self.fencing_token,
                         seconds=settings.lease_seconds,
                     )
                     wanted = self._is_wanted(session)
@@ -107,8 +108,8 @@ class Hold:
                 self._lost.set()
                 return
             except SQLAlchemyError as error:
-                # The lease may run out meanwhile. If nobody took the row, the next beat has it
-                # back; if somebody did, the fence says so.
+                # The lease may run out meanwhile. If nobody took the row, the next heartbeat has
+                # it back; if somebody did, the fencing token stops this worker.
                 logger.warning("heartbeat of %s failed: %s", self.row_id, type(error).__name__)
             else:
                 if not wanted:

@@ -1,6 +1,6 @@
-"""From iadd's `on_progress` to the row and its events, at most once a second.
+"""Progress of a job: from iadd's `on_progress` to the row and its events, at most once a second.
 
-Both listeners ask the hold first: the report of a step is where a run is stopped.
+Both listeners check the claimed row first: the report of a step is where a run is stopped.
 """
 
 import time
@@ -13,11 +13,11 @@ from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRe
 from app.models import Dataset, Distillation, DistillationStatus, EventKind, Teacher, TeacherStatus
 from iadd.runtime.progress import Progress
 from worker.jobs.eta import Forecast
-from worker.jobs.lease import Hold
+from worker.jobs.lease import ClaimedRow
 from worker.services import Services
 
 
-class Pace:
+class ThroughputMeter:
     """Seconds per unit, measured since the first unit of this run was finished.
 
     The first one is left out: it may compile for a minute, and always fills caches.
@@ -28,7 +28,7 @@ class Pace:
         self._first: tuple[float, int] | None = None
 
     def seconds_per_unit(self, done: int) -> float | None:
-        """None until a second unit has been finished under its eyes."""
+        """None until a second unit has been finished in this run."""
         now = time.monotonic()
         if self._seen is None or done < self._seen:
             self._seen, self._first = done, None
@@ -46,7 +46,7 @@ class Throttle:
         self._last: float | None = None
 
     def lets_through(self, *, at_once: bool) -> bool:
-        """Whether enough time has passed since the last one that went through."""
+        """Return True when enough time has passed since the last one that went through."""
         now = time.monotonic()
         if not at_once and self._last is not None and now - self._last < self._seconds:
             return False
@@ -54,18 +54,20 @@ class Throttle:
         return True
 
 
-def _is_last_word(progress: Progress) -> bool:
-    """Of a run that ends, or, with a message, of one that may be about to fail."""
+def _is_urgent(progress: Progress) -> bool:
+    """Return True at the end of a run, and for a message: the run may be about to fail."""
     return progress.message is not None or progress.done >= progress.total
 
 
 class PhaseProgress:
     """Listener of a phase that one worker runs alone."""
 
-    def __init__(self, services: Services, hold: Hold, row: Distillation, dataset: Dataset) -> None:
+    def __init__(
+        self, services: Services, claimed: ClaimedRow, row: Distillation, dataset: Dataset
+    ) -> None:
         self._services = services
         self._forecast = Forecast(row.status, row.settings, dataset.classes)
-        self._hold = hold
+        self._claimed = claimed
         self._status = row.status
         self._phase = row.status.value
         self._phases = dict(row.phases)
@@ -73,7 +75,7 @@ class PhaseProgress:
         self._timings = dict(row.timings)
         self._seconds_before = float(self._timings.get(self._phase, 0.0))
         self._started_at = time.monotonic()
-        self._pace = Pace()
+        self._meter = ThroughputMeter()
         self._throttle = Throttle(services.worker_settings.progress_seconds)
         self._new_metrics: dict[str, float] = {}
 
@@ -85,10 +87,10 @@ class PhaseProgress:
         return {**self._timings, self._phase: round(seconds, 3)}
 
     def __call__(self, progress: Progress) -> None:
-        self._hold.check()
+        self._claimed.check()
         self._new_metrics.update(progress.metrics)
-        pace = self._pace.seconds_per_unit(progress.done)
-        if not self._throttle.lets_through(at_once=_is_last_word(progress)):
+        pace = self._meter.seconds_per_unit(progress.done)
+        if not self._throttle.lets_through(at_once=_is_urgent(progress)):
             return
         done, total = progress.done, progress.total
         eta = (
@@ -100,48 +102,53 @@ class PhaseProgress:
         with self._services.database.transaction() as session:
             repository = DistillationRepository(session)
             repository.write(
-                self._hold.row_id,
-                fence=self._hold.fence,
+                self._claimed.row_id,
+                fence=self._claimed.fencing_token,
                 phases=self._phases,
                 metrics=self._metrics,
                 timings=self.timings(),
                 eta_seconds=eta,
             )
             events = repository.events
-            tell = {"phase": self._phase, **state, "eta_seconds": eta}
-            events.append(self._hold.row_id, EventKind.PROGRESS, tell)
+            data = {"phase": self._phase, **state, "eta_seconds": eta}
+            events.append(self._claimed.row_id, EventKind.PROGRESS, data)
             if self._new_metrics:
                 values = {"phase": self._phase, "done": done, "metrics": self._new_metrics}
-                events.append(self._hold.row_id, EventKind.METRIC, dict(values))
+                events.append(self._claimed.row_id, EventKind.METRIC, dict(values))
             if progress.message is not None:
-                repository.tell(self._hold.row_id, self._status, progress.message)
+                repository.log(self._claimed.row_id, self._status, progress.message)
         self._new_metrics = {}
 
 
 class TeacherProgress:
-    """Listener of one teacher; tells every distillation that waits for its set."""
+    """Listener of one teacher; writes to every distillation that waits for its set."""
 
     def __init__(
-        self, services: Services, hold: Hold, teacher: Teacher, dataset: Dataset, epochs: int
+        self,
+        services: Services,
+        claimed: ClaimedRow,
+        teacher: Teacher,
+        dataset: Dataset,
+        epochs: int,
     ) -> None:
         self._services = services
-        self._hold = hold
+        self._claimed = claimed
         self._set_id = teacher.trajectory_set_id
         self._teacher = teacher.index
         self._classes = dataset.classes
         self._epochs = epochs
-        self._told_at = time.monotonic()
-        self._pace = Pace()
+        self._written_at = time.monotonic()
+        self._meter = ThroughputMeter()
         self._throttle = Throttle(services.worker_settings.progress_seconds)
 
     def __call__(self, progress: Progress) -> None:
-        self._hold.check()
-        pace = self._pace.seconds_per_unit(progress.done)
-        if not self._throttle.lets_through(at_once=_is_last_word(progress)):
+        self._claimed.check()
+        pace = self._meter.seconds_per_unit(progress.done)
+        if not self._throttle.lets_through(at_once=_is_urgent(progress)):
             return
         with self._services.database.transaction() as session:
             TeacherRepository(session).write(
-                self._hold.row_id, fence=self._hold.fence, epochs_done=progress.done
+                self._claimed.row_id, fence=self._claimed.fencing_token, epochs_done=progress.done
             )
             teachers = TrajectorySetRepository(session).teachers(self._set_id)
             done = sum(teacher.epochs_done for teacher in teachers)
@@ -149,13 +156,13 @@ class TeacherProgress:
             # Several workers teach at once: together they are faster than this one alone.
             running = sum(teacher.status == TeacherStatus.RUNNING for teacher in teachers)
             shared = None if pace is None else pace / max(running, 1)
-            self._tell(session, {"done": done, "total": total, "unit": "epochs"}, shared, progress)
+            self._write(session, {"done": done, "total": total, "unit": "epochs"}, shared, progress)
 
-    def _tell(
+    def _write(
         self, session: Session, state: JsonObject, pace: float | None, progress: Progress
     ) -> None:
         now = time.monotonic()
-        seconds, self._told_at = now - self._told_at, now
+        seconds, self._written_at = now - self._written_at, now
         repository = DistillationRepository(session)
         for row in repository.taught_by(self._set_id):
             session.refresh(row, with_for_update=True)
@@ -171,10 +178,10 @@ class TeacherProgress:
                 else forecast.seconds_left(pace=pace, done=state["done"], total=state["total"])
             )
             row.eta_seconds = eta
-            tell = {"phase": phase, **state, "eta_seconds": eta}
-            repository.events.append(row.id, EventKind.PROGRESS, tell)
+            data = {"phase": phase, **state, "eta_seconds": eta}
+            repository.events.append(row.id, EventKind.PROGRESS, data)
             if progress.message is not None:
-                repository.tell(row.id, row.status, progress.message, teacher=self._teacher)
+                repository.log(row.id, row.status, progress.message, teacher=self._teacher)
             if progress.metrics:
                 data = {
                     "phase": phase,

@@ -1,6 +1,6 @@
-"""What a report is made of, whatever it is written as: sections of blocks.
+"""Content of a report, independent of its format: sections of blocks.
 
-The page and the PDF are two ways to set these; neither has a word or a number of its own.
+The page and the PDF are two ways to set these; neither adds a word or a number of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ Tone = Literal["good", "neutral", "bad", "warn", "muted"]
 
 @dataclass(frozen=True)
 class Badge:
-    """A word that stands out. Its colour repeats what it says."""
+    """A coloured word. Its colour repeats its meaning."""
 
     text: str
     tone: Tone
@@ -38,7 +38,7 @@ class Table:
     Attributes:
         heads: One for each column.
         rows: Cells, as many as there are heads.
-        caption: What it holds, for whoever meets the table alone.
+        caption: Title of the table, for readers who meet it alone.
         groups: A heading above the row of this index, until the next.
         ours: Rows about the distilled set.
         words: Columns, from 1, that hold words; the others hold numbers.
@@ -61,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrices:
-    """Confusions side by side."""
+    """Confusion matrices side by side."""
 
     kind: ClassVar = "matrices"
 
@@ -80,7 +80,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Heading:
-    """Of a part of a section."""
+    """Title of a part of a section."""
 
     kind: ClassVar = "heading"
 
@@ -89,10 +89,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot, what it shows in words, and its numbers.
+    """A plot, its caption, and its numbers.
 
     Attributes:
-        title: What it is called.
+        title: Its title.
         plot: The picture.
         caption: How to read it.
         table: The same in numbers.
@@ -116,7 +116,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Picture:
-    """A distilled image as WebP, what it started from if that may be shown, and its number."""
+    """A distilled image as WebP, its start if that may be shown, and its number."""
 
     image: bytes
     start: bytes | None
@@ -125,7 +125,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Distilled images of one class."""
+    """The distilled images of one class."""
 
     kind: ClassVar = "gallery"
 
@@ -154,7 +154,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Place:
-    """Where whoever shows the report adds what it could not know when it was made."""
+    """Mark at which a portal adds what was unknown when the report was made."""
 
     kind: ClassVar = "place"
 
@@ -178,10 +178,10 @@ class Conclusion:
     """One answer of the first screen.
 
     Attributes:
-        question: What is asked.
+        question: The question.
         tone: ``good``, ``neutral`` or ``bad``.
         headline: The answer.
-        detail: What it rests on.
+        detail: Its reasons.
     """
 
     question: str
@@ -192,14 +192,14 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class Report:
-    """All of it.
+    """A whole report.
 
     Attributes:
         title: The dataset's name.
-        date: When the distillation was asked for, ``2026-11-26``; or None.
+        date: The day on which the distillation was requested, ``2026-11-26``; or None.
         facts: The run in one line.
         internal: A warning at the head of a report that may not leave the organisation, or None.
-        notice: What every report says.
+        notice: The notice of every report.
         conclusions: The first screen.
         sections: The rest.
         colophon: Its last words.

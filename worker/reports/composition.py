@@ -1,18 +1,17 @@
-"""The report, once, for whatever it is written as: every number is one of ``report.json``."""
+"""Composes the report, once for all formats: every number is one of ``report.json``."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from iadd.bundle.card import RESEARCH_ONLY
-from worker.reports import conclusions as sentences
+from worker.reports import conclusions
 from worker.reports.blocks import Report
 from worker.reports.inputs import ReportSource
-from worker.reports.sections import images as pictures
-from worker.reports.sections import privacy, provenance, usage, utility
+from worker.reports.sections import images, privacy, provenance, usage, utility
 
 _INTERNAL = (
     "For use inside the organisation: this report shows what the distilled images started from. "
-    "The one in the bundle does not."
+    "The report in the bundle does not."
 )
 
 
@@ -20,10 +19,10 @@ def compose(source: ReportSource, document: Mapping[str, Any], *, starts: bool =
     """Put the report together.
 
     Args:
-        source: The pictures are taken from it, and nothing else.
+        source: Gives the images, and nothing else.
         document: ``report_json(source)``.
         starts: Show what the images started from, which may be patients' images: for readers
-            inside the organisation. What leaves it is made without.
+            inside the organisation. A report that leaves it is composed without.
     """
     distilled = source.distilled
     size = document["settings"]["image_size"]
@@ -38,17 +37,17 @@ def compose(source: ReportSource, document: Mapping[str, Any], *, starts: bool =
         ),
         internal=_INTERNAL if shows_starts else None,
         notice=RESEARCH_ONLY,
-        conclusions=sentences.conclusions(document),
+        conclusions=conclusions.conclude(document),
         sections=[
             utility.section(document),
-            pictures.section(document, distilled, starts=starts),
+            images.section(document, distilled, starts=starts),
             privacy.section(document),
             provenance.course(document),
-            provenance.making(document),
+            provenance.section(document),
             usage.section(document, tuple(distilled.images.shape)),
         ],
         colophon=(
-            f"{RESEARCH_ONLY} Made by importance-aware adaptive dataset distillation (Li, Togo, "
-            "Ogawa and Haseyama). The figures of this report are in report.json."
+            f"{RESEARCH_ONLY} Distilled by importance-aware adaptive dataset distillation (Li, "
+            "Togo, Ogawa and Haseyama). The figures of this report are in report.json."
         ),
     )

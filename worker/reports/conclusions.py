@@ -1,4 +1,4 @@
-"""The report's conclusions in words. Each follows from figures of the document alone."""
+"""Conclusions of the report in words. Each follows from figures of the document alone."""
 
 import math
 from collections.abc import Mapping
@@ -10,30 +10,30 @@ from worker.reports.formatting import NETWORKS, spread
 Outcome = Literal["better", "alike", "worse", "unknown"]
 
 
-def conclusions(document: Mapping[str, Any]) -> list[Conclusion]:
-    """What it is worth, what it leaks, and what may be done with it."""
-    return [worth(document), leak(document), permission(document)]
+def conclude(document: Mapping[str, Any]) -> list[Conclusion]:
+    """Conclude on utility, privacy and permitted use."""
+    return [utility(document), privacy(document), permission(document)]
 
 
-def worth(document: Mapping[str, Any]) -> Conclusion:
-    """Whether the distilled set does better than as many random real images."""
-    utility = document["utility"]
+def utility(document: Mapping[str, Any]) -> Conclusion:
+    """Compare the distilled set with as many random real images."""
+    sets = document["utility"]
     distilled, random, full = (
-        utility[name]["balanced_accuracy"] for name in ("distilled", "random", "full")
+        sets[name]["balanced_accuracy"] for name in ("distilled", "random", "full")
     )
-    count = utility["distilled"]["training_images"]
+    count = sets["distilled"]["training_images"]
     if None in (*distilled.values(), *random.values()):
         return Conclusion(
-            question="What it is worth",
+            question="How useful is it?",
             tone="bad",
             headline="It could not be measured",
-            detail="A figure is no number: most likely a class has no test image.",
+            detail="A figure is not a number: most likely a class has no test image.",
         )
     tone: Tone
     gain = distilled["mean"] - random["mean"]
     outcome = _outcome(distilled, random)
     if outcome == "unknown":
-        tone, headline = "neutral", "Not known: one network cannot tell it from luck"
+        tone, headline = "neutral", "Not known: a single network cannot exclude chance"
     elif outcome == "better":
         tone, headline = "good", f"Better than {count} random real images, by {gain:.3f}"
     elif outcome == "worse":
@@ -48,42 +48,41 @@ def worth(document: Mapping[str, Any]) -> Conclusion:
             "that the run started from."
         )
     return Conclusion(
-        question="What it is worth",
+        question="How useful is it?",
         tone=tone,
         headline=headline,
         detail=(
             f"Networks trained on these {count} images reach a balanced accuracy of "
             f"{spread(distilled)}; on as many random real images {spread(random)}, on all "
-            f"{utility['full']['training_images']:,} training images {spread(full)} "
+            f"{sets['full']['training_images']:,} training images {spread(full)} "
             f"(networks each: {distilled['n']}).{within}{start}"
         ),
     )
 
 
-def across(document: Mapping[str, Any]) -> str:
-    """Whether the distilled set does so with other networks too."""
+def other_networks(document: Mapping[str, Any]) -> str:
+    """Compare the distilled set with random real images on other networks too."""
     others = list(document["networks"].items())[1:]
     if not others:
-        return (
-            "Whether this set serves other networks was not measured: the setting cross_networks "
-            "named none."
-        )
+        return "Utility for other networks was not measured: the setting cross_networks names none."
     names: dict[Outcome, list[str]] = {}
     for name, network in others:
         figures = (network[key]["balanced_accuracy"] for key in ("utility", "random"))
         names.setdefault(_outcome(*figures), []).append(NETWORKS[name])
-    told: dict[Outcome, str] = {
+    sentences: dict[Outcome, str] = {
         "better": "Better than as many random real images, by more than the spread",
         "alike": "No better than as many random real images, within the spread",
         "worse": "Worse than as many random real images, by more than the spread",
-        "unknown": "Not known, as one network cannot tell it from luck, or a figure is no number",
+        "unknown": "Not known, as one network cannot exclude chance, or a figure is not a number",
     }
-    found = (f"{words}: {', '.join(names[key])}." for key, words in told.items() if key in names)
+    found = (
+        f"{words}: {', '.join(names[key])}." for key, words in sentences.items() if key in names
+    )
     return f"Networks that this set was not made for. {' '.join(found)}"
 
 
 def _outcome(distilled: Mapping[str, Any], random: Mapping[str, Any]) -> Outcome:
-    """What a figure of the distilled set is beside that of the random images."""
+    """Judge a figure of the distilled set against that of the random images."""
     numbers = (distilled["mean"], distilled["std"], random["mean"], random["std"])
     if None in numbers or min(distilled["n"], random["n"]) < 2:
         return "unknown"
@@ -94,28 +93,28 @@ def _outcome(distilled: Mapping[str, Any], random: Mapping[str, Any]) -> Outcome
     return "better" if gain > 0 else "worse"
 
 
-def leak(document: Mapping[str, Any]) -> Conclusion:
-    """The verdict of the audit."""
-    privacy = document["privacy"]
+def privacy(document: Mapping[str, Any]) -> Conclusion:
+    """State the verdict of the audit."""
+    audit = document["privacy"]
     headlines: dict[str, tuple[Tone, str]] = {
-        "refuted": ("bad", "Refuted: it gives away training images"),
+        "refuted": ("bad", "Refuted: it leaks training images"),
         "not_refuted": ("neutral", "Not refuted, at unknown power"),
-        "proven": ("good", "Proven: what it can give away is bounded"),
+        "proven": ("good", "Proven: the leak is bounded"),
     }
-    tone, headline = headlines[privacy["verdict"]]
+    tone, headline = headlines[audit["verdict"]]
     return Conclusion(
-        question="What it leaks",
+        question="What does it leak?",
         tone=tone,
         headline=headline,
-        detail=privacy["statement"],
+        detail=audit["statement"],
     )
 
 
 def permission(document: Mapping[str, Any]) -> Conclusion:
-    """What may be done with it."""
+    """State what the verdict permits."""
     if document["privacy"]["verdict"] == "refuted":
         return Conclusion(
-            question="What may be done with it",
+            question="What may be done with it?",
             tone="bad",
             headline="It stays in this organisation",
             detail=(
@@ -125,25 +124,25 @@ def permission(document: Mapping[str, Any]) -> Conclusion:
         )
     if document["privacy"]["verdict"] == "proven":
         return Conclusion(
-            question="What may be done with it",
+            question="What may be done with it?",
             tone="good",
             headline="It may be released under terms",
             detail=(
-                "The bound holds whoever asks, and whatever they know. It says how much, not that "
-                "nothing is given away: a steward decides whether the bound is tight enough, and "
-                "recipients accept terms."
+                "The bound holds against every attacker, whatever they know. It limits the leak, "
+                "and does not exclude one: a steward decides whether the bound is tight enough, "
+                "and recipients accept terms."
             ),
         )
     start = (
         "The images started from patients' images. " if document["initialisation"] == "real" else ""
     )
     return Conclusion(
-        question="What may be done with it",
+        question="What may be done with it?",
         tone="neutral",
         headline="Use it inside the organisation for now",
         detail=(
-            f"{start}Nothing here refutes the set, but distances can never clear a release: that "
-            "takes membership attacks of known power, which were not run. It leaves only where the "
-            "organisation has decided to release such sets, and recipients accept terms."
+            f"{start}No measure refutes the set, but distances can never clear a release: that "
+            "needs membership attacks of known power, which were not run. The set leaves only "
+            "where the organisation has decided to release such sets, and recipients accept terms."
         ),
     )

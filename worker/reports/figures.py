@@ -1,4 +1,4 @@
-"""How the distillation went, as figures: each a plot, its meaning in words, and its numbers."""
+"""Figures about the course of a distillation: each a plot, a caption, and its numbers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from worker.reports.blocks import Figure
 
 
 def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:
-    """The figures of a run; none of a set that was not distilled by iterations."""
+    """Yield the figures of a run; none of a set that was not distilled by iterations."""
     curves = document["curves"]
     if not curves["iteration"]:
         return
@@ -18,16 +18,16 @@ def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(
         "Matching loss",
         plots.loss(curves, weighted=weighted),
-        "How far the student ends from the teacher, relative to how far the teacher went. Above 1 "
-        "it ends farther away than it began.",
+        "How far the student ends from the teacher, relative to how far the teacher moved. "
+        "Above 1 the student ends farther away than it began.",
         tables.of_curves(curves, losses),
     )
     if curves["validation"]:
         yield Figure(
             "Validation",
             plots.validation(curves["validation"], document["best_iteration"]),
-            "The iteration that was kept is the best on images that no gradient has seen, and "
-            "that are not the test images.",
+            "The iteration that was kept is the best on the validation images, which no gradient "
+            "has seen and which are not the test images.",
             tables.of_validation(curves["validation"]),
         )
     yield Figure(

@@ -1,4 +1,4 @@
-"""How the report writes numbers. What was not measured says so."""
+"""Formats the numbers of the report. A missing one reads "not measured"."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -6,11 +6,11 @@ from typing import Any
 
 NOT_MEASURED = "not measured"
 NETWORKS = {"convnet": "ConvNet", "alexnet": "AlexNet", "vgg11": "VGG11", "resnet18": "ResNet18"}
-"""How networks are called."""
+"""Titles of the networks."""
 
 
 def spread(figure: Mapping[str, Any] | None, digits: int = 3) -> str:
-    """Mean ± standard deviation; of a single network the figure alone."""
+    """Format mean ± standard deviation; the figure alone for a single network."""
     if figure is None or None in (figure["mean"], figure["std"]):
         return NOT_MEASURED
     if figure["n"] == 1:
@@ -19,31 +19,31 @@ def spread(figure: Mapping[str, Any] | None, digits: int = 3) -> str:
 
 
 def interval(bounds: Sequence[float] | None) -> str:
-    """An interval."""
+    """Format an interval."""
     if bounds is None or None in bounds:
         return NOT_MEASURED
     return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
 def rate(value: float | None) -> str:
-    """A figure with three digits."""
+    """Format a figure with three digits."""
     return NOT_MEASURED if value is None else f"{value:.3f}"
 
 
 def shown(value: float | None) -> str:
-    """A figure of any size with four."""
+    """Format a figure of any size with four digits."""
     return NOT_MEASURED if value is None else f"{value:.4g}"
 
 
 def number(value: float | None) -> str:
-    """A count, or a setting."""
+    """Format a count, or a setting."""
     if value is None:
         return NOT_MEASURED
     return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
 
 
 def duration(seconds: float | None) -> str:
-    """A time."""
+    """Format a time."""
     if seconds is None:
         return NOT_MEASURED
     minutes, rest = divmod(round(seconds), 60)
@@ -54,7 +54,7 @@ def duration(seconds: float | None) -> str:
 
 
 def setting(value: Any) -> str:
-    """The value of a setting."""
+    """Format the value of a setting."""
     if isinstance(value, list | tuple):
         return ", ".join(setting(item) for item in value) or "none"
     if isinstance(value, bool):
@@ -65,17 +65,17 @@ def setting(value: Any) -> str:
 
 
 def day(iso: str) -> str:
-    """A date: 26 November 2026."""
+    """Format a date: 26 November 2026."""
     parsed = date.fromisoformat(iso)
     return f"{parsed.day} {_MONTHS[parsed.month - 1]} {parsed.year}"
 
 
 def capital(text: str) -> str:
-    """With a capital first letter, the others as they are."""
+    """Begin with a capital letter, and leave the others as they are."""
     return text[:1].upper() + text[1:]
 
 
-# strftime would answer in the worker's language.
+# strftime would write in the worker's language.
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),

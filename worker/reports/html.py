@@ -1,8 +1,8 @@
 """``report.html``: one self-contained page. No script, and nothing is fetched from anywhere.
 
 A portal may lift the inside of its ``<main>`` and the first ``<style>`` into a page of its own:
-that style sheet speaks of ``.report`` alone, no element has a style of its own, and every id begins
-with ``report-``.
+that style sheet has rules for ``.report`` alone, no element has a style of its own, and every id
+begins with ``report-``.
 """
 
 import base64
@@ -54,7 +54,7 @@ def _sheet(name: str) -> Markup:
 
 
 def _hash(sheet: str) -> str:
-    """What a strict policy names a style element by."""
+    """Return the hash by which a strict policy allows a style element."""
     digest = hashlib.sha256(str(sheet).encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
@@ -64,7 +64,7 @@ def _data_uri(picture: bytes) -> str:
 
 
 def _drawn(plot: Plot, label: str) -> Markup:
-    """The plot as one picture with a name, for who cannot see it."""
+    """Draw the plot as one picture with a name for screen readers."""
     head = Markup('<svg role="img" aria-label="{}"').format(label)
     svg = plot.for_page().replace("<svg", str(head), 1)
     return Markup(svg)  # noqa: S704 - drawn from numbers; the label is escaped above

@@ -1,4 +1,4 @@
-"""What a report is made from."""
+"""Inputs of a report."""
 
 import platform
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _PACKAGES = ("iadd-exchange", "torch", "torchmetrics", "numpy", "pillow", "safet
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSource:
-    """Everything that a report tells.
+    """All that a report shows.
 
     Attributes:
         dataset: The dataset's name.
@@ -42,5 +42,5 @@ class ReportSource:
 
 
 def software_versions() -> dict[str, str]:
-    """What the results depend on, by name."""
+    """Return the versions of the software that the results depend on, by name."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}

@@ -10,7 +10,7 @@ _Z = 1.959964
 
 
 def mean_interval(figure: Mapping[str, Any]) -> list[float] | None:
-    """Student's interval of the mean, cut to 0..1; None where one network cannot tell.
+    """Return Student's interval of the mean, cut to 0..1; None for a single network.
 
     It says how much other initialisations would change the mean, on the same test images.
     """
@@ -22,7 +22,7 @@ def mean_interval(figure: Mapping[str, Any]) -> list[float] | None:
 
 
 def t_quantile(freedom: int) -> float:
-    """Student's t at 0.975, to three digits (Abramowitz and Stegun 26.7.5 beyond the table)."""
+    """Return Student's t at 0.975, to three digits; Abramowitz and Stegun 26.7.5 past the table."""
     if freedom <= len(_QUANTILES):
         return _QUANTILES[freedom - 1]
     z, v = _Z, float(freedom)

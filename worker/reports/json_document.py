@@ -10,8 +10,7 @@ from torch import nn
 from iadd.bundle.bundle import describe_recipe
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
-from iadd.networks.build import build_network
-from worker.reports import conclusions as sentences
+from worker.reports import conclusions
 from worker.reports.inputs import ReportSource
 from worker.reports.intervals import mean_interval
 from worker.reports.weights_data import importance_json, network_of
@@ -26,9 +25,9 @@ Json = dict[str, Any]
 
 
 def report_json(source: ReportSource) -> Json:
-    """Write ``report.json`` as the contract has it. It is strict JSON: what is no number is null.
+    """Write ``report.json`` as the contract has it: strict JSON, NaN and infinity become null.
 
-    The curves are thinned to 1,000 points; W is there as a histogram and as means over layers.
+    The curves are thinned to 1,000 points; W is given as a histogram and as means over layers.
     """
     config = source.distilled.config
     document = {
@@ -51,12 +50,12 @@ def report_json(source: ReportSource) -> Json:
         "recipe": describe_recipe(config, source.distilled.syn_lr),
     }
     finite: Json = _finite(document)
-    finite["conclusions"] = [asdict(answer) for answer in sentences.conclusions(finite)]
+    finite["conclusions"] = [asdict(conclusion) for conclusion in conclusions.conclude(finite)]
     return finite
 
 
 def _figures(measured: Mapping[str, Any]) -> Json:
-    """Figures of one training set, with the intervals of their means."""
+    """Return the figures of one training set, with the intervals of their means."""
     return {
         **{name: value for name, value in measured.items() if name != "roc"},
         "intervals": {name: mean_interval(measured[name]) for name in _MEANS},
@@ -64,7 +63,7 @@ def _figures(measured: Mapping[str, Any]) -> Json:
 
 
 def _roc(utility: Mapping[str, Any]) -> Json | None:
-    """Curves by training set and class, beside the utility: the catalogue does not hold them."""
+    """Return curves by training set and class, apart from the utility that the catalogue holds."""
     kept = {name: utility[name].get("roc") for name in _SETS}
     if None in kept.values():
         return None
@@ -76,43 +75,31 @@ def _roc(utility: Mapping[str, Any]) -> Json | None:
 
 
 def _networks(source: ReportSource) -> Json:
-    """The networks that the figures were measured with, the one it was made for first."""
+    """Return the networks that the figures were measured with, the one it was made for first."""
     config = source.distilled.config
     made_for = config.network.network
-    parameters = _parameters(network_of(source.distilled))
-    networks: Json = {made_for: _network(config, parameters, source.utility)}
+    networks: Json = {made_for: _network(config, network_of(source.distilled), source.utility)}
     for name, measured in source.networks.items():
         other = config.override({"network": name})
-        form = build_network(
-            other.network,
-            channels=source.distilled.images.shape[1],
-            classes=len(source.distilled.classes),
-            image_size=other.image_size,
-            seed=0,  # gives the form; its parameters are never read
-        )
-        networks[name] = _network(other, _parameters(form), measured)
+        networks[name] = _network(other, network_of(source.distilled, other), measured)
     return networks
 
 
-def _network(config: Config, parameters: int, measured: Mapping[str, Any]) -> Json:
-    """One network: ``utility`` is that of the distilled set, ``random`` is beside it."""
+def _network(config: Config, network: nn.Module, measured: Mapping[str, Any]) -> Json:
+    """Describe one network: ``utility`` of the distilled set, and ``random`` as its baseline."""
     distilled, random = measured["distilled"], measured["random"]
     # The other networks have one depth and one width.
     is_convnet = config.network.network == "convnet"
     return {
         "depth": config.network.depth if is_convnet else None,
         "width": config.network.width if is_convnet else None,
-        "parameters": parameters,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "trained": distilled["accuracy"]["n"],
         "lr": distilled["lr"],
         "epochs": distilled["epochs"],
         "utility": {name: distilled[name] for name in _MEANS},
         "random": {"lr": random["lr"], **{name: random[name] for name in _MEANS}},
     }
-
-
-def _parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _curves(distilled: DistilledDataset) -> Json:
@@ -125,7 +112,7 @@ def _curves(distilled: DistilledDataset) -> Json:
 
 
 def _finite(value: Any) -> Any:
-    """The same document with null for every number that JSON does not know."""
+    """Return the same document with null for NaN and infinity."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""``report.pdf``: the same blocks set by Typst, as PDF/A-2b and PDF/UA-1.
+"""``report.pdf``: the same blocks, set by Typst as PDF/A-2b and PDF/UA-1.
 
-PDF/A holds every letter that it shows, and so does the archive of a hospital; PDF/UA is tagged, so
+PDF/A holds every letter that it shows, as a hospital's archive needs; PDF/UA is tagged, so
 that a screen reader finds headings, tables and the words for each picture. The letters are DejaVu
 Sans, which Matplotlib ships (free, `LICENSE_DEJAVU` beside the files).
 """
@@ -29,13 +29,13 @@ _PIECE = 12
 _BREAK = "\u200b"
 _MISSING = "□"
 _MISSING_NOTE = (
-    "The letters of this PDF do not know every letter of the names: □ stands for those. "
-    "report.html has them."
+    "The font of this PDF lacks some letters of the names: □ stands for those. report.html has "
+    "them."
 )
 
 
 class _Folder:
-    """What the template reads, as files."""
+    """Files that the template reads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -69,7 +69,7 @@ def render_pdf(report: Report) -> bytes:
 
 
 def _plain(report: Report, folder: _Folder) -> dict[str, Any]:
-    """The report as JSON, with names of files for the pictures."""
+    """Convert the report to JSON, with file names for the pictures."""
     date = report.date
     content: dict[str, Any] = _breakable(
         {
@@ -86,7 +86,7 @@ def _plain(report: Report, folder: _Folder) -> dict[str, Any]:
                     "blocks": [
                         _block(block, folder)
                         for block in section.blocks
-                        if not isinstance(block, Place)  # paper has nothing added to it
+                        if not isinstance(block, Place)  # nothing is added to a PDF
                     ],
                 }
                 for section in report.sections
@@ -136,7 +136,7 @@ def _block(block: Block, folder: _Folder) -> dict[str, Any]:
 
 
 def _table(content: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows no sets, and no numbers as names."""
+    """Convert sets, and numbers as names, which JSON does not have."""
     if "rows" not in content:
         return content
     groups = content["groups"] or {}
@@ -149,7 +149,7 @@ def _table(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _breakable(value: Any) -> Any:
-    """Text that a narrow column can hold: a place to break in words that are too long."""
+    """Add places to break in words that are too long for a narrow column."""
     if isinstance(value, str):
         return _LONG_WORD.sub(_broken, _printable(value))
     if isinstance(value, dict):
@@ -165,7 +165,7 @@ def _printable(text: str) -> str:
 
 @cache
 def _known() -> frozenset[int]:
-    """Letters that there are in every weight; Typst itself deals with line ends."""
+    """Return the letters that every weight of the font has; Typst itself handles line ends."""
     weights = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
     maps = (get_font(_FONTS / name).get_charmap() for name in weights)
     return frozenset.intersection(*map(frozenset, maps)) | {ord("\n")}

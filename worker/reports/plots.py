@@ -1,7 +1,7 @@
 """The report's plots, as SVG that takes its colours from where it is shown: page or paper.
 
-Series differ in colour (Okabe and Ito's, which colour-blind readers tell apart) and in how their
-line is drawn, so that a grey print is legible too.
+Series differ in colour (Okabe and Ito's, which colour-blind readers tell apart) and in their
+line style, so that a grey print is legible too.
 """
 
 import math
@@ -55,7 +55,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def loss(curves: Mapping[str, Sequence[float]], *, weighted: bool) -> Plot:
-    """The matching loss over the iterations; with W and without, where W is not at ones."""
+    """Plot the matching loss over the iterations; with W and without, where W is not at ones."""
 
     def draw(axes: Axes) -> None:
         if weighted:
@@ -73,7 +73,7 @@ def loss(curves: Mapping[str, Sequence[float]], *, weighted: bool) -> Plot:
 
 
 def learning_rate(curves: Mapping[str, Sequence[float]]) -> Plot:
-    """α over the iterations."""
+    """Plot α over the iterations."""
 
     def draw(axes: Axes) -> None:
         _curve(axes, curves, "syn_lr", FIRST, "α")
@@ -83,7 +83,7 @@ def learning_rate(curves: Mapping[str, Sequence[float]]) -> Plot:
 
 
 def validation(points: Sequence[Mapping[str, float]], best: int) -> Plot:
-    """Balanced accuracy on the validation split, and the iteration that was kept."""
+    """Plot the balanced accuracy on the validation split, and the iteration that was kept."""
 
     def draw(axes: Axes) -> None:
         iterations = [point["iteration"] for point in points]
@@ -105,7 +105,7 @@ def validation(points: Sequence[Mapping[str, float]], best: int) -> Plot:
 
 
 def course_of_weights(curves: Mapping[str, Sequence[float]], name: str) -> Plot:
-    """The mean of W over the iterations, one standard deviation around it, and the smallest."""
+    """Plot the mean of W over the iterations, one standard deviation around it, and the minimum."""
 
     def draw(axes: Axes) -> None:
         rows = zip(*(_values(curves[n]) for n in ("weights_mean", "weights_std")), strict=True)
@@ -125,7 +125,7 @@ def course_of_weights(curves: Mapping[str, Sequence[float]], name: str) -> Plot:
 
 
 def weights(histogram: Mapping[str, Any], name: str) -> Plot:
-    """How many parameters have which weight."""
+    """Plot the number of parameters by weight."""
 
     def draw(axes: Axes) -> None:
         edges, counts = histogram["edges"], histogram["counts"]
@@ -139,7 +139,7 @@ def weights(histogram: Mapping[str, Any], name: str) -> Plot:
 
 
 def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Plot:
-    """Means over each layer, side by side: what to call each column of the rows."""
+    """Plot means over each layer, side by side; `columns` gives the label by key of the rows."""
     places = range(len(rows))
     with _drawing("layers"):
         figure = Figure(figsize=(_SIZE[0], 0.9 + 0.19 * len(rows)), layout="constrained")
@@ -165,11 +165,9 @@ def layers(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Plo
 def utility(
     name: str, rows: Mapping[str, tuple[str, float, Sequence[float] | None]], chance: float
 ) -> Plot:
-    """A figure with its interval, by training set: its title, mean and interval."""
+    """Plot a figure by training set; `rows` gives the title, the mean and its interval."""
     with _drawing(name):
-        figure = Figure(figsize=(_SIZE[0], 0.9 + 0.36 * len(rows)), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots()
+        figure, axes = _figure((_SIZE[0], 0.9 + 0.36 * len(rows)))
         for place, (key, (_, mean, bounds)) in enumerate(rows.items()):
             colour, _, marker = _SERIES[key]
             if bounds is not None:
@@ -203,12 +201,10 @@ def utility(
 
 
 def roc(name: str, rates: Sequence[float], curves: Mapping[str, Sequence[float]]) -> Plot:
-    """Curves of one class against the rest, by training set."""
+    """Plot the ROC curves of one class against the rest, by training set."""
     titles = {"distilled": "distilled", "random": "random real", "full": "all real"}
     with _drawing(name):
-        figure = Figure(figsize=_SMALL, layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots()
+        figure, axes = _figure(_SMALL)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=_HATCHED)
         for place, (key, values) in enumerate(curves.items()):
             colour, line, marker = _SERIES[key]
@@ -219,7 +215,7 @@ def roc(name: str, rates: Sequence[float], curves: Mapping[str, Sequence[float]]
                 linestyle=line,
                 marker=marker,
                 markersize=4,
-                # Not at the same places, so that none hides another.
+                # At different places, so that none hides another.
                 markevery=(3 * place, 10),
                 label=titles[key],
                 clip_on=False,
@@ -235,7 +231,7 @@ def roc(name: str, rates: Sequence[float], curves: Mapping[str, Sequence[float]]
 
 
 def _legend_above(axes: Axes) -> None:
-    """Above the axes it hides no line, wherever the lines go."""
+    """Place the legend above the axes, where it hides no line."""
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
 
 
@@ -255,15 +251,13 @@ def _curve(
 
 
 def _values(values: Sequence[float | None]) -> list[float]:
-    """Where there is no number, the curve has a gap."""
+    """Replace missing numbers by NaN: the curve then has a gap."""
     return [math.nan if value is None else value for value in values]
 
 
 def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iteration") -> Plot:
     with _drawing(name):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots()
+        figure, axes = _figure(_SIZE)
         draw(axes)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=xlabel is not None))
         if axes.get_yscale() == "linear":
@@ -272,6 +266,12 @@ def _plot(name: str, draw: Callable[[Axes], None], *, xlabel: str | None = "iter
         if xlabel:
             axes.set_xlabel(xlabel)
         return svg_of(figure, name)
+
+
+def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasSVG(figure)
+    return figure, figure.subplots()
 
 
 def _drawing(name: str) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""From a Matplotlib figure to SVG that a page or a PDF can hold.
+"""Converts a Matplotlib figure to SVG that a page or a PDF can hold.
 
 A page forbids inline styles, gives its own colours and letters, and shares its ids among all plots.
 """
@@ -36,16 +36,16 @@ LETTERS = "DejaVu Sans"
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot, with places for colours."""
+    """A plot, with placeholders for colours."""
 
     svg: str
 
     def for_page(self) -> str:
-        """With the colours of the page, by day and by night."""
+        """Return it with the colours of the page, light and dark."""
         return self._coloured({name: f"var(--report-{name})" for name in PRINTED})
 
     def for_print(self) -> str:
-        """A file of its own."""
+        """Return it as a file of its own, with the colours of paper."""
         head = f'<svg xmlns="http://www.w3.org/2000/svg" font-family="{LETTERS}"'
         return self._coloured(PRINTED).replace("<svg", head, 1)
 
@@ -57,13 +57,13 @@ class Plot:
 
 
 def svg_of(figure: Figure, name: str) -> Plot:
-    """Draw a figure. Nothing in it depends on when or where, nor is any name of anybody's in it."""
+    """Draw a figure. It depends on neither time nor machine, and holds no name of a person."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    # Its style sheet would apply to the whole page; what it says goes to the root.
+    # Its style sheet would apply to the whole page; its rules go to the root.
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
     root = r'<svg viewBox="\1" stroke-linejoin="round" stroke-linecap="butt">'
     svg = re.sub(r'<svg [^>]*viewBox="([^"]*)"[^>]*>', root, svg, count=1)
@@ -75,7 +75,7 @@ def svg_of(figure: Figure, name: str) -> Plot:
 
 
 def _attributes(style: re.Match[str]) -> str:
-    """The same as presentation attributes: a strict policy refuses inline styles."""
+    """Convert to presentation attributes: a strict policy refuses inline styles."""
     written = []
     for declaration in style[1].split(";"):
         name, _, value = (part.strip() for part in declaration.partition(":"))
@@ -89,7 +89,7 @@ def _attributes(style: re.Match[str]) -> str:
 
 
 def _rounded(attribute: re.Match[str]) -> str:
-    """Hundredths of a point are seen by nobody, and take half of the bytes."""
+    """Round to hundredths of a point: smaller digits are invisible and take half of the bytes."""
     return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
 
 

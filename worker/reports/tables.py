@@ -1,4 +1,4 @@
-"""The figures of each plot as a table, for who cannot see it or wants to know a value."""
+"""The figures of each plot as a table, for screen readers and for exact values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _BINS_PER_ROW = 5
 
 
 def of_curves(curves: Mapping[str, Sequence[float]], columns: Mapping[str, str]) -> Table:
-    """Some curves over the iterations: head by name of the curve."""
+    """Tabulate curves over the iterations; `columns` gives the head by name of the curve."""
     return Table(
         ["Iteration", *columns.values()],
         [
@@ -23,7 +23,7 @@ def of_curves(curves: Mapping[str, Sequence[float]], columns: Mapping[str, str])
 
 
 def of_validation(points: Sequence[Mapping[str, float]]) -> Table:
-    """Balanced accuracy at each validation."""
+    """Tabulate the balanced accuracy at each validation."""
     return Table(
         ["Iteration", "Balanced accuracy"],
         [
@@ -34,7 +34,7 @@ def of_validation(points: Sequence[Mapping[str, float]]) -> Table:
 
 
 def of_histogram(histogram: Mapping[str, Sequence[float]]) -> Table:
-    """Parameters by weight, a few bins to a row."""
+    """Tabulate parameters by weight, a few bins to a row."""
     edges, counts = histogram["edges"], histogram["counts"]
     rows = []
     for first in range(0, len(counts), _BINS_PER_ROW):
@@ -46,7 +46,7 @@ def of_histogram(histogram: Mapping[str, Sequence[float]]) -> Table:
 
 
 def of_layers(layers: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Table:
-    """Every layer: head by key of the column."""
+    """Tabulate every layer; `columns` gives the head by key of the column."""
     return Table(
         ["Layer", "Parameters", *(head[0].upper() + head[1:] for head in columns.values())],
         [
@@ -57,7 +57,7 @@ def of_layers(layers: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -
 
 
 def of_roc(rates: Sequence[float], curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Table:
-    """True positive rates by training set, means over the networks."""
+    """Tabulate true positive rates by training set, means over the networks."""
     return Table(
         ["False positive rate", *curves],
         [
@@ -68,7 +68,7 @@ def of_roc(rates: Sequence[float], curves: Mapping[str, Mapping[str, Sequence[fl
 
 
 def of_utility(rows: Mapping[str, tuple[float, Sequence[float] | None]]) -> Table:
-    """A figure with its interval, by training set."""
+    """Tabulate a figure with its interval, by training set."""
     return Table(
         ["Trained on", "Mean", "Lower end", "Upper end"],
         [

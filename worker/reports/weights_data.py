@@ -1,4 +1,4 @@
-"""The part of ``report.json`` that tells of W: its spread, and its course through the layers.
+"""The part of ``report.json`` about W: its spread, and its means over the layers.
 
 No weight of a single parameter is in it: a histogram, and means over a layer.
 """
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.distillation.importance import is_collapsed
 from iadd.networks.build import build_network, layers_of
@@ -15,14 +16,14 @@ from iadd.networks.layers import Convolution, InstanceNorm
 
 _BINS = 60
 _FEWEST = 16
-"""Parameters of a layer whose smallest weight is told; of fewer it would be nearly all of them."""
+"""Parameters of a layer whose smallest weight is given; of fewer it would be nearly all of them."""
 _KINDS = ((Convolution, "Convolution"), (InstanceNorm, "Norm"))
 
 Json = dict[str, Any]
 
 
 def importance_json(distilled: DistilledDataset) -> Json | None:
-    """``importance_weights`` of the document; None where no weights were kept."""
+    """Return ``importance_weights`` of the document; None where no weights were kept."""
     weights = distilled.importance_weights
     if weights is None:
         return None
@@ -42,9 +43,9 @@ def importance_json(distilled: DistilledDataset) -> Json | None:
     }
 
 
-def network_of(distilled: DistilledDataset) -> nn.Module:
-    """The form of the network that the set was distilled with."""
-    config = distilled.config
+def network_of(distilled: DistilledDataset, config: Config | None = None) -> nn.Module:
+    """Build a network of the kind that the set was distilled with, or that `config` names."""
+    config = config or distilled.config
     return build_network(
         config.network,
         channels=distilled.images.shape[1],
@@ -73,7 +74,7 @@ def _layers(distilled: DistilledDataset, weights: Tensor) -> list[Json]:
 
 
 def _titles(network: nn.Module) -> dict[str, str]:
-    """What people call each parameter tensor: the third convolution's bias."""
+    """Name each parameter tensor for people: Convolution 3 bias."""
     titles: dict[str, str] = {}
     numbers = {kind: 0 for kind, _ in _KINDS}
     for name, module in network.named_modules():

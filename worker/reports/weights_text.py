@@ -1,4 +1,4 @@
-"""What W did, in words, from figures of the document alone."""
+"""The course of W in words, from figures of the document alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,13 @@ _STILL = 1e-3
 
 
 def course(document: Mapping[str, Any]) -> str:
-    """How to read W over the iterations, and what became of it."""
+    """Explain W over the iterations, and its course in this run."""
     weights = document["importance_weights"]
     if weights["method"] == "ddpp":
         return (
             "Method ddpp learns no weights: each iteration leaves out the parameters in which "
-            "student and teacher are too unlike. Shown is the share of the iterations so far in "
-            f"which a parameter counted; in the end {weights['mean']:.0%} on average."
+            "student and teacher differ too much. The plot shows the share of the iterations so "
+            f"far in which a parameter counted; in the end {weights['mean']:.0%} on average."
         )
     band = "The line is the mean of all weights, the band one standard deviation to either side."
     if weights["collapsed"]:
@@ -36,7 +36,7 @@ def course(document: Mapping[str, Any]) -> str:
 
 
 def spread(document: Mapping[str, Any]) -> str:
-    """How the weights are spread in the end, and what they make of the loss."""
+    """Describe the spread of the weights in the end, and their effect on the loss."""
     weights, curves = document["importance_weights"], document["curves"]
     each = "shares of the iterations, one" if weights["method"] == "ddpp" else "weights, one"
     text = (
@@ -46,7 +46,7 @@ def spread(document: Mapping[str, Any]) -> str:
     )
     with_w, without = curves["loss"][-1], curves["unweighted_loss"][-1]
     if None in (with_w, without):
-        return f"{text} At the last iteration the loss was no number."
+        return f"{text} At the last iteration the loss was not a number."
     return (
         f"{text} At the last iteration the loss is {with_w:.4g} with W and {without:.4g} without, "
         f"a difference of {without - with_w:.2g}."
@@ -54,7 +54,7 @@ def spread(document: Mapping[str, Any]) -> str:
 
 
 def by_layer(document: Mapping[str, Any]) -> str:
-    """Where W fell, and whether that is where student and teacher differ."""
+    """Name the layers in which W fell most, and in which student and teacher differ most."""
     weights = document["importance_weights"]
     layers = weights["layers"]
     lowest = min(layers, key=lambda layer: layer["mean"])
@@ -63,17 +63,17 @@ def by_layer(document: Mapping[str, Any]) -> str:
         return f"W is lowest in {_named(lowest)}, with a mean of {lowest['mean']:.4g}."
     farthest = max(known, key=lambda layer: layer["difference"])
     text = (
-        "How far the student's parameters end from the teacher's, |θ_J − θ*|, as a mean over the "
-        f"iterations and over each layer: farthest in {_named(farthest)} "
+        "Distance of the student's final parameters from the teacher's, |θ_J − θ*|, as a mean over "
+        f"the iterations and over each layer: farthest in {_named(farthest)} "
         f"({farthest['difference']:.3g})."
     )
     if weights["method"] == "mtt":
         return f"{text} All count the same: W stays at 1 (method mtt)."
     if weights["method"] == "iadd" and _is_still(weights):
         return f"{text} W stayed at 1 in every layer."
-    what = "Parameters counted least often" if weights["method"] == "ddpp" else "W is lowest"
+    finding = "Parameters counted least often" if weights["method"] == "ddpp" else "W is lowest"
     same = " too" if lowest is farthest else ""
-    return f"{text} {what} in {_named(lowest)}{same} (mean {lowest['mean']:.4g})."
+    return f"{text} {finding} in {_named(lowest)}{same} (mean {lowest['mean']:.4g})."
 
 
 def _is_still(weights: Mapping[str, Any]) -> bool:
@@ -81,6 +81,6 @@ def _is_still(weights: Mapping[str, Any]) -> bool:
 
 
 def _named(layer: Mapping[str, Any]) -> str:
-    """A layer within a sentence: the bias of norm 3."""
+    """Name a layer within a sentence: the bias of norm 3."""
     module, _, parameter = layer["title"].lower().rpartition(" ")
     return f"the {parameter} of {'the ' if module == 'classifier' else ''}{module}"

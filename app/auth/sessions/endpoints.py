@@ -15,11 +15,11 @@ from app.auth.cookies import (
 )
 from app.auth.dependencies import Anybody
 from app.auth.identity import read_caller, read_signed_in
-from app.auth.oidc_client import Attempt, Provider
 from app.auth.password_login import sign_in_with_password
 from app.auth.sessions import service
 from app.auth.sessions.schemas import SessionCreate, SessionRead
 from app.core.dependencies import PortalDep, ReadSession
+from app.core.oidc_client import Attempt, Provider
 from app.core.portal import Portal
 from app.core.ratelimit import address_of
 from app.core.schemas import problems
@@ -67,17 +67,17 @@ async def finish_oidc_sign_in(
     error: Annotated[str, Query(max_length=200, description="Why there is no code.")] = "",
     iss: Annotated[str, Query(max_length=500, description="The provider (RFC 9207).")] = "",
 ) -> RedirectResponse:
-    """Where the identity provider leads back to: a session begins, and the first page follows."""
+    """Callback of the identity provider: begins a session and redirects to the first page."""
     # The server writes down the address of each request, and this one has a code in it.
     request.scope["query_string"] = b""
     portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
     provider = _provider(portal)
     attempt = attempt_of(request, portal.settings, portal.vault)
     if attempt is None or not same_secret(state, attempt.state) or iss not in ("", provider.issuer):
-        raise oidc.NotBegun("Nobody was signed in. Begin again at the sign-in.")
+        raise oidc.NotBegun("You were not signed in. Begin again at the sign-in.")
     if error or not code:
         raise oidc.ProviderRefused(
-            "Nobody was signed in. Begin again, or sign in with your password."
+            "You were not signed in. Begin again, or sign in with your password."
         )
     identity = await provider.identify(code, attempt)
     signed_in = await run_in_threadpool(
@@ -103,7 +103,7 @@ def _provider(portal: Portal) -> Provider:
 def get_session(
     request: Request, session: ReadSession, portal: PortalDep, caller: Anybody
 ) -> SessionRead:
-    """Who I am, and what I may do: for a session as for a token."""
+    """The caller's identity and permissions, for sessions and tokens."""
     return read_caller(session, caller, cookie_of(request, portal.settings))
 
 

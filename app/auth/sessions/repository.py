@@ -1,19 +1,16 @@
-"""Every query about sessions."""
+"""Queries for sessions."""
 
 from datetime import datetime
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.orm import Session
 
+from app.core.repository import Repository
 from app.models.organisation import Organisation
 from app.models.user import User
 from app.models.web_session import WebSession
 
 
-class WebSessionRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class WebSessionRepository(Repository[WebSession]):
     def find_by_hash(self, secret_hash: str) -> tuple[WebSession, User, Organisation] | None:
         """The session, whose it is, and of which organisation."""
         row = self._session.execute(
@@ -24,11 +21,6 @@ class WebSessionRepository:
         ).one_or_none()
         return None if row is None else (row[0], row[1], row[2])
 
-    def add(self, row: WebSession) -> WebSession:
-        self._session.add(row)
-        self._session.flush()
-        return row
-
     def note_seen(self, session_id: str, now: datetime) -> None:
         self._session.execute(
             update(WebSession).where(WebSession.id == session_id).values(last_seen_at=now)
@@ -36,13 +28,6 @@ class WebSessionRepository:
 
     def delete(self, secret_hash: str) -> None:
         self._session.execute(delete(WebSession).where(WebSession.secret_hash == secret_hash))
-
-    def delete_of_user(self, user_id: str, *, but: str | None = None) -> None:
-        """All of them, or all but the one with this hash."""
-        query = delete(WebSession).where(WebSession.user_id == user_id)
-        if but is not None:
-            query = query.where(WebSession.secret_hash != but)
-        self._session.execute(query)
 
     def delete_ended(self, now: datetime, unseen_since: datetime) -> None:
         self._session.execute(

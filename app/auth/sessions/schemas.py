@@ -13,7 +13,7 @@ class SessionCreate(RequestModel):
 
 
 class SessionRead(ReplyModel):
-    """Who is asking, and what they may do."""
+    """The caller's identity and permissions."""
 
     organisation_id: str
     organisation: str
@@ -27,7 +27,3 @@ class SessionRead(ReplyModel):
         "token, which needs none."
     )
     expires_at: datetime | None
-
-
-class ForgottenPassword(RequestModel):
-    email: Email

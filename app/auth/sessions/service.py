@@ -1,7 +1,7 @@
-"""Signing in and out with a browser.
+"""Browser sessions: sign in, authenticate, sign out.
 
-Whether an address is known is never told: a wrong address, a wrong password and a locked account
-get the same answer after the same time.
+Replies never reveal whether an address is known: a wrong address, a wrong password and a locked
+account get the same answer after the same time.
 """
 
 import secrets
@@ -16,12 +16,13 @@ from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.passwords import check_password
-from app.core.security import Caller, hash_secret, new_secret, permissions_of, same_secret
+from app.core.security import Caller, hash_secret, new_secret, same_secret
 from app.models.audit_entry import Outcome
 from app.models.organisation import Organisation
 from app.models.user import User
 from app.models.web_session import WebSession
 from app.users.repository import UserRepository
+from app.users.service import caller_of
 
 NOTE_SEEN_EVERY = timedelta(minutes=5)
 
@@ -33,7 +34,7 @@ LONGEST_LOCK = timedelta(hours=1)
 
 class WrongCredentials(Unauthenticated):
     code = "wrong-credentials"
-    title = "Address and password do not fit"
+    title = "Wrong address or password"
 
 
 class CsrfFailed(Forbidden):
@@ -57,9 +58,9 @@ def authenticate(
     """The caller behind a cookie.
 
     Args:
-        database: Where sessions are.
-        secret: Of the cookie.
-        csrf_token: What came with the request; None for one that changes nothing.
+        database: Holds the sessions.
+        secret: Value of the cookie.
+        csrf_token: Sent with the request; None for one that changes nothing.
         idle: After so long without a request a session has ended.
 
     Raises:
@@ -79,22 +80,12 @@ def authenticate(
     if csrf_token is not None and not same_secret(csrf_token, row.csrf_token):
         raise CsrfFailed(
             "A request that changes something needs the session's `X-CSRF-Token` "
-            "(GET /api/v1/session tells it). Nothing was changed. Reload the page and try again."
+            "(GET /api/v1/session has it). Nothing was changed. Reload the page and try again."
         )
     if row.last_seen_at < now - NOTE_SEEN_EVERY:
         with database.transaction() as session:
             WebSessionRepository(session).note_seen(row.id, now)
     return caller_of(user)
-
-
-def caller_of(user: User) -> Caller:
-    return Caller(
-        organisation_id=user.organisation_id,
-        permissions=permissions_of(user.roles),
-        roles=user.roles,
-        name=user.name,
-        user_id=user.id,
-    )
 
 
 def _ended() -> Unauthenticated:
@@ -110,10 +101,10 @@ def sign_in(
     """Check a password and begin a session. No transaction is open during the check.
 
     Args:
-        database: Where people and sessions are.
-        email: Of the account.
+        database: Holds people and sessions.
+        email: Address of the account.
         password: As it was typed.
-        lasts: How long the session works at most.
+        lasts: Longest life of the session.
         replaces: The cookie that the browser had before: its session ends.
 
     Raises:
@@ -136,17 +127,17 @@ def sign_in(
 
 
 def judge_password(session: Session, user: User, checked: str | None, *, right: bool) -> bool:
-    """Whether somebody knew the password; wrong ones are counted.
+    """Accept or reject a password attempt; wrong ones are counted.
 
     Args:
         session: The transaction in which a wrong one is counted.
         user: Read again and locked since the check: many tries at once each count.
         checked: The hash that the password was checked against. Another one may be there by now.
-        right: What the check said.
+        right: Result of the check.
     """
     now = utc_now()
     if user.locked_until is not None and user.locked_until > now:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
         return False
     if not right or user.password_hash != checked:
         _count_failure(session, user, now)
@@ -159,7 +150,7 @@ def _admit(
 ) -> SignedIn | None:
     organisation = UserRepository(session).organisation_of(user)
     if user.disabled_at is not None or organisation.disabled_at is not None:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
         return None
     return open_session(session, user, organisation, lasts=lasts, by="password", replaces=replaces)
 
@@ -173,7 +164,7 @@ def open_session(
     by: str,
     replaces: str | None,
 ) -> SignedIn:
-    """Begin a session for somebody who has shown who they are, always with a new secret."""
+    """Begin a session for an authenticated person, always with a new secret."""
     now = utc_now()
     secret = new_secret()
     if replaces is not None:
@@ -196,11 +187,11 @@ def _count_failure(session: Session, user: User, now: datetime) -> None:
     user.failed_sign_ins += 1
     beyond = user.failed_sign_ins - TRIES
     if beyond < 0:
-        tell_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
         return
     lock = min(FIRST_LOCK * 2 ** min(beyond, 10), LONGEST_LOCK)
     user.locked_until = now + lock
-    tell_failure(
+    record_failure(
         session,
         user,
         Action.ACCOUNT_LOCKED,
@@ -209,7 +200,7 @@ def _count_failure(session: Session, user: User, now: datetime) -> None:
     )
 
 
-def tell_failure(session: Session, user: User, action: Action, **details: object) -> None:
+def record_failure(session: Session, user: User, action: Action, **details: object) -> None:
     """In the log of the person's organisation."""
     record_by_portal(
         session,
@@ -231,7 +222,7 @@ def _wrong() -> WrongCredentials:
 
 
 def sign_out(database: Database, secret: str, *, everywhere: bool) -> None:
-    """End this session, or all of this person's. One that has ended is no error."""
+    """End this session, or all of this person's. An ended session is not an error."""
     with database.transaction() as session:
         sessions = WebSessionRepository(session)
         found = sessions.find_by_hash(hash_secret(secret))
@@ -239,7 +230,7 @@ def sign_out(database: Database, secret: str, *, everywhere: bool) -> None:
             return
         row, user, _ = found
         if everywhere:
-            sessions.delete_of_user(user.id)
+            UserRepository(session).delete_sessions(user.id)
         else:
             sessions.delete(row.secret_hash)
         record(session, caller_of(user), Action.SIGNED_OUT, user.id, everywhere=everywhere)

@@ -5,8 +5,8 @@ from app.auth.tokens import service
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate, TokenCreated, TokenRead
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.token import Token
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], responses=problems(401, 403, 422))
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/tokens", tags=["tokens"], responses=problems(401, 40
 def create_token(
     body: TokenCreate, session: WriteSession, caller: Anybody, repeatable: RepeatableDep
 ) -> TokenCreated:
-    """A token of one's own, or (with `role`) of the organisation. Its secret is shown once."""
+    """Create a personal token, or (with `role`) one of the organisation. It is shown once."""
 
     def create() -> TokenCreated:
         token, secret = service.create(session, caller, body)
@@ -35,14 +35,14 @@ def create_token(
 def list_tokens(
     session: ReadSession, caller: Anybody, cursor: Cursor = None, limit: Limit = 50
 ) -> PageRead[TokenRead]:
-    """Newest first, without their secrets: one's own, or for admins all of the organisation."""
+    """Newest first, without secrets: the caller's own, or for admins all of the organisation."""
     page = TokenRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
     return PageRead[TokenRead].of(page, _read)
 
 
 @router.delete("/{token_id}", status_code=204, responses=problems(404))
 def delete_token(token_id: str, session: WriteSession, caller: Anybody) -> Response:
-    """From now on nobody can use it."""
+    """Delete it; from now on it is refused."""
     service.delete(session, caller, token_id)
     return Response(status_code=204)
 

@@ -1,4 +1,4 @@
-"""Every query about tokens."""
+"""Queries for tokens."""
 
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller, Permission
 from app.models.organisation import Organisation
 from app.models.token import Token
@@ -20,7 +21,7 @@ class TokenNotFound(NotFound):
 
 
 class ReadableTokens:
-    """The caller's own tokens; for whoever manages the organisation, all of it."""
+    """The caller's own tokens; for admins, all of the organisation."""
 
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
@@ -50,10 +51,7 @@ class ReadableTokens:
             )
 
 
-class TokenRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class TokenRepository(Repository[Token]):
     def readable_by(self, caller: Caller) -> ReadableTokens:
         return ReadableTokens(self._session, caller)
 
@@ -69,14 +67,6 @@ class TokenRepository:
 
     def expiry_of(self, token_id: str) -> datetime | None:
         return self._session.scalar(select(Token.expires_at).where(Token.id == token_id))
-
-    def add(self, token: Token) -> Token:
-        self._session.add(token)
-        self._session.flush()
-        return token
-
-    def delete_of_user(self, user_id: str) -> None:
-        self._session.execute(delete(Token).where(Token.user_id == user_id))
 
     def note_use(self, token_id: str, *, unless_since: datetime) -> None:
         self._session.execute(

@@ -19,7 +19,7 @@ FutureTime = Annotated[AwareDatetime, AfterValidator(_in_the_future)]
 
 
 class TokenCreate(RequestModel):
-    name: Line | None = Field(default=None, description="What it is for.")
+    name: Line | None = Field(default=None, description="Purpose of the token.")
     role: Role | None = Field(
         default=None,
         description="For a token of the organisation, which no person stands behind; only an "

@@ -1,4 +1,4 @@
-"""Tokens: made, taken back, and who stands behind one."""
+"""Tokens: create, authenticate, delete."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from app.models.token import Token
 from app.models.user import User
 
 NOTE_USE_EVERY = timedelta(minutes=5)
-"""`last_used_at` is no more exact than this, so that reading does not mean writing."""
+"""Precision of `last_used_at`, so that reading does not mean writing."""
 
 
 class ScopeTooWide(Forbidden):
@@ -33,7 +33,7 @@ class ScopeTooWide(Forbidden):
 
 class OutlivesMaker(Forbidden):
     code = "token-outlives-maker"
-    title = "A token cannot outlive the one it is made with"
+    title = "A token cannot outlive the token that creates it"
 
 
 def authenticate(database: Database, secret: str) -> Caller:
@@ -88,7 +88,7 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
         )
     if body.role is None and caller.user_id is None:
         raise ScopeTooWide(
-            "No person stands behind your token, so there is nobody whose token it would be. "
+            "Your token belongs to no person, so a personal token would have no owner. "
             "Nothing was changed. Name a `role` for a token of the organisation."
         )
     wanted = permissions_of(
@@ -150,7 +150,7 @@ def create_by_operator(
     user_id: str | None = None,
     name: str = "",
 ) -> tuple[Token, str]:
-    """A token made on the machine itself. The organisation's log tells it."""
+    """Create a token on the machine itself. The organisation's log records it."""
     token, secret = _make(
         session,
         organisation_id,
@@ -173,7 +173,7 @@ def create_by_operator(
 
 
 def delete(session: Session, caller: Caller, token_id: str) -> None:
-    """From now on nobody can use it. Raises TokenNotFound."""
+    """Delete it; from now on it is refused. Raises TokenNotFound."""
     TokenRepository(session).readable_by(caller).delete(token_id)
     record(session, caller, Action.TOKEN_DELETED, token_id)
 

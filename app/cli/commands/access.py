@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.exit_codes import CommandError, Exit
-from app.cli.output import AsJson, moment, say, say_rows, words
-from app.cli.session import Expires, PortalUrl, Reason, asking, kind_of, moment_of, text_of
+from app.cli.output import AsJson, echo, moment, print_rows, words
+from app.cli.session import Expires, PortalUrl, Reason, kind_of, moment_of, portal_client, text_of
 
 if TYPE_CHECKING:
     from app.client import AccessRequest, Grant, PortalClient
@@ -20,9 +20,9 @@ PANEL = "Access"
 
 commands = typer.Typer()
 
-Received = Annotated[bool, typer.Option("--received", help="For your releases alone.")]
-Sent = Annotated[bool, typer.Option("--sent", help="For others' releases alone.")]
-OfRelease = Annotated[str | None, typer.Option("--release", help="Of this release alone.")]
+Received = Annotated[bool, typer.Option("--received", help="Only for your releases.")]
+Sent = Annotated[bool, typer.Option("--sent", help="Only for others' releases.")]
+OfRelease = Annotated[str | None, typer.Option("--release", help="Only for this release.")]
 Most = Annotated[int, typer.Option("--most", min=1, help="Show at most so many.")]
 
 
@@ -33,16 +33,16 @@ Most = Annotated[int, typer.Option("--most", min=1, help="Show at most so many."
 def request(
     release: str,
     purpose: Annotated[
-        str | None, typer.Option(help="What you need it for, in sentences.", show_default=False)
+        str | None, typer.Option(help="Purpose of the use, in sentences.", show_default=False)
     ] = None,
-    purpose_file: Annotated[Path | None, typer.Option(help="A file that says it.")] = None,
+    purpose_file: Annotated[Path | None, typer.Option(help="A file with the purpose.")] = None,
     portal: PortalUrl = None,
 ) -> None:
-    """Ask for a release. After it was returned, the same command sends it again.
+    """Request access to a release. After a return, the same command sends it again.
 
-    Who asks comes from your account. The last line is the request's id.
+    The request is in your account's name. The last line is the request's id.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         text = text_of(purpose, purpose_file, "purpose")
         if text is None:
             raise CommandError(
@@ -53,8 +53,8 @@ def request(
             row = client.requests.change(access.request_id, text)
         else:
             row = client.requests.ask(release, text)
-    say(f"Asked {row.owner.name} for {row.release_title}, as {row.requester}.")
-    say(row.id)
+    echo(f"Requested {row.release_title} from {row.owner.name}, as {row.requester}.")
+    echo(row.id)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange requests --received --open")
@@ -68,13 +68,13 @@ def requests(
     portal: PortalUrl = None,
 ) -> None:
     """Requests for your releases, and yours for others', newest first."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         direction = _direction(received, sent)
         rows = client.requests.list(direction=direction, release_id=release)
         wanted = (row for row in rows if not only_open or row.status in ("requested", "returned"))
         found = list(islice(wanted, most))
         mine = client.me().organisation_id
-    say_rows(found, lambda row: say_request(row, mine=mine), as_json=as_json)
+    print_rows(found, lambda row: print_request(row, mine=mine), as_json=as_json)
 
 
 @commands.command(
@@ -83,31 +83,31 @@ def requests(
 def grant(
     identifier: Annotated[
         str,
-        typer.Argument(metavar="ID", help="Of a request; or of a release, with --to."),
+        typer.Argument(metavar="ID", help="Id of a request; or of a release, with --to."),
     ],
     to: Annotated[
-        str | None, typer.Option(help="An organisation that has not asked, by id or name.")
+        str | None, typer.Option(help="An organisation without a request, by id or name.")
     ] = None,
     expires: Expires = None,
     portal: PortalUrl = None,
 ) -> None:
-    """Grant a request, or give an organisation access unasked. The last line is the grant's id."""
-    with asking(portal) as client:
+    """Grant a request, or grant an organisation access directly. The last line is its id."""
+    with portal_client(portal) as client:
         until = moment_of(expires)
         if kind_of(identifier, "req", "rel") == "req":
             if to is not None:
                 raise CommandError(
-                    "--to goes with a release; a request says who asks.", Exit.UNUSABLE
+                    "--to goes with a release; a request names its organisation.", Exit.UNUSABLE
                 )
             row = client.requests.grant(identifier, expires_at=until)
             who, title, grant_id = row.organisation.name, row.release_title, row.grant_id
         else:
             if to is None:
-                raise CommandError("Say who gets the release: --to ORGANISATION.", Exit.UNUSABLE)
+                raise CommandError("Name the recipient: --to ORGANISATION.", Exit.UNUSABLE)
             made = client.grants.give(identifier, organisation_id(client, to), expires_at=until)
             who, title, grant_id = made.organisation.name, made.release_title, made.id
-    say(f"{who} may download {title} once it has accepted the terms.")
-    say(grant_id or identifier)
+    echo(f"{who} may download {title} once it has accepted the terms.")
+    echo(grant_id or identifier)
 
 
 @commands.command(
@@ -117,10 +117,10 @@ def grant(
 )
 def send_back(request: str, reason: Reason, portal: PortalUrl = None) -> None:
     """Return a request with a reason, to be changed and sent again."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         row = client.requests.send_back(request, reason)
-    say(f"Returned to {row.requester} of {row.organisation.name}.")
-    say(row.id)
+    echo(f"Returned to {row.requester} of {row.organisation.name}.")
+    echo(row.id)
 
 
 @commands.command(
@@ -129,16 +129,16 @@ def send_back(request: str, reason: Reason, portal: PortalUrl = None) -> None:
 )
 def deny(request: str, reason: Reason, portal: PortalUrl = None) -> None:
     """Deny a request, with a reason."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         row = client.requests.deny(request, reason)
-    say(f"Denied to {row.requester} of {row.organisation.name}.")
-    say(row.id)
+    echo(f"Denied to {row.requester} of {row.organisation.name}.")
+    echo(row.id)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange accept rel_0123abcd")
 def accept(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a grant, or of the release that was granted.")
+        str, typer.Argument(metavar="ID", help="Id of a grant, or of the release that was granted.")
     ],
     yes: Annotated[
         bool, typer.Option("--yes", help="Accept the terms that are shown, without a question.")
@@ -149,7 +149,7 @@ def accept(
 
     The last line is the grant's id.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         grant_id, release_id = _granted(client, identifier)
         release = client.releases.get(release_id)
         digest = hashlib.sha256(release.terms.text.encode()).hexdigest()
@@ -159,17 +159,17 @@ def accept(
                 f"accepted. Tell {release.organisation.name}."
             )
         me = client.me()
-        say(release.terms.text)
-        say()
+        echo(release.terms.text)
+        echo()
         question = f"Do you, {me.name}, accept these terms for {me.organisation}?"
         if not yes and not typer.confirm(question, err=True):
             raise CommandError("Nothing was accepted.")
         # Of the text that was shown: the portal refuses where its own is another by now.
         row = client.grants.accept(grant_id, digest)
     if row.acceptance is not None:
-        say(f"Accepted by {row.acceptance.name} on {moment(row.acceptance.accepted_at)}.")
-    say(f"Next: exchange download {row.release_id}")
-    say(row.id)
+        echo(f"Accepted by {row.acceptance.name} on {moment(row.acceptance.accepted_at)}.")
+    echo(f"Next: exchange download {row.release_id}")
+    echo(row.id)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange grants --received")
@@ -181,13 +181,13 @@ def grants(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """Who may have your releases, and what of others' you may have, newest first."""
-    with asking(portal) as client:
+    """List grants of your releases, and your grants of others', newest first."""
+    with portal_client(portal) as client:
         direction = _direction(received, sent)
         rows = client.grants.list(direction=direction, release_id=release)
         found = list(islice(rows, most))
         mine = client.me().organisation_id
-    say_rows(found, lambda row: say_grant(row, mine=mine), as_json=as_json)
+    print_rows(found, lambda row: print_grant(row, mine=mine), as_json=as_json)
 
 
 @commands.command(
@@ -196,35 +196,35 @@ def grants(
 )
 def revoke(grant: str, reason: Reason, portal: PortalUrl = None) -> None:
     """End an organisation's access to a release, with a reason."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         row = client.grants.revoke(grant, reason)
-    say(f"{row.organisation.name} can download {row.release_title} no longer.")
-    say(row.id)
+    echo(f"{row.organisation.name} can no longer download {row.release_title}.")
+    echo(row.id)
 
 
-def say_request(row: "AccessRequest", *, mine: str) -> None:
+def print_request(row: "AccessRequest", *, mine: str) -> None:
     """A request, and what can be done about it."""
     if row.owner.id == mine:
-        say(f"{row.id}  {row.organisation.name} asks for {row.release_title}: {words(row.status)}")
+        echo(f"{row.id}  {row.organisation.name} asks for {row.release_title}: {words(row.status)}")
         mail = f" <{row.requester_email}>" if row.requester_email else ""
-        say(f"{row.requester}{mail}, {moment(row.created_at)}", indent=2)
-        say(row.purpose, indent=2)
+        echo(f"{row.requester}{mail}, {moment(row.created_at)}", indent=2)
+        echo(row.purpose, indent=2)
         if row.status == "requested":
-            say(f"exchange grant, return or deny {row.id}", indent=2)
+            echo(f"exchange grant, return or deny {row.id}", indent=2)
     else:
-        say(f"{row.id}  {row.release_title} of {row.owner.name}: {words(row.status)}")
+        echo(f"{row.id}  {row.release_title} of {row.owner.name}: {words(row.status)}")
         if row.status == "returned":
-            say(f'exchange request {row.release_id} --purpose "…"', indent=2)
+            echo(f'exchange request {row.release_id} --purpose "…"', indent=2)
     if row.reason:
-        say(f"The reason: {row.reason}", indent=2)
+        echo(f"The reason: {row.reason}", indent=2)
 
 
-def say_grant(row: "Grant", *, mine: str) -> None:
+def print_grant(row: "Grant", *, mine: str) -> None:
     """A grant, and whether its terms were accepted."""
     whom = row.organisation.name if row.owner.id == mine else f"you, by {row.owner.name}"
-    say(f"{row.id}  {row.release_title} for {whom}: {_state(row)}")
+    echo(f"{row.id}  {row.release_title} for {whom}: {_state(row)}")
     if row.reason:
-        say(f"The reason: {row.reason}", indent=2)
+        echo(f"The reason: {row.reason}", indent=2)
 
 
 def waits_for_terms(row: "Grant") -> bool:
@@ -247,7 +247,7 @@ def _state(row: "Grant") -> str:
 
 
 def organisation_id(client: "PortalClient", named: str) -> str:
-    """Of an organisation that was named by its id or its name. Raises CommandError."""
+    """Id of an organisation given by id or name. Raises CommandError."""
     if named == "mine":
         return named
     found = [row for row in client.organisations.list() if named in (row.id, row.name)]

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import say
-from app.cli.session import PortalUrl, asking
+from app.cli.output import echo
+from app.cli.session import PortalUrl, portal_client
 
 commands = typer.Typer(
     help="The log of your organisation: who did what, each entry chained to the one before it.",
@@ -18,16 +18,16 @@ commands = typer.Typer(
 def export(file: Path, portal: PortalUrl = None) -> None:
     """Write the whole log to a file, signed at its end, and check it.
 
-    Kept elsewhere, it proves what the log was, whoever changes the portal's database afterwards.
+    Kept elsewhere, it proves later changes of the log in the portal's database.
     """
     from app.audit.export import verify_export
 
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         client.log.export(file)
     found = verify_export(file)
     for line in found.lines:
         typer.echo(line, err=True)
-    say(str(file))
+    echo(str(file))
     raise typer.Exit(found.exit_code)
 
 
@@ -46,7 +46,7 @@ def verify(
     ] = None,
     earlier: Annotated[
         Path | None,
-        typer.Option(help="An export that was kept before: the log must go on from it."),
+        typer.Option(help="An earlier export, which the log must continue."),
     ] = None,
 ) -> None:
     """Check an exported log, offline. Exit code 0: good, 1: changed or forged, 2: cannot be read.

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import say
-from app.cli.session import PortalUrl, Wait, asking
+from app.cli.output import echo
+from app.cli.session import PortalUrl, Wait, portal_client
 
 PANEL = "Your images"
 
@@ -22,17 +22,15 @@ def upload(
     dataset: Annotated[
         str | None, typer.Option(help="Id of a dataset that awaits an archive, not a new one.")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option(help="Go on with what an earlier run has sent, or begin anew.")
-    ] = True,
+    resume: Annotated[bool, typer.Option(help="Continue an earlier upload, or begin anew.")] = True,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
     """Upload an archive to a portal. The last line is the dataset's id.
 
-    After an interrupt, a kill or a lost line the same command goes on where it was.
+    After an interrupt, a kill or a lost connection, run the same command again to continue.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         from rich.console import Console
 
         from app.cli import jobs
@@ -47,5 +45,5 @@ def upload(
             wait=wait,
         )
     for class_name, splits in (row.classes or {}).items():
-        say(f"{class_name}: {sum(splits.values())} images")
-    say(row.id)
+        echo(f"{class_name}: {sum(splits.values())} images")
+    echo(row.id)

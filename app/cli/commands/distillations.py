@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import say, words
-from app.cli.session import PortalUrl, Wait, asking, kind_of
+from app.cli.output import echo, words
+from app.cli.session import PortalUrl, Wait, kind_of, portal_client
 
 PANEL = "Your images"
 
@@ -21,12 +21,12 @@ def distill(
     images_per_class: Annotated[
         int | None, typer.Option(help="Distilled images per class [default: the preset's].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the distillation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the distillation.")] = 0,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
     """Distill a dataset of a portal, by its id. The last line is the distillation's id."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         from rich.console import Console
 
         from app.cli import jobs
@@ -35,14 +35,12 @@ def distill(
             client,
             dataset,
             Console(stderr=True),
-            preset=preset,
-            images_per_class=images_per_class,
-            seed=seed,
+            jobs.DistillOptions(preset=preset, images_per_class=images_per_class, seed=seed),
             wait=wait,
         )
     if row.verdict:
-        say(f"Privacy verdict: {words(row.verdict)}; the report says why.")
-    say(row.id)
+        echo(f"Privacy verdict: {words(row.verdict)}; the report says why.")
+    echo(row.id)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange retry dl_0123abcd")
@@ -51,8 +49,8 @@ def retry(
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
-    """Go on with a distillation that ended early, from its last checkpoint."""
-    with asking(portal) as client:
+    """Continue a failed or cancelled distillation from its last checkpoint."""
+    with portal_client(portal) as client:
         from rich.console import Console
 
         from app.cli import jobs
@@ -61,24 +59,24 @@ def retry(
         if wait:
             row = jobs.follow_distillation(client, row, Console(stderr=True))
         jobs.expect_success(row)
-    say(row.id)
+    echo(row.id)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange cancel dl_0123abcd")
 def cancel(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a distillation, or of a request of yours.")
+        str, typer.Argument(metavar="ID", help="Id of a distillation, or of a request of yours.")
     ],
     portal: PortalUrl = None,
 ) -> None:
-    """Stop a distillation at its next step, or take a request back."""
-    with asking(portal) as client:
+    """Stop a distillation at its next step, or cancel an access request."""
+    with portal_client(portal) as client:
         if kind_of(identifier, "dl", "req") == "dl":
             status = client.distillations.cancel(identifier).status
         else:
             status = client.requests.cancel(identifier).status
     if status == "cancelled":
-        say("Cancelled.")
+        echo("Cancelled.")
     else:
-        say("It stops at its next step.")
-    say(identifier)
+        echo("It stops at its next step.")
+    echo(identifier)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.exit_codes import CommandError, Exit
-from app.cli.output import say
-from app.cli.session import PortalUrl, asking, kind_of
+from app.cli.output import echo
+from app.cli.session import PortalUrl, kind_of, portal_client
 
 if TYPE_CHECKING:
     from app.client import Release
@@ -31,7 +31,7 @@ TrustedKey = Annotated[
 )
 def download(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a distillation of yours, or of a release.")
+        str, typer.Argument(metavar="ID", help="Id of a distillation of yours, or of a release.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for what is downloaded.")] = Path(),
     trusted_key: TrustedKey = None,
@@ -39,9 +39,9 @@ def download(
 ) -> None:
     """Download a distillation's bundle and reports, or a release's signed bundle; check it.
 
-    What was interrupted goes on where it broke off. The last lines are the paths.
+    An interrupted download continues where it broke off. The last lines are the paths.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         from rich.console import Console
 
         from app.cli import jobs
@@ -67,7 +67,7 @@ def download(
         for line in lines:
             typer.echo(line, err=True)
     for path in paths:
-        say(str(path))
+        echo(str(path))
     raise typer.Exit(found.exit_code)
 
 
@@ -80,7 +80,7 @@ def _expect_key(path: Path, release: "Release") -> None:
     if signature is None or signature.history.key != release.key.public_key:
         raise CommandError(
             f"{path.name} is not signed with the key that the portal names for this release "
-            f"({release.key.fingerprint}). Do not use it, and tell {release.organisation.name}."
+            f"({release.key.fingerprint}). Do not use it, and inform {release.organisation.name}."
         )
 
 
@@ -90,7 +90,7 @@ def _expect_key(path: Path, release: "Release") -> None:
 def verify(bundle: Path, trusted_key: TrustedKey = None) -> None:
     """Check a bundle, offline. Exit code 0: good, 1: damaged or forged, 2: cannot be read.
 
-    Without a trusted key the signer stays unknown: whoever made a bundle can write any name.
+    Without a trusted key the signer stays unknown: a bundle can carry any name.
     """
     from app.signing.verify import verify_bundle
 

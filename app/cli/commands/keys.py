@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from app.cli.commands.access import organisation_id
-from app.cli.output import AsJson, moment, say, say_json
-from app.cli.session import PortalUrl, asking
+from app.cli.output import AsJson, echo, moment, print_json
+from app.cli.session import PortalUrl, portal_client
 
 PANEL = "Bundles"
 
@@ -21,19 +21,19 @@ def keys(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """An organisation's public keys as the portal tells them, the present one first.
+    """List an organisation's public keys as the portal gives them, the present one first.
 
     They prove as much as you trust the portal: compare the fingerprint with the organisation by
     telephone, then keep the key in a file for --trusted-key.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         rows = client.organisations.keys(organisation_id(client, organisation))
     if as_json:
-        say_json(rows)
+        print_json(rows)
         return
     for row in rows:
         since = moment(row.created_at)
         state = "in use" if row.retired_at is None else f"until {moment(row.retired_at)}"
         bad = ", somebody else may have had it: do not trust it" if row.compromised else ""
-        say(row.public_key)
-        say(f"fingerprint {row.fingerprint}, since {since}, {state}{bad}", indent=2)
+        echo(row.public_key)
+        echo(f"fingerprint {row.fingerprint}, since {since}, {state}{bad}", indent=2)

@@ -1,4 +1,4 @@
-"""`exchange login` and `logout`: a token of one's own, kept for the commands that ask a portal."""
+"""`exchange login` and `logout`: keeps a personal token for commands that use a portal."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.exit_codes import CommandError, Exit
-from app.cli.output import moment, say
-from app.cli.session import PortalUrl, ending_well
+from app.cli.output import echo, moment
+from app.cli.session import PortalUrl, exit_on_error
 
 if TYPE_CHECKING:
     from app.client.signins import SignIn, SignIns
@@ -25,7 +25,7 @@ commands = typer.Typer()
 def login(
     portal: PortalUrl = None,
     email: Annotated[
-        str | None, typer.Option(help="Your address [default: asks].", show_default=False)
+        str | None, typer.Option(help="Your address [default: prompts].", show_default=False)
     ] = None,
     days: Annotated[float, typer.Option(min=0.01, max=3650, help="Days until it ends.")] = 90,
     scope: Annotated[
@@ -42,23 +42,23 @@ def login(
     ] = False,
     plain_http: Annotated[
         bool,
-        typer.Option("--plain-http", help="Go without TLS: whoever is on the way can read along."),
+        typer.Option("--plain-http", help="Allow plain HTTP: others on the network can read it."),
     ] = False,
 ) -> None:
     """Sign in to a portal: makes a token of your own and keeps it in your configuration folder.
 
-    The password is asked for, and read from a pipe where there is one. Without a password (single
+    It prompts for the password, or reads it from a pipe. Without a password (single
     sign-on), make a token on the portal's pages and use --token-stdin.
     """
-    with ending_well():
+    with exit_on_error():
         from app.client.addresses import is_safe
         from app.client.signins import SignIns, find_portal
 
         url = find_portal(portal)
         if not (is_safe(url) or plain_http):
             raise CommandError(
-                f"{url} is not https://: whoever is on the way could read your password. Nothing "
-                "was sent. --plain-http does it all the same.",
+                f"{url} is not https://: others on the network could read your password. Nothing "
+                "was sent. --plain-http allows it.",
                 Exit.UNUSABLE,
             )
         store = SignIns()
@@ -73,7 +73,7 @@ def login(
             )
         _forget_at_portal(url, replaced)
     until = "" if sign_in.expires_at is None else f", until {moment(sign_in.expires_at)}"
-    say(f"{sign_in.name} of {sign_in.organisation} is signed in at {url}{until}.")
+    echo(f"{sign_in.name} of {sign_in.organisation} is signed in at {url}{until}.")
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange logout")
@@ -81,11 +81,11 @@ def logout(
     portal: PortalUrl = None,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Where the portal is gone: forget the token here alone."),
+        typer.Option("--forget", help="Forget the token only here, for a portal that is gone."),
     ] = False,
 ) -> None:
     """Sign out of a portal: deletes the token there and here."""
-    with ending_well():
+    with exit_on_error():
         import os
 
         from app.client.signins import SignIns, find_portal
@@ -104,7 +104,7 @@ def logout(
             said += " The token stays valid there: delete it on the portal's pages."
         if os.environ.get("EXCHANGE_TOKEN", "").strip():
             said += " EXCHANGE_TOKEN is still set, and commands use that."
-    say(said)
+    echo(said)
 
 
 def _with_password(
@@ -158,7 +158,7 @@ def _with_token(url: str, token: str) -> "SignIn":
 
 
 def _forget_at_portal(url: str, replaced: "SignIn | None") -> None:
-    """The token of an earlier sign-in: nobody uses it any more. That it stays does no harm."""
+    """Delete the token of an earlier sign-in, which is unused; a failure does no harm."""
     import contextlib
 
     from app.client import PortalError
@@ -200,7 +200,7 @@ def _line(what: str) -> str:
 
 
 def _token_name() -> str:
-    """What the portal's pages call it: where it is kept."""
+    """Name shown on the portal's pages: the machine that keeps it."""
     import platform
 
     host = "".join(letter for letter in platform.node() if letter.isprintable())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, moment, say, say_json, words
-from app.cli.session import PortalUrl, Reason, asking, moment_of, text_of
+from app.cli.output import AsJson, echo, moment, print_json, words
+from app.cli.session import PortalUrl, Reason, moment_of, portal_client, text_of
 from app.releases.terms import TITLES, TermsTemplate
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def share(
         Path | None, typer.Option(help="File with the dataset card, in Markdown.")
     ] = None,
     terms: Annotated[
-        TermsTemplate, typer.Option(help="What it may be used for.")
+        TermsTemplate, typer.Option(help="Permitted use.")
     ] = TermsTemplate.RESEARCH_ONLY,
     terms_file: Annotated[
         Path | None,
@@ -59,24 +59,24 @@ def share(
     contact: Annotated[
         str | None, typer.Option(help="Whom to write to [default: your organisation's contact].")
     ] = None,
-    citation: Annotated[str, typer.Option(help="How to cite it.", show_default=False)] = "",
+    citation: Annotated[str, typer.Option(help="The text to cite.", show_default=False)] = "",
     embargo: Annotated[
         str | None,
-        typer.Option(help="Nobody else downloads it before that day, as in 2027-01-31 (UTC)."),
+        typer.Option(help="No downloads by others before that day, as in 2027-01-31 (UTC)."),
     ] = None,
     previews: Annotated[
-        bool, typer.Option("--previews", help="Show the images to who has no access yet.")
+        bool, typer.Option("--previews", help="Show the images to organisations without access.")
     ] = False,
     supersedes: Annotated[
-        str | None, typer.Option(help="An earlier release of yours whose place it takes.")
+        str | None, typer.Option(help="An earlier release of yours that it replaces.")
     ] = None,
     portal: PortalUrl = None,
 ) -> None:
     """Publish a distillation: frozen, signed, in the catalogue. The last line is its id.
 
-    The gate refuses what the privacy audit does not clear, and says why.
+    The release policy refuses sets that the privacy audit does not clear, and says why.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         release = client.releases.publish(
             distillation,
             title=title,
@@ -91,10 +91,10 @@ def share(
             previews=previews,
             supersedes=supersedes,
         )
-    say(f"Released: {release.title}, version {release.number}, {_terms_name(release)}.")
-    say(f"Signed with {release.key.public_key} (fingerprint {release.key.fingerprint}).")
-    say("Tell recipients this fingerprint by another way than the portal.")
-    say(release.id)
+    echo(f"Released: {release.title}, version {release.number}, {_terms_name(release)}.")
+    echo(f"Signed with {release.key.public_key} (fingerprint {release.key.fingerprint}).")
+    echo("Give recipients this fingerprint by another way than the portal.")
+    echo(release.id)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange catalogue chest --class COVID")
@@ -107,7 +107,7 @@ def catalogue(
     min_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Least balanced accuracy, 0 to 1.")
     ] = None,
-    verdict: Annotated[Verdict | None, typer.Option(help="Of its privacy audit.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(help="Verdict of its privacy audit.")] = None,
     modality: Annotated[str | None, typer.Option(help="As in 'chest X-ray'.")] = None,
     min_images: Annotated[int | None, typer.Option(min=0, help="Fewest distilled images.")] = None,
     max_images: Annotated[int | None, typer.Option(min=0, help="Most distilled images.")] = None,
@@ -119,7 +119,7 @@ def catalogue(
     portal: PortalUrl = None,
 ) -> None:
     """Find what hospitals share, newest first."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         rows = (
             client.releases.mine()
             if mine
@@ -135,16 +135,16 @@ def catalogue(
         )
         found = list(islice(rows, most + 1))
     if as_json:
-        say_json(found[:most])
+        print_json(found[:most])
         return
     for row in found[:most]:
-        say(f"{row.id}  {row.title}")
-        say(_facts(row), indent=2)
-        say(row.summary, indent=2)
+        echo(f"{row.id}  {row.title}")
+        echo(_facts(row), indent=2)
+        echo(row.summary, indent=2)
     if not found:
-        say("Nothing like that is shared here.")
+        echo("No release matches.")
     elif len(found) > most:
-        say("There are more: narrow the search, or raise --most.")
+        echo("There are more: narrow the search, or raise --most.")
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange show rel_0123abcd --terms")
@@ -155,30 +155,30 @@ def show(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """What a release says, and how your organisation stands to it."""
-    with asking(portal) as client:
+    """Show a release, and the access of your organisation."""
+    with portal_client(portal) as client:
         row = client.releases.get(release)
     if as_json:
-        say_json(row)
+        print_json(row)
         return
-    say(f"{row.id}  {row.title}, version {row.number}")
-    say(_facts(row), indent=2)
-    say(row.summary, indent=2)
-    say(f"Terms: {_terms_name(row)}; {', '.join(row.terms.duo) or 'no DUO conditions'}.", indent=2)
-    say(f"Bundle: {row.bundle.size} bytes, fingerprint {row.bundle.fingerprint}", indent=2)
-    say(f"Signed with {row.key.public_key} (fingerprint {row.key.fingerprint})", indent=2)
-    say(f"Contact: {row.contact}", indent=2)
+    echo(f"{row.id}  {row.title}, version {row.number}")
+    echo(_facts(row), indent=2)
+    echo(row.summary, indent=2)
+    echo(f"Terms: {_terms_name(row)}; {', '.join(row.terms.duo) or 'no DUO conditions'}.", indent=2)
+    echo(f"Bundle: {row.bundle.size} bytes, fingerprint {row.bundle.fingerprint}", indent=2)
+    echo(f"Signed with {row.key.public_key} (fingerprint {row.key.fingerprint})", indent=2)
+    echo(f"Contact: {row.contact}", indent=2)
     if row.downloads is not None:
-        say(f"Downloaded {row.downloads} times by others.", indent=2)
+        echo(f"Downloaded {row.downloads} times by others.", indent=2)
     for score in row.scores:
-        say(f"{score.organisation.name} measured {_measured(score)}", indent=2)
+        echo(f"{score.organisation.name} measured {_measured(score)}", indent=2)
     if row.superseded_by:
-        say(f"A later one took its place: {row.superseded_by}", indent=2)
-    say(standing(row), indent=2)
+        echo(f"Superseded by {row.superseded_by}", indent=2)
+    echo(access_text(row), indent=2)
     for wanted, text in ((card, row.card or "There is no card."), (terms, row.terms.text)):
         if wanted:
-            say()
-            say(text)
+            echo()
+            echo(text)
 
 
 @commands.command(
@@ -186,18 +186,18 @@ def show(
     epilog='Example: exchange withdraw rel_0123abcd --reason "A labelling error was found."',
 )
 def withdraw(release: str, reason: Reason, portal: PortalUrl = None) -> None:
-    """Take a release back: recipients are told, and a tombstone with the reason stays.
+    """Withdraw a release: recipients are notified, and a tombstone with the reason stays.
 
-    Everybody reads the reason: no word of patients in it. It cannot be undone.
+    The reason is public: do not mention patients. This cannot be undone.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         row = client.releases.withdraw(release, reason)
-    say(f"Withdrawn: {row.title}. Whoever had it was told to delete it.")
-    say(row.id)
+    echo(f"Withdrawn: {row.title}. Recipients were asked to delete it.")
+    echo(row.id)
 
 
-def standing(row: "Release") -> str:
-    """How one's organisation stands to a release, and what to do next."""
+def access_text(row: "Release") -> str:
+    """Access of the user's organisation to a release, and the next step."""
     if row.status == "withdrawn":
         return f"Withdrawn: {row.withdrawal_reason} Stop using it and delete it, if you have it."
     access = row.access
@@ -206,8 +206,8 @@ def standing(row: "Release") -> str:
         return f"You may download it until {moment(access.expires_at)}: exchange download {row.id}"
     return {
         "owner": "It is your organisation's own.",
-        "none": f"Ask for it: {ask}",
-        "requested": "You have asked for it; its owner has not decided yet.",
+        "none": f"Request it: {ask}",
+        "requested": "Requested; its owner has not decided yet.",
         "returned": f"Your request was returned with a reason (exchange requests): {ask}",
         "denied": "Your request was denied, with a reason (exchange requests).",
         "terms_to_accept": f"Granted; accept its terms: exchange accept {row.id}",
@@ -239,7 +239,7 @@ def _facts(row: "ReleaseBrief") -> str:
 
 
 def _measured(score: "Score") -> str:
-    """A recipient's own result, on its own test images."""
+    """Format a recipient's result on its own test images."""
     try:
         figure = score.score["figures"]["balanced_accuracy"]
         said = f"balanced accuracy {figure['mean']:.3f} ± {figure['std']:.3f}"

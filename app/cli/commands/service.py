@@ -41,7 +41,7 @@ def demo(
         "demo-out"
     ),
     preset: Annotated[str, typer.Option(help="Name of the settings.")] = "cpu_demo",
-    seed: Annotated[int, typer.Option(help="Of the cohort drawn and of the distillation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of cohort and distillation.")] = 0,
     data_dir: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +78,7 @@ def portal(
         port=settings.port if port is None else port,
         fd=fd,
         log_config=None,
-        # Event streams would otherwise hold a portal that was told to stop until their job ends.
+        # Event streams would otherwise keep a stopping portal alive until their job ends.
         timeout_graceful_shutdown=5,
         server_header=False,
     )
@@ -91,7 +91,7 @@ def worker(
     ] = "cpu,gpu",
     concurrency: Annotated[int, typer.Option(help="Tasks at once; 1 for each GPU.")] = 1,
 ) -> None:
-    """Work on what is queued, until stopped."""
+    """Run queued tasks until stopped."""
     import os
 
     check_installed("worker", "celery", "torch")
@@ -103,6 +103,6 @@ def worker(
 
 @commands.command(rich_help_panel=PANEL)
 def migrate(data_dir: DataDir = None) -> None:
-    """Bring the database up to date; makes it where there is none."""
+    """Migrate the database to the present schema; creates it if needed."""
     with open_database(load_settings(data_dir)) as database:
         typer.echo(f"The database is up to date: {database.engine.url.render_as_string()}")

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.cli.commands.access import say_grant, say_request, waits_for_terms
-from app.cli.commands.releases import standing
-from app.cli.commands.trainings import say_training
+from app.cli.commands.access import print_grant, print_request, waits_for_terms
+from app.cli.commands.releases import access_text
+from app.cli.commands.trainings import print_training
 from app.cli.exit_codes import CommandError, Exit
-from app.cli.output import AsJson, moment, say, say_json, words
-from app.cli.session import PortalUrl, asking, kind_of
+from app.cli.output import AsJson, echo, moment, print_json, words
+from app.cli.session import PortalUrl, kind_of, portal_client
 
 if TYPE_CHECKING:
     from app.client import (
@@ -45,7 +45,7 @@ def status(
         str | None,
         typer.Argument(
             metavar="ID",
-            help="Of a dataset, distillation, release, request or grant [default: an overview].",
+            help="Id of a dataset, distillation, release, request or grant [default: an overview].",
             show_default=False,
         ),
     ] = None,
@@ -55,21 +55,21 @@ def status(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """What runs, what waits for you and what is new; or how one thing stands, by its id.
+    """Show running jobs, pending items and news; or the state of one item, by its id.
 
-    With --follow the exit code is 1 where it did not end well.
+    With --follow the exit code is 1 if it failed, was cancelled or refused.
     """
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         if identifier is not None:
             _one(client, identifier, follow=follow, as_json=as_json)
         elif follow:
-            raise CommandError("Say what to follow: exchange status ID --follow", Exit.UNUSABLE)
+            raise CommandError("Name an item: exchange status ID --follow", Exit.UNUSABLE)
         else:
             overview = _overview(client)
             if as_json:
-                say_json(overview)
+                print_json(overview)
             else:
-                _say_overview(overview)
+                _print_overview(overview)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange notices")
@@ -80,30 +80,30 @@ def notices(
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
-    """What the portal has to tell you, newest first; what was shown counts as read."""
-    with asking(portal) as client:
+    """List your notices, newest first, and mark them as read."""
+    with portal_client(portal) as client:
         found = list(islice(client.notices.list(unread=not every), most))
         if as_json:
-            say_json(found)
+            print_json(found)
         for notice in found:
             if not as_json:
-                say(f"{moment(notice.created_at)}  {notice.title}")
-                say(notice.text, indent=2)
+                echo(f"{moment(notice.created_at)}  {notice.title}")
+                echo(notice.text, indent=2)
             if notice.read_at is None and not keep:
                 client.notices.mark_read(notice.id)
     if not found and not as_json:
-        say("Nothing new.")
+        echo("Nothing new.")
 
 
 def _one(client: "PortalClient", identifier: str, *, follow: bool, as_json: bool) -> None:
-    """How one thing stands; with `follow`, once nothing more happens to it."""
+    """State of one item; with `follow`, its final state."""
     row = _get(client, identifier)
     if follow:
         row = _follow(client, row)
     if as_json:
-        say_json(row)
+        print_json(row)
     else:
-        _say_row(row, mine=client.me().organisation_id)
+        _print_row(row, mine=client.me().organisation_id)
     if follow and getattr(row, "status", None) in ENDED_BADLY:
         raise typer.Exit(Exit.FAILED)
 
@@ -141,50 +141,50 @@ def _follow(client: "PortalClient", row: "Thing") -> "Thing":
     return row
 
 
-def _say_row(row: "Thing", *, mine: str) -> None:
+def _print_row(row: "Thing", *, mine: str) -> None:
     from app.client import AccessRequest, Dataset, Distillation, Grant, Training
 
     if isinstance(row, Dataset):
-        _say_dataset(row)
+        _print_dataset(row)
     elif isinstance(row, Distillation):
-        _say_distillation(row)
+        _print_distillation(row)
     elif isinstance(row, AccessRequest):
-        say_request(row, mine=mine)
+        print_request(row, mine=mine)
     elif isinstance(row, Grant):
-        say_grant(row, mine=mine)
+        print_grant(row, mine=mine)
     elif isinstance(row, Training):
-        say_training(row)
+        print_training(row)
     else:
-        say(f"{row.id}  {row.title}, version {row.number}: {words(row.status)}")
-        say(standing(row), indent=2)
+        echo(f"{row.id}  {row.title}, version {row.number}: {words(row.status)}")
+        echo(access_text(row), indent=2)
 
 
-def _say_dataset(row: "Dataset") -> None:
-    say(f"{row.id}  {row.name}: {words(row.status)}")
+def _print_dataset(row: "Dataset") -> None:
+    echo(f"{row.id}  {row.name}: {words(row.status)}")
     if row.classes:
         counts = ", ".join(f"{name} {sum(n.values())}" for name, n in row.classes.items())
-        say(f"{counts} images", indent=2)
-    _say_problem(row.problem)
+        echo(f"{counts} images", indent=2)
+    _print_problem(row.problem)
 
 
-def _say_distillation(row: "Distillation") -> None:
+def _print_distillation(row: "Distillation") -> None:
     from app.cli.progress import duration
 
     phase = row.phases.get(row.status)
     done = "" if phase is None else f", {phase.done:g} of {phase.total:g} {phase.unit}"
     left = "" if row.eta_seconds is None else f", about {duration(row.eta_seconds)} left in all"
     verdict = "" if row.verdict is None else f", privacy verdict {words(row.verdict)}"
-    say(f"{row.id}  {row.preset}: {words(row.status)}{done}{left}{verdict}")
-    _say_problem(row.problem)
+    echo(f"{row.id}  {row.preset}: {words(row.status)}{done}{left}{verdict}")
+    _print_problem(row.problem)
 
 
-def _say_problem(problem: "Problem | None") -> None:
+def _print_problem(problem: "Problem | None") -> None:
     if problem is not None:
-        say(f"{problem.title}. {problem.detail}".strip(), indent=2)
+        echo(f"{problem.title}. {problem.detail}".strip(), indent=2)
 
 
 def _overview(client: "PortalClient") -> dict[str, Any]:
-    """What a person wants to know first; of what they may not read, nothing."""
+    """Overview for the signed-in person, without what they may not read."""
     from app.client import FINAL
 
     me = client.me()
@@ -219,9 +219,9 @@ def _newest(rows: Iterator[Item], most: int = LOOKED_THROUGH) -> list[Item]:
     return list(islice(rows, most))
 
 
-def _say_overview(overview: dict[str, Any]) -> None:
+def _print_overview(overview: dict[str, Any]) -> None:
     me = overview["me"]
-    say(f"{me.name} of {me.organisation} ({', '.join(me.roles)}) at {overview['portal']}")
+    echo(f"{me.name} of {me.organisation} ({', '.join(me.roles)}) at {overview['portal']}")
     for heading, name in (
         ("Runs", "running"),
         ("Waits for your decision", "to_decide"),
@@ -233,24 +233,24 @@ def _say_overview(overview: dict[str, Any]) -> None:
     ):
         rows = overview.get(name, [])
         if rows:
-            say()
-            say(f"{heading}:")
+            echo()
+            echo(f"{heading}:")
         for row in rows:
-            _say_item(row, mine=me.organisation_id)
+            _print_item(row, mine=me.organisation_id)
     if overview["unread"]:
-        say()
-        say(f"Unread notices ({overview['unread']}; exchange notices):")
+        echo()
+        echo(f"Unread notices ({overview['unread']}; exchange notices):")
         for notice in overview["notices"]:
-            say(f"{moment(notice.created_at)}  {notice.title}")
+            echo(f"{moment(notice.created_at)}  {notice.title}")
 
 
-def _say_item(row: "Thing | ReleaseBrief", *, mine: str) -> None:
-    """One thing of the overview, with the command that comes next where there is one."""
+def _print_item(row: "Thing | ReleaseBrief", *, mine: str) -> None:
+    """Print one item of the overview, with the next command where there is one."""
     from app.client import Grant, Release, ReleaseBrief
 
     if isinstance(row, ReleaseBrief) and not isinstance(row, Release):
-        say(f"{row.id}  {row.title}, version {row.number}: {words(row.status)}")
+        echo(f"{row.id}  {row.title}, version {row.number}: {words(row.status)}")
         return
-    _say_row(row, mine=mine)
+    _print_row(row, mine=mine)
     if isinstance(row, Grant):
-        say(f"exchange accept {row.id}", indent=2)
+        echo(f"exchange accept {row.id}", indent=2)

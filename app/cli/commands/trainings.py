@@ -1,4 +1,4 @@
-"""`exchange train` and `score`: what sharing is for, and what it was worth."""
+"""`exchange train` and `score`: train on received releases and report the score."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.exit_codes import CommandError, Exit
-from app.cli.output import AsJson, say, say_json, words
-from app.cli.session import PortalUrl, Wait, asking, text_of
+from app.cli.output import AsJson, echo, print_json, words
+from app.cli.session import PortalUrl, Wait, portal_client, text_of
 
 if TYPE_CHECKING:
     from app.client import Training
@@ -20,7 +20,7 @@ commands = typer.Typer()
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange train ds_0123abcd rel_4567cdef")
 def train(
-    dataset: Annotated[str, typer.Argument(help="An own dataset; its test images are asked.")],
+    dataset: Annotated[str, typer.Argument(help="Your dataset, whose test images are used.")],
     releases: Annotated[list[str], typer.Argument(help="Releases to train on.")],
     class_map: Annotated[
         list[str] | None,
@@ -34,13 +34,13 @@ def train(
         int | None, typer.Option(help="Train on so many own images of each class [default: all].")
     ] = None,
     networks: Annotated[int, typer.Option(help="For each row of the table.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the networks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the networks.")] = 0,
     wait: Wait = True,
     as_json: AsJson = False,
     portal: PortalUrl = None,
 ) -> None:
     """Train on releases, with and without own images. The last line is the training's id."""
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         from rich.console import Console
 
         from app.cli import jobs
@@ -50,7 +50,7 @@ def train(
             dataset, releases, own_per_class=own_per_class, networks=networks, seed=seed
         )
         row = jobs.follow_training(client, row, terminal, until=("proposed",))
-        jobs.expect_trained(row)
+        jobs.expect_success(row)
         try:
             maps = _changed(row.class_maps or {}, class_map or [])
             _confirm(maps, yes=yes)
@@ -60,12 +60,12 @@ def train(
         row = client.trainings.confirm(row.id, maps)
         if wait:
             row = jobs.follow_training(client, row, terminal)
-        jobs.expect_trained(row)
+        jobs.expect_success(row)
     if as_json:
-        say_json(row)
+        print_json(row)
         return
-    say_training(row)
-    say(row.id)
+    print_training(row)
+    echo(row.id)
 
 
 @commands.command(
@@ -74,23 +74,23 @@ def train(
 def score(
     release: str,
     training: Annotated[
-        str | None, typer.Option(help="A training on this release alone.", show_default=False)
+        str | None, typer.Option(help="A training on this release only.", show_default=False)
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="What `iadd evaluate --bundle --out` wrote.", show_default=False),
+        typer.Option(help="File written by `iadd evaluate --bundle --out`.", show_default=False),
     ] = None,
     portal: PortalUrl = None,
 ) -> None:
-    """Return what a release was worth on one's own images, signed by one's organisation."""
+    """Send a release's score on your own images, signed by your organisation."""
     if (training is None) == (file is None):
         raise typer.BadParameter("name a --training or a --file: one of both")
-    with asking(portal) as client:
+    with portal_client(portal) as client:
         sent = client.trainings.send_score(
             release, training_id=training, score=None if file is None else _document(file)
         )
-    say(f"Sent, and signed with {sent.public_key}.")
-    say(sent.id)
+    echo(f"Sent, and signed with {sent.public_key}.")
+    echo(sent.id)
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -100,14 +100,14 @@ def _document(file: Path) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise CommandError(f"{file} holds no score. Nothing was sent.", Exit.UNUSABLE)
+        raise CommandError(f"{file} does not hold a score. Nothing was sent.", Exit.UNUSABLE)
     return document
 
 
 def _changed(
     proposed: dict[str, dict[str, str | None]], changes: list[str]
 ) -> dict[str, dict[str, str | None]]:
-    """The proposal with what the person says otherwise. Raises CommandError."""
+    """The proposal with the person's changes. Raises CommandError."""
     maps = {release: dict(classes) for release, classes in proposed.items()}
     for change in changes:
         theirs, equals, ours = change.partition("=")
@@ -137,20 +137,20 @@ def _confirm(maps: dict[str, dict[str, str | None]], *, yes: bool) -> None:
         )
 
 
-def say_training(row: "Training") -> None:
-    """The table, or how far it is."""
+def print_training(row: "Training") -> None:
+    """Print the table, or the progress."""
     if row.result is None:
         done = "" if row.progress is None else f", {row.progress.done:g} of {row.progress.total:g}"
-        say(f"{row.id}  {words(row.status)}{done}")
+        echo(f"{row.id}  {words(row.status)}{done}")
         if row.problem is not None:
-            say(f"{row.problem.title}. {row.problem.detail}".strip(), indent=2)
+            echo(f"{row.problem.title}. {row.problem.detail}".strip(), indent=2)
         return
     titles = {"own": "own images", "received": "what was received", "both": "both"}
     for name, figures in row.result["table"]["rows"].items():
         accuracy = figures["balanced_accuracy"]
-        say(
+        echo(
             f"{titles.get(name, name)}: balanced accuracy {accuracy['mean']:.3f} ± "
             f"{accuracy['std']:.3f} ({accuracy['n']} networks)"
         )
     for note in row.result.get("notes", []):
-        say(note)
+        echo(note)

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import ExpectStill, Uploader
-from app.background.upload_finisher import finish
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import PageRead, problems
 from app.core.security import Permission
 from app.datasets.uploads import service
+from app.datasets.uploads.finish import finish
 from app.datasets.uploads.protocol import (
     ALGORITHMS,
     CONTENT_TYPE,
@@ -31,12 +30,13 @@ from app.datasets.uploads.receive import expect_summable, receive, under_lease
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.schemas import UploadRead
 from app.datasets.uploads.writer import Writer
+from app.idempotency import RepeatableDep
 from app.models.upload import Upload, UploadStatus
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
 LARGEST = 2**53
-"""What every client can count to."""
+"""The largest integer that every client can represent."""
 
 
 async def expect_tus(
@@ -50,10 +50,10 @@ async def expect_tus(
 SpeaksTus = Depends(expect_tus)
 
 
-# Not an operation that clients are generated for, and it tells nothing of anybody's.
+# Not an operation of generated clients, and it reveals no data.
 @router.options("", status_code=204, include_in_schema=False)
 def describe_uploads(portal: PortalDep) -> Response:
-    """What this portal knows of the protocol."""
+    """Protocol versions and extensions of this portal."""
     return Response(
         status_code=204,
         headers={
@@ -87,7 +87,7 @@ def create_upload(
         ),
     ],
 ) -> UploadRead:
-    """Begin an archive that arrives in pieces; `Location` is where they go."""
+    """Begin an archive that arrives in pieces; send them to `Location`."""
     upload = repeatable.once(
         session,
         caller,
@@ -112,7 +112,7 @@ def create_upload(
 def list_uploads(
     session: ReadSession, caller: Uploader, cursor: Cursor = None, limit: Limit = 50
 ) -> PageRead[UploadRead]:
-    """The organisation's uploads that can go on, newest first."""
+    """The organisation's unfinished uploads, newest first."""
     page = UploadRepository(session).readable_by(caller).unfinished(cursor=cursor, limit=limit)
     return PageRead[UploadRead].of(page, read)
 
@@ -125,8 +125,8 @@ def list_uploads(
     responses=problems(401, 403, 404, 410, 412, 422),
 )
 def get_upload_offset(upload_id: str, session: ReadSession, caller: Uploader) -> Response:
-    """Where to go on: `Upload-Offset`."""
-    return Response(headers=headers_of(service.get(session, caller, upload_id), told=True))
+    """The offset to continue from: `Upload-Offset`."""
+    return Response(headers=headers_of(service.get(session, caller, upload_id), with_metadata=True))
 
 
 @router.patch(
@@ -148,7 +148,7 @@ async def append_to_upload(
     portal: PortalDep,
     caller: Uploader,
     expect_still: ExpectStill,
-    upload_offset: Annotated[int, Header(ge=0, le=LARGEST, description="Where the body begins.")],
+    upload_offset: Annotated[int, Header(ge=0, le=LARGEST, description="Offset of the body.")],
     upload_checksum: Annotated[
         str | None,
         Header(
@@ -161,9 +161,9 @@ async def append_to_upload(
     content_type: Annotated[str, Header(include_in_schema=False)] = "",
     content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
 ) -> Response:
-    """More of it. With the last byte the archive has arrived, and its check begins.
+    """Append bytes. With the last byte the archive is complete, and its check begins.
 
-    What is lost on the way costs the last seconds, no more: HEAD tells where to go on.
+    A lost connection costs the last seconds only: HEAD gives the offset to continue from.
     """
     if content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
         raise UnsupportedBody(
@@ -187,7 +187,7 @@ async def append_to_upload(
             status = (await under_lease(writer, finish, writer, limiter=turns)).status
     finally:
         await run_in_threadpool(writer.close)
-    upload = await run_in_threadpool(_look, portal, caller, upload_id)
+    upload = await run_in_threadpool(_read_upload, portal, caller, upload_id)
     headers = headers_of(upload)
     if status is not None:
         headers["Exchange-Dataset-Status"] = status.value
@@ -196,7 +196,7 @@ async def append_to_upload(
 
 def _find_done(portal: PortalDep, caller: Uploader, upload_id: str, offset: int) -> Upload | None:
     """The upload, where the request is one whose reply was lost: every byte is here."""
-    upload = _look(portal, caller, upload_id)
+    upload = _read_upload(portal, caller, upload_id)
     if upload.status != UploadStatus.DONE:
         return None
     if offset != upload.length:
@@ -204,7 +204,7 @@ def _find_done(portal: PortalDep, caller: Uploader, upload_id: str, offset: int)
     return upload
 
 
-def _look(portal: PortalDep, caller: Uploader, upload_id: str) -> Upload:
+def _read_upload(portal: PortalDep, caller: Uploader, upload_id: str) -> Upload:
     with portal.database.reading() as session:
         return service.get(session, caller, upload_id)
 
@@ -216,7 +216,7 @@ def _look(portal: PortalDep, caller: Uploader, upload_id: str) -> Upload:
     responses=problems(401, 403, 404, 409, 410, 412, 422),
 )
 def delete_upload(upload_id: str, portal: PortalDep, caller: Uploader) -> Response:
-    """End it, and remove what has arrived. The dataset still awaits its archive."""
+    """End it, and remove the received bytes. The dataset still awaits its archive."""
     with portal.database.transaction() as session:
         upload = service.end(session, caller, portal.settings, upload_id)
     # A portal that dies here has ended it already; the sweeper removes its bytes.
@@ -238,15 +238,15 @@ def read(upload: Upload) -> UploadRead:
     )
 
 
-def headers_of(upload: Upload, *, told: bool = False) -> dict[str, str]:
-    """What a reply says of it; `told`: also what it was told at the beginning."""
+def headers_of(upload: Upload, *, with_metadata: bool = False) -> dict[str, str]:
+    """Headers of a reply, optionally with those that the upload was created with."""
     headers = {
         "Upload-Offset": str(upload.received),
         "Exchange-Upload-Status": upload.status.value,
     }
     if upload.status != UploadStatus.DONE:
         headers["Upload-Expires"] = http_date(upload.expires_at)
-    if told:
+    if with_metadata:
         headers |= {
             "Upload-Length": str(upload.length),
             "Upload-Metadata": upload.sent_metadata,

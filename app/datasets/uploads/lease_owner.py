@@ -1,4 +1,4 @@
-"""Who holds a lease, named so that its death is seen before the lease runs out.
+"""Names the process that holds a lease, so that its death is seen before the lease runs out.
 
 A portal that was killed and started again would otherwise answer 423 until the lease of its own
 earlier life is over. This only makes it sooner: what keeps two writers apart is the fence.
@@ -9,7 +9,7 @@ import secrets
 import socket
 
 _LIFE = secrets.token_hex(8)
-"""Of this process: in a container every portal has the same number."""
+"""Random id of this process: in containers every portal may have the same pid."""
 
 
 def this_process() -> str:
@@ -17,7 +17,7 @@ def this_process() -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether it was a process of this machine that runs no more; False where nobody knows."""
+    """True if it was a process of this machine that ended; False where unknown."""
     host, _, rest = owner.partition("/")
     number, _, life = rest.partition("/")
     if host != socket.gethostname() or not number.isdecimal():

@@ -1,10 +1,10 @@
-"""Where the bytes of an upload lie until it is whole.
+"""Stores the bytes of an upload until it is complete.
 
 In a local folder: one file, locked by whoever writes to it, that becomes the archive by a change
 of its name. In an object store, which cannot append: an object for each piece, named by where it
 begins, how long it is, and the fence of its writer.
 
-Both may hold more than the row counts: what a killed writer had not told the database of. The
+Both may hold more than the row counts: what a killed writer had not recorded yet. The
 next writer begins where the row says, over whatever lies there.
 """
 
@@ -19,15 +19,15 @@ from app.core.storage import Storage
 READ_BYTES = 1024 * 1024
 
 
-class PartsBusy(Exception):  # noqa: N818 (it tells an event, and is no bug of the caller)
-    """Another process writes to them at this moment, whatever its lease says."""
+class PartsBusy(Exception):  # noqa: N818 (an event, not an error of the caller)
+    """Another process writes to them at this moment, even if its lease has expired."""
 
 
 class PartsLost(Exception):  # noqa: N818
-    """Fewer bytes are there than the row counts: somebody removed them.
+    """Fewer bytes are stored than the row counts: they were removed.
 
     Attributes:
-        held: How many there are, from the first on.
+        held: Number of bytes stored, from the first on.
     """
 
     def __init__(self, held: int) -> None:
@@ -37,13 +37,13 @@ class PartsLost(Exception):  # noqa: N818
 
 class Parts(Protocol):
     copies: bool
-    """Whether the archive is another object, written at the end, and not these bytes themselves."""
+    """True if the archive is another object, written at the end."""
 
     def append(self, start: int, content: bytes | bytearray) -> None:
         """Write a piece; whether it outlives a loss of power is known after `secure`."""
 
     def secure(self) -> None:
-        """What was appended outlives a loss of power."""
+        """Make what was appended survive a loss of power."""
 
     def drop(self, start: int) -> None:
         """Remove what this writer appended from there on."""
@@ -52,7 +52,7 @@ class Parts(Protocol):
         """The first `length` bytes. Raises PartsLost."""
 
     def place(self, key: str) -> None:
-        """Make it the object of this key, where it is no copy."""
+        """Make it the object of this key, where it is not a copy."""
 
     def close(self) -> None:
         """Let others write."""
@@ -145,7 +145,7 @@ class ObjectParts:
         self._folder = folder
         self._fence = fence
         self._mine: dict[int, str] = {}
-        """Where what this writer put begins, and its key."""
+        """Start and key of each piece that this writer stored."""
 
     def append(self, start: int, content: bytes | bytearray) -> None:
         key = f"{self._folder}/{start:016d}-{len(content):016d}-{self._fence:010d}"
@@ -160,7 +160,7 @@ class ObjectParts:
             self._storage.delete(self._mine.pop(begin))
 
     def read(self, length: int) -> Iterator[bytes]:
-        # Whoever came later began where the row's count ended, so that at each place the piece
+        # A later writer began where the row's count ended, so that at each place the piece
         # with the highest fence is the one that was counted.
         pieces: dict[int, tuple[int, int, str]] = {}
         for info in self._storage.list(self._folder):

@@ -1,4 +1,4 @@
-"""What tus 1.0.0 (https://tus.io/protocols/resumable-upload) says in headers."""
+"""Headers of tus 1.0.0 (https://tus.io/protocols/resumable-upload)."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ from app.core.errors import BadRequest, Invalid, PreconditionFailed, Problem
 VERSION = "1.0.0"
 EXTENSIONS = "creation,termination,expiration,checksum"
 ALGORITHMS = ("sha256", "sha1")
-"""The protocol asks for SHA-1, which finds what a bad line has done and no more."""
+"""The protocol demands SHA-1, which only detects transmission errors."""
 CONTENT_TYPE = "application/offset+octet-stream"
 FOLDER = "/api/v1/uploads"
 LONGEST_METADATA = 4000
@@ -29,7 +29,7 @@ _KEY = re.compile(r"[!-+\--~]+")
 
 class UnsupportedVersion(PreconditionFailed):
     code = "tus-version"
-    title = "Another version of the upload protocol"
+    title = "Unsupported version of the upload protocol"
 
 
 class UnsupportedBody(Problem):

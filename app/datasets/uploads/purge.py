@@ -1,4 +1,4 @@
-"""Removing what is left of uploads that are over. Safe to repeat."""
+"""Removes the remains of finished and expired uploads. Safe to repeat."""
 
 import logging
 from datetime import timedelta
@@ -23,7 +23,7 @@ def purge_upload(database: Database, storage: Storage, upload_id: str, dataset_i
 
 
 def end_expired(portal: Portal) -> None:
-    """Nothing came for too long; a writer that is there all the same finds that out."""
+    """End uploads that received nothing for too long; a writer of one loses its lease."""
     with portal.database.reading() as session:
         expired = UploadRepository(session).expired()
     forget_at = utc_now() + timedelta(days=portal.settings.upload_days)

@@ -1,4 +1,4 @@
-"""A request's body into an upload: a checkpoint every 8 MiB, and every heartbeat on a slow line.
+"""Receives a request's body: a checkpoint every 8 MiB, and every heartbeat on a slow line.
 
 What was counted stays when the line breaks, falls silent or the portal ends. A body that came with
 a checksum counts as a whole or not at all.
@@ -30,7 +30,7 @@ organisation's room."""
 
 
 class Body:
-    """What the network brings, and how long it has been silent."""
+    """The request's body as it arrives, and the time since the last piece."""
 
     def __init__(self, request: Request, *, pause: float, patience: float) -> None:
         self._receive = request.receive
@@ -57,7 +57,7 @@ class Body:
             # hold the upload against the one that the client has made since.
             raise service.SenderSilent(
                 f"No byte came for {self._patience:.0f} seconds. What had come is kept. Ask for "
-                "the offset with HEAD, and go on from there.",
+                "the offset with HEAD, and continue from there.",
                 headers={"Connection": "close"},
             ) from None
         if message["type"] == "http.disconnect":
@@ -126,8 +126,8 @@ def expect_summable(writer: Writer, size: int, checksum: Checksum | None) -> Non
     if checksum is not None and size > LARGEST_SUMMED:
         raise service.SummedBodyTooLarge(
             f"A body with an Upload-Checksum may have {LARGEST_SUMMED} bytes at most. Nothing of "
-            "it was taken. Send the archive in more pieces, or without checksums: the portal tells "
-            "the SHA-256 of the whole.",
+            "it was taken. Send the archive in more pieces, or without checksums: the portal "
+            "reports the SHA-256 of the whole.",
             offset=writer.received,
             limit=LARGEST_SUMMED,
         )

@@ -1,4 +1,4 @@
-"""Every query about uploads. The portal asks as somebody; the sweeper knows an id."""
+"""Queries for uploads: the portal reads as a caller, the sweeper by id."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +11,7 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.upload import UNFINISHED, Upload, UploadStatus
 
@@ -33,7 +34,7 @@ class ReadableUploads:
         if upload is None:
             raise UploadNotFound(
                 "Your organisation has no upload with this id. GET /api/v1/uploads lists those "
-                "that can go on; POST /api/v1/uploads begins another."
+                "that can be continued; POST /api/v1/uploads begins another."
             )
         return upload
 
@@ -46,29 +47,21 @@ class ReadableUploads:
         return self._session.scalar(query.with_only_columns(func.count())) or 0
 
 
-class UploadRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class UploadRepository(Repository[Upload]):
     def readable_by(self, caller: Caller) -> ReadableUploads:
         return ReadableUploads(self._session, caller)
 
     def load(self, upload_id: str) -> Upload | None:
-        """By id alone, for the sweeper and for whoever holds its lease."""
+        """By id alone, for the sweeper and the holder of its lease."""
         return self._session.get(Upload, upload_id, populate_existing=True)
 
-    def add(self, upload: Upload) -> Upload:
-        self._session.add(upload)
-        self._session.flush()
-        return upload
-
     def claim(self, upload_id: str, *, owner: str, seconds: float) -> int | None:
-        """Take one that is unfinished; its fence, or None while somebody else writes to it."""
+        """Claim an unfinished one; its fence, or None while another writer holds it."""
         return leases.claim(
             self._session, Upload, upload_id, statuses=UNFINISHED, owner=owner, seconds=seconds
         )
 
-    def bury(self, upload_id: str, owner: str) -> None:
+    def expire_lease(self, upload_id: str, owner: str) -> None:
         """Open it to others: its owner is known to be dead."""
         self._session.execute(
             update(Upload)
@@ -86,11 +79,11 @@ class UploadRepository:
         leases.release(self._session, Upload, upload_id, fence=fence, **values)
 
     def end(self, upload_id: str, status: UploadStatus, *, forget_at: datetime) -> bool:
-        """It goes on no more, and whoever writes to it finds that out; False: it was over."""
+        """End it, so that its writer loses the lease; False if it had ended before."""
         ended = self._session.execute(
             update(Upload)
             .where(Upload.id == upload_id, Upload.status.in_(UNFINISHED))
-            .values(status=status, expires_at=forget_at, **_nobodys())
+            .values(status=status, expires_at=forget_at, **_without_lease())
             .returning(Upload.id)
             .execution_options(synchronize_session=False)
         )
@@ -101,7 +94,7 @@ class UploadRepository:
         self._session.execute(
             update(Upload)
             .where(Upload.dataset_id == dataset_id, Upload.status.in_(UNFINISHED))
-            .values(status=UploadStatus.ENDED, **_nobodys())
+            .values(status=UploadStatus.ENDED, **_without_lease())
             .execution_options(synchronize_session=False)
         )
 
@@ -111,7 +104,7 @@ class UploadRepository:
         )
 
     def complete(self) -> Sequence[str]:
-        """Every byte is there, and nobody puts the archive in its place."""
+        """Complete uploads whose archive no process is placing."""
         return leases.idle(
             self._session, Upload, (UploadStatus.FINISHING,), Upload.expires_at > utc_now()
         )
@@ -133,5 +126,5 @@ class UploadRepository:
         )
 
 
-def _nobodys() -> dict[str, Any]:
+def _without_lease() -> dict[str, Any]:
     return {"lease_owner": None, "lease_expires_at": None, "fence": Upload.fence + 1}

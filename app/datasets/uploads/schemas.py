@@ -15,4 +15,4 @@ class UploadRead(ReplyModel):
     length: int = Field(description="Bytes of the whole archive.")
     offset: int = Field(description="Bytes that have arrived, and are kept.")
     status: UploadStatus
-    expires_at: datetime = Field(description="What has arrived goes then, if nothing more comes.")
+    expires_at: datetime = Field(description="Removal of the received bytes, if no more arrive.")

@@ -1,4 +1,4 @@
-"""Uploads: their beginning, what they are now, their end."""
+"""Uploads: create, check, end."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,30 +8,30 @@ from sqlalchemy.orm import Session
 from app.audit.log import Action, record
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Problem, TooLarge
-from app.core.idempotency import KeyReused
 from app.core.security import Caller, Permission
 from app.core.settings import Settings
 from app.datasets import service as datasets
 from app.datasets.uploads.protocol import InvalidMetadata, read_metadata
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.schemas import UploadRead
+from app.idempotency import KeyReused
 from app.models.upload import UNFINISHED, Upload, UploadStatus
 from app.organisations.quotas import no_room
 from app.organisations.repository import OrganisationRepository
 
 MOST_UNFINISHED = 100
-"""Of one organisation. Each may hold a piece in memory and on disk that is not counted yet."""
+"""Uploads of one organisation. Each may hold a piece in memory and on disk not counted yet."""
 
 
 class OffsetMismatch(Conflict):
     code = "upload-offset"
-    title = "Another number of bytes is here"
+    title = "The offset does not match"
 
 
 class UploadOver(Problem):
     status = 410
     code = "upload-over"
-    title = "This upload goes on no more"
+    title = "The upload has ended"
 
 
 class UploadDone(Conflict):
@@ -42,34 +42,34 @@ class UploadDone(Conflict):
 class UploadBusy(Problem):
     status = 423
     code = "upload-busy"
-    title = "Somebody else sends to this upload"
+    title = "Another sender holds this upload"
 
 
 class ChecksumMismatch(Problem):
     status = 460
     code = "upload-checksum-mismatch"
-    title = "What arrived is not what was sent"
+    title = "The checksum does not match"
 
 
 class LengthExceeded(TooLarge):
     code = "upload-length-exceeded"
-    title = "More came than was announced"
+    title = "More bytes were sent than announced"
 
 
 class SummedBodyTooLarge(TooLarge):
     code = "upload-summed-body"
-    title = "The body is too long for one with a checksum"
+    title = "The body is too large for a checksum"
 
 
 class TooManyUploads(Conflict):
     code = "too-many-uploads"
-    title = "The organisation has as many uploads as it may have at once"
+    title = "The organisation has reached its limit of simultaneous uploads"
 
 
 class SenderSilent(Problem):
     status = 408
     code = "upload-silent"
-    title = "Nothing came for a while"
+    title = "The sender was silent for too long"
 
 
 def create(
@@ -127,7 +127,7 @@ def expect_size(settings: Settings, length: int) -> None:
 
 
 def expect_same(upload: UploadRead, *, length: int, sent_metadata: str) -> None:
-    """Of a request that was sent again: its headers are no part of what its key was kept with.
+    """Compare the headers of a repeated request, which its idempotency key does not cover.
 
     Raises KeyReused.
     """
@@ -139,7 +139,7 @@ def expect_same(upload: UploadRead, *, length: int, sent_metadata: str) -> None:
 
 
 def get(session: Session, caller: Caller, upload_id: str) -> Upload:
-    """One that goes on, or has arrived. Raises UploadNotFound, UploadOver."""
+    """One that is unfinished or has arrived. Raises UploadNotFound, UploadOver."""
     upload = UploadRepository(session).readable_by(caller).get(upload_id)
     expect_not_over(upload)
     return upload
@@ -182,7 +182,7 @@ def actor_of(caller: Caller) -> dict[str, Any]:
 
 
 def caller_of(upload: Upload) -> Caller:
-    """Who sent the last bytes, for an archive that is put in its place later."""
+    """The sender of the last bytes, for an archive that is completed later."""
     return Caller(
         organisation_id=upload.organisation_id,
         permissions=frozenset({Permission.UPLOAD}),
@@ -196,7 +196,7 @@ def caller_of(upload: Upload) -> Caller:
 def offset_mismatch(received: int) -> OffsetMismatch:
     return OffsetMismatch(
         f"{received} bytes are here and kept. Nothing of this request was taken. Go on from "
-        "there; HEAD tells the offset.",
+        "there; HEAD returns the offset.",
         offset=received,
         headers={"Upload-Offset": str(received)},
     )
@@ -205,7 +205,7 @@ def offset_mismatch(received: int) -> OffsetMismatch:
 def busy() -> UploadBusy:
     return UploadBusy(
         "Another request sends to this upload, or broke off a moment ago. What it sent is kept. "
-        "Wait a few seconds, ask for the offset with HEAD, and go on from there.",
+        "Wait a few seconds, request the offset with HEAD, and continue from there.",
         headers={"Retry-After": "2"},
     )
 

@@ -1,4 +1,4 @@
-"""One writer of one upload: the lease, the bytes, the sum, and the row's count of them.
+"""Writes one upload: holds the lease, stores bytes, keeps the sum and the row's count.
 
 The count moves only after the bytes outlive a loss of power, so that whoever goes on after a kill
 at any moment begins where the row says, and what lies behind it is written over.
@@ -31,7 +31,7 @@ class Writer:
 
     Attributes:
         upload: The row as it was at the beginning.
-        fence: What each write to the row names.
+        fence: Fencing token that each write to the row names.
         received: Bytes that are counted.
         position: Bytes that are written; those behind `received` may be dropped yet.
         digest: SHA-256 of the bytes up to `position`; None where they have to be read again.
@@ -84,7 +84,7 @@ class Writer:
     def _take(cls, session: Session, portal: Portal, caller: Caller, upload: Upload) -> Self:
         uploads = UploadRepository(session)
         if upload.lease_owner is not None and is_dead(upload.lease_owner):
-            uploads.bury(upload.id, upload.lease_owner)
+            uploads.expire_lease(upload.id, upload.lease_owner)
         seconds = portal.settings.lease_seconds
         fence = uploads.claim(upload.id, owner=this_process(), seconds=seconds)
         if fence is None:
@@ -106,7 +106,7 @@ class Writer:
             self.close()
             raise service.busy() from None
         except PartsLost as lost:
-            self.give_back(lost.held)
+            self.set_received(lost.held)
             self.close()
             raise service.offset_mismatch(lost.held) from lost
         except BaseException:
@@ -116,7 +116,7 @@ class Writer:
 
     @property
     def key(self) -> str:
-        """Of the archive. The same each time, so that its end can be gone through again."""
+        """Key of the archive. The same each time, so that completion can be repeated."""
         return f"datasets/{self.upload.dataset_id}/archive-{self.upload.id.removeprefix('up_')}"
 
     @property
@@ -187,7 +187,7 @@ class Writer:
         self.position = self.received
         self.digest = None if self._counted_digest is None else self._counted_digest.copy()
 
-    def give_back(self, held: int) -> None:
+    def set_received(self, held: int) -> None:
         """Fewer bytes are there than were counted."""
         with contextlib.suppress(LeaseLost), self.portal.database.transaction() as session:
             UploadRepository(session).write(
@@ -198,7 +198,7 @@ class Writer:
         """Let others write; safe to repeat."""
         if self.parts is not None:
             if self.position != self.received:
-                # What nobody counts; the next writer would begin over it all the same.
+                # Uncounted bytes; the next writer would overwrite them anyway.
                 with contextlib.suppress(OSError):
                     self.drop()
             self.parts.close()

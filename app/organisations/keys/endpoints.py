@@ -2,8 +2,8 @@ from fastapi import APIRouter
 
 from app.auth.dependencies import Anybody, Manager
 from app.core.dependencies import PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.schemas import problems
+from app.idempotency import RepeatableDep
 from app.models.organisation_key import OrganisationKey
 from app.organisations.keys import service
 from app.organisations.keys.repository import KeyRepository

@@ -1,20 +1,17 @@
-"""Every query about signing keys."""
+"""Queries for signing keys."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from app.core.repository import Repository
 from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
 
 
-class KeyRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class KeyRepository(Repository[OrganisationKey]):
     def of_organisation(self, organisation_id: str) -> Sequence[OrganisationKey]:
-        """All its keys, the present one first. They are public, to whoever is signed in."""
+        """All its keys, the present one first. They are public to every signed-in caller."""
         return self._session.scalars(
             select(OrganisationKey)
             .where(OrganisationKey.organisation_id == organisation_id)
@@ -46,8 +43,3 @@ class KeyRepository:
         return self._session.scalars(
             select(Organisation.id).where(Organisation.id.not_in(keys))
         ).all()
-
-    def add(self, key: OrganisationKey) -> OrganisationKey:
-        self._session.add(key)
-        self._session.flush()
-        return key

@@ -1,4 +1,4 @@
-"""An organisation's signing key: made with it, rotated by its admins, used at each release."""
+"""Signing keys of an organisation: create, rotate, sign."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ def rotate(session: Session, vault: Vault, caller: Caller, *, compromised: bool)
 
     Args:
         session: Transaction.
-        vault: Where private keys are sealed.
+        vault: Encrypts private keys.
         caller: An admin.
         compromised: Somebody else may have the old key. Then it makes no statement that the new
             one follows: whoever trusted it has to get the new one from the organisation itself.
@@ -77,7 +77,7 @@ def rotate(session: Session, vault: Vault, caller: Caller, *, compromised: bool)
 def signer_of(
     session: Session, vault: Vault, organisation: Organisation
 ) -> tuple[Signer, OrganisationKey]:
-    """Signs with the organisation's present key, and says how trust in earlier ones reaches it."""
+    """The signer with the organisation's present key, and its statements from earlier keys."""
     rows = KeyRepository(session).of_organisation(organisation.id)
     present = next(row for row in rows if row.retired_at is None)
     assert present.sealed_private_key is not None, "the present key can sign"

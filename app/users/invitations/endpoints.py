@@ -1,15 +1,15 @@
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from app.auth.dependencies import Manager
-from app.auth.sessions.schemas import ForgottenPassword
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.idempotency import RepeatableDep
 from app.core.ratelimit import address_of
 from app.core.schemas import PageRead, problems
+from app.idempotency import RepeatableDep
 from app.models.invitation import Invitation
 from app.users.invitations import service
 from app.users.invitations.repository import InvitationRepository
 from app.users.invitations.schemas import (
+    ForgottenPassword,
     InvitationAccept,
     InvitationCreate,
     InvitationCreated,
@@ -31,7 +31,7 @@ def create_invitation(
     caller: Manager,
     repeatable: RepeatableDep,
 ) -> InvitationCreated:
-    """Invite somebody into the caller's organisation: a link, shown once and mailed."""
+    """Invite a person into the caller's organisation: a link, shown once and mailed."""
     return repeatable.once_secret(
         session,
         caller,
@@ -52,7 +52,7 @@ def list_invitations(
 
 @router.delete("/invitations/{invitation_id}", status_code=204, responses=problems(404))
 def revoke_invitation(invitation_id: str, session: WriteSession, caller: Manager) -> Response:
-    """From now on the link does not work."""
+    """Revoke the link at once."""
     service.revoke(session, caller, invitation_id)
     return Response(status_code=204)
 
@@ -61,7 +61,7 @@ def revoke_invitation(invitation_id: str, session: WriteSession, caller: Manager
 def create_password_link(
     user_id: str, session: WriteSession, portal: PortalDep, caller: Manager
 ) -> InvitationCreated:
-    """A link for somebody who forgot the password: shown once and mailed."""
+    """Create a link to set a forgotten password: shown once and mailed."""
     user = UserRepository(session).readable_by(caller).get(user_id)
     return _created(*service.reset_password(portal, session, caller, user))
 
@@ -70,7 +70,7 @@ def create_password_link(
 def forgot_password(
     body: ForgottenPassword, request: Request, portal: PortalDep, afterwards: BackgroundTasks
 ) -> dict[str, str]:
-    """Have a link mailed to one's own address. The answer is the same whether it is known."""
+    """Request a link by mail to the own address. The reply is the same for unknown addresses."""
     _limit(request, portal)
     portal.limiter.count(portal.settings.sign_in_limit, "link to", body.email)
     # After the reply, which would else take longer for an address that is known.
@@ -85,7 +85,7 @@ def forgot_password(
 def look_at_invitation(
     body: InvitationSecret, request: Request, session: ReadSession, portal: PortalDep
 ) -> InvitationOffer:
-    """What a link is for. Whoever has it may ask."""
+    """Describe an invitation to the holder of its link."""
     _limit(request, portal)
     invitation, organisation = service.find(session, body.secret)
     return InvitationOffer(

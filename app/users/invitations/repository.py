@@ -1,4 +1,4 @@
-"""Every query about invitations."""
+"""Queries for invitations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Repository
 from app.core.security import Caller
 from app.models.invitation import Invitation
 from app.models.organisation import Organisation
@@ -47,17 +48,9 @@ class ReadableInvitations:
             )
 
 
-class InvitationRepository:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
+class InvitationRepository(Repository[Invitation]):
     def readable_by(self, caller: Caller) -> ReadableInvitations:
         return ReadableInvitations(self._session, caller)
-
-    def add(self, invitation: Invitation) -> Invitation:
-        self._session.add(invitation)
-        self._session.flush()
-        return invitation
 
     def find_by_hash(
         self, secret_hash: str, *, lock: bool = False

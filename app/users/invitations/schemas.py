@@ -33,11 +33,11 @@ class InvitationCreated(InvitationRead):
 
 
 class InvitationSecret(RequestModel):
-    secret: Line = Field(description="What follows `#` in the link.")
+    secret: Line = Field(description="The part of the link after `#`.")
 
 
 class InvitationOffer(ReplyModel):
-    """What a link is for, to whoever has it."""
+    """An invitation as the holder of its link sees it."""
 
     organisation: str
     email: str
@@ -49,3 +49,7 @@ class InvitationOffer(ReplyModel):
 class InvitationAccept(InvitationSecret):
     name: Line | None = Field(default=None, description="Needed by whoever joins.")
     password: NewPassword
+
+
+class ForgottenPassword(RequestModel):
+    email: Email

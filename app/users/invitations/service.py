@@ -1,4 +1,4 @@
-"""Links by which people join an organisation, or set a password anew.
+"""Invitations: links by which people join an organisation or set a new password.
 
 The secret of a link follows its `#`, which browsers send to no server: it ends in no log.
 """
@@ -8,7 +8,6 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
-from app.auth.sessions.service import caller_of
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
@@ -24,7 +23,7 @@ from app.users.invitations.schemas import InvitationAccept, InvitationCreate
 from app.users.repository import UserRepository
 
 LINKS_AN_HOUR = 3
-"""To one person who forgot their password, or whom somebody wants to annoy."""
+"""Links that are mailed to one person: enough to forget a password, too few to flood a mailbox."""
 
 
 class LinkNotValid(NotFound):
@@ -97,9 +96,9 @@ def reset_password(
 
 
 def forgotten(portal: Portal, email: str) -> None:
-    """Mail a link to the account's address, if there is such an account. Nobody is told if not.
+    """Mail a link to the account's address, if there is such an account with a password.
 
-    Nor where the account has no password: whoever signs in elsewhere is let in only by that place.
+    The reply never shows whether there is. An account without one signs in elsewhere.
     """
     if not portal.settings.smtp_url.get_secret_value():
         return
@@ -194,7 +193,7 @@ def find(session: Session, secret: str, *, lock: bool = False) -> tuple[Invitati
     found = InvitationRepository(session).find_by_hash(hash_secret(secret), lock=lock)
     if found is None or not _works(session, *found):
         raise LinkNotValid(
-            "It was used before, was taken back, or is too old. Ask an admin of the organisation "
+            "It was used, revoked, or has expired. Ask an admin of the organisation "
             "for another one."
         )
     return found
@@ -208,7 +207,7 @@ def _works(session: Session, invitation: Invitation, organisation: Organisation)
     if invitation.user_id is None:
         return True
     user = UserRepository(session).load(invitation.user_id)
-    # Whoever has become an operator since is out of reach of links that an admin made before.
+    # A person who has become an operator since is out of reach of an admin's earlier links.
     return user.disabled_at is None and set(user.roles) <= set(invitation.roles)
 
 
@@ -238,7 +237,7 @@ def join(session: Session, invitation: Invitation, *, name: str, password_hash: 
     )
     invitation.user_id, invitation.accepted_at = user.id, utc_now()
     session.flush()
-    record(session, caller_of(user), Action.USER_JOINED, user.id, roles=user.role_names)
+    record(session, users.caller_of(user), Action.USER_JOINED, user.id, roles=user.role_names)
     return user
 
 
@@ -249,5 +248,5 @@ def _set_password(
     invitation.accepted_at = utc_now()
     session.flush()
     users.set_password(session, user, password_hash)
-    record(session, caller_of(user), Action.PASSWORD_CHANGED, user.id)
+    record(session, users.caller_of(user), Action.PASSWORD_CHANGED, user.id)
     return user

@@ -1,4 +1,4 @@
-"""One's own account: name and roles, password, tokens."""
+"""Pages of the visitor's own account: name and roles, password, tokens."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.auth.cookies import cookie_of
+from app.auth.password_change import change_own_password
 from app.auth.tokens import service as tokens
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.security import Caller, hash_secret
-from app.users import service as users
 from app.users.schemas import PasswordChange
 from app.web.dependencies import Visitor
 from app.web.forms import checked
@@ -47,7 +47,7 @@ async def change_password(
     portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
     secret = cookie_of(request, portal.settings)
     await portal.passwords.run(
-        users.change_own_password,
+        change_own_password,
         portal.database,
         caller,
         current=body.current.get_secret_value(),

@@ -1,4 +1,4 @@
-"""The organisation's log: read, narrowed, checked, taken away."""
+"""Pages of the organisation's log: read, filter, verify, export."""
 
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ router = APIRouter()
 
 ON_A_PAGE = 100
 CHECKED_BY_ITSELF = 20_000
-"""A log of up to so many entries is checked whenever somebody opens the page: in about a second."""
+"""A log of up to so many entries is verified when the page opens, in about a second."""
 
 
 @router.get("/audit")

@@ -1,4 +1,4 @@
-"""What organisations share, to be searched."""
+"""Catalogue page with search."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ ON_A_PAGE = 24
 
 
 class Wanted(BaseModel):
-    """The filters, as the address has them; an empty one asks for nothing."""
+    """Filters of the address; an empty one filters nothing."""
 
     q: Annotated[str, Field(max_length=200)] = ""
     class_name: Annotated[str, Field(max_length=100)] = ""
@@ -60,7 +60,7 @@ def show_catalogue(
     return page(
         request,
         "catalogue/catalogue.html",
-        # With scripts, the address follows the filters, so that it can be sent to somebody.
+        # With scripts, the address follows the filters, so that it can be shared.
         headers={"HX-Replace-Url": "/catalogue" + (f"?{query}" if query else "")},
         cards=cards(session, caller, found.items),
         found=found,

@@ -1,4 +1,4 @@
-"""How far the check of an archive is: a fragment that the dataset's page asks for while it runs."""
+"""Progress of an archive's check: a fragment that the dataset's page polls."""
 
 import hashlib
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Check:
-    """What a page shows of a check that is due or runs.
+    """State of a check that waits or runs.
 
     Attributes:
         phase: `waiting` until a worker has taken it.
@@ -47,8 +47,8 @@ def read_check(dataset: Dataset) -> Check | None:
     """None where nothing is checked."""
     if dataset.status != DatasetStatus.CHECKING:
         return None
-    told = dataset.progress or {}
-    phase = str(told.get("phase", "waiting"))
+    progress = dataset.progress or {}
+    phase = str(progress.get("phase", "waiting"))
     phases: tuple[str, ...] = ("waiting", *PHASES)
     if dataset.withdrawal_id is not None:
         phases = ("waiting", "removing", *PHASES)
@@ -57,14 +57,14 @@ def read_check(dataset: Dataset) -> Check | None:
     at = phases.index(phase) if phase in phases else 0
     return Check(
         phase=phase,
-        done=told.get("done"),
-        total=told.get("total"),
-        unit=told.get("unit"),
+        done=progress.get("done"),
+        total=progress.get("total"),
+        unit=progress.get("unit"),
         steps=tuple(
             Step(name, "done" if place < at else "now" if place == at else "later")
             for place, name in enumerate(phases)
         ),
-        mark=hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:12],
+        mark=hashlib.sha256(repr(sorted(progress.items())).encode()).hexdigest()[:12],
     )
 
 

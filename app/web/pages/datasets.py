@@ -1,4 +1,4 @@
-"""Datasets: the list, a new one, one with all that is known of it, and its end."""
+"""Pages of datasets: list, create, show, delete."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Asking for a distillation: the choices that matter in plain words, the others folded away."""
+"""Pages to start a distillation: the main settings in plain words, the others folded away."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -22,9 +22,9 @@ from app.web.render import go_to, is_fragment, page
 from app.web.settings_form import body_of, fields_of
 
 USUAL = "cpu_small"
-"""The preset that is chosen at first, where nothing else is asked for."""
+"""The preset that is preselected."""
 FOR_SAMPLE = "cpu_demo"
-"""The same for drawn images, with which somebody wants to see the whole way once."""
+"""The preselected preset for synthetic images, for a quick first run."""
 
 PATIENCE = timedelta(seconds=60)
 """A worker that is free answers sooner."""
@@ -47,7 +47,7 @@ def show_new_distillation(
     caller: Reader,
     preset: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """Whoever may read sees what there is to choose; only a distiller sees the button."""
+    """Readers see the settings; only distillers see the button."""
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     chosen = get_preset(preset or (FOR_SAMPLE if dataset.is_sample else USUAL))
     training = [splits.get("train", 0) for splits in (dataset.classes or {}).values()]
@@ -77,10 +77,10 @@ def start_distillation(
 
 
 @router.post("/datasets/{dataset_id}/distill/forecast")
-def ask_forecast(
+def create_forecast(
     request: Request, dataset_id: str, form: SentForm, portal: PortalDep, caller: Distiller
 ) -> Response:
-    """What the distillation in the form would take; with scripts for each change of it."""
+    """Forecast for the distillation in the form; scripts request it after each change."""
     preset = get_preset(str(form.get("preset") or ""))
     address = f"/datasets/{dataset_id}/distill/forecast"
     if form.get("shown") != preset.name:
@@ -91,12 +91,12 @@ def ask_forecast(
         return go_to(request, back, note="note-preset-shown")
     try:
         with portal.database.transaction() as session:
-            told = forecasts.ask(session, caller, dataset_id, body_of(preset, form))
-            answer = forecasts.read(session, told)
+            forecast = forecasts.ask(session, caller, dataset_id, body_of(preset, form))
+            answer = forecasts.read(session, forecast)
     except Problem as problem:
         if not is_fragment(request) or problem.status in (401, 404):
             raise
-        # In the place of the forecast: nobody has sent the form itself.
+        # Shown in the place of the forecast: the form itself was not sent.
         return page(request, "parts/problem.html", problem=problem.as_dict(), code=problem.code)
     if not is_fragment(request):
         return go_to(request, f"{address}/{answer.id}")
@@ -112,20 +112,20 @@ def show_forecast(
     caller: Reader,
     was: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """It, or what it waits for. 204 while nothing has changed: nobody wants to hear it again."""
+    """Fragment with the forecast or its place in the queue; 204 while nothing has changed."""
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     row = ForecastRepository(session).readable_by(caller).get(forecast_id)
     answer = forecasts.read(session, row)
     if is_fragment(request):
         return Response(status_code=204) if was == _word(answer) else _forecast(request, answer)
-    return page(request, "distill/forecast_page.html", dataset=dataset, **_told(answer))
+    return page(request, "distill/forecast_page.html", dataset=dataset, **_forecast_context(answer))
 
 
 def _forecast(request: Request, answer: ForecastRead) -> Response:
-    return page(request, "distill/forecast.html", **_told(answer))
+    return page(request, "distill/forecast.html", **_forecast_context(answer))
 
 
-def _told(answer: ForecastRead) -> dict[str, Any]:
+def _forecast_context(answer: ForecastRead) -> dict[str, Any]:
     return {
         "forecast": answer,
         "word": _word(answer),
@@ -135,7 +135,7 @@ def _told(answer: ForecastRead) -> dict[str, Any]:
 
 
 def _word(answer: ForecastRead) -> str:
-    """What a reader was told, in short: another one is another text."""
+    """Short key of the forecast shown; another forecast gets another key."""
     waiting = answer.waiting
     counts = f"-{waiting.ahead}-{waiting.computing}" if waiting else ""
     return f"{answer.status.value}{counts}{'-long' if _waits_long(answer) else ''}"

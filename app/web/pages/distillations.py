@@ -1,4 +1,4 @@
-"""The distillations of an organisation, and one of them while it runs and when it has ended."""
+"""Pages of distillations: list, progress, result."""
 
 from typing import Annotated, Any
 
@@ -38,7 +38,7 @@ def show_distillations(
     dataset: Annotated[str | None, Query(pattern=r"^[a-z0-9_]{0,40}$")] = None,
     cursor: Cursor = None,
 ) -> Response:
-    """The organisation's distillations, newest first; of one dataset where that is asked for."""
+    """The organisation's distillations, newest first, optionally of one dataset."""
     distillations = DistillationRepository(session)
     rows = distillations.readable_by(caller).page(
         dataset_id=dataset or None, cursor=cursor, limit=25
@@ -72,7 +72,7 @@ def show_distillation(
 def show_state(
     request: Request, distillation_id: str, session: ReadSession, portal: PortalDep, caller: Reader
 ) -> Response:
-    """What the page shows of its status, for when that has changed."""
+    """Fragment with the status, fetched when it has changed."""
     row = DistillationRepository(session).readable_by(caller).get(distillation_id)
     return page(request, "distillations/state.html", **_state(session, portal, caller, row))
 
@@ -81,7 +81,7 @@ def show_state(
 def show_progress(
     request: Request, distillation_id: str, session: ReadSession, caller: Reader
 ) -> Response:
-    """What the page shows of its progress, for while it runs."""
+    """Fragment with the progress, fetched while it runs."""
     row = DistillationRepository(session).readable_by(caller).get(distillation_id)
     return page(request, "distillations/progress.html", row=row, **_progress(session, caller, row))
 
@@ -128,7 +128,7 @@ def delete_distillation(
 
 
 def _state(session: Session, portal: Portal, caller: Caller, row: Distillation) -> dict[str, Any]:
-    """What the page of a distillation shows of its status."""
+    """Template context for the status of a distillation."""
     try:
         dataset = DatasetRepository(session).readable_by(caller).get(row.dataset_id)
     except DatasetNotFound:
@@ -146,15 +146,15 @@ def _state(session: Session, portal: Portal, caller: Caller, row: Distillation) 
 
 
 def _progress(session: Session, caller: Caller, row: Distillation) -> dict[str, Any]:
-    told = _told_before(session, caller, row)
+    forecast = _forecast_before(session, caller, row)
     return {
-        "phases": phases_of(row, {} if told is None else told.phases),
+        "phases": phases_of(row, {} if forecast is None else forecast.phases),
         "silent_since": silent_since(row),
-        "forecast": told,
+        "forecast": forecast,
     }
 
 
-def _told_before(session: Session, caller: Caller, row: Distillation) -> EstimateRead | None:
+def _forecast_before(session: Session, caller: Caller, row: Distillation) -> EstimateRead | None:
     if row.forecast_id is None:
         return None
     try:

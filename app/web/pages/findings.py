@@ -1,6 +1,6 @@
-"""The files that a check left out, by reason and by name.
+"""Page of the files that a check left out, by reason and name.
 
-What is looked for goes in a body: names of files may tell who a patient is, and addresses are kept
+Search words go in the body: names of files may identify a patient, and addresses are kept
 by browsers and logs.
 """
 
@@ -15,7 +15,7 @@ from app.core.dependencies import PortalDep, ReadSession
 from app.core.portal import Portal
 from app.core.security import Caller
 from app.datasets import service
-from app.datasets.findings import group, look_for
+from app.datasets.findings import group, search
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import QualityNotReady
 from app.web.dependencies import Reader
@@ -57,7 +57,7 @@ def show_findings(
 
 
 @router.post("/datasets/{dataset_id}/findings")
-def look_for_findings(
+def search_findings(
     request: Request,
     portal: PortalDep,
     session: ReadSession,
@@ -82,6 +82,6 @@ def _found(
         "datasets/found.html" if is_fragment(request) else "datasets/findings.html",
         dataset=DatasetRepository(session).readable_by(caller).get(dataset_id),
         findings=group(quality),
-        found=look_for(quality, code=form.code, text=form.text, page=form.page),
+        found=search(quality, code=form.code, text=form.text, page=form.page),
         looked_for=form,
     )

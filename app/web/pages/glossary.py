@@ -1,4 +1,4 @@
-"""The words of the field, for everybody: what they mean here, and where that is written."""
+"""Glossary page, with definitions and sources."""
 
 from dataclasses import dataclass
 from typing import Annotated

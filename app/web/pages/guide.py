@@ -1,4 +1,4 @@
-"""A first distillation, step by step, on X-rays that the portal draws itself."""
+"""Pages of the guide to a first distillation on synthetic X-rays."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ def show_steps(
     caller: Reader,
     seen: Annotated[str, Query(max_length=10)] = "",
 ) -> Response:
-    """The part of the page that follows what runs; `seen` is the step that it told before."""
+    """Fragment that follows the running step; `seen` is the step shown before."""
     found = guide(session, caller)
     return page(request, "guide/steps.html", guide=found, steps=list(Step), seen=seen)
 

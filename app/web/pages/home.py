@@ -1,4 +1,4 @@
-"""What waits for whoever signed in."""
+"""Home page: pending items of the visitor."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response

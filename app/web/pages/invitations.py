@@ -1,4 +1,4 @@
-"""Inviting people into one's organisation."""
+"""Pages of invitations."""
 
 from typing import Annotated, NamedTuple
 

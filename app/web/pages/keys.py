@@ -1,4 +1,4 @@
-"""The keys that an organisation signs its releases with."""
+"""Pages of an organisation's signing keys."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Everything that somebody was told."""
+"""Page of all notifications."""
 
 from typing import Annotated
 
@@ -52,6 +52,6 @@ def read_notice(
     caller: Visitor,
     back: Back = "/notices",
 ) -> Response:
-    """Mark it as read; from its link, go on to what it is about."""
+    """Mark it as read; from its link, redirect to its subject."""
     service.mark_read(session, caller, notice_id)
     return go_to(request, local_path(back))

@@ -1,4 +1,4 @@
-"""For operators: workers, queues, disk and jobs. Nothing of what organisations store."""
+"""Pages for operators: workers, queues, disk and jobs, nothing that organisations store."""
 
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ AT_A_GLANCE = 20
 def show_operations(
     request: Request, session: ReadSession, portal: PortalDep, caller: Operator
 ) -> Response:
-    """All at a glance; the page asks for it again every few seconds."""
+    """The whole overview; the page reloads it every few seconds."""
     template = "operations/now.html" if is_fragment(request) else "operations/operations.html"
     return page(request, template, **_now(portal, session, caller))
 

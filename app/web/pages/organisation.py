@@ -1,4 +1,4 @@
-"""One's organisation, for its admins: name and contact, what the gate demands, limits and use."""
+"""Pages of the visitor's organisation: name and contact, release policy, limits and use."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/organisation")
 
 class FactsForm(BaseModel):
     seen: str = ""
-    """The version that the form was made from: nobody overwrites what they have not seen."""
+    """Version that the form was made from, so that no unseen change is overwritten."""
     name: str = ""
     contact: str = ""
 

@@ -1,4 +1,4 @@
-"""For operators: the organisations, their limits, and new ones."""
+"""Pages for operators: organisations and their limits."""
 
 from decimal import Decimal
 from typing import Annotated, NamedTuple
@@ -15,7 +15,7 @@ from app.core.security import Caller
 from app.models.organisation import Organisation
 from app.operations import service as operations
 from app.organisations import service as organisations
-from app.organisations.onboarding import found
+from app.organisations.onboarding import onboard
 from app.organisations.quotas import Quota
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import OrganisationCreate, OrganisationOperate
@@ -72,7 +72,7 @@ def create_organisation(
         contact=form.contact,
         admin_email=form.admin_email.strip() or None,
     )
-    made = Made(*found(portal, session, caller, body))
+    made = Made(*onboard(portal, session, caller, body))
     return _organisations(request, portal, session, caller, made=made)
 
 

@@ -1,4 +1,4 @@
-"""The people of an organisation: their roles, and whether their accounts work."""
+"""Pages of an organisation's people: roles and accounts."""
 
 from typing import Annotated
 
@@ -102,7 +102,7 @@ def _person(request: Request, caller: Caller, user: User, link: str | None = Non
 
 
 def roles_to_give(caller: Caller, held: tuple[Role, ...] = ()) -> list[Role]:
-    """Operators are made by operators; a role that somebody has can stay."""
+    """Roles to offer: only operators make operators; a role that the person has can stay."""
     return [
         role
         for role in Role

@@ -1,4 +1,4 @@
-"""Releasing a distillation: what the gate says, the form, what others will see."""
+"""Pages to release a distillation: the policy's decision, the form, a preview."""
 
 import hashlib
 from datetime import UTC, datetime, time, timedelta
@@ -12,12 +12,12 @@ from starlette.responses import Response
 from app.core.clock import utc_now
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.errors import Invalid, Problem
-from app.core.idempotency import Repeatable
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
+from app.idempotency import Repeatable
 from app.models.release import Release, ReleaseStatus
 from app.releases.duo import KNOWN
 from app.releases.publish import facts_of, judge, publish
@@ -43,7 +43,7 @@ class ReleaseForm(BaseModel):
     custom_terms: str = ""
     duo: list[str] = []
     detail: list[str] = []
-    """Of the conditions `WITH_DETAIL`, in their order."""
+    """Details of the conditions `WITH_DETAIL`, in their order."""
     contact: str = ""
     citation: str = ""
     embargo: str = ""
@@ -80,7 +80,7 @@ def day(text: str, *, ends: bool = False) -> datetime | None:
         date = datetime.strptime(text.strip(), "%Y-%m-%d").date()
     except ValueError:
         raise Invalid(
-            f"{text.strip()[:20]!r} is no day, such as 2027-01-31. Nothing was changed."
+            f"{text.strip()[:20]!r} is not a day like 2027-01-31. Nothing was changed."
         ) from None
     return datetime.combine(date, time(23, 59, 59) if ends else time(), UTC)
 
@@ -127,7 +127,7 @@ def preview_release(
     caller: Sharer,
     form: Annotated[ReleaseForm, Form()],
 ) -> Response:
-    """What others will see; nothing is written."""
+    """Preview of the release; writes nothing."""
     try:
         body = form.body()
         judgement = judge(session, portal.storage, caller, distillation_id)

@@ -1,4 +1,4 @@
-"""Own releases, and one of anybody's: what it is, who may have it, what became of it."""
+"""Pages of releases: own ones, and one of any organisation with access and scores."""
 
 import json
 from contextlib import suppress
@@ -31,7 +31,7 @@ from app.web.dependencies import Reader, Requester, Sharer
 from app.web.forms import checked, confirmed
 from app.web.pages.publish import day
 from app.web.render import go_to, page
-from app.web.utility import worth_of
+from app.web.utility import utility_of
 
 router = APIRouter()
 
@@ -69,7 +69,7 @@ def show_release(
         release=read,
         scores=read.scores[-ON_A_PAGE:],
         more_scores=len(read.scores) > ON_A_PAGE,
-        worth=worth_of(row.facts),
+        utility=utility_of(row.facts),
         privacy=row.facts.get("privacy") or {},
         duo=parse_conditions(row.duo_codes),
         versions=releases.versions(row),
@@ -96,7 +96,7 @@ def _asked(session: Session, caller: Caller, read: ReleaseRead) -> AccessRequest
 
 
 def _owners_part(session: Session, caller: Caller, row: Release) -> dict[str, Any]:
-    """What the owner alone sees: who asks, who may, who has."""
+    """Template context for the owner: requests, grants and recipients."""
     mine = AccessRepository(session).readable_by(caller)
     requests = mine.requests(Direction.RECEIVED, None, row.id, cursor=None, limit=AT_A_GLANCE)
     grants = mine.grants(Direction.RECEIVED, row.id, cursor=None, limit=ON_A_PAGE)
@@ -198,7 +198,7 @@ def send_score(
     training_id: Annotated[str, Form()] = "",
     score: UploadFile | None = None,
 ) -> Response:
-    """Of a training on the portal, or the file that `iadd evaluate --bundle --out` wrote."""
+    """Send the score of a training on the portal, or the file of `iadd evaluate --bundle --out`."""
     body = (
         checked(ScoreCreate, training_id=training_id)
         if training_id
@@ -214,6 +214,6 @@ def _document(file: UploadFile | None) -> Any:
         with suppress(ValueError, RecursionError):
             return json.loads(content)
     raise Invalid(
-        "This is no score. Choose the JSON file that `iadd evaluate --bundle … --out score.json` "
-        "wrote. Nothing was sent."
+        "This is not a score. Choose the JSON file that `iadd evaluate --bundle … --out "
+        "score.json` wrote. Nothing was sent."
     )

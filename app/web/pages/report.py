@@ -1,4 +1,4 @@
-"""The report of a distillation, within the portal, with what came after it was made."""
+"""Page of a distillation's report, with later additions."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -23,7 +23,7 @@ SCORES = 50
 def show_report(
     request: Request, distillation_id: str, session: WriteSession, portal: PortalDep, caller: Reader
 ) -> Response:
-    """It shows what the REST API's page of it shows, so the log tells of both in the same way."""
+    """Show the report; the log records it like a download over REST."""
     row = DistillationRepository(session).readable_by(caller).get(distillation_id)
     key = service.download_key(
         session, caller, distillation_id, "report_html_key", "internal_html_key"

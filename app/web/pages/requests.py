@@ -1,4 +1,4 @@
-"""Requests and grants: received and sent, asked, decided, accepted, ended."""
+"""Pages of access requests and grants, received and sent."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -40,7 +40,7 @@ class TermsUnread(Invalid):
 
 
 class DecisionForm(BaseModel):
-    """What the owner decides on, as they have seen it."""
+    """The version of a request that the owner has seen and decides on."""
 
     seen: str = ""
     until: str = ""
@@ -143,7 +143,7 @@ def return_request(
     form: Annotated[DecisionForm, Form()],
 ) -> Response:
     _as_seen(session, caller, request_id, form.seen)
-    service.give_back(session, caller, request_id, form.refusal())
+    service.return_request(session, caller, request_id, form.refusal())
     return go_to(request, f"/requests/{request_id}", note="note-returned")
 
 
@@ -183,7 +183,7 @@ def cancel_request(
 
 
 def _as_seen(session: Session, caller: Caller, request_id: str, seen: str) -> AccessRequest:
-    """Nobody decides on a purpose that they have not read. Raises PreconditionFailed."""
+    """Check that the decided version is the one that was read. Raises PreconditionFailed."""
     row = AccessRepository(session).readable_by(caller).request(request_id)
     IfMatch(seen or None).check(row)
     return row

@@ -1,4 +1,4 @@
-"""Signing in and out, joining by an invitation, and a forgotten password."""
+"""Pages to sign in and out, join by an invitation and reset a password."""
 
 from typing import Annotated
 
@@ -9,12 +9,12 @@ from starlette.responses import Response
 from app.auth.cookies import cookie_of, delete_cookie, set_cookie
 from app.auth.password_login import sign_in_with_password
 from app.auth.sessions import service as sessions
-from app.auth.sessions.schemas import ForgottenPassword, SessionCreate
+from app.auth.sessions.schemas import SessionCreate
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.errors import Problem
 from app.core.ratelimit import address_of
 from app.users.invitations import service as invitations
-from app.users.invitations.schemas import InvitationAccept, InvitationSecret
+from app.users.invitations.schemas import ForgottenPassword, InvitationAccept, InvitationSecret
 from app.web.dependencies import Visitor, refuse_other_sites
 from app.web.forms import checked
 from app.web.render import go_to, page

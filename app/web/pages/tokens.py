@@ -1,4 +1,4 @@
-"""All tokens of an organisation, for its admins; and those that no person stands behind."""
+"""Pages of all tokens of an organisation, for its admins."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Training on what others shared: asked for, confirmed, followed, read."""
+"""Pages of trainings on received releases."""
 
 from typing import Annotated
 
@@ -64,7 +64,7 @@ class MapForm(BaseModel):
 
 
 def _number(text: str) -> int | str | None:
-    """As typed where it is none: the schema says what is wrong with it."""
+    """The number, or the text as typed, which the schema then rejects."""
     text = text.strip()
     return int(text) if text.isascii() and text.isdigit() else text or None
 
@@ -134,7 +134,7 @@ def start_training(
 def show_training(
     request: Request, training_id: str, session: ReadSession, caller: Reader
 ) -> Response:
-    """The page, which its script asks for again while something goes on."""
+    """The page of a training, which its script reloads while it runs."""
     row = TrainingRepository(session).readable_by(caller).get(training_id)
     releases = ReleaseRepository(session).find(row.release_ids)
     return page(
@@ -154,7 +154,7 @@ def _dataset(session: Session, dataset_id: str) -> Dataset | None:
 
 
 def _scored(caller: Caller, releases: list[Release]) -> Release | None:
-    """Whose owner can be told: a score is of one release, and of somebody else's."""
+    """True if its score can be sent: it has one release, of another organisation."""
     if len(releases) == 1 and releases[0].organisation_id != caller.organisation_id:
         return releases[0]
     return None

@@ -1,4 +1,4 @@
-"""Addresses that an organisation is told at."""
+"""Pages of an organisation's webhooks."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Patients, or a whole dataset, take part no longer: what that concerns, and what became of it."""
+"""Pages of withdrawals of patients or a whole dataset."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What the pages say, in Fluent (projectfluent.org): a folder a language, a file a part of them.
+"""Texts of pages in Fluent (projectfluent.org): one folder per language, one file per part.
 
 Templates hold no text of their own. A translation is a folder beside `en`, with the same names.
 """
@@ -14,11 +14,11 @@ ORIGINAL = "en"
 
 
 class NoSuchTextError(KeyError):
-    """A page asks for a text that no catalogue has."""
+    """A page uses a text that no catalogue has."""
 
 
 class Texts:
-    """The texts of one language; what is not translated is told in the original."""
+    """The texts of one language; untranslated ones are in the original."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -27,7 +27,7 @@ class Texts:
         self._localization = FluentLocalization(
             list(dict.fromkeys((language, ORIGINAL))), files, loader, use_isolating=False
         )
-        # Whoever looks for what is not there has read every file. Otherwise the first requests
+        # Looking for a missing text has read every file. Otherwise the first requests
         # would, each in a thread of its own, and the reading is not made for that.
         self.has("")
 

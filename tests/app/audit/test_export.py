@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from app.audit.chain import follow, hash_entry
 from app.audit.export import last_line, to_lines, verify_export
 from app.cli import app
-from app.signing.canonical_json import one_form
+from app.signing.canonical_json import canonical_json
 from app.signing.keys import KeyHistory, Purpose, encode, new_key, sign, signed_message
 from app.signing.signature import Signer
 
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 GOOD, BAD, UNREADABLE = 0, 1, 2
 
 
-class Portal:
+class SignedLog:
     """An organisation's log, and the key that signs its end."""
 
     def __init__(self, organisation_id="org_anna"):
@@ -66,8 +66,8 @@ class Portal:
 
 
 @pytest.fixture
-def portal():
-    return Portal().write(5)
+def log():
+    return SignedLog().write(5)
 
 
 @pytest.fixture
@@ -85,24 +85,24 @@ def told(found):
 
 
 def changed(line, **members):
-    return one_form({**json.loads(line), **members}) + b"\n"
+    return canonical_json({**json.loads(line), **members}) + b"\n"
 
 
-def test_an_untouched_log_is_intact(portal, save):
-    path = save(portal.lines())
+def test_an_untouched_log_is_intact(log, save):
+    path = save(log.lines())
     unknown = verify_export(path)
     assert unknown.exit_code == GOOD
     assert "5 entries" in told(unknown)
-    assert portal.entries[-1]["hash"] in told(unknown)
+    assert log.entries[-1]["hash"] in told(unknown)
     assert "2026-11-24T12:00:00Z" in told(unknown)
     assert "Nothing in the file proves that" in told(unknown)
-    trusted = verify_export(path, portal.public)
+    trusted = verify_export(path, log.public)
     assert trusted.exit_code == GOOD
     assert "signed with the trusted key" in told(trusted)
 
 
 def test_a_log_without_entries_is_one(save):
-    assert verify_export(save(Portal().lines())).exit_code == GOOD
+    assert verify_export(save(SignedLog().lines())).exit_code == GOOD
 
 
 TAMPERING = {
@@ -143,102 +143,100 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("tamper", TAMPERING.values(), ids=TAMPERING)
-def test_what_is_done_to_the_file_is_found(portal, save, tamper):
-    lines = tamper(portal.lines())
-    found = verify_export(save(lines), portal.public)
+def test_what_is_done_to_the_file_is_found(log, save, tamper):
+    lines = tamper(log.lines())
+    found = verify_export(save(lines), log.public)
     assert found.exit_code == BAD
     assert "The log was changed" in told(found)
 
 
-def test_no_byte_is_free(portal, save):
-    content = b"".join(portal.lines())
+def test_no_byte_is_free(log, save):
+    content = b"".join(log.lines())
     for position in range(0, len(content), 7):
         forged = bytearray(content)
         forged[position] ^= 1
-        found = verify_export(save([bytes(forged)]), portal.public)
+        found = verify_export(save([bytes(forged)]), log.public)
         assert found.exit_code != GOOD, (position, content[position - 20 : position + 20])
 
 
-def test_a_forger_without_the_key_cannot_close_the_chain(portal, save):
-    signed = portal.lines()[-1]
-    portal.entries[2]["subject"] = "ds_9"
-    forged = [*(one_form(entry) + b"\n" for entry in portal.rehash().entries), signed]
+def test_a_forger_without_the_key_cannot_close_the_chain(log, save):
+    signed = log.lines()[-1]
+    log.entries[2]["subject"] = "ds_9"
+    forged = [*(canonical_json(entry) + b"\n" for entry in log.rehash().entries), signed]
     found = verify_export(save(forged))
     assert found.exit_code == BAD
     assert "ends with another entry" in told(found)
     # Nor by naming the forged end in the statement that was signed of the other.
     last = json.loads(signed)
-    last["head"]["hash"] = portal.entries[-1]["hash"]
-    found = verify_export(save([*forged[:-1], one_form(last) + b"\n"]))
+    last["head"]["hash"] = log.entries[-1]["hash"]
+    found = verify_export(save([*forged[:-1], canonical_json(last) + b"\n"]))
     assert found.exit_code == BAD
     assert "not signed with the key" in told(found)
 
 
-def test_a_forger_with_a_key_of_his_own_is_found_by_the_trusted_one(portal, save):
-    trusted = portal.public
-    portal.private, portal.public = new_key()
-    portal.history = KeyHistory(portal.public)
-    portal.entries[2]["subject"] = "ds_9"
-    path = save(portal.rehash().lines())
+def test_a_forger_with_a_key_of_his_own_is_found_by_the_trusted_one(log, save):
+    trusted = log.public
+    log.private, log.public = new_key()
+    log.history = KeyHistory(log.public)
+    log.entries[2]["subject"] = "ds_9"
+    path = save(log.rehash().lines())
     assert verify_export(path).exit_code == GOOD
     found = verify_export(path, trusted)
     assert found.exit_code == BAD
     assert "Do not rely on it" in told(found)
 
 
-def test_a_forger_cannot_claim_that_the_trusted_key_led_to_his(portal, save):
-    honest = portal.history
+def test_a_forger_cannot_claim_that_the_trusted_key_led_to_his(log, save):
+    honest = log.history
     private, public = new_key()
-    forged = KeyHistory(honest.key).rotated(portal.private, new_key()[1], NOW)
+    forged = KeyHistory(honest.key).rotated(log.private, new_key()[1], NOW)
     for rotations in (
         [{**forged.to_list()[0], "new": public}],
         forged.to_list(),
     ):
-        portal.private, portal.history = private, KeyHistory.from_list(public, rotations)
-        found = verify_export(save(portal.lines()), honest.key)
+        log.private, log.history = private, KeyHistory.from_list(public, rotations)
+        found = verify_export(save(log.lines()), honest.key)
         assert found.exit_code == BAD
         assert "key history" in told(found)
 
 
-def test_a_key_that_the_trusted_one_led_to_is_good(portal, save):
-    old = portal.public
-    path = save(portal.rotate().lines())
+def test_a_key_that_the_trusted_one_led_to_is_good(log, save):
+    old = log.public
+    path = save(log.rotate().lines())
     found = verify_export(path, old)
     assert found.exit_code == GOOD
-    assert portal.public in told(found)
-    early = save(
-        to_lines(portal.entries, portal.last(at=NOW - timedelta(days=2))), name="early.jsonl"
-    )
+    assert log.public in told(found)
+    early = save(to_lines(log.entries, log.last(at=NOW - timedelta(days=2))), name="early.jsonl")
     assert "before its key was in use" in told(verify_export(early, old))
 
 
-def test_the_owner_of_the_key_cannot_rewrite_what_was_exported_before(portal, save):
-    """The portal holds the key: only an earlier export, kept elsewhere, tells."""
-    earlier = save(portal.lines(), name="earlier.jsonl")
-    later = save(portal.write(3).lines())
-    found = verify_export(later, portal.public, earlier=earlier)
+def test_the_owner_of_the_key_cannot_rewrite_what_was_exported_before(log, save):
+    """The log holds the key: only an earlier export, kept elsewhere, tells."""
+    earlier = save(log.lines(), name="earlier.jsonl")
+    later = save(log.write(3).lines())
+    found = verify_export(later, log.public, earlier=earlier)
     assert found.exit_code == GOOD
-    assert "goes on from the earlier export" in told(found)
+    assert "It continues the earlier export" in told(found)
 
-    portal.entries[2]["subject"] = "ds_9"
-    rewritten = save(portal.rehash().lines(), name="rewritten.jsonl")
-    assert verify_export(rewritten, portal.public).exit_code == GOOD
-    found = verify_export(rewritten, portal.public, earlier=earlier)
+    log.entries[2]["subject"] = "ds_9"
+    rewritten = save(log.rehash().lines(), name="rewritten.jsonl")
+    assert verify_export(rewritten, log.public).exit_code == GOOD
+    found = verify_export(rewritten, log.public, earlier=earlier)
     assert found.exit_code == BAD
     assert "entry 5 is another than in the earlier export" in told(found)
 
-    del portal.entries[3:]
-    shortened = save(portal.rehash().lines(), name="shortened.jsonl")
-    found = verify_export(shortened, portal.public, earlier=earlier)
+    del log.entries[3:]
+    shortened = save(log.rehash().lines(), name="shortened.jsonl")
+    found = verify_export(shortened, log.public, earlier=earlier)
     assert found.exit_code == BAD
     assert "2 entries more" in told(found)
 
 
-def test_an_earlier_export_has_to_be_good_and_of_the_same_organisation(portal, save):
-    path = save(portal.lines())
-    other = save(Portal("org_other").write(2).lines(), name="other.jsonl")
+def test_an_earlier_export_has_to_be_good_and_of_the_same_organisation(log, save):
+    path = save(log.lines())
+    other = save(SignedLog("org_other").write(2).lines(), name="other.jsonl")
     assert verify_export(path, earlier=other).exit_code == BAD
-    broken = save(portal.lines()[:3], name="broken.jsonl")
+    broken = save(log.lines()[:3], name="broken.jsonl")
     found = verify_export(path, earlier=broken)
     assert found.exit_code == BAD
     assert "earlier export proves nothing" in told(found)
@@ -246,12 +244,12 @@ def test_an_earlier_export_has_to_be_good_and_of_the_same_organisation(portal, s
     assert verify_export(path, earlier=path).exit_code == GOOD
 
 
-def test_entries_are_of_the_organisation_that_signs(portal, save):
-    portal.write(1, organisation_id="org_other")
-    assert "entry 6 is of another organisation" in told(verify_export(save(portal.lines())))
-    entries = Portal("org_other").write(2).entries
-    portal.entries = entries
-    assert "last line is of another organisation" in told(verify_export(save(portal.lines())))
+def test_entries_are_of_the_organisation_that_signs(log, save):
+    log.write(1, organisation_id="org_other")
+    assert "entry 6 is of another organisation" in told(verify_export(save(log.lines())))
+    entries = SignedLog("org_other").write(2).entries
+    log.entries = entries
+    assert "last line is of another organisation" in told(verify_export(save(log.lines())))
 
 
 @pytest.mark.parametrize(
@@ -270,25 +268,25 @@ def test_entries_are_of_the_organisation_that_signs(portal, save):
         {"mood": "good"},
     ],
 )
-def test_a_last_line_of_another_form_is_told_and_no_crash(portal, save, change):
+def test_a_last_line_of_another_form_is_told_and_no_crash(log, save, change):
     """Signed with the key that it names, as a forger can."""
-    last = portal.last()
+    last = log.last()
     last["head"].update(change)
-    message = signed_message(Purpose.LOG, one_form(last["head"]))
-    last["signature"] = encode(sign(portal.private, message))
-    found = verify_export(save([*portal.lines()[:-1], one_form(last) + b"\n"]), portal.public)
+    message = signed_message(Purpose.LOG, canonical_json(last["head"]))
+    last["signature"] = encode(sign(log.private, message))
+    found = verify_export(save([*log.lines()[:-1], canonical_json(last) + b"\n"]), log.public)
     assert found.exit_code == BAD
     for missing in ("organisation", "at", "history"):
-        last = portal.last()
+        last = log.last()
         del last["head"][missing]
-        assert verify_export(save([one_form(last) + b"\n"])).exit_code == BAD
+        assert verify_export(save([canonical_json(last) + b"\n"])).exit_code == BAD
 
 
-def test_a_signature_for_something_else_is_none(portal, save):
-    last = portal.last()
-    message = signed_message(Purpose.SCORE, one_form(last["head"]))
-    last["signature"] = encode(sign(portal.private, message))
-    found = verify_export(save([*portal.lines()[:-1], one_form(last) + b"\n"]))
+def test_a_signature_for_something_else_is_none(log, save):
+    last = log.last()
+    message = signed_message(Purpose.SCORE, canonical_json(last["head"]))
+    last["signature"] = encode(sign(log.private, message))
+    found = verify_export(save([*log.lines()[:-1], canonical_json(last) + b"\n"]))
     assert "not signed with the key" in told(found)
 
 
@@ -306,9 +304,9 @@ def test_what_is_not_there_cannot_be_read(tmp_path):
     assert verify_export(tmp_path / "none").exit_code == UNREADABLE
 
 
-def test_the_trusted_key_may_be_in_a_file(portal, save, tmp_path):
-    path = save(portal.lines())
-    (tmp_path / "anna.key").write_text(f"# St. Anna\n{portal.public}\n")
+def test_the_trusted_key_may_be_in_a_file(log, save, tmp_path):
+    path = save(log.lines())
+    (tmp_path / "anna.key").write_text(f"# St. Anna\n{log.public}\n")
     assert verify_export(path, str(tmp_path / "anna.key")).exit_code == GOOD
     for nonsense in ("ed25519:x", str(path), "nowhere"):
         found = verify_export(path, nonsense)
@@ -316,23 +314,23 @@ def test_the_trusted_key_may_be_in_a_file(portal, save, tmp_path):
         assert "trusted key cannot be used" in told(found)
 
 
-def test_an_entry_that_is_written_meanwhile_is_not_of_the_export(portal, save):
+def test_an_entry_that_is_written_meanwhile_is_not_of_the_export(log, save):
     """The head was read; then somebody did something; then the entries were read."""
-    last = portal.last()
-    lines = to_lines(portal.write(2).entries, last)
-    found = verify_export(save(lines), portal.public)
+    last = log.last()
+    lines = to_lines(log.write(2).entries, last)
+    found = verify_export(save(lines), log.public)
     assert found.exit_code == GOOD
     assert "5 entries" in told(found)
 
 
-def test_the_command_says_it_by_its_exit_code(portal, save):
-    path = save(portal.lines())
-    bad = save(portal.lines()[:-1], name="bad.jsonl")
+def test_the_command_says_it_by_its_exit_code(log, save):
+    path = save(log.lines())
+    bad = save(log.lines()[:-1], name="bad.jsonl")
 
     def run(*arguments):
         return CliRunner().invoke(app, ["audit", "verify", *map(str, arguments)])
 
-    assert run(path, "--trusted-key", portal.public, "--earlier", path).exit_code == GOOD
+    assert run(path, "--trusted-key", log.public, "--earlier", path).exit_code == GOOD
     assert "is intact" in run(path).stdout
     assert run(bad).exit_code == BAD
     assert "was changed" in run(bad).stderr

@@ -14,11 +14,12 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import select
 
-from app.auth import oidc_client
+from app.core import oidc_client
 from app.core.clock import utc_now
 from app.core.security import Role
 from app.core.settings import Settings
 from app.models import Invitation, User
+from tests.fixtures.clients import problem
 
 CALLBACK = "http://127.0.0.1:8000/api/v1/session/oidc/callback"
 EMAIL = "grey@st-anna.example"
@@ -66,15 +67,11 @@ def provider():
 
 
 @pytest.fixture
-def house(house, provider, monkeypatch):
+def portal(portal, provider, monkeypatch):
     """The shared portal, with the provider that its settings would name."""
-    settings = house.portal.settings.model_copy(update=provider.settings)
-    monkeypatch.setitem(vars(house.portal), "provider", oidc_client.Provider.of(settings))
-    return house
-
-
-def problem(reply):
-    return reply.status_code, reply.json()["type"].rpartition(":")[2]
+    settings = portal.services.settings.model_copy(update=provider.settings)
+    monkeypatch.setitem(vars(portal.services), "provider", oidc_client.Provider.of(settings))
+    return portal
 
 
 def begin(browser):
@@ -90,8 +87,8 @@ def come_back(browser, address):
     return browser.get(address.removeprefix("http://127.0.0.1:8000/api/v1"))
 
 
-def sign_in(house, provider, subject="grey", browser=None):
-    browser = browser or house.browser()
+def sign_in(portal, provider, subject="grey", browser=None):
+    browser = browser or portal.browser()
     return come_back(browser, provider.let_in(begin(browser), subject))
 
 
@@ -100,50 +97,50 @@ def who(browser):
     return reply.json() if reply.status_code == 200 else None
 
 
-def failures(house):
-    entries = house.admin.get("/audit?action=session.failed").json()["items"]
+def failures(portal):
+    entries = portal.admin.get("/audit?action=session.failed").json()["items"]
     return [entry["details"]["reason"] for entry in entries]
 
 
-def person(house, email=EMAIL):
-    with house.database.reading() as session:
+def person(portal, email=EMAIL):
+    with portal.database.reading() as session:
         return session.scalars(select(User).where(User.email == email)).one_or_none()
 
 
 @pytest.mark.usefixtures("database")
-def test_a_steward_signs_in_with_the_hospitals_account(house_with, migrated_url, provider):
-    house = house_with(**provider.settings, database_url=migrated_url)
-    user_id = house.account(Role.STEWARD)
+def test_a_steward_signs_in_with_the_hospitals_account(portal_with, migrated_url, provider):
+    portal = portal_with(**provider.settings, database_url=migrated_url)
+    user_id = portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
 
-    signed_in = sign_in(house, provider, browser=browser)
+    signed_in = sign_in(portal, provider, browser=browser)
 
     assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/")
     session = who(browser)
     assert (session["user_id"], session["name"]) == (user_id, "Dr. Grey")
     browser.csrf_token = session["csrf_token"]
     assert browser.post("/datasets", json={"name": "chest"}).status_code == 201
-    actions = [entry["action"] for entry in house.admin.get("/audit").json()["items"]]
+    actions = [entry["action"] for entry in portal.admin.get("/audit").json()["items"]]
     assert actions[1:3] == ["session.opened", "user.changed"]
-    [opened] = house.admin.get("/audit?action=session.opened").json()["items"]
+    [opened] = portal.admin.get("/audit?action=session.opened").json()["items"]
     assert opened["details"] == {"by": "identity provider"}
 
 
-def test_afterwards_the_subject_counts_and_not_the_address(house, provider):
-    user_id = house.account(Role.STEWARD)
+def test_afterwards_the_subject_counts_and_not_the_address(portal, provider):
+    user_id = portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    sign_in(house, provider)
+    sign_in(portal, provider)
     provider.knows("grey", email="married@st-anna.example", email_verified=False)
-    browser = house.browser()
+    browser = portal.browser()
 
-    sign_in(house, provider, browser=browser)
+    sign_in(portal, provider, browser=browser)
 
     assert who(browser)["user_id"] == user_id
 
 
-def test_the_address_of_the_sign_in_holds_what_the_protocol_asks(house, provider):
-    address = begin(house.browser())
+def test_the_address_of_the_sign_in_holds_what_the_protocol_asks(portal, provider):
+    address = begin(portal.browser())
 
     asked = parse_qs(urlsplit(address).query)
     assert address.startswith(provider.url + "/oauth2/authorize?")
@@ -153,11 +150,11 @@ def test_the_address_of_the_sign_in_holds_what_the_protocol_asks(house, provider
     assert asked["code_challenge_method"] == ["S256"]
     assert len(asked["state"][0]) >= 32
     assert len(asked["nonce"][0]) >= 32
-    assert begin(house.browser()) != address
+    assert begin(portal.browser()) != address
 
 
-def test_what_the_browser_keeps_meanwhile_it_cannot_read(house, provider):
-    browser = house.browser()
+def test_what_the_browser_keeps_meanwhile_it_cannot_read(portal, provider):
+    browser = portal.browser()
     asked = parse_qs(urlsplit(begin(browser)).query)
 
     reply = browser.get("/session/oidc")
@@ -171,127 +168,127 @@ def test_what_the_browser_keeps_meanwhile_it_cannot_read(house, provider):
         assert secret not in kept
 
 
-def test_an_invitation_is_accepted_by_signing_in(house, provider):
-    house.admin.post("/invitations", json={"email": EMAIL, "roles": ["researcher"]})
+def test_an_invitation_is_accepted_by_signing_in(portal, provider):
+    portal.admin.post("/invitations", json={"email": EMAIL, "roles": ["researcher"]})
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
 
-    sign_in(house, provider, browser=browser)
+    sign_in(portal, provider, browser=browser)
 
     session = who(browser)
     assert (session["name"], session["roles"]) == ("Meredith Grey", ["researcher"])
-    assert person(house).password_hash is None
-    assert house.browser().sign_in(EMAIL).status_code == 401
-    [invitation] = house.admin.get("/invitations").json()["items"]
+    assert person(portal).password_hash is None
+    assert portal.browser().sign_in(EMAIL).status_code == 401
+    [invitation] = portal.admin.get("/invitations").json()["items"]
     assert invitation["accepted_at"] is not None
-    [joined] = house.admin.get("/audit?action=user.joined").json()["items"]
+    [joined] = portal.admin.get("/audit?action=user.joined").json()["items"]
     assert joined["actor"]["name"] == "Meredith Grey"
 
 
 @pytest.mark.parametrize("name", [None, "", "Dr.\u202e\x1b", 5])
-def test_who_has_no_name_that_can_be_shown_is_called_by_the_address(house, provider, name):
-    house.admin.post("/invitations", json={"email": EMAIL, "roles": ["researcher"]})
+def test_who_has_no_name_that_can_be_shown_is_called_by_the_address(portal, provider, name):
+    portal.admin.post("/invitations", json={"email": EMAIL, "roles": ["researcher"]})
     provider.knows("grey", **(GREY | {"name": name}))
 
-    assert sign_in(house, provider).status_code == 303
-    assert person(house).name == EMAIL
+    assert sign_in(portal, provider).status_code == 303
+    assert person(portal).name == EMAIL
 
 
-def test_nobody_gets_an_account_who_was_not_invited(house, provider):
+def test_nobody_gets_an_account_who_was_not_invited(portal, provider):
     provider.knows("grey", **GREY)
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-no-account")
-    assert person(house) is None
+    assert problem(sign_in(portal, provider)) == (403, "oidc-no-account")
+    assert person(portal) is None
 
 
 @pytest.mark.parametrize("state", ["expired", "of a disabled organisation", "accepted"])
-def test_an_invitation_that_does_not_work_makes_no_account(house, provider, state):
-    house.admin.post("/invitations", json={"email": EMAIL, "roles": ["researcher"]})
+def test_an_invitation_that_does_not_work_makes_no_account(portal, provider, state):
+    portal.admin.post("/invitations", json={"email": EMAIL, "roles": ["researcher"]})
     provider.knows("grey", **GREY)
-    operator = house.member(house.elsewhere_id, Role.OPERATOR)
+    operator = portal.member(portal.elsewhere_id, Role.OPERATOR)
     if state == "of a disabled organisation":
-        path = f"/organisations/{house.organisation_id}"
+        path = f"/organisations/{portal.organisation_id}"
         operator.request("PATCH", path, json={"disabled": True})
     else:
-        with house.database.transaction() as session:
+        with portal.database.transaction() as session:
             row = session.scalars(select(Invitation)).one()
             row.expires_at = utc_now() if state == "expired" else row.expires_at
             row.accepted_at = utc_now() if state == "accepted" else None
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-no-account")
+    assert problem(sign_in(portal, provider)) == (403, "oidc-no-account")
 
 
-def test_a_link_to_set_a_password_is_no_invitation(house, provider):
-    gone = house.account(Role.STEWARD, email="other@st-anna.example")
-    house.admin.post(f"/users/{gone}/password-link")
-    with house.database.transaction() as session:
+def test_a_link_to_set_a_password_is_no_invitation(portal, provider):
+    gone = portal.account(Role.STEWARD, email="other@st-anna.example")
+    portal.admin.post(f"/users/{gone}/password-link")
+    with portal.database.transaction() as session:
         session.scalars(select(Invitation)).one().email = EMAIL
     provider.knows("grey", **GREY)
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-no-account")
+    assert problem(sign_in(portal, provider)) == (403, "oidc-no-account")
 
 
-def test_whom_two_organisations_invite_chooses_by_the_link(house, provider):
-    for admin in (house.admin, house.stranger):
+def test_whom_two_organisations_invite_chooses_by_the_link(portal, provider):
+    for admin in (portal.admin, portal.stranger):
         admin.post("/invitations", json={"email": EMAIL, "roles": ["researcher"]})
     provider.knows("grey", **GREY)
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-several-invitations")
-    assert person(house) is None
+    assert problem(sign_in(portal, provider)) == (403, "oidc-several-invitations")
+    assert person(portal) is None
 
 
 @pytest.mark.parametrize("verified", [False, None, "false", 0])
-def test_an_address_that_nobody_has_verified_opens_no_account(house, provider, verified):
-    house.account(Role.STEWARD)
+def test_an_address_that_nobody_has_verified_opens_no_account(portal, provider, verified):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **(GREY | {"email_verified": verified}))
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-address-not-verified")
-    assert failures(house) == ["address not verified"]
-    assert person(house).oidc_subject is None
+    assert problem(sign_in(portal, provider)) == (403, "oidc-address-not-verified")
+    assert failures(portal) == ["address not verified"]
+    assert person(portal).oidc_subject is None
 
 
-def test_an_address_that_nobody_has_verified_accepts_no_invitation(house, provider):
-    house.admin.post("/invitations", json={"email": EMAIL, "roles": ["admin"]})
+def test_an_address_that_nobody_has_verified_accepts_no_invitation(portal, provider):
+    portal.admin.post("/invitations", json={"email": EMAIL, "roles": ["admin"]})
     provider.knows("grey", **(GREY | {"email_verified": False}))
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-address-not-verified")
-    assert person(house) is None
+    assert problem(sign_in(portal, provider)) == (403, "oidc-address-not-verified")
+    assert person(portal) is None
 
 
 @pytest.mark.parametrize("claims", [{}, {"email": "no address", "email_verified": True}])
-def test_without_an_address_there_is_no_first_sign_in(house, provider, claims):
+def test_without_an_address_there_is_no_first_sign_in(portal, provider, claims):
     provider.knows("grey", **claims)
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-address-not-verified")
+    assert problem(sign_in(portal, provider)) == (403, "oidc-address-not-verified")
 
 
-def test_an_account_of_one_identity_is_not_another_ones(house, provider):
-    house.account(Role.STEWARD)
+def test_an_account_of_one_identity_is_not_another_ones(portal, provider):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    sign_in(house, provider)
+    sign_in(portal, provider)
     provider.knows("impostor", **GREY)
 
-    assert problem(sign_in(house, provider, "impostor")) == (403, "oidc-other-identity")
-    assert failures(house) == ["another identity"]
-    assert person(house).oidc_subject == "grey"
+    assert problem(sign_in(portal, provider, "impostor")) == (403, "oidc-other-identity")
+    assert failures(portal) == ["another identity"]
+    assert person(portal).oidc_subject == "grey"
 
 
-def test_whoever_is_disabled_is_not_let_in(house, provider):
-    user_id = house.account(Role.STEWARD)
+def test_whoever_is_disabled_is_not_let_in(portal, provider):
+    user_id = portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    house.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
 
-    assert problem(sign_in(house, provider)) == (403, "oidc-account-disabled")
-    assert person(house).oidc_subject is None
-    assert failures(house) == ["disabled"]
+    assert problem(sign_in(portal, provider)) == (403, "oidc-account-disabled")
+    assert person(portal).oidc_subject is None
+    assert failures(portal) == ["disabled"]
 
 
-def test_an_address_that_only_the_userinfo_endpoint_tells(house, provider):
-    user_id = house.account(Role.STEWARD)
+def test_an_address_that_only_the_userinfo_endpoint_tells(portal, provider):
+    user_id = portal.account(Role.STEWARD)
     provider.knows("grey", **GREY, only_asked=True)
-    browser = house.browser()
+    browser = portal.browser()
 
-    sign_in(house, provider, browser=browser)
+    sign_in(portal, provider, browser=browser)
 
     assert who(browser)["user_id"] == user_id
 
@@ -317,43 +314,43 @@ def test_an_address_that_only_the_userinfo_endpoint_tells(house, provider):
     ],
     ids=str,
 )
-def test_a_token_that_does_not_prove_it_lets_nobody_in(house, provider, claims):
-    house.account(Role.STEWARD)
+def test_a_token_that_does_not_prove_it_lets_nobody_in(portal, provider, claims):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY, **claims)
-    browser = house.browser()
+    browser = portal.browser()
 
-    refused = sign_in(house, provider, browser=browser)
+    refused = sign_in(portal, provider, browser=browser)
 
     assert problem(refused) == (502, "identity-provider-answer")
     assert "tell the operator" in refused.json()["detail"]
     assert who(browser) is None
 
 
-def test_a_token_for_another_client_lets_nobody_in_though_it_names_this_one(house, provider):
-    house.account(Role.STEWARD)
+def test_a_token_for_another_client_lets_nobody_in_though_it_names_this_one(portal, provider):
+    portal.account(Role.STEWARD)
     azp = provider.settings["oidc_client_id"]
     provider.knows("grey", **GREY, aud="another client", azp=azp)
 
-    assert problem(sign_in(house, provider)) == (502, "identity-provider-answer")
+    assert problem(sign_in(portal, provider)) == (502, "identity-provider-answer")
 
 
-def test_a_key_that_the_provider_changed_is_looked_for(house, provider, monkeypatch):
+def test_a_key_that_the_provider_changed_is_looked_for(portal, provider, monkeypatch):
     monkeypatch.setattr(oidc_client, "SECONDS_BETWEEN_KEYS", 0)
-    house.account(Role.STEWARD)
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    assert sign_in(house, provider).status_code == 303
+    assert sign_in(portal, provider).status_code == 303
 
     provider.http.post("/new-key")
 
-    assert sign_in(house, provider).status_code == 303
+    assert sign_in(portal, provider).status_code == 303
 
 
 @pytest.mark.parametrize("state", ["", "guessed", "ä"])
-def test_who_did_not_begin_it_here_is_not_signed_in(house, provider, state):
+def test_who_did_not_begin_it_here_is_not_signed_in(portal, provider, state):
     """Else a link could sign somebody in as its author."""
-    house.account(Role.STEWARD)
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    theirs, ours = house.browser(), house.browser()
+    theirs, ours = portal.browser(), portal.browser()
     address = provider.let_in(begin(theirs), "grey")
 
     assert problem(come_back(ours, address)) == (400, "oidc-not-begun")
@@ -364,11 +361,11 @@ def test_who_did_not_begin_it_here_is_not_signed_in(house, provider, state):
     assert problem(come_back(theirs, changed)) == (400, "oidc-not-begun")
 
 
-def test_a_code_that_somebody_else_asked_for_is_worth_nothing(house, provider):
+def test_a_code_that_somebody_else_asked_for_is_worth_nothing(portal, provider):
     """Injected into another sign-in it meets another PKCE challenge."""
-    house.account(Role.STEWARD)
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    theirs, ours = house.browser(), house.browser()
+    theirs, ours = portal.browser(), portal.browser()
     stolen = parse_qs(urlsplit(provider.let_in(begin(theirs), "grey")).query)["code"][0]
     state = parse_qs(urlsplit(begin(ours)).query)["state"][0]
 
@@ -377,27 +374,27 @@ def test_a_code_that_somebody_else_asked_for_is_worth_nothing(house, provider):
     assert problem(come_back(ours, injected)) == (400, "oidc-code-not-valid")
 
 
-def test_a_code_works_once(house, provider):
-    house.account(Role.STEWARD)
+def test_a_code_works_once(portal, provider):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
     address = provider.let_in(begin(browser), "grey")
     kept = dict(browser.client.cookies)
 
     assert come_back(browser, address).status_code == 303
     assert "exchange_sign_in" not in browser.client.cookies
     assert problem(come_back(browser, address)) == (400, "oidc-not-begun")
-    again = house.browser()
+    again = portal.browser()
     again.client.cookies.update(kept)
     assert problem(come_back(again, address)) == (400, "oidc-code-not-valid")
 
 
-def test_a_sign_in_that_took_too_long_begins_again(house, provider):
-    house.account(Role.STEWARD)
+def test_a_sign_in_that_took_too_long_begins_again(portal, provider):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
     address = provider.let_in(begin(browser), "grey")
-    fernet: Fernet = house.portal.vault._fernets["sign-in 1"]
+    fernet: Fernet = portal.services.vault._fernets["sign-in 1"]
     kept = browser.client.cookies["exchange_sign_in"].encode()
     begun = fernet.extract_timestamp(kept)
     late = fernet.encrypt_at_time(fernet.decrypt(kept), begun - 601).decode()
@@ -407,8 +404,8 @@ def test_a_sign_in_that_took_too_long_begins_again(house, provider):
     assert problem(come_back(browser, address)) == (400, "oidc-not-begun")
 
 
-def test_who_says_no_at_the_provider_is_told_so(house, provider):
-    browser = house.browser()
+def test_who_says_no_at_the_provider_is_told_so(portal, provider):
+    browser = portal.browser()
     asked = parse_qs(urlsplit(begin(browser)).query)
 
     back = f"{CALLBACK}?{httpx.QueryParams(error='access_denied', state=asked['state'][0])}"
@@ -416,10 +413,10 @@ def test_who_says_no_at_the_provider_is_told_so(house, provider):
     assert problem(come_back(browser, back)) == (403, "oidc-refused")
 
 
-def test_an_answer_in_another_providers_name_is_refused(house, provider):
-    house.account(Role.STEWARD)
+def test_an_answer_in_another_providers_name_is_refused(portal, provider):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
     address = provider.let_in(begin(browser), "grey")
 
     mixed_up = f"{address}&iss=https%3A%2F%2Fsomebody.example"
@@ -428,10 +425,10 @@ def test_an_answer_in_another_providers_name_is_refused(house, provider):
     assert come_back(browser, f"{address}&iss={provider.url}").status_code == 303
 
 
-def test_the_page_that_follows_is_never_somebody_elses(house, provider):
-    house.account(Role.STEWARD)
+def test_the_page_that_follows_is_never_somebody_elses(portal, provider):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
     reply = browser.get("/session/oidc?next=https://evil.example&redirect_uri=https://evil.example")
     address = provider.let_in(reply.headers["location"], "grey")
 
@@ -441,34 +438,34 @@ def test_the_page_that_follows_is_never_somebody_elses(house, provider):
     assert signed_in.headers["referrer-policy"] == "no-referrer"
 
 
-def test_the_session_before_ends_and_its_cookie_is_not_taken_over(house, provider):
-    house.account(Role.STEWARD)
+def test_the_session_before_ends_and_its_cookie_is_not_taken_over(portal, provider):
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
     browser.sign_in(EMAIL)
     before = browser.client.cookies["exchange_session"]
 
-    sign_in(house, provider, browser=browser)
+    sign_in(portal, provider, browser=browser)
 
     assert browser.client.cookies["exchange_session"] != before
     old = {"Cookie": f"exchange_session={before}"}
-    assert house.client.get("/api/v1/session", headers=old).status_code == 401
+    assert portal.client.get("/api/v1/session", headers=old).status_code == 401
 
 
-def test_no_code_and_no_state_ends_in_the_log(house_with, provider, monkeypatch, caplog):
+def test_no_code_and_no_state_ends_in_the_log(portal_with, provider, monkeypatch, caplog):
     config = uvicorn.Config
     monkeypatch.setattr(
         uvicorn, "Config", lambda app, **how: config(app, **{**how, "access_log": True})
     )
     caplog.set_level("INFO")
-    house = house_with(**provider.settings)
-    house.account(Role.STEWARD)
+    portal = portal_with(**provider.settings)
+    portal.account(Role.STEWARD)
     provider.knows("grey", **GREY)
-    browser = house.browser()
+    browser = portal.browser()
     address = provider.let_in(begin(browser), "grey")
 
     come_back(browser, address)
-    sign_in(house, provider, "nobody")
+    sign_in(portal, provider, "nobody")
 
     told = "\n".join(record.getMessage() for record in caplog.records if "uvicorn" in record.name)
     assert "/api/v1/session/oidc/callback" in told
@@ -482,10 +479,10 @@ def closed_port():
         return listener.getsockname()[1]
 
 
-def test_a_provider_that_is_down_holds_up_nobody_with_a_password(house_with):
-    house = house_with(oidc_issuer=f"http://127.0.0.1:{closed_port()}", oidc_client_id="portal")
-    house.account(Role.STEWARD)
-    browser = house.browser()
+def test_a_provider_that_is_down_holds_up_nobody_with_a_password(portal_with):
+    portal = portal_with(oidc_issuer=f"http://127.0.0.1:{closed_port()}", oidc_client_id="portal")
+    portal.account(Role.STEWARD)
+    browser = portal.browser()
 
     down = browser.get("/session/oidc")
 
@@ -495,49 +492,49 @@ def test_a_provider_that_is_down_holds_up_nobody_with_a_password(house_with):
     assert browser.sign_in(EMAIL).status_code == 201
 
 
-def test_a_provider_that_is_silent_is_left_alone_for_a_while(house_with, monkeypatch):
+def test_a_provider_that_is_silent_is_left_alone_for_a_while(portal_with, monkeypatch):
     """It accepts connections and says nothing; only the first request waits for it."""
     monkeypatch.setattr(oidc_client, "SECONDS_TO_ANSWER", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
         issuer = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        house = house_with(oidc_issuer=issuer, oidc_client_id="portal")
+        portal = portal_with(oidc_issuer=issuer, oidc_client_id="portal")
         for _ in range(3):
-            reply = house.browser().get("/session/oidc")
+            reply = portal.browser().get("/session/oidc")
             assert problem(reply) == (503, "identity-provider-unreachable")
         listener.accept()[0].close()
         with pytest.raises(BlockingIOError):
             listener.accept()
 
 
-def test_a_provider_that_calls_itself_something_else_is_not_trusted(house_with, provider):
+def test_a_provider_that_calls_itself_something_else_is_not_trusted(portal_with, provider):
     issuer = provider.url.replace("127.0.0.1", "localhost")
-    house = house_with(**(provider.settings | {"oidc_issuer": issuer + "/"}))
+    portal = portal_with(**(provider.settings | {"oidc_issuer": issuer + "/"}))
 
-    assert problem(house.browser().get("/session/oidc")) == (502, "identity-provider-answer")
+    assert problem(portal.browser().get("/session/oidc")) == (502, "identity-provider-answer")
 
 
-def test_a_wrong_secret_is_the_operators_affair(house_with, provider):
-    house = house_with(**(provider.settings | {"oidc_client_secret": SecretStr("wrong")}))
+def test_a_wrong_secret_is_the_operators_affair(portal_with, provider):
+    portal = portal_with(**(provider.settings | {"oidc_client_secret": SecretStr("wrong")}))
     provider.knows("grey", **GREY)
 
-    refused = sign_in(house, provider)
+    refused = sign_in(portal, provider)
 
     assert problem(refused) == (502, "identity-provider-answer")
     assert "does not accept this portal" in refused.json()["detail"]
 
 
-def test_a_portal_without_a_provider_says_so(house_with):
-    house = house_with()
+def test_a_portal_without_a_provider_says_so(portal_with):
+    portal = portal_with()
 
     for path in ("/session/oidc", "/session/oidc/callback?code=x&state=y"):
-        assert problem(house.browser().get(path)) == (404, "no-identity-provider")
+        assert problem(portal.browser().get(path)) == (404, "no-identity-provider")
 
 
-def test_beginning_again_and_again_is_held_up(house_with, provider):
-    house = house_with(**provider.settings, sign_in_rate="2/minute")
+def test_beginning_again_and_again_is_held_up(portal_with, provider):
+    portal = portal_with(**provider.settings, sign_in_rate="2/minute")
 
-    statuses = [house.browser().get("/session/oidc").status_code for _ in range(3)]
+    statuses = [portal.browser().get("/session/oidc").status_code for _ in range(3)]
 
     assert statuses == [303, 303, 429]
 

@@ -11,16 +11,12 @@ from app.core.clock import utc_now
 from app.core.security import Role, hash_secret
 from app.models import AuditEntry, User, WebSession
 from app.users import service as users
+from tests.fixtures.clients import PASSWORD, problem
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 EMAIL = "grey@st-anna.example"
-PASSWORD = "a sentence that only I would say"
 NEW_PASSWORD = "another sentence that I would say"
-
-
-def problem(reply):
-    return reply.status_code, reply.json()["type"].rpartition(":")[2]
 
 
 def cookie_of(reply):
@@ -28,13 +24,13 @@ def cookie_of(reply):
     return name, morsel
 
 
-def log_of(house, prefix="session."):
+def log_of(portal, prefix="session."):
     """(action, details) of the home's log, oldest first."""
-    with house.database.reading() as session:
+    with portal.database.reading() as session:
         rows = session.scalars(
             select(AuditEntry)
             .where(
-                AuditEntry.organisation_id == house.organisation_id,
+                AuditEntry.organisation_id == portal.organisation_id,
                 AuditEntry.action.startswith(prefix),
             )
             .order_by(AuditEntry.number)
@@ -42,26 +38,26 @@ def log_of(house, prefix="session."):
         return [(row.action, row.details) for row in rows]
 
 
-def change_session(house, **values):
-    with house.database.transaction() as session:
+def change_session(portal, **values):
+    with portal.database.transaction() as session:
         row = session.scalars(select(WebSession)).one()
         for name, value in values.items():
             setattr(row, name, value)
 
 
 @pytest.fixture
-def browser(house):
+def browser(portal):
     """Of a steward who is signed in."""
-    house.account(Role.STEWARD)
-    browser = house.browser()
+    portal.account(Role.STEWARD)
+    browser = portal.browser()
     assert browser.sign_in(EMAIL).status_code == 201
     return browser
 
 
-def test_a_steward_signs_in_uploads_and_signs_out(either_house):
-    house = either_house
-    house.account(Role.STEWARD)
-    browser = house.browser()
+def test_a_steward_signs_in_uploads_and_signs_out(either_portal):
+    portal = either_portal
+    portal.account(Role.STEWARD)
+    browser = portal.browser()
 
     signed_in = browser.sign_in("  Grey@St-Anna.example ")
 
@@ -71,13 +67,13 @@ def test_a_steward_signs_in_uploads_and_signs_out(either_house):
     assert browser.post("/datasets", json={"name": "chest"}).status_code == 201
     assert browser.delete("/session").status_code == 204
     assert browser.get("/datasets").status_code == 401
-    assert [action for action, _ in log_of(house)] == ["session.opened", "session.closed"]
+    assert [action for action, _ in log_of(portal)] == ["session.opened", "session.closed"]
 
 
-def test_the_cookie_is_opaque_and_out_of_reach_of_scripts(house):
-    house.account(Role.STEWARD)
+def test_the_cookie_is_opaque_and_out_of_reach_of_scripts(portal):
+    portal.account(Role.STEWARD)
 
-    name, cookie = cookie_of(house.browser().sign_in(EMAIL))
+    name, cookie = cookie_of(portal.browser().sign_in(EMAIL))
 
     assert name == "exchange_session"
     assert cookie["httponly"]
@@ -87,32 +83,32 @@ def test_the_cookie_is_opaque_and_out_of_reach_of_scripts(house):
     assert 0 < int(cookie["max-age"]) <= 12 * 3600
 
 
-def test_only_a_hash_of_the_cookie_is_stored(house, browser):
+def test_only_a_hash_of_the_cookie_is_stored(portal, browser):
     secret = browser.client.cookies["exchange_session"]
 
-    files = [path for path in house.portal.settings.data_dir.rglob("*") if path.is_file()]
+    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if secret.encode() in path.read_bytes()]
-    with house.database.reading() as session:
+    with portal.database.reading() as session:
         assert session.scalars(select(WebSession)).one().secret_hash == hash_secret(secret)
 
 
-def test_over_https_the_cookie_belongs_to_this_host_alone(house_with):
-    house = house_with(public_url="https://exchange.hospital.example")
-    house.account(Role.STEWARD)
+def test_over_https_the_cookie_belongs_to_this_host_alone(portal_with):
+    portal = portal_with(public_url="https://exchange.hospital.example")
+    portal.account(Role.STEWARD)
 
-    name, cookie = cookie_of(house.browser().sign_in(EMAIL))
+    name, cookie = cookie_of(portal.browser().sign_in(EMAIL))
 
     assert name == "__Host-exchange_session"
     assert cookie["secure"]
     in_disguise = {"Cookie": f"exchange_session={cookie.value}"}
-    assert house.client.get("/api/v1/session", headers=in_disguise).status_code == 401
+    assert portal.client.get("/api/v1/session", headers=in_disguise).status_code == 401
     itself = {"Cookie": f"{name}={cookie.value}"}
-    assert house.client.get("/api/v1/session", headers=itself).status_code == 200
+    assert portal.client.get("/api/v1/session", headers=itself).status_code == 200
 
 
 @pytest.mark.parametrize("token", [None, "", "guessed", "ä"])
-def test_what_changes_something_needs_the_csrf_token(house, browser, token):
+def test_what_changes_something_needs_the_csrf_token(portal, browser, token):
     browser.csrf_token = None
     headers = {} if token is None else {"X-CSRF-Token": token.encode()}
 
@@ -122,8 +118,8 @@ def test_what_changes_something_needs_the_csrf_token(house, browser, token):
     assert browser.get("/datasets", headers=headers).json()["items"] == []
 
 
-def test_a_csrf_token_of_another_session_is_none(house, browser):
-    other = house.browser()
+def test_a_csrf_token_of_another_session_is_none(portal, browser):
+    other = portal.browser()
     other.sign_in(EMAIL)
 
     browser.csrf_token = other.csrf_token
@@ -132,19 +128,19 @@ def test_a_csrf_token_of_another_session_is_none(house, browser):
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_another_sites_page_cannot_sign_somebody_in(house, content_type):
+def test_another_sites_page_cannot_sign_somebody_in(portal, content_type):
     """Forms and `fetch` without leave send these, and a browser would keep the cookie."""
-    house.account(Role.STEWARD)
+    portal.account(Role.STEWARD)
     body = f'{{"email": "{EMAIL}", "password": "{PASSWORD}"}}'.encode()
     headers = {} if content_type is None else {"Content-Type": content_type}
 
-    reply = house.client.post("/api/v1/session", content=body, headers=headers)
+    reply = portal.client.post("/api/v1/session", content=body, headers=headers)
 
     assert reply.status_code == 422
     assert "set-cookie" not in reply.headers
 
 
-def test_signing_in_never_takes_a_cookie_over_and_ends_the_one_before(house, browser):
+def test_signing_in_never_takes_a_cookie_over_and_ends_the_one_before(portal, browser):
     first = browser.client.cookies["exchange_session"]
 
     browser.sign_in(EMAIL)
@@ -152,30 +148,30 @@ def test_signing_in_never_takes_a_cookie_over_and_ends_the_one_before(house, bro
     second = browser.client.cookies["exchange_session"]
     assert second != first
     old = {"Cookie": f"exchange_session={first}"}
-    assert house.client.get("/api/v1/session", headers=old).status_code == 401
+    assert portal.client.get("/api/v1/session", headers=old).status_code == 401
 
 
-def test_unknown_addresses_and_wrong_passwords_get_the_same_answer(house):
-    house.account(Role.STEWARD)
-    gone = house.account(Role.RESEARCHER, email="gone@st-anna.example")
-    house.admin.request("PATCH", f"/users/{gone}", json={"disabled": True})
+def test_unknown_addresses_and_wrong_passwords_get_the_same_answer(portal):
+    portal.account(Role.STEWARD)
+    gone = portal.account(Role.RESEARCHER, email="gone@st-anna.example")
+    portal.admin.request("PATCH", f"/users/{gone}", json={"disabled": True})
 
     replies = [
-        house.browser().sign_in(EMAIL, "not the password"),
-        house.browser().sign_in("nobody@st-anna.example", "not the password"),
-        house.browser().sign_in("gone@st-anna.example"),
+        portal.browser().sign_in(EMAIL, "not the password"),
+        portal.browser().sign_in("nobody@st-anna.example", "not the password"),
+        portal.browser().sign_in("gone@st-anna.example"),
     ]
 
     assert problem(replies[0]) == (401, "wrong-credentials")
     assert len({reply.text for reply in replies}) == 1
 
 
-def test_refusals_are_answered_at_one_moment_whatever_they_took(house, monkeypatch):
+def test_refusals_are_answered_at_one_moment_whatever_they_took(portal, monkeypatch):
     monkeypatch.setattr("app.auth.password_login.REFUSAL_SECONDS", 0.7)
-    house.account(Role.STEWARD)
+    portal.account(Role.STEWARD)
 
     for email in (EMAIL, "nobody@st-anna.example"):
-        reply = house.browser().sign_in(email, "not the password")
+        reply = portal.browser().sign_in(email, "not the password")
         # A lower bound: both wait for the same moment, which is later than the check's end.
         assert reply.elapsed >= timedelta(seconds=0.7)
 
@@ -190,142 +186,142 @@ def test_refusals_are_answered_at_one_moment_whatever_they_took(house, monkeypat
         {"email": EMAIL},
     ],
 )
-def test_what_cannot_be_an_account_is_refused(either_house, body):
-    assert either_house.client.post("/api/v1/session", json=body).status_code == 422
+def test_what_cannot_be_an_account_is_refused(either_portal, body):
+    assert either_portal.client.post("/api/v1/session", json=body).status_code == 422
     forgotten = {"email": body["email"]}
-    reply = either_house.client.post("/api/v1/session/forgotten", json=forgotten)
+    reply = either_portal.client.post("/api/v1/session/forgotten", json=forgotten)
     assert reply.status_code == (202 if body["email"] == EMAIL else 422)
 
 
-def test_five_wrong_passwords_lock_the_account_and_the_log_tells_it(either_house):
-    house = either_house
-    user_id = house.account(Role.STEWARD)
-    browser = house.browser()
+def test_five_wrong_passwords_lock_the_account_and_the_log_tells_it(either_portal):
+    portal = either_portal
+    user_id = portal.account(Role.STEWARD)
+    browser = portal.browser()
 
     for _ in range(5):
         assert problem(browser.sign_in(EMAIL, "wrong"))[0] == 401
     locked_out = browser.sign_in(EMAIL)
 
     assert problem(locked_out) == (401, "wrong-credentials")
-    actions = [action for action, _ in log_of(house)]
+    actions = [action for action, _ in log_of(portal)]
     assert actions == ["session.failed"] * 4 + ["session.locked", "session.failed"]
-    assert log_of(house)[4][1] == {"failures": 5, "minutes": 1}
-    assert log_of(house)[5][1] == {"reason": "locked"}
+    assert log_of(portal)[4][1] == {"failures": 5, "minutes": 1}
+    assert log_of(portal)[5][1] == {"reason": "locked"}
 
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         session.get(User, user_id).locked_until = utc_now() - timedelta(seconds=1)
     assert problem(browser.sign_in(EMAIL, "wrong"))[0] == 401
-    assert log_of(house)[-1] == ("session.locked", {"failures": 6, "minutes": 2})
-    with house.database.transaction() as session:
+    assert log_of(portal)[-1] == ("session.locked", {"failures": 6, "minutes": 2})
+    with portal.database.transaction() as session:
         session.get(User, user_id).locked_until = utc_now() - timedelta(seconds=1)
     assert browser.sign_in(EMAIL).status_code == 201
-    with house.database.reading() as session:
+    with portal.database.reading() as session:
         assert session.get(User, user_id).failed_sign_ins == 0
 
 
-def test_a_lock_is_an_hour_at_most(house):
-    user_id = house.account(Role.STEWARD)
-    with house.database.transaction() as session:
+def test_a_lock_is_an_hour_at_most(portal):
+    user_id = portal.account(Role.STEWARD)
+    with portal.database.transaction() as session:
         session.get(User, user_id).failed_sign_ins = 5000
 
-    house.browser().sign_in(EMAIL, "wrong")
+    portal.browser().sign_in(EMAIL, "wrong")
 
-    assert log_of(house)[-1] == ("session.locked", {"failures": 5001, "minutes": 60})
+    assert log_of(portal)[-1] == ("session.locked", {"failures": 5001, "minutes": 60})
 
 
-def test_a_password_that_was_changed_during_its_check_lets_nobody_in(house, monkeypatch):
-    user_id = house.account(Role.STEWARD)
+def test_a_password_that_was_changed_during_its_check_lets_nobody_in(portal, monkeypatch):
+    user_id = portal.account(Role.STEWARD)
     check = sessions.check_password
 
     def check_while_it_is_changed(password, password_hash):
         right = check(password, password_hash)
-        with house.database.transaction() as session:
+        with portal.database.transaction() as session:
             user = session.get(User, user_id)
             users.set_password(session, user, users.hash_new_password(NEW_PASSWORD, EMAIL))
         return right
 
     monkeypatch.setattr(sessions, "check_password", check_while_it_is_changed)
-    assert problem(house.browser().sign_in(EMAIL)) == (401, "wrong-credentials")
+    assert problem(portal.browser().sign_in(EMAIL)) == (401, "wrong-credentials")
     monkeypatch.undo()
-    assert house.browser().sign_in(EMAIL, NEW_PASSWORD).status_code == 201
+    assert portal.browser().sign_in(EMAIL, NEW_PASSWORD).status_code == 201
 
 
 @pytest.mark.parametrize("column", ["expires_at", "last_seen_at"])
-def test_a_session_ends_by_itself(house, browser, column):
-    change_session(house, **{column: utc_now() - timedelta(minutes=61)})
+def test_a_session_ends_by_itself(portal, browser, column):
+    change_session(portal, **{column: utc_now() - timedelta(minutes=61)})
 
     assert problem(browser.get("/datasets")) == (401, "unauthenticated")
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         now = utc_now()
         sessions.WebSessionRepository(session).delete_ended(now, now - timedelta(minutes=60))
         assert session.scalars(select(WebSession)).all() == []
 
 
-def test_a_request_keeps_the_session_awake(house, browser):
-    change_session(house, last_seen_at=utc_now() - timedelta(minutes=59))
+def test_a_request_keeps_the_session_awake(portal, browser):
+    change_session(portal, last_seen_at=utc_now() - timedelta(minutes=59))
 
     assert browser.get("/datasets").status_code == 200
 
-    with house.database.reading() as session:
+    with portal.database.reading() as session:
         seen = session.scalars(select(WebSession)).one().last_seen_at
     assert utc_now() - seen < timedelta(minutes=1)
 
 
-def test_whoever_is_disabled_is_out_at_once(house, browser):
+def test_whoever_is_disabled_is_out_at_once(portal, browser):
     user_id = browser.get("/session").json()["user_id"]
 
-    house.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
 
     assert browser.get("/datasets").status_code == 401
-    assert problem(house.browser().sign_in(EMAIL)) == (401, "wrong-credentials")
-    assert log_of(house)[-1] == ("session.failed", {"reason": "disabled"})
-    house.admin.request("PATCH", f"/users/{user_id}", json={"disabled": False})
+    assert problem(portal.browser().sign_in(EMAIL)) == (401, "wrong-credentials")
+    assert log_of(portal)[-1] == ("session.failed", {"reason": "disabled"})
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"disabled": False})
     assert browser.get("/datasets").status_code == 401
-    assert house.browser().sign_in(EMAIL).status_code == 201
+    assert portal.browser().sign_in(EMAIL).status_code == 201
 
 
-def test_a_role_that_is_taken_away_is_gone_with_the_next_request(house, browser):
+def test_a_role_that_is_taken_away_is_gone_with_the_next_request(portal, browser):
     user_id = browser.get("/session").json()["user_id"]
 
-    house.admin.request("PATCH", f"/users/{user_id}", json={"roles": ["researcher"]})
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"roles": ["researcher"]})
 
     assert problem(browser.post("/datasets", json={"name": "chest"})) == (403, "forbidden")
-    assert log_of(house, "request.")[-1] == (
+    assert log_of(portal, "request.")[-1] == (
         "request.refused",
         {"operation": "create_dataset", "needed": "upload"},
     )
 
 
-def test_signing_out_everywhere_ends_the_sessions_on_every_device(house, browser):
-    other = house.browser()
+def test_signing_out_everywhere_ends_the_sessions_on_every_device(portal, browser):
+    other = portal.browser()
     other.sign_in(EMAIL)
 
     browser.delete("/session?everywhere=true")
 
     assert other.get("/session").status_code == 401
-    assert log_of(house)[-1] == ("session.closed", {"everywhere": True})
+    assert log_of(portal)[-1] == ("session.closed", {"everywhere": True})
 
 
-def test_signing_out_with_a_token_ends_nobodys_session(house, browser):
+def test_signing_out_with_a_token_ends_nobodys_session(portal, browser):
     cookie = {"Cookie": f"exchange_session={browser.client.cookies['exchange_session']}"}
 
-    assert house.researcher.delete("/session", headers=cookie).status_code == 204
+    assert portal.researcher.delete("/session", headers=cookie).status_code == 204
 
     assert browser.get("/session").status_code == 200
 
 
-def test_a_token_comes_before_a_cookie_and_needs_no_csrf_token(house, browser):
+def test_a_token_comes_before_a_cookie_and_needs_no_csrf_token(portal, browser):
     cookie = {"Cookie": f"exchange_session={browser.client.cookies['exchange_session']}"}
 
-    seen = house.researcher.get("/session", headers=cookie).json()
+    seen = portal.researcher.get("/session", headers=cookie).json()
 
     assert (seen["roles"], seen["csrf_token"], seen["email"]) == (["researcher"], None, None)
 
 
-def test_too_many_tries_from_one_address_have_to_wait(house_with):
-    house = house_with(sign_in_rate="3/minute")
-    house.account(Role.STEWARD)
-    browser = house.browser()
+def test_too_many_tries_from_one_address_have_to_wait(portal_with):
+    portal = portal_with(sign_in_rate="3/minute")
+    portal.account(Role.STEWARD)
+    browser = portal.browser()
     for number in range(3):
         assert browser.sign_in(f"nobody{number}@st-anna.example", "wrong").status_code == 401
 

@@ -27,65 +27,67 @@ def in_days(days):
         "Bearer iadd_ä".encode(),
     ],
 )
-def test_without_a_token_nobody_gets_in(house, header):
+def test_without_a_token_nobody_gets_in(portal, header):
     headers = {} if header is None else {"Authorization": header}
 
-    reply = house.client.get("/api/v1/datasets", headers=headers)
+    reply = portal.client.get("/api/v1/datasets", headers=headers)
 
     assert reply.status_code == 401
     assert reply.headers["www-authenticate"].startswith("Bearer")
     assert reply.json()["type"] == "urn:iadd-exchange:problem:unauthenticated"
 
 
-def test_an_expired_token_says_so(house):
-    with house.database.transaction() as session:
+def test_an_expired_token_says_so(portal):
+    with portal.database.transaction() as session:
         _, secret = service.create_by_operator(
-            session, house.organisation_id, Role.ADMIN, utc_now() - timedelta(seconds=1)
+            session, portal.organisation_id, Role.ADMIN, utc_now() - timedelta(seconds=1)
         )
 
-    reply = house.client.get("/api/v1/datasets", headers={"Authorization": f"Bearer {secret}"})
+    reply = portal.client.get("/api/v1/datasets", headers={"Authorization": f"Bearer {secret}"})
 
     assert reply.status_code == 401
     assert "expired" in reply.json()["detail"]
     assert "invalid_token" in reply.headers["www-authenticate"]
 
 
-def test_the_secret_is_stored_nowhere(house):
-    reply = house.admin.post("/tokens", json={"role": "researcher"})
+def test_the_secret_is_stored_nowhere(portal):
+    reply = portal.admin.post("/tokens", json={"role": "researcher"})
 
     secret = reply.json()["secret"]
-    files = [path for path in house.portal.settings.data_dir.rglob("*") if path.is_file()]
+    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if secret.encode() in path.read_bytes()]
-    with house.database.reading() as session:
+    with portal.database.reading() as session:
         assert session.scalar(select(Token).where(Token.secret_hash == hash_secret(secret)))
 
 
-def test_a_token_made_over_the_api_works_until_it_is_deleted(house):
-    made = house.admin.post("/tokens", json={"role": "researcher", "expires_at": in_days(1)}).json()
+def test_a_token_made_over_the_api_works_until_it_is_deleted(portal):
+    made = portal.admin.post(
+        "/tokens", json={"role": "researcher", "expires_at": in_days(1)}
+    ).json()
     header = {"Authorization": f"Bearer {made['secret']}"}
 
-    assert house.client.get("/api/v1/datasets", headers=header).status_code == 200
-    listed = house.admin.get("/tokens").json()["items"]
+    assert portal.client.get("/api/v1/datasets", headers=header).status_code == 200
+    listed = portal.admin.get("/tokens").json()["items"]
     assert made["id"] in [item["id"] for item in listed]
     assert all("secret" not in item for item in listed)
 
-    assert house.admin.delete(f"/tokens/{made['id']}").status_code == 204
-    assert house.client.get("/api/v1/datasets", headers=header).status_code == 401
+    assert portal.admin.delete(f"/tokens/{made['id']}").status_code == 204
+    assert portal.client.get("/api/v1/datasets", headers=header).status_code == 401
 
 
-def test_a_repeated_request_makes_no_second_token_and_shows_no_secret(house):
+def test_a_repeated_request_makes_no_second_token_and_shows_no_secret(portal):
     headers = {"Idempotency-Key": "once"}
-    before = len(house.admin.get("/tokens").json()["items"])
+    before = len(portal.admin.get("/tokens").json()["items"])
 
-    first = house.admin.post("/tokens", json={"role": "steward"}, headers=headers)
-    second = house.admin.post("/tokens", json={"role": "steward"}, headers=headers)
+    first = portal.admin.post("/tokens", json={"role": "steward"}, headers=headers)
+    second = portal.admin.post("/tokens", json={"role": "steward"}, headers=headers)
 
     assert first.status_code == 201
     assert second.status_code == 409
     assert first.json()["secret"] not in second.text
-    assert len(house.admin.get("/tokens").json()["items"]) == before + 1
-    with house.database.reading() as session:
+    assert len(portal.admin.get("/tokens").json()["items"]) == before + 1
+    with portal.database.reading() as session:
         [stored] = session.scalars(select(IdempotencyKey)).all()
     assert first.json()["secret"] not in str(stored.reply)
 
@@ -95,40 +97,40 @@ def test_a_repeated_request_makes_no_second_token_and_shows_no_secret(house):
     [in_days(-1), in_days(5000), "2030-01-01T00:00:00", "soon"],
     ids=["past", "far away", "no time zone", "no time"],
 )
-def test_an_expiry_that_cannot_be(house, expires_at):
-    reply = house.admin.post("/tokens", json={"role": "steward", "expires_at": expires_at})
+def test_an_expiry_that_cannot_be(portal, expires_at):
+    reply = portal.admin.post("/tokens", json={"role": "steward", "expires_at": expires_at})
 
     assert reply.status_code == 422
 
 
-def test_only_an_admin_manages_the_organisations_tokens(house):
-    for member in (house.steward, house.researcher):
+def test_only_an_admin_manages_the_organisations_tokens(portal):
+    for member in (portal.steward, portal.researcher):
         assert member.get("/tokens").json()["items"] == []
         refused = member.post("/tokens", json={"role": "researcher"})
         assert refused.status_code == 403
         assert refused.json()["type"].endswith(":scope-too-wide")
 
 
-def test_nobody_makes_a_token_that_may_more_than_they(house):
-    person = house.person(house.organisation_id, Role.RESEARCHER)
+def test_nobody_makes_a_token_that_may_more_than_they(portal):
+    person = portal.person(portal.organisation_id, Role.RESEARCHER)
 
     assert person.post("/tokens", json={"scopes": ["share"]}).status_code == 403
-    assert house.admin.post("/tokens", json={"role": "operator"}).status_code == 403
+    assert portal.admin.post("/tokens", json={"role": "operator"}).status_code == 403
     narrow = person.post("/tokens", json={"scopes": ["read"], "name": "notebook"}).json()
     header = {"Authorization": f"Bearer {narrow['secret']}"}
-    assert house.client.get("/api/v1/datasets", headers=header).status_code == 200
-    wider = house.client.post("/api/v1/tokens", headers=header, json={"scopes": ["distill"]})
+    assert portal.client.get("/api/v1/datasets", headers=header).status_code == 200
+    wider = portal.client.post("/api/v1/tokens", headers=header, json={"scopes": ["distill"]})
     assert wider.status_code == 403
     assert [item["name"] for item in person.get("/tokens").json()["items"]] == ["notebook", ""]
 
 
-def test_what_is_made_with_a_token_does_not_outlive_it(house):
-    person = house.person(house.organisation_id, Role.RESEARCHER)
+def test_what_is_made_with_a_token_does_not_outlive_it(portal):
+    person = portal.person(portal.organisation_id, Role.RESEARCHER)
     short = person.post("/tokens", json={"expires_at": in_days(1)}).json()
     header = {"Authorization": f"Bearer {short['secret']}"}
 
     def make(**body):
-        return house.client.post("/api/v1/tokens", headers=header, json=body)
+        return portal.client.post("/api/v1/tokens", headers=header, json=body)
 
     longer = make(expires_at=in_days(2))
     assert longer.status_code == 403
@@ -138,31 +140,33 @@ def test_what_is_made_with_a_token_does_not_outlive_it(house):
     assert person.post("/tokens", json={}).json()["expires_at"] is None
 
 
-def test_a_role_that_is_taken_away_takes_effect_at_once(house):
-    person = house.person(house.organisation_id, Role.STEWARD)
+def test_a_role_that_is_taken_away_takes_effect_at_once(portal):
+    person = portal.person(portal.organisation_id, Role.STEWARD)
     assert person.post("/datasets", json={"name": "chest"}).status_code == 201
     user_id = person.get("/session").json()["user_id"]
 
-    house.admin.request("PATCH", f"/users/{user_id}", json={"roles": ["researcher"]})
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"roles": ["researcher"]})
     assert person.post("/datasets", json={"name": "chest"}).status_code == 403
 
-    house.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
     assert person.get("/datasets").status_code == 401
 
 
-def test_another_organisations_tokens_are_not_there(house):
+def test_another_organisations_tokens_are_not_there(portal):
     [mine] = [
-        item["id"] for item in house.admin.get("/tokens").json()["items"] if item["role"] == "admin"
+        item["id"]
+        for item in portal.admin.get("/tokens").json()["items"]
+        if item["role"] == "admin"
     ]
 
-    assert house.stranger.delete(f"/tokens/{mine}").status_code == 404
-    assert mine not in [item["id"] for item in house.stranger.get("/tokens").json()["items"]]
+    assert portal.stranger.delete(f"/tokens/{mine}").status_code == 404
+    assert mine not in [item["id"] for item in portal.stranger.get("/tokens").json()["items"]]
 
 
-def test_the_last_use_is_noted(house):
-    house.steward.get("/datasets")
+def test_the_last_use_is_noted(portal):
+    portal.steward.get("/datasets")
 
     [used] = [
-        item for item in house.admin.get("/tokens").json()["items"] if item["role"] == "steward"
+        item for item in portal.admin.get("/tokens").json()["items"] if item["role"] == "steward"
     ]
     assert used["last_used_at"] is not None

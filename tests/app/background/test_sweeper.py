@@ -21,37 +21,37 @@ STEPS = {
 }
 
 
-def age(house, model, seconds=3600):
+def age(portal, model, seconds=3600):
     """Nobody touched these rows for a while."""
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         session.execute(update(model).values(updated_at=utc_now() - timedelta(seconds=seconds)))
 
 
 @pytest.mark.parametrize("status", STEPS)
-def test_a_dead_workers_row_is_sent_again_at_once(house, broker, status):
-    distillation_id = house.distillation(status)
-    house.claim(distillation_id, seconds=-1)
+def test_a_dead_workers_row_is_sent_again_at_once(portal, broker, status):
+    distillation_id = portal.distillation(status)
+    portal.claim(distillation_id, seconds=-1)
     broker.lose_messages()
 
-    sweep(house.portal)
-    sweep(house.portal)
+    sweep(portal.services)
+    sweep(portal.services)
 
     assert broker.messages() == [(*STEPS[status], distillation_id)]
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         distillations = DistillationRepository(session)
         assert distillations.claim(distillation_id, statuses=(status,), owner="next", seconds=60)
         assert distillations.load(distillation_id).takeovers == 1
 
 
 @pytest.mark.parametrize("status", STEPS)
-def test_a_row_whose_message_was_lost_is_sent_again(house, broker, status):
-    distillation_id = house.distillation(status)
+def test_a_row_whose_message_was_lost_is_sent_again(portal, broker, status):
+    distillation_id = portal.distillation(status)
     broker.lose_messages()
 
-    sweep(house.portal)
+    sweep(portal.services)
     assert broker.messages() == []
-    age(house, Distillation)
-    sweep(house.portal)
+    age(portal, Distillation)
+    sweep(portal.services)
 
     assert broker.messages() == [(*STEPS[status], distillation_id)]
 
@@ -65,95 +65,95 @@ def test_a_row_whose_message_was_lost_is_sent_again(house, broker, status):
         DistillationStatus.CANCELLED,
     ],
 )
-def test_a_row_that_waits_for_nothing_gets_no_message(house, broker, status):
-    house.distillation(status)
+def test_a_row_that_waits_for_nothing_gets_no_message(portal, broker, status):
+    portal.distillation(status)
     broker.lose_messages()
-    age(house, Distillation)
+    age(portal, Distillation)
 
-    sweep(house.portal)
+    sweep(portal.services)
 
     assert broker.messages() == []
 
 
-def test_a_row_that_a_worker_holds_is_left_alone(house, broker):
-    house.claim(house.distillation(DistillationStatus.DISTILLING), seconds=60)
+def test_a_row_that_a_worker_holds_is_left_alone(portal, broker):
+    portal.claim(portal.distillation(DistillationStatus.DISTILLING), seconds=60)
     broker.lose_messages()
-    age(house, Distillation)
+    age(portal, Distillation)
 
-    sweep(house.portal)
+    sweep(portal.services)
 
     assert broker.messages() == []
 
 
-def test_a_long_queue_does_not_grow(house, broker):
+def test_a_long_queue_does_not_grow(portal, broker):
     """Ten rows and ten messages: each row waits its turn, however long."""
-    dataset_id = house.ready_dataset()
+    dataset_id = portal.ready_dataset()
     broker.lose_messages()
     for _ in range(10):
-        house.distillation(dataset_id=dataset_id)
+        portal.distillation(dataset_id=dataset_id)
     before = broker.messages()
     assert len(before) == 10
 
     for _ in range(3):
-        age(house, Distillation)
-        sweep(house.portal)
+        age(portal, Distillation)
+        sweep(portal.services)
 
     assert broker.messages() == before
 
 
-def test_an_archive_that_nobody_checks_is_sent_again(house, broker):
-    dataset_id = house.uploaded_dataset()
+def test_an_archive_that_nobody_checks_is_sent_again(portal, broker):
+    dataset_id = portal.uploaded_dataset()
     broker.lose_messages()
-    age(house, Dataset)
+    age(portal, Dataset)
 
-    sweep(house.portal)
+    sweep(portal.services)
 
     assert broker.messages() == [("cpu", "check_dataset", dataset_id)]
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_teachers_are_sent_again_while_somebody_waits_for_them(house, broker, wanted):
-    distillation_id = house.distillation(DistillationStatus.TEACHING)
-    with house.database.transaction() as session:
+def test_teachers_are_sent_again_while_somebody_waits_for_them(portal, broker, wanted):
+    distillation_id = portal.distillation(DistillationStatus.TEACHING)
+    with portal.database.transaction() as session:
         sets = TrajectorySetRepository(session)
         taught = sets.find_or_add(
-            house.row(distillation_id).dataset_id, "key", config={}, teachers=3
+            portal.row(distillation_id).dataset_id, "key", config={}, teachers=3
         )
         first, second, third = (teacher.id for teacher in sets.teachers(taught.id))
         session.execute(update(Distillation).values(trajectory_set_id=taught.id))
         TeacherRepository(session).claim(first, owner="dead", seconds=-1)
         TeacherRepository(session).claim(third, owner="alive", seconds=60)
     if not wanted:
-        house.steward.post(f"/distillations/{distillation_id}/cancel")
+        portal.steward.post(f"/distillations/{distillation_id}/cancel")
     broker.lose_messages()
-    age(house, Teacher)
+    age(portal, Teacher)
 
-    sweep(house.portal)
+    sweep(portal.services)
 
     expected = [("gpu", "record_trajectory", teacher_id) for teacher_id in (first, second)]
     assert sorted(broker.messages()) == (sorted(expected) if wanted else [])
 
 
-def test_a_broker_that_is_away_stops_nothing_else(house_with, tmp_path):
-    house = house_with(broker_url=f"redis+socket://{tmp_path}/nobody.sock")
-    distillation_id = house.distillation(DistillationStatus.READY)
-    age(house, Distillation)
-    house.distillation()
-    age(house, Distillation)
-    with house.database.transaction() as session:
+def test_a_broker_that_is_away_stops_nothing_else(portal_with, tmp_path):
+    portal = portal_with(broker_url=f"redis+socket://{tmp_path}/nobody.sock")
+    distillation_id = portal.distillation(DistillationStatus.READY)
+    age(portal, Distillation)
+    portal.distillation()
+    age(portal, Distillation)
+    with portal.database.transaction() as session:
         distillations = DistillationRepository(session)
         distillations.mark_deleted(distillations.load(distillation_id))
 
-    sweep(house.portal)
+    sweep(portal.services)
 
-    assert house.row(distillation_id).purged_at is not None
+    assert portal.row(distillation_id).purged_at is not None
 
 
-def test_every_portal_sweeps_by_itself(house_with, broker):
-    house = house_with(sweep_seconds=0.05)
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
+def test_every_portal_sweeps_by_itself(portal_with, broker):
+    portal = portal_with(sweep_seconds=0.05)
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
     broker.lose_messages()
-    house.claim(distillation_id, seconds=-1)
+    portal.claim(distillation_id, seconds=-1)
 
     deadline = time.monotonic() + 10
     while not broker.messages() and time.monotonic() < deadline:
@@ -162,13 +162,13 @@ def test_every_portal_sweeps_by_itself(house_with, broker):
     assert broker.messages() == [("gpu", "distill", distillation_id)]
 
 
-def test_an_organisation_from_before_there_were_keys_gets_one(house):
-    with house.database.transaction() as session:
+def test_an_organisation_from_before_there_were_keys_gets_one(portal):
+    with portal.database.transaction() as session:
         old = Organisation(name="Old Hospital")
         session.add(old)
 
-    sweep(house.portal)
-    sweep(house.portal)
+    sweep(portal.services)
+    sweep(portal.services)
 
-    keys = house.admin.get(f"/organisations/{old.id}/keys").json()["items"]
+    keys = portal.admin.get(f"/organisations/{old.id}/keys").json()["items"]
     assert len(keys) == 1

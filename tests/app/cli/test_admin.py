@@ -21,9 +21,9 @@ from app.cli import app
 from app.core.db import Database
 from app.core.settings import Settings
 from app.models import AuditEntry, AuditHead, Organisation
+from tests.fixtures.clients import PASSWORD
 
 EMAIL = "grey@st-anna.example"
-PASSWORD = "a sentence that only I would say"
 PERSON = ("--organisation", "St. Anna", "--email", EMAIL, "--name", "Dr. Grey")
 
 

@@ -75,7 +75,7 @@ def test_sizes(count: float, words: str) -> None:
 def test_how_fast_it_goes_is_of_this_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    pace = progress.Pace(seconds=10)
+    pace = progress.TransferRate(seconds=10)
     assert pace.after(5_000_000) is None  # what an earlier run has sent
     now = 2.0
     assert pace.after(7_000_000) == 1_000_000

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from app.core.logging import DiscreetFormatter
-from tests.app.background.test_webhook_sender import portal_process
-from tests.app.datasets.uploads.conftest import free_ports
+from tests.fixtures.portal_process import free_ports, portal_process
 
 
 def read_file(name):
@@ -46,7 +45,7 @@ def test_the_text_of_an_error_is_not_told(logged):
     assert "DOE^JANE" not in logged
 
 
-def test_what_somebody_looks_for_is_in_no_line(house, tmp_path, eventually):
+def test_what_somebody_looks_for_is_in_no_line(portal, tmp_path, wait_until):
     [port] = free_ports(1)
     log = tmp_path / "portal.log"
 
@@ -54,7 +53,7 @@ def test_what_somebody_looks_for_is_in_no_line(house, tmp_path, eventually):
         with contextlib.suppress(httpx.ConnectError):
             return httpx.get(f"http://127.0.0.1:{port}/glossary?q=Jane+Doe").is_success
 
-    with portal_process(house, port, log):
-        eventually(answers, "the portal answers", seconds=60)
-        eventually(lambda: "/glossary" in log.read_text(), "its log tells the request")
+    with portal_process(portal, port, log):
+        wait_until(answers, "the portal answers", seconds=60)
+        wait_until(lambda: "/glossary" in log.read_text(), "its log tells the request")
     assert "Doe" not in log.read_text()

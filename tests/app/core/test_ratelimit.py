@@ -27,10 +27,10 @@ def test_a_rate_that_cannot_be(rate):
         parse_rate(rate)
 
 
-def test_a_caller_who_asks_too_often_has_to_wait(house_with):
-    house = house_with(request_rate="5/minute")
+def test_a_caller_who_asks_too_often_has_to_wait(portal_with):
+    portal = portal_with(request_rate="5/minute")
 
-    replies = [house.client.get("/api/v1/datasets") for _ in range(6)]
+    replies = [portal.client.get("/api/v1/datasets") for _ in range(6)]
 
     assert [reply.status_code for reply in replies] == [401] * 5 + [429]
     assert replies[5].json()["type"].endswith(":too-many-requests")
@@ -39,11 +39,11 @@ def test_a_caller_who_asks_too_often_has_to_wait(house_with):
 
 
 @pytest.mark.parametrize("header", ["Authorization", "Cookie"])
-def test_a_new_made_up_secret_each_time_does_not_help(house_with, header):
-    house = house_with(request_rate="5/minute")
+def test_a_new_made_up_secret_each_time_does_not_help(portal_with, header):
+    portal = portal_with(request_rate="5/minute")
 
     statuses = [
-        house.client.get("/api/v1/datasets", headers={header: f"Bearer {number}"}).status_code
+        portal.client.get("/api/v1/datasets", headers={header: f"Bearer {number}"}).status_code
         for number in range(6)
     ]
 

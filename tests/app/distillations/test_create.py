@@ -10,21 +10,21 @@ from app.models import DistillationStatus
 
 
 @pytest.fixture
-def ask(house):
+def ask(portal):
     """POST a distillation of one ready dataset whose smallest class has 40 training images."""
-    dataset_id = house.ready_dataset()
+    dataset_id = portal.ready_dataset()
 
     def post(body, **arguments):
-        return house.steward.post(f"/datasets/{dataset_id}/distillations", json=body, **arguments)
+        return portal.steward.post(f"/datasets/{dataset_id}/distillations", json=body, **arguments)
 
     return post
 
 
-def test_it_is_queued_with_one_message(house, broker):
-    dataset_id = house.ready_dataset()
+def test_it_is_queued_with_one_message(portal, broker):
+    dataset_id = portal.ready_dataset()
     broker.lose_messages()
 
-    reply = house.researcher.post(
+    reply = portal.researcher.post(
         f"/datasets/{dataset_id}/distillations",
         json={
             "preset": "cpu_small",
@@ -42,7 +42,7 @@ def test_it_is_queued_with_one_message(house, broker):
     assert body["status"] == "queued"
     assert (body["images_per_class"], body["initialisation"], body["seed"]) == (3, "noise", 7)
     assert body["overrides"] == {"iterations": 5, "augmentation": ["crop", "scale"]}
-    assert house.steward.get(reply.headers["location"]).json() == body
+    assert portal.steward.get(reply.headers["location"]).json() == body
 
 
 def test_what_is_absent_is_the_presets(ask):
@@ -88,7 +88,7 @@ def test_the_paper_starts_from_real_images(ask):
         ({"overrides": {"depth": 7}}, "overrides.depth", "at most 6"),
     ],
 )
-def test_a_setting_that_cannot_be(house, ask, change, where, said):
+def test_a_setting_that_cannot_be(portal, ask, change, where, said):
     reply = ask({"preset": "cpu_demo"} | change)
 
     problem = reply.json()
@@ -98,7 +98,7 @@ def test_a_setting_that_cannot_be(house, ask, change, where, said):
     assert said in problem["errors"][0]["message"]
     assert problem["errors"][0]["message"] in problem["detail"]
     assert "No distillation was started" in problem["detail"]
-    assert house.steward.get("/distillations").json()["items"] == []
+    assert portal.steward.get("/distillations").json()["items"] == []
 
 
 def test_every_wrong_setting_is_named_at_once(ask):
@@ -116,11 +116,11 @@ def test_every_wrong_setting_is_named_at_once(ask):
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_a_number_that_is_none(house, number):
-    dataset_id = house.ready_dataset()
+def test_a_number_that_is_none(portal, number):
+    dataset_id = portal.ready_dataset()
     body = json.dumps({"preset": "cpu_demo", "overrides": {"lr_img": number}})
 
-    reply = house.steward.post(
+    reply = portal.steward.post(
         f"/datasets/{dataset_id}/distillations",
         content=body,
         headers={"Content-Type": "application/json"},
@@ -150,42 +150,44 @@ def test_more_images_than_the_smallest_class_has(ask):
     assert ask({"preset": "cpu_demo", "images_per_class": 40}).status_code == 202
 
 
-def test_a_class_too_small_for_k_means_may_start_from_noise(house):
-    dataset_id = house.ready_dataset(smallest=10)
+def test_a_class_too_small_for_k_means_may_start_from_noise(portal):
+    dataset_id = portal.ready_dataset(smallest=10)
     path = f"/datasets/{dataset_id}/distillations"
 
-    refused = house.steward.post(path, json={"preset": "cpu_demo"})
+    refused = portal.steward.post(path, json={"preset": "cpu_demo"})
 
     assert refused.status_code == 422
     assert refused.json()["where"] == "initialisation"
     assert "noise" in refused.json()["detail"]
-    accepted = house.steward.post(path, json={"preset": "cpu_demo", "initialisation": "noise"})
+    accepted = portal.steward.post(path, json={"preset": "cpu_demo", "initialisation": "noise"})
     assert accepted.status_code == 202
 
 
 @pytest.mark.parametrize("state", ["new_dataset", "uploaded_dataset", "rejected_dataset"])
-def test_a_dataset_that_is_not_ready(house, broker, state):
-    dataset_id = getattr(house, state)()
+def test_a_dataset_that_is_not_ready(portal, broker, state):
+    dataset_id = getattr(portal, state)()
     broker.lose_messages()
 
-    reply = house.steward.post(f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"})
+    reply = portal.steward.post(
+        f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"}
+    )
 
     assert reply.status_code == 409
     assert reply.json()["type"] == "urn:iadd-exchange:problem:dataset-not-ready"
     assert broker.messages() == []
 
 
-def test_another_organisations_dataset_is_not_there(house):
-    dataset_id = house.ready_dataset()
+def test_another_organisations_dataset_is_not_there(portal):
+    dataset_id = portal.ready_dataset()
 
-    reply = house.stranger.post(
+    reply = portal.stranger.post(
         f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"}
     )
 
     assert reply.status_code == 404
 
 
-def test_the_same_key_makes_one(house, broker, ask):
+def test_the_same_key_makes_one(portal, broker, ask):
     broker.lose_messages()
     headers = {"Idempotency-Key": "3f2c"}
 
@@ -198,16 +200,18 @@ def test_the_same_key_makes_one(house, broker, ask):
     assert again.headers["location"] == first.headers["location"]
     assert other.status_code == 422
     assert other.json()["type"] == "urn:iadd-exchange:problem:idempotency-key-reused"
-    assert len(house.steward.get("/distillations").json()["items"]) == 1
+    assert len(portal.steward.get("/distillations").json()["items"]) == 1
     assert len(broker.messages()) == 1
 
 
-def test_a_portal_without_its_broker_still_accepts(house_with, tmp_path):
+def test_a_portal_without_its_broker_still_accepts(portal_with, tmp_path):
     """The row says what is to be done; the sweeper sends the message when the broker is back."""
-    house = house_with(broker_url=f"redis+socket://{tmp_path}/nobody.sock")
-    dataset_id = house.ready_dataset()
+    portal = portal_with(broker_url=f"redis+socket://{tmp_path}/nobody.sock")
+    dataset_id = portal.ready_dataset()
 
-    reply = house.steward.post(f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"})
+    reply = portal.steward.post(
+        f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"}
+    )
 
     assert reply.status_code == 202
-    assert house.row(reply.json()["id"]).status == DistillationStatus.QUEUED
+    assert portal.row(reply.json()["id"]).status == DistillationStatus.QUEUED

@@ -54,5 +54,5 @@ def test_settings_that_contradict_each_other_are_all_named():
     ]
 
 
-def test_anyone_with_a_token_may_read_them(house):
-    assert house.researcher.get("/presets").json() == describe()
+def test_anyone_with_a_token_may_read_them(portal):
+    assert portal.researcher.get("/presets").json() == describe()

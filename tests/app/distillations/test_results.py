@@ -8,35 +8,35 @@ BUNDLE = bytes(range(256)) * 40
 
 
 @pytest.fixture
-def bundle(house):
-    distillation_id = house.ready_distillation()
+def bundle(portal):
+    distillation_id = portal.ready_distillation()
 
     def get(**headers):
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return house.researcher.get(f"/distillations/{distillation_id}/bundle", headers=names)
+        return portal.researcher.get(f"/distillations/{distillation_id}/bundle", headers=names)
 
     return get
 
 
-def test_reports_and_bundle_of_a_ready_one(house):
-    distillation_id = house.ready_distillation()
+def test_reports_and_bundle_of_a_ready_one(portal):
+    distillation_id = portal.ready_distillation()
     path = f"/distillations/{distillation_id}"
 
-    report = house.researcher.get(f"{path}/report.json")
+    report = portal.researcher.get(f"{path}/report.json")
     assert report.json() == {"preset": "cpu_demo"}
     assert report.headers["content-type"] == "application/json"
-    page = house.researcher.get(f"{path}/report.html")
+    page = portal.researcher.get(f"{path}/report.html")
     assert page.text.startswith("<!doctype html>")
-    bundle = house.researcher.get(f"{path}/bundle")
+    bundle = portal.researcher.get(f"{path}/bundle")
     assert bundle.content == BUNDLE
     assert bundle.headers["content-type"] == "application/zip"
     assert f'filename="{distillation_id}.zip"' in bundle.headers["content-disposition"]
 
 
-def test_the_page_may_run_nothing_and_load_nothing(house):
-    distillation_id = house.ready_distillation()
+def test_the_page_may_run_nothing_and_load_nothing(portal):
+    distillation_id = portal.ready_distillation()
 
-    headers = house.steward.get(f"/distillations/{distillation_id}/report.html").headers
+    headers = portal.steward.get(f"/distillations/{distillation_id}/report.html").headers
 
     policy = dict(
         directive.strip().partition(" ")[::2]
@@ -50,20 +50,20 @@ def test_the_page_may_run_nothing_and_load_nothing(house):
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html", "report.pdf", "bundle"])
-def test_not_there_before_it_is_ready(house, name):
-    distillation_id = house.distillation(DistillationStatus.EVALUATING)
+def test_not_there_before_it_is_ready(portal, name):
+    distillation_id = portal.distillation(DistillationStatus.EVALUATING)
 
-    reply = house.steward.get(f"/distillations/{distillation_id}/{name}")
+    reply = portal.steward.get(f"/distillations/{distillation_id}/{name}")
 
     assert reply.status_code == 409
     assert reply.json()["distillation_status"] == "evaluating"
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html", "report.pdf", "bundle"])
-def test_another_organisation_gets_none_of_it(house, name):
-    distillation_id = house.ready_distillation()
+def test_another_organisation_gets_none_of_it(portal, name):
+    distillation_id = portal.ready_distillation()
 
-    assert house.stranger.get(f"/distillations/{distillation_id}/{name}").status_code == 404
+    assert portal.stranger.get(f"/distillations/{distillation_id}/{name}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_a_resumed_download_of_another_version_starts_over(bundle):
     assert bundle(Range="bytes=5-", If_Range='"other"').status_code == 200
 
 
-def test_an_object_that_vanished(house):
-    distillation_id = house.ready_distillation()
-    house.storage.delete(f"distillations/{distillation_id}/bundle.zip")
+def test_an_object_that_vanished(portal):
+    distillation_id = portal.ready_distillation()
+    portal.storage.delete(f"distillations/{distillation_id}/bundle.zip")
 
-    reply = house.steward.get(f"/distillations/{distillation_id}/bundle")
+    reply = portal.steward.get(f"/distillations/{distillation_id}/bundle")
 
     assert reply.status_code == 404
     assert reply.json()["type"] == "urn:iadd-exchange:problem:object-gone"

@@ -12,12 +12,12 @@ from tests.fixtures.benchmarks import benchmark_document
 
 
 @pytest.fixture
-def measured(house: Any) -> Callable[..., None]:
+def measured(portal: Any) -> Callable[..., None]:
     """A worker has measured the steps of a preset."""
 
     def measure(preset: str = "cpu_demo", **changes: Any) -> None:
         key = pace_key(get_preset(preset).settings({}, {}), channels=1)
-        with house.database.transaction() as session:
+        with portal.database.transaction() as session:
             MeasurementRepository(session).add(key, benchmark_document(**changes))
 
     return measure

@@ -12,8 +12,8 @@ from iadd.config import Config
 from iadd.presets import PRESETS
 
 
-def ask(house, dataset_id, **body):
-    return house.researcher.post(
+def ask(portal, dataset_id, **body):
+    return portal.researcher.post(
         f"/datasets/{dataset_id}/forecasts", json={"preset": "cpu_demo", **body}
     )
 
@@ -22,11 +22,11 @@ def code(reply):
     return reply.json()["type"].rpartition(":")[2]
 
 
-def test_what_nobody_has_measured_waits_for_a_worker(house, broker):
-    dataset_id = house.ready_dataset()
+def test_what_nobody_has_measured_waits_for_a_worker(portal, broker):
+    dataset_id = portal.ready_dataset()
     broker.lose_messages()
 
-    reply = ask(house, dataset_id)
+    reply = ask(portal, dataset_id)
 
     assert reply.status_code == 202
     forecast = reply.json()
@@ -35,15 +35,15 @@ def test_what_nobody_has_measured_waits_for_a_worker(house, broker):
     assert forecast["settings"]["images_per_class"] == 2
     assert forecast["waiting"]["text"] == "It waits for a worker; the estimate follows."
     assert broker.messages() == [(Queue.FORECAST, Task.FORECAST, forecast["id"])]
-    assert house.researcher.get(f"/forecasts/{forecast['id']}").json() == forecast
+    assert portal.researcher.get(f"/forecasts/{forecast['id']}").json() == forecast
 
 
-def test_what_was_measured_is_answered_at_once(house, broker, measured):
-    dataset_id = house.ready_dataset()
+def test_what_was_measured_is_answered_at_once(portal, broker, measured):
+    dataset_id = portal.ready_dataset()
     broker.lose_messages()
     measured()
 
-    reply = ask(house, dataset_id)
+    reply = ask(portal, dataset_id)
 
     assert reply.status_code == 200
     forecast = reply.json()
@@ -59,14 +59,14 @@ def test_what_was_measured_is_answered_at_once(house, broker, measured):
     assert estimate["earlier"] is None
 
 
-def test_other_numbers_are_answered_from_the_same_measurement(house, measured):
-    dataset_id = house.ready_dataset()
+def test_other_numbers_are_answered_from_the_same_measurement(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
 
-    few = ask(house, dataset_id).json()["estimate"]
-    more_images = ask(house, dataset_id, images_per_class=4).json()["estimate"]
-    more_steps = ask(house, dataset_id, overrides={"iterations": 60}).json()["estimate"]
-    wider = ask(house, dataset_id, overrides={"width": 17})
+    few = ask(portal, dataset_id).json()["estimate"]
+    more_images = ask(portal, dataset_id, images_per_class=4).json()["estimate"]
+    more_steps = ask(portal, dataset_id, overrides={"iterations": 60}).json()["estimate"]
+    wider = ask(portal, dataset_id, overrides={"width": 17})
 
     assert more_images["peak_bytes"] > few["peak_bytes"]
     assert more_images["phases"]["distilling"] > few["phases"]["distilling"]
@@ -75,11 +75,11 @@ def test_other_numbers_are_answered_from_the_same_measurement(house, measured):
     assert wider.json()["status"] == "queued"
 
 
-def test_far_larger_sets_than_were_measured_are_measured_anew(house, measured):
-    dataset_id = house.ready_dataset()
+def test_far_larger_sets_than_were_measured_are_measured_anew(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured(covers_images=8)
-    assert ask(house, dataset_id, images_per_class=4).status_code == 200
-    assert ask(house, dataset_id, images_per_class=5).status_code == 202
+    assert ask(portal, dataset_id, images_per_class=4).status_code == 200
+    assert ask(portal, dataset_id, images_per_class=5).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -92,25 +92,25 @@ def test_far_larger_sets_than_were_measured_are_measured_anew(house, measured):
     ],
 )
 def test_a_measurement_is_used_for_a_month_and_briefly_if_others_disturbed_it(
-    house, measured, age, share, status
+    portal, measured, age, share, status
 ):
-    dataset_id = house.ready_dataset()
+    dataset_id = portal.ready_dataset()
     measured(cpu_share=share)
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         session.query(Measurement).one().created_at = utc_now() - age
 
-    reply = ask(house, dataset_id)
+    reply = ask(portal, dataset_id)
 
     assert reply.status_code == status
     if status == 200:
         assert ("other work" in reply.json()["estimate"]["basis"]) == (share < 0.4)
 
 
-def test_settings_that_do_not_fit_are_refused_with_those_that_would(house, measured):
-    dataset_id = house.ready_dataset()
+def test_settings_that_do_not_fit_are_refused_with_those_that_would(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured(memory_bytes=2 * 10**9)
 
-    reply = ask(house, dataset_id, images_per_class=20)
+    reply = ask(portal, dataset_id, images_per_class=20)
 
     forecast = reply.json()
     problem = forecast["problem"]
@@ -120,97 +120,97 @@ def test_settings_that_do_not_fit_are_refused_with_those_that_would(house, measu
     assert problem["fits"] == {"images_per_class": 7, "micro_batch_size": 14}
     assert "7 images per class" in problem["detail"]
     assert problem["needed_bytes"] > problem["memory_bytes"] == 2 * 10**9
-    assert ask(house, dataset_id, images_per_class=7).json()["status"] == "ready"
+    assert ask(portal, dataset_id, images_per_class=7).json()["status"] == "ready"
 
 
-def test_a_gpu_that_lacks_memory_computes_in_parts(house, measured):
-    dataset_id = house.ready_dataset()
+def test_a_gpu_that_lacks_memory_computes_in_parts(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured(memory_bytes=2 * 10**9, kind="cuda", cpu_share=None)
-    forecast = ask(house, dataset_id, images_per_class=20).json()
+    forecast = ask(portal, dataset_id, images_per_class=20).json()
     assert (forecast["status"], forecast["estimate"]["in_parts"]) == ("ready", True)
 
 
-def test_nothing_is_foreseen_that_could_not_be_started(house):
-    dataset_id = house.ready_dataset()
-    assert code(ask(house, dataset_id, preset="none")) == "unknown-preset"
-    assert code(ask(house, dataset_id, overrides={"iterations": 0})) == "invalid-settings"
-    assert code(ask(house, dataset_id, images_per_class=999)) == "class-too-small"
-    assert code(ask(house, house.new_dataset())) == "dataset-not-ready"
+def test_nothing_is_foreseen_that_could_not_be_started(portal):
+    dataset_id = portal.ready_dataset()
+    assert code(ask(portal, dataset_id, preset="none")) == "unknown-preset"
+    assert code(ask(portal, dataset_id, overrides={"iterations": 0})) == "invalid-settings"
+    assert code(ask(portal, dataset_id, images_per_class=999)) == "class-too-small"
+    assert code(ask(portal, portal.new_dataset())) == "dataset-not-ready"
 
 
-def test_the_same_question_is_not_asked_of_workers_twice(house, broker):
-    dataset_id = house.ready_dataset()
+def test_the_same_question_is_not_asked_of_workers_twice(portal, broker):
+    dataset_id = portal.ready_dataset()
     broker.lose_messages()
 
-    first, second = ask(house, dataset_id), ask(house, dataset_id)
+    first, second = ask(portal, dataset_id), ask(portal, dataset_id)
 
     assert first.json()["id"] == second.json()["id"]
     assert len(broker.messages()) == 1
-    other = ask(house, dataset_id, overrides={"width": 17}).json()
+    other = ask(portal, dataset_id, overrides={"width": 17}).json()
     assert other["waiting"]["ahead"] == 1
     assert "measured before this one" in other["waiting"]["text"]
 
 
-def test_an_organisation_cannot_fill_the_workers_with_questions(house):
-    dataset_id = house.ready_dataset()
+def test_an_organisation_cannot_fill_the_workers_with_questions(portal):
+    dataset_id = portal.ready_dataset()
     for width in range(20, 20 + MOST_WAITING):
-        assert ask(house, dataset_id, overrides={"width": width}).status_code == 202
+        assert ask(portal, dataset_id, overrides={"width": width}).status_code == 202
 
-    reply = ask(house, dataset_id, overrides={"width": 100})
+    reply = ask(portal, dataset_id, overrides={"width": 100})
 
     assert (reply.status_code, code(reply)) == (409, "quota-exceeded")
 
 
-def test_while_workers_compute_the_answer_says_so(house):
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
-    with house.database.transaction() as session:
+def test_while_workers_compute_the_answer_says_so(portal):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    with portal.database.transaction() as session:
         row = session.get_one(Distillation, distillation_id)
         row.lease_owner, row.lease_expires_at = "worker", utc_now() + timedelta(minutes=1)
 
-    waiting = ask(house, row.dataset_id).json()["waiting"]
+    waiting = ask(portal, row.dataset_id).json()["waiting"]
 
     assert waiting["computing"] == 1
     assert "busy with 1 computation" in waiting["text"]
 
 
-def finished(house, dataset_id, told, factor):
+def finished(portal, dataset_id, told, factor):
     """A distillation that took so many times what was told; its row as a worker leaves it."""
-    reply = house.researcher.post(
+    reply = portal.researcher.post(
         f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"}
     )
     assert reply.json()["forecast_id"] == told["id"]
     measured = told["estimate"]["measured_seconds"]
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         row = session.get_one(Distillation, reply.json()["id"])
         row.status, row.finished_at = DistillationStatus.READY, utc_now()
         row.timings = {"teaching": 1.0, "distilling": measured * factor - 1.0, "auditing": 5.0}
     return row.id
 
 
-def test_a_distillation_is_set_beside_what_was_told_of_it(house, measured):
-    dataset_id = house.ready_dataset()
+def test_a_distillation_is_set_beside_what_was_told_of_it(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
-    told = ask(house, dataset_id).json()
+    told = ask(portal, dataset_id).json()
     assert told["followed"] is None
 
-    distillation_id = finished(house, dataset_id, told, 1.5)
+    distillation_id = finished(portal, dataset_id, told, 1.5)
 
-    followed = house.researcher.get(f"/forecasts/{told['id']}").json()["followed"]
+    followed = portal.researcher.get(f"/forecasts/{told['id']}").json()["followed"]
     assert followed["distillation_id"] == distillation_id
     assert followed["seconds"] == pytest.approx(1.5 * told["estimate"]["seconds"])
-    earlier = ask(house, dataset_id).json()["estimate"]["earlier"]
+    earlier = ask(portal, dataset_id).json()["estimate"]["earlier"]
     assert earlier["distillations"] == 1
     assert earlier["typical_error"] == pytest.approx(0.5)
 
 
-def test_three_that_took_longer_correct_the_next(house, measured):
-    dataset_id = house.ready_dataset()
+def test_three_that_took_longer_correct_the_next(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
-    first = ask(house, dataset_id).json()
+    first = ask(portal, dataset_id).json()
     for factor in (1.4, 1.5, 1.8):
-        finished(house, dataset_id, first, factor)
+        finished(portal, dataset_id, first, factor)
 
-    estimate = ask(house, dataset_id).json()["estimate"]
+    estimate = ask(portal, dataset_id).json()["estimate"]
 
     before = first["estimate"]["seconds"]
     assert estimate["measured_seconds"] == pytest.approx(before)
@@ -220,21 +220,21 @@ def test_three_that_took_longer_correct_the_next(house, measured):
     assert "3 earlier distillations on this device" in estimate["basis"]
 
 
-def test_other_settings_follow_no_forecast(house, measured):
-    dataset_id = house.ready_dataset()
+def test_other_settings_follow_no_forecast(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
-    ask(house, dataset_id)
-    reply = house.researcher.post(
+    ask(portal, dataset_id)
+    reply = portal.researcher.post(
         f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo", "seed": 1}
     )
     assert reply.json()["forecast_id"] is None
 
 
-def test_teachers_that_are_recorded_are_not_counted_again(house, measured):
-    dataset_id = house.ready_dataset()
+def test_teachers_that_are_recorded_are_not_counted_again(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
     config: Config = PRESETS["cpu_demo"]()
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         session.add(
             TrajectorySet(
                 dataset_id=dataset_id,
@@ -245,44 +245,44 @@ def test_teachers_that_are_recorded_are_not_counted_again(house, measured):
             )
         )
 
-    same = ask(house, dataset_id, images_per_class=4).json()["estimate"]
-    other = ask(house, dataset_id, seed=1).json()["estimate"]
+    same = ask(portal, dataset_id, images_per_class=4).json()["estimate"]
+    other = ask(portal, dataset_id, seed=1).json()["estimate"]
 
     assert (same["teachers_are_there"], same["phases"]["teaching"]) == (True, 0)
     assert other["teachers_are_there"] is False
     assert other["phases"]["teaching"] > 0
 
 
-def test_forecasts_that_led_to_nothing_are_forgotten_after_a_day(house, measured):
-    dataset_id = house.ready_dataset()
+def test_forecasts_that_led_to_nothing_are_forgotten_after_a_day(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
-    unused = ask(house, dataset_id, seed=1).json()
-    used = ask(house, dataset_id).json()
-    finished(house, dataset_id, used, 1.0)
-    with house.database.transaction() as session:
+    unused = ask(portal, dataset_id, seed=1).json()
+    used = ask(portal, dataset_id).json()
+    finished(portal, dataset_id, used, 1.0)
+    with portal.database.transaction() as session:
         for row in session.query(Forecast):
             row.created_at = utc_now() - timedelta(days=2)
 
-    ask(house, dataset_id, seed=2)
+    ask(portal, dataset_id, seed=2)
 
-    assert house.researcher.get(f"/forecasts/{unused['id']}").status_code == 404
-    assert house.researcher.get(f"/forecasts/{used['id']}").status_code == 200
+    assert portal.researcher.get(f"/forecasts/{unused['id']}").status_code == 404
+    assert portal.researcher.get(f"/forecasts/{used['id']}").status_code == 200
 
 
-def test_another_organisation_sees_no_forecast(house, measured):
-    dataset_id = house.ready_dataset()
+def test_another_organisation_sees_no_forecast(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
-    forecast_id = ask(house, dataset_id).json()["id"]
-    assert house.stranger.get(f"/forecasts/{forecast_id}").status_code == 404
-    reply = house.stranger.post(f"/datasets/{dataset_id}/forecasts", json={"preset": "cpu_demo"})
+    forecast_id = ask(portal, dataset_id).json()["id"]
+    assert portal.stranger.get(f"/forecasts/{forecast_id}").status_code == 404
+    reply = portal.stranger.post(f"/datasets/{dataset_id}/forecasts", json={"preset": "cpu_demo"})
     assert reply.status_code == 404
 
 
-def test_the_same_request_sent_again_makes_one_forecast(house, measured):
-    dataset_id = house.ready_dataset()
+def test_the_same_request_sent_again_makes_one_forecast(portal, measured):
+    dataset_id = portal.ready_dataset()
     measured()
     replies = [
-        house.researcher.post(
+        portal.researcher.post(
             f"/datasets/{dataset_id}/forecasts",
             json={"preset": "cpu_demo"},
             headers={"Idempotency-Key": "f-1"},

@@ -1,7 +1,8 @@
 """Which settings a measurement is of."""
 
 from app.distillations.presets import get_preset
-from app.forecasts.keys import pace_key, settings_hash
+from app.distillations.service import settings_hash
+from app.forecasts.keys import pace_key
 
 
 def test_what_only_says_how_often_needs_no_other_measurement() -> None:

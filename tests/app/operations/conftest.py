@@ -6,14 +6,14 @@ from app.models import WorkerProcess
 
 
 @pytest.fixture
-def operator(house):
-    return house.person(house.elsewhere_id, Role.OPERATOR, "Dr. Ops")
+def operator(portal):
+    return portal.person(portal.elsewhere_id, Role.OPERATOR, "Dr. Ops")
 
 
 @pytest.fixture
-def add_worker(house):
+def add_worker(portal):
     def add(host="node-1", pid=7, *, queues=("cpu", "gpu"), seen_at=None, **values):
-        with house.database.transaction() as session:
+        with portal.database.transaction() as session:
             session.add(
                 WorkerProcess(
                     id=f"{host}:{pid}",

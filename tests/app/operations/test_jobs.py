@@ -12,7 +12,6 @@ from app.models import (
     Withdrawal,
     WithdrawalStatus,
 )
-from tests.app.operations.test_operations import claim
 
 REASON = {"reason": "The machine is needed for an urgent repair."}
 
@@ -23,19 +22,19 @@ def jobs(operator, **query):
     return reply.json()["items"]
 
 
-def add(house, row):
-    with house.database.transaction() as session:
+def add(portal, row):
+    with portal.database.transaction() as session:
         session.add(row)
     return row.id
 
 
 @pytest.fixture
-def training(house):
+def training(portal):
     return add(
-        house,
+        portal,
         Training(
-            organisation_id=house.elsewhere_id,
-            dataset_id=house.ready_dataset(),
+            organisation_id=portal.elsewhere_id,
+            dataset_id=portal.ready_dataset(),
             release_ids=[],
             rows=["own"],
             networks=2,
@@ -47,14 +46,14 @@ def training(house):
     )
 
 
-def test_every_kind_of_job_is_told_with_how_far_it_is(house, operator, training):
-    dataset_id = house.uploaded_dataset()
-    distillation_id = house.distillation(DistillationStatus.DISTILLING, house.ready_dataset())
-    claim(house, distillation_id, "node-1:7:0a1b2c3d")
+def test_every_kind_of_job_is_told_with_how_far_it_is(portal, operator, training):
+    dataset_id = portal.uploaded_dataset()
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING, portal.ready_dataset())
+    portal.claim(distillation_id, owner="node-1:7:0a1b2c3d")
     withdrawal_id = add(
-        house,
+        portal,
         Withdrawal(
-            organisation_id=house.organisation_id,
+            organisation_id=portal.organisation_id,
             dataset_id=dataset_id,
             whole_dataset=False,
             reason="A patient asked for it.",
@@ -80,8 +79,8 @@ def test_every_kind_of_job_is_told_with_how_far_it_is(house, operator, training)
     assert "patient" not in str(withdrawn)
 
 
-def test_they_are_told_newest_first_in_pages(house, operator):
-    ids = [house.distillation(dataset_id=None) for _ in range(2)]
+def test_they_are_told_newest_first_in_pages(portal, operator):
+    ids = [portal.distillation(dataset_id=None) for _ in range(2)]
 
     pages, cursor = [], None
     for _ in range(5):
@@ -98,26 +97,28 @@ def test_they_are_told_newest_first_in_pages(house, operator):
     assert times == sorted(times, reverse=True)
 
 
-def test_they_are_found_by_kind_status_organisation_and_whether_they_run(house, operator, training):
-    failed = house.distillation(DistillationStatus.FAILED)
-    queued = house.distillation()
+def test_they_are_found_by_kind_status_organisation_and_whether_they_run(
+    portal, operator, training
+):
+    failed = portal.distillation(DistillationStatus.FAILED)
+    queued = portal.distillation()
 
     assert [job["id"] for job in jobs(operator, kind="training")] == [training]
     assert [job["id"] for job in jobs(operator, status="failed")] == [failed]
-    elsewhere = jobs(operator, organisation_id=house.elsewhere_id)
+    elsewhere = jobs(operator, organisation_id=portal.elsewhere_id)
     assert [job["id"] for job in elsewhere] == [training]
     assert {job["id"] for job in jobs(operator, active="true")} == {training, queued}
     assert jobs(operator, kind="teacher") == []
 
 
-def test_of_a_problem_only_its_code_is_told(house, operator):
-    distillation_id = house.distillation()
+def test_of_a_problem_only_its_code_is_told(portal, operator):
+    distillation_id = portal.distillation()
     problem = {
         "type": "urn:iadd-exchange:problem:out-of-memory",
         "title": "Too large",
         "detail": "The class COVID has too many images.",
     }
-    house.hand_on(distillation_id, DistillationStatus.FAILED, problem=problem)
+    portal.advance(distillation_id, DistillationStatus.FAILED, problem=problem)
 
     [job] = jobs(operator, kind="distillation")
 
@@ -125,18 +126,18 @@ def test_of_a_problem_only_its_code_is_told(house, operator):
     assert "COVID" not in str(job)
 
 
-def test_what_an_organisation_deleted_is_told_no_more(house, operator):
-    distillation_id = house.distillation(DistillationStatus.FAILED)
-    house.steward.delete(f"/distillations/{distillation_id}")
+def test_what_an_organisation_deleted_is_told_no_more(portal, operator):
+    distillation_id = portal.distillation(DistillationStatus.FAILED)
+    portal.steward.delete(f"/distillations/{distillation_id}")
 
     assert jobs(operator, kind="distillation") == []
 
 
-def test_jobs_are_read_alike_from_either_database(either_house):
-    house = either_house
-    operator = house.person(house.elsewhere_id, Role.OPERATOR, "Dr. Ops")
-    queued = house.distillation()
-    house.rejected_dataset()
+def test_jobs_are_read_alike_from_either_database(either_portal):
+    portal = either_portal
+    operator = portal.person(portal.elsewhere_id, Role.OPERATOR, "Dr. Ops")
+    queued = portal.distillation()
+    portal.rejected_dataset()
 
     assert [job["id"] for job in jobs(operator, active="true", kind="distillation")] == [queued]
     [rejected] = jobs(operator, status="rejected")
@@ -146,31 +147,31 @@ def test_jobs_are_read_alike_from_either_database(either_house):
     assert operator.get("/operations/workers").status_code == 200
 
 
-def test_the_operator_ends_a_job_and_both_logs_and_its_people_are_told(house, operator):
-    grey = house.person(house.organisation_id, Role.RESEARCHER, "Dr. Grey")
-    distillation_id = house.distillation()
+def test_the_operator_ends_a_job_and_both_logs_and_its_people_are_told(portal, operator):
+    grey = portal.person(portal.organisation_id, Role.RESEARCHER, "Dr. Grey")
+    distillation_id = portal.distillation()
 
     reply = operator.post(f"/operations/jobs/{distillation_id}/cancel", json=REASON)
 
     assert reply.status_code == 202, reply.text
     assert (reply.json()["status"], reply.json()["active"]) == ("cancelled", False)
-    assert house.row(distillation_id).status == DistillationStatus.CANCELLED
-    for admin in (house.admin, house.stranger):
+    assert portal.row(distillation_id).status == DistillationStatus.CANCELLED
+    for admin in (portal.admin, portal.stranger):
         [entry] = admin.get(
             f"/audit?subject={distillation_id}&action=distillation.cancelled"
         ).json()["items"]
-        assert entry["actor"]["organisation"] == house.elsewhere_id
+        assert entry["actor"]["organisation"] == portal.elsewhere_id
         assert entry["details"] == {"by_operator": True, **REASON}
     [notice] = grey.get("/notifications").json()["items"]
     assert (notice["kind"], notice["data"]) == ("job.cancelled", {"job": distillation_id})
     assert REASON["reason"] in notice["text"]
     # Nothing of it is lost.
-    assert house.steward.post(f"/distillations/{distillation_id}/retry").status_code == 202
+    assert portal.steward.post(f"/distillations/{distillation_id}/retry").status_code == 202
 
 
-def test_a_job_that_a_worker_holds_is_asked_to_stop(house, operator):
-    distillation_id = house.distillation(DistillationStatus.DISTILLING)
-    claim(house, distillation_id, "node-1:7:0a1b2c3d")
+def test_a_job_that_a_worker_holds_is_asked_to_stop(portal, operator):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    portal.claim(distillation_id, owner="node-1:7:0a1b2c3d")
 
     job = operator.post(f"/operations/jobs/{distillation_id}/cancel", json=REASON).json()
 
@@ -178,15 +179,15 @@ def test_a_job_that_a_worker_holds_is_asked_to_stop(house, operator):
     assert job["cancel_requested_at"] is not None
 
 
-def test_a_training_is_ended_too(house, operator, training):
+def test_a_training_is_ended_too(portal, operator, training):
     job = operator.post(f"/operations/jobs/{training}/cancel", json=REASON).json()
 
     assert (job["kind"], job["status"]) == ("training", "cancelled")
 
 
-def test_what_has_ended_or_is_none_is_not_cancelled(house, operator):
-    failed = house.distillation(DistillationStatus.FAILED)
-    dataset_id = house.uploaded_dataset()
+def test_what_has_ended_or_is_none_is_not_cancelled(portal, operator):
+    failed = portal.distillation(DistillationStatus.FAILED)
+    dataset_id = portal.uploaded_dataset()
 
     assert operator.post(f"/operations/jobs/{failed}/cancel", json=REASON).status_code == 409
     for nothing in (dataset_id, "dl_none"):
@@ -195,15 +196,15 @@ def test_what_has_ended_or_is_none_is_not_cancelled(house, operator):
     assert operator.post(f"/operations/jobs/{failed}/cancel", json={}).status_code == 422
 
 
-def test_the_same_request_sent_again_cancels_once(house, operator):
-    distillation_id = house.distillation()
+def test_the_same_request_sent_again_cancels_once(portal, operator):
+    distillation_id = portal.distillation()
     path, headers = f"/operations/jobs/{distillation_id}/cancel", {"Idempotency-Key": "once"}
 
     first = operator.post(path, json=REASON, headers=headers)
     again = operator.post(path, json=REASON, headers=headers)
 
     assert (first.status_code, again.status_code) == (202, 202)
-    log = house.admin.get(f"/audit?subject={distillation_id}&action=distillation.cancelled")
+    log = portal.admin.get(f"/audit?subject={distillation_id}&action=distillation.cancelled")
     assert len(log.json()["items"]) == 1
 
 
@@ -218,9 +219,9 @@ def test_the_same_request_sent_again_cancels_once(house, operator):
         ),
     ],
 )
-def test_a_check_tells_how_far_it_is_where_that_can_be_counted(house, operator, told, shown):
-    dataset_id = house.uploaded_dataset()
-    with house.database.transaction() as session:
+def test_a_check_tells_how_far_it_is_where_that_can_be_counted(portal, operator, told, shown):
+    dataset_id = portal.uploaded_dataset()
+    with portal.database.transaction() as session:
         session.get_one(Dataset, dataset_id).progress = told
 
     [job] = jobs(operator)

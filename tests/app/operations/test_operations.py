@@ -9,28 +9,19 @@ from app.core.clock import utc_now
 from app.core.errors import Forbidden
 from app.core.queue import Queue
 from app.core.security import Caller, Role
-from app.distillations.repository import DistillationRepository
 from app.models import DistillationStatus
 from app.operations import service
 from app.organisations.quotas import Quota
 
 
-def claim(house, distillation_id, owner, seconds=60):
-    with house.database.transaction() as session:
-        fence = DistillationRepository(session).claim(
-            distillation_id, statuses=tuple(DistillationStatus), owner=owner, seconds=seconds
-        )
-    assert fence is not None
-
-
-def test_a_worker_is_shown_with_what_it_holds_and_since_when(house, operator, add_worker):
-    held = house.distillation()
-    let_go = house.distillation()
+def test_a_worker_is_shown_with_what_it_holds_and_since_when(portal, operator, add_worker):
+    held = portal.distillation()
+    let_go = portal.distillation()
     since = utc_now()
     worker = add_worker(row_id=held, row_since=since)
     add_worker("node-2", queues=["cpu"])
-    claim(house, held, f"{worker}:0a1b2c3d")
-    claim(house, let_go, f"{worker}:0a1b2c3d", seconds=-1)
+    portal.claim(held, owner=f"{worker}:0a1b2c3d")
+    portal.claim(let_go, owner=f"{worker}:0a1b2c3d", seconds=-1)
 
     first, second = operator.get("/operations/workers").json()["items"]
 
@@ -42,7 +33,7 @@ def test_a_worker_is_shown_with_what_it_holds_and_since_when(house, operator, ad
 
 
 def test_a_worker_that_tells_nothing_any_more_is_shown_as_dead_and_later_not_at_all(
-    house, operator, add_worker
+    portal, operator, add_worker
 ):
     add_worker(seen_at=utc_now() - timedelta(minutes=2))
     add_worker("node-2", seen_at=utc_now() - timedelta(hours=2))
@@ -52,31 +43,31 @@ def test_a_worker_that_tells_nothing_any_more_is_shown_as_dead_and_later_not_at_
     assert (worker["host"], worker["alive"]) == ("node-1", False)
 
 
-def test_queues_tell_how_much_waits_and_since_when(house, operator, add_worker):
+def test_queues_tell_how_much_waits_and_since_when(portal, operator, add_worker):
     add_worker(queues=["cpu"])
     add_worker(pid=8, queues=["cpu"], seen_at=utc_now() - timedelta(minutes=2))
     before = utc_now()
-    house.uploaded_dataset()
-    distilling = house.distillation(DistillationStatus.DISTILLING)
-    held = house.distillation(DistillationStatus.EVALUATING)
-    claim(house, held, "node-1:7:0a1b2c3d")
+    portal.uploaded_dataset()
+    distilling = portal.distillation(DistillationStatus.DISTILLING)
+    held = portal.distillation(DistillationStatus.EVALUATING)
+    portal.claim(held, owner="node-1:7:0a1b2c3d")
     after = utc_now()
 
     queues = {each["name"]: each for each in operator.get("/operations/queues").json()["items"]}
 
     # Each was enqueued as it was made: archives and starts of distillations, on the CPU queue.
-    assert queues["cpu"]["messages"] == house.portal.queue.waiting(Queue.CPU) > 0
+    assert queues["cpu"]["messages"] == portal.services.queue.waiting(Queue.CPU) > 0
     assert (queues["cpu"]["waiting"], queues["cpu"]["held"], queues["cpu"]["workers"]) == (1, 0, 1)
     assert (queues["gpu"]["waiting"], queues["gpu"]["held"], queues["gpu"]["workers"]) == (1, 1, 0)
-    touched = house.row(distilling).updated_at
+    touched = portal.row(distilling).updated_at
     assert before <= touched <= after
     assert queues["gpu"]["oldest_waiting_since"] == touched.isoformat().replace("+00:00", "Z")
 
 
-def test_a_broker_that_is_away_hides_nothing_but_its_number(house_with):
-    house = house_with(broker_url="redis+socket:///nowhere/broker.sock")
-    operator = house.person(house.elsewhere_id, Role.OPERATOR, "Dr. Ops")
-    dataset_id = house.uploaded_dataset()
+def test_a_broker_that_is_away_hides_nothing_but_its_number(portal_with):
+    portal = portal_with(broker_url="redis+socket:///nowhere/broker.sock")
+    operator = portal.person(portal.elsewhere_id, Role.OPERATOR, "Dr. Ops")
+    dataset_id = portal.uploaded_dataset()
 
     queues = {each["name"]: each for each in operator.get("/operations/queues").json()["items"]}
 
@@ -84,20 +75,20 @@ def test_a_broker_that_is_away_hides_nothing_but_its_number(house_with):
     assert (queues["cpu"]["messages"], queues["cpu"]["waiting"]) == (None, 1)
 
 
-def test_storage_tells_the_disk_and_each_organisations_bytes(house, operator):
-    house.uploaded_dataset()
+def test_storage_tells_the_disk_and_each_organisations_bytes(portal, operator):
+    portal.uploaded_dataset()
     size = len(b"an archive")
-    bundle = len(house.steward.get(f"/releases/{house.release()['id']}/bundle").content)
+    bundle = len(portal.steward.get(f"/releases/{portal.release()['id']}/bundle").content)
     archives = 2 * size
     operator.request(
         "PATCH",
-        f"/organisations/{house.organisation_id}",
+        f"/organisations/{portal.organisation_id}",
         json={"quota": Quota(stored_bytes=5_000_000).model_dump()},
     )
 
     told = operator.get("/operations/storage").json()
 
-    disk = shutil.disk_usage(house.portal.settings.data_dir)
+    disk = shutil.disk_usage(portal.services.settings.data_dir)
     assert told["disk"]["total_bytes"] == disk.total
     assert 0 < told["disk"]["free_bytes"] <= disk.total
     of = {each["organisation"]: each for each in told["items"]}
@@ -111,9 +102,9 @@ def test_storage_tells_the_disk_and_each_organisations_bytes(house, operator):
     assert {each["organisation"] for each in first["items"] + second["items"]} == set(of)
 
 
-def test_no_name_of_a_dataset_is_told(house, operator):
-    house.ready_dataset()
-    house.distillation()
+def test_no_name_of_a_dataset_is_told(portal, operator):
+    portal.ready_dataset()
+    portal.distillation()
     for path in ("workers", "queues", "storage", "jobs"):
         reply = operator.get(f"/operations/{path}")
         assert reply.status_code == 200, reply.text
@@ -121,9 +112,9 @@ def test_no_name_of_a_dataset_is_told(house, operator):
         assert "COVID" not in reply.text
 
 
-def test_a_page_or_command_that_asks_for_somebody_else_is_refused(house):
-    admin = Caller.on_behalf(house.organisation_id, Role.ADMIN, "admin")
-    with house.database.reading() as session, pytest.raises(Forbidden):
+def test_a_page_or_command_that_asks_for_somebody_else_is_refused(portal):
+    admin = Caller.on_behalf(portal.organisation_id, Role.ADMIN, "admin")
+    with portal.database.reading() as session, pytest.raises(Forbidden):
         service.workers(session, admin)
-    with house.database.reading() as session, pytest.raises(Forbidden):
+    with portal.database.reading() as session, pytest.raises(Forbidden):
         service.list_jobs(session, admin)

@@ -20,62 +20,62 @@ def rotate(member, **body):
     return reply.json()
 
 
-def history_of(house):
-    with house.database.reading() as session:
-        organisation = session.get(Organisation, house.organisation_id)
-        signer, _ = keys.signer_of(session, house.portal.vault, organisation)
+def history_of(portal):
+    with portal.database.reading() as session:
+        organisation = session.get(Organisation, portal.organisation_id)
+        signer, _ = keys.signer_of(session, portal.services.vault, organisation)
     return signer.history
 
 
-def test_a_rotated_key_is_vouched_for_by_the_one_before(either_house):
-    house = either_house
-    [first] = house.admin.get("/organisations/mine/keys").json()["items"]
+def test_a_rotated_key_is_vouched_for_by_the_one_before(either_portal):
+    portal = either_portal
+    [first] = portal.admin.get("/organisations/mine/keys").json()["items"]
 
-    second = rotate(house.admin)
-    third = rotate(house.admin)
+    second = rotate(portal.admin)
+    third = rotate(portal.admin)
 
-    listed = house.recipient.get(f"/organisations/{house.organisation_id}/keys").json()["items"]
+    listed = portal.recipient.get(f"/organisations/{portal.organisation_id}/keys").json()["items"]
     assert [key["id"] for key in listed] == [third["id"], second["id"], first["id"]]
     assert [key["retired_at"] is None for key in listed] == [True, False, False]
-    history = history_of(house)
+    history = history_of(portal)
     assert history.problem() is None
     assert history.key == third["public_key"]
     assert {first["public_key"], second["public_key"]} < set(history.keys)
-    [entry, _] = house.admin.get("/audit?action=key.rotated").json()["items"]
+    [entry, _] = portal.admin.get("/audit?action=key.rotated").json()["items"]
     assert entry["details"]["old_key"] == second["public_key"]
 
 
-def test_a_key_that_somebody_else_may_have_vouches_for_nothing(house):
-    [first] = house.admin.get("/organisations/mine/keys").json()["items"]
-    second = rotate(house.admin)
+def test_a_key_that_somebody_else_may_have_vouches_for_nothing(portal):
+    [first] = portal.admin.get("/organisations/mine/keys").json()["items"]
+    second = rotate(portal.admin)
 
-    third = rotate(house.admin, compromised=True)
+    third = rotate(portal.admin, compromised=True)
 
-    history = history_of(house)
+    history = history_of(portal)
     assert list(history.keys) == [third["public_key"]]
     marks = {
         key["id"]: key["compromised"]
-        for key in house.recipient.get(f"/organisations/{house.organisation_id}/keys").json()[
+        for key in portal.recipient.get(f"/organisations/{portal.organisation_id}/keys").json()[
             "items"
         ]
     }
     assert marks == {third["id"]: False, second["id"]: True, first["id"]: False}
 
 
-def test_private_keys_are_sealed_and_destroyed_by_rotation(house):
-    rotate(house.admin)
+def test_private_keys_are_sealed_and_destroyed_by_rotation(portal):
+    rotate(portal.admin)
 
-    with house.database.reading() as session:
+    with portal.database.reading() as session:
         rows = session.scalars(
-            select(OrganisationKey).where(OrganisationKey.organisation_id == house.organisation_id)
+            select(OrganisationKey).where(OrganisationKey.organisation_id == portal.organisation_id)
         ).all()
     sealed = {row.retired_at is None: row.sealed_private_key for row in rows}
     assert sealed[False] is None
-    private = house.portal.vault.open(sealed[True])
-    files = [path for path in house.portal.settings.data_dir.rglob("*") if path.is_file()]
+    private = portal.services.vault.open(sealed[True])
+    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if private in path.read_bytes()]
-    assert "private" not in house.admin.get("/organisations/mine/keys").text
+    assert "private" not in portal.admin.get("/organisations/mine/keys").text
 
 
 def test_of_two_that_rotate_at_once_the_second_follows_the_first(database):
@@ -101,21 +101,21 @@ def test_of_two_that_rotate_at_once_the_second_follows_the_first(database):
         assert at_once.result(timeout=20)["old"] == first.public_key
 
 
-def test_only_an_admin_rotates(house):
+def test_only_an_admin_rotates(portal):
     for role in (Role.STEWARD, Role.RESEARCHER, Role.AUDITOR, Role.OPERATOR):
-        member = house.member(house.organisation_id, role)
+        member = portal.member(portal.organisation_id, role)
         assert member.post("/organisations/mine/keys", json={}).status_code == 403
 
 
-def test_a_portal_with_another_secret_says_so_and_signs_nothing(house_with):
-    house = house_with()
-    with house.database.transaction() as session:
+def test_a_portal_with_another_secret_says_so_and_signs_nothing(portal_with):
+    portal = portal_with()
+    with portal.database.transaction() as session:
         key = session.scalars(
-            select(OrganisationKey).where(OrganisationKey.organisation_id == house.organisation_id)
+            select(OrganisationKey).where(OrganisationKey.organisation_id == portal.organisation_id)
         ).one()
         key.sealed_private_key = Vault("another secret, of at least 32 characters").seal(b"key")
 
-    reply = house.admin.post("/organisations/mine/keys", json={})
+    reply = portal.admin.post("/organisations/mine/keys", json={})
 
     assert reply.status_code == 503
     assert reply.json()["type"].endswith(":wrong-secret-key")

@@ -9,14 +9,11 @@ from app.core.security import Role
 from app.core.vault import Vault
 from app.organisations import service as organisations
 from app.organisations.repository import OrganisationRepository
+from tests.fixtures.clients import PASSWORD, problem
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 VAULT = Vault("a secret of the tests, of 32 characters")
-
-
-def problem(reply):
-    return reply.status_code, reply.json()["type"].rpartition(":")[2]
 
 
 def patch(member, path, body, **headers):
@@ -24,15 +21,15 @@ def patch(member, path, body, **headers):
 
 
 @pytest.fixture
-def operator(house):
-    with house.database.transaction() as session:
-        office = organisations.create(session, house.portal.vault, "Office").id
-    return house.member(office, Role.OPERATOR)
+def operator(portal):
+    with portal.database.transaction() as session:
+        office = organisations.create(session, portal.services.vault, "Office").id
+    return portal.member(office, Role.OPERATOR)
 
 
-def test_the_operator_makes_one_and_its_first_admin_does_the_rest(either_house):
-    house = either_house
-    operator = house.member(house.elsewhere_id, Role.OPERATOR)
+def test_the_operator_makes_one_and_its_first_admin_does_the_rest(either_portal):
+    portal = either_portal
+    operator = portal.member(portal.elsewhere_id, Role.OPERATOR)
 
     made = operator.post(
         "/organisations",
@@ -45,9 +42,9 @@ def test_the_operator_makes_one_and_its_first_admin_does_the_rest(either_house):
 
     assert made.status_code == 201
     secret = made.json()["link"].partition("#")[2]
-    body = {"secret": secret, "name": "Dr. Hahn", "password": "a sentence that only I would say"}
-    assert house.client.post("/api/v1/invitations/accept", json=body).status_code == 201
-    browser = house.browser()
+    body = {"secret": secret, "name": "Dr. Hahn", "password": PASSWORD}
+    assert portal.client.post("/api/v1/invitations/accept", json=body).status_code == 201
+    browser = portal.browser()
     assert browser.sign_in("a@m.example").json()["roles"] == ["admin"]
     own = browser.get("/organisations/mine").json()
     assert (own["name"], own["usage"]["people"]) == ("Mercy West", 1)
@@ -55,15 +52,15 @@ def test_the_operator_makes_one_and_its_first_admin_does_the_rest(either_house):
     assert actions == ["session.opened", "user.joined", "key.created", "organisation.created"]
 
 
-def test_nobody_but_an_operator_makes_or_limits_any(house):
-    for member in (house.admin, house.steward, house.stranger):
+def test_nobody_but_an_operator_makes_or_limits_any(portal):
+    for member in (portal.admin, portal.steward, portal.stranger):
         assert member.post("/organisations", json={"name": "Mine"}).status_code == 403
-        assert patch(member, house.organisation_id, {"disabled": True}).status_code == 403
-        assert member.get(f"/organisations/{house.elsewhere_id}").status_code == 403
+        assert patch(member, portal.organisation_id, {"disabled": True}).status_code == 403
+        assert member.get(f"/organisations/{portal.elsewhere_id}").status_code == 403
 
 
-def test_the_operator_reaches_nothing_that_an_organisation_stores(house, operator):
-    dataset = house.ready_dataset()
+def test_the_operator_reaches_nothing_that_an_organisation_stores(portal, operator):
+    dataset = portal.ready_dataset()
     for path in (
         "/datasets",
         f"/datasets/{dataset}",
@@ -78,57 +75,57 @@ def test_the_operator_reaches_nothing_that_an_organisation_stores(house, operato
         "/invitations",
     ):
         assert operator.get(path).status_code == 403, path
-    about = operator.get(f"/organisations/{house.organisation_id}").json()
+    about = operator.get(f"/organisations/{portal.organisation_id}").json()
     assert about["usage"]["datasets"] == 1
     assert "chest" not in str(about)
 
 
-def test_everybody_knows_names_and_contacts_of_the_others_and_no_more(house):
-    patch(house.admin, "mine", {"contact": "data@st-anna.example"})
+def test_everybody_knows_names_and_contacts_of_the_others_and_no_more(portal):
+    patch(portal.admin, "mine", {"contact": "data@st-anna.example"})
 
-    items = house.recipient.get("/organisations").json()["items"]
+    items = portal.recipient.get("/organisations").json()["items"]
 
     [anna] = [item for item in items if item["name"] == "St. Anna"]
     assert set(anna) == {"id", "name", "contact", "created_at"}
     assert anna["contact"] == "data@st-anna.example"
 
 
-def test_a_disabled_organisation_is_out_at_once(house, operator):
-    house.account(Role.STEWARD)
-    browser = house.browser()
+def test_a_disabled_organisation_is_out_at_once(portal, operator):
+    portal.account(Role.STEWARD)
+    browser = portal.browser()
     browser.sign_in("grey@st-anna.example")
 
-    disabled = patch(operator, house.organisation_id, {"disabled": True}).json()
+    disabled = patch(operator, portal.organisation_id, {"disabled": True}).json()
 
     assert disabled["disabled_at"] is not None
-    assert house.steward.get("/datasets").status_code == 401
+    assert portal.steward.get("/datasets").status_code == 401
     assert browser.get("/datasets").status_code == 401
-    assert house.browser().sign_in("grey@st-anna.example").status_code == 401
-    assert house.stranger.get("/datasets").status_code == 200
-    patch(operator, house.organisation_id, {"disabled": False})
-    assert house.steward.get("/datasets").status_code == 200
-    changes = house.admin.get("/audit?action=organisation.changed").json()["items"]
+    assert portal.browser().sign_in("grey@st-anna.example").status_code == 401
+    assert portal.stranger.get("/datasets").status_code == 200
+    patch(operator, portal.organisation_id, {"disabled": False})
+    assert portal.steward.get("/datasets").status_code == 200
+    changes = portal.admin.get("/audit?action=organisation.changed").json()["items"]
     assert [entry["details"]["disabled"] for entry in changes] == [False, True]
 
 
-def test_an_operator_does_not_lock_the_own_house(house, operator):
+def test_an_operator_does_not_lock_the_own_organisation(portal, operator):
     own = operator.get("/organisations/mine").json()["id"]
 
     assert problem(patch(operator, own, {"disabled": True})) == (409, "own-organisation")
 
 
-def test_a_name_is_taken_once(either_house):
-    house = either_house
-    operator = house.member(house.elsewhere_id, Role.OPERATOR)
+def test_a_name_is_taken_once(either_portal):
+    portal = either_portal
+    operator = portal.member(portal.elsewhere_id, Role.OPERATOR)
 
     made = operator.post("/organisations", json={"name": "St. Anna"})
 
     assert problem(made) == (409, "organisation-exists")
-    assert problem(patch(house.admin, "mine", {"name": "Elsewhere"})) == (
+    assert problem(patch(portal.admin, "mine", {"name": "Elsewhere"})) == (
         409,
         "organisation-exists",
     )
-    assert patch(house.admin, "mine", {"name": "St. Anna"}).status_code == 200
+    assert patch(portal.admin, "mine", {"name": "St. Anna"}).status_code == 200
 
 
 @pytest.mark.parametrize("way", ["create", "rename"])
@@ -170,24 +167,24 @@ def test_its_log_can_be_written_while_it_is_locked(database):
         record_by_portal(session, home, Action.LOG_EXPORTED)
 
 
-def test_what_was_changed_meanwhile_is_not_overwritten(house, operator):
-    seen = house.admin.get("/organisations/mine").headers["etag"]
+def test_what_was_changed_meanwhile_is_not_overwritten(portal, operator):
+    seen = portal.admin.get("/organisations/mine").headers["etag"]
 
-    first = patch(house.admin, "mine", {"contact": "a@b.example"}, **{"If-Match": seen})
-    second = patch(house.admin, "mine", {"contact": "c@d.example"}, **{"If-Match": seen})
-    third = patch(operator, house.organisation_id, {"disabled": True}, **{"If-Match": seen})
+    first = patch(portal.admin, "mine", {"contact": "a@b.example"}, **{"If-Match": seen})
+    second = patch(portal.admin, "mine", {"contact": "c@d.example"}, **{"If-Match": seen})
+    third = patch(operator, portal.organisation_id, {"disabled": True}, **{"If-Match": seen})
 
     assert first.status_code == 200
     assert problem(second) == problem(third) == (412, "changed-meanwhile")
-    own = house.admin.get("/organisations/mine")
+    own = portal.admin.get("/organisations/mine")
     assert own.json()["contact"] == "a@b.example"
     assert own.headers["etag"] == first.headers["etag"]
 
 
-def test_what_a_policy_does_not_name_stays_as_it_is(house):
-    patch(house.admin, "mine", {"policy": {"proven_only": True}})
+def test_what_a_policy_does_not_name_stays_as_it_is(portal):
+    patch(portal.admin, "mine", {"policy": {"proven_only": True}})
 
-    policy = patch(house.admin, "mine", {"policy": {"fewest_images_per_class": 50}}).json()[
+    policy = patch(portal.admin, "mine", {"policy": {"fewest_images_per_class": 50}}).json()[
         "policy"
     ]
 
@@ -195,6 +192,6 @@ def test_what_a_policy_does_not_name_stays_as_it_is(house):
     assert policy["fewest_images_per_class"] == 50
 
 
-def test_only_an_admin_changes_the_policy(house):
-    for member in (house.steward, house.researcher):
+def test_only_an_admin_changes_the_policy(portal):
+    for member in (portal.steward, portal.researcher):
         assert patch(member, "mine", {"policy": {"proven_only": False}}).status_code == 403

@@ -9,8 +9,8 @@ from app.signing.verify import GOOD, verify_bundle
 BODY = {"title": "Chest X-rays", "summary": "Adults.", "contact": "data@st-anna.example"}
 
 
-def publish(house, distillation_id, **changes):
-    return house.steward.post(
+def publish(portal, distillation_id, **changes):
+    return portal.steward.post(
         f"/distillations/{distillation_id}/releases", json={**BODY, **changes}
     )
 
@@ -19,11 +19,11 @@ def code(reply):
     return reply.json()["type"].rpartition(":")[2]
 
 
-def test_a_release_is_signed_and_verifies_with_the_organisations_key(house, tmp_path):
-    release = house.release()
+def test_a_release_is_signed_and_verifies_with_the_organisations_key(portal, tmp_path):
+    release = portal.release()
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(house.steward.get(f"/releases/{release['id']}/bundle").content)
-    [key] = house.stranger.get(f"/organisations/{house.organisation_id}/keys").json()["items"]
+    bundle.write_bytes(portal.steward.get(f"/releases/{release['id']}/bundle").content)
+    [key] = portal.stranger.get(f"/organisations/{portal.organisation_id}/keys").json()["items"]
 
     found = verify_bundle(bundle, key["public_key"])
 
@@ -32,11 +32,11 @@ def test_a_release_is_signed_and_verifies_with_the_organisations_key(house, tmp_
     assert any(release["bundle"]["fingerprint"] in line for line in found.lines)
 
 
-def test_what_the_owner_sees_more_of_it_than_others(house):
-    release = house.release()
+def test_what_the_owner_sees_more_of_it_than_others(portal):
+    release = portal.release()
     assert release["downloads"] == 0
     assert release["distillation_id"] is not None
-    seen = house.recipient.get(f"/releases/{release['id']}").json()
+    seen = portal.recipient.get(f"/releases/{release['id']}").json()
     assert [seen[name] for name in ("distillation_id", "published_by", "downloads")] == [None] * 3
     assert seen["access"]["state"] == "none"
     assert seen["facts"]["privacy"]["verdict"] == "not_refuted"
@@ -44,58 +44,58 @@ def test_what_the_owner_sees_more_of_it_than_others(house):
 
 
 @pytest.mark.parametrize("verdict", ["refuted", None])
-def test_the_gate_refuses_and_the_log_keeps_it(house, verdict):
+def test_the_gate_refuses_and_the_log_keeps_it(portal, verdict):
     privacy = {"verdict": verdict, "statement": "", "metrics": []}
-    distillation_id = house.releasable_distillation(privacy=privacy)
+    distillation_id = portal.releasable_distillation(privacy=privacy)
 
-    reply = publish(house, distillation_id)
+    reply = publish(portal, distillation_id)
 
     assert (reply.status_code, code(reply)) == (409, "not-cleared")
     assert reply.json()["reasons"]
-    [entry] = house.admin.get("/audit?action=release.refused").json()["items"]
+    [entry] = portal.admin.get("/audit?action=release.refused").json()["items"]
     assert (entry["subject"], entry["outcome"]) == (distillation_id, "refused")
-    assert house.steward.get("/releases").json()["items"] == []
-    assert house.stored("releases") == []
+    assert portal.steward.get("/releases").json()["items"] == []
+    assert portal.stored("releases") == []
 
 
-def test_the_organisations_policy_is_asked(house):
-    etag = house.admin.get("/organisations/mine").headers["etag"]
-    changed = house.admin.request(
+def test_the_organisations_policy_is_asked(portal):
+    etag = portal.admin.get("/organisations/mine").headers["etag"]
+    changed = portal.admin.request(
         "PATCH",
         "/organisations/mine",
         json={"policy": {"proven_only": True}},
         headers={"If-Match": etag},
     )
     assert changed.status_code == 200
-    assert code(publish(house, house.releasable_distillation())) == "not-cleared"
+    assert code(publish(portal, portal.releasable_distillation())) == "not-cleared"
 
 
-def test_distances_alone_release_nothing_before_an_admin_decides(house):
-    distillation_id = house.releasable_distillation()
-    house.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": False}})
-    assert code(publish(house, distillation_id)) == "not-cleared"
-    house.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": True}})
-    assert publish(house, distillation_id).status_code == 201
+def test_distances_alone_release_nothing_before_an_admin_decides(portal):
+    distillation_id = portal.releasable_distillation()
+    portal.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": False}})
+    assert code(publish(portal, distillation_id)) == "not-cleared"
+    portal.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": True}})
+    assert publish(portal, distillation_id).status_code == 201
 
 
-def test_numbers_count_and_the_earlier_one_is_superseded(house):
-    distillation_id = house.releasable_distillation()
-    first = publish(house, distillation_id).json()
-    second = publish(house, distillation_id, title="A better card").json()
+def test_numbers_count_and_the_earlier_one_is_superseded(portal):
+    distillation_id = portal.releasable_distillation()
+    first = publish(portal, distillation_id).json()
+    second = publish(portal, distillation_id, title="A better card").json()
 
     assert (first["number"], second["number"]) == (1, 2)
-    before = house.steward.get(f"/releases/{first['id']}").json()
+    before = portal.steward.get(f"/releases/{first['id']}").json()
     assert (before["status"], before["superseded_by"]) == ("superseded", second["id"])
     assert before["title"] == "Chest X-rays"
-    listed = house.recipient.get("/catalogue").json()["items"]
+    listed = portal.recipient.get("/catalogue").json()["items"]
     assert [item["id"] for item in listed] == [second["id"]]
 
 
-def test_another_distillations_release_can_take_its_place(house):
-    first = house.release()
-    second = house.release(supersedes=first["id"])
-    assert house.steward.get(f"/releases/{first['id']}").json()["superseded_by"] == second["id"]
-    nobodys = publish(house, house.releasable_distillation(), supersedes="rel_none")
+def test_another_distillations_release_can_take_its_place(portal):
+    first = portal.release()
+    second = portal.release(supersedes=first["id"])
+    assert portal.steward.get(f"/releases/{first['id']}").json()["superseded_by"] == second["id"]
+    nobodys = publish(portal, portal.releasable_distillation(), supersedes="rel_none")
     assert nobodys.status_code == 404
 
 
@@ -107,60 +107,60 @@ def test_another_distillations_release_can_take_its_place(house):
         {"duo": ["nonsense"]},
     ],
 )
-def test_terms_that_cannot_be_are_refused_in_words(house, changes):
-    reply = publish(house, house.releasable_distillation(), **changes)
+def test_terms_that_cannot_be_are_refused_in_words(portal, changes):
+    reply = publish(portal, portal.releasable_distillation(), **changes)
     assert (reply.status_code, code(reply)) == (422, "terms-not-usable")
 
 
-def test_recipients_need_somebody_to_write_to(house):
-    reply = house.steward.post(
-        f"/distillations/{house.releasable_distillation()}/releases",
+def test_recipients_need_somebody_to_write_to(portal):
+    reply = portal.steward.post(
+        f"/distillations/{portal.releasable_distillation()}/releases",
         json={"title": "Chest X-rays", "summary": "Adults."},
     )
     assert code(reply) == "terms-not-usable"
-    house.admin.request("PATCH", "/organisations/mine", json={"contact": "office@st-anna.example"})
-    release = house.steward.post(
-        f"/distillations/{house.releasable_distillation()}/releases",
+    portal.admin.request("PATCH", "/organisations/mine", json={"contact": "office@st-anna.example"})
+    release = portal.steward.post(
+        f"/distillations/{portal.releasable_distillation()}/releases",
         json={"title": "Chest X-rays", "summary": "Adults."},
     )
     assert release.json()["contact"] == "office@st-anna.example"
 
 
-def test_only_a_steward_releases_and_only_the_own(house):
-    distillation_id = house.releasable_distillation()
+def test_only_a_steward_releases_and_only_the_own(portal):
+    distillation_id = portal.releasable_distillation()
     path = f"/distillations/{distillation_id}/releases"
-    assert house.researcher.post(path, json=BODY).status_code == 403
-    assert house.stranger.post(path, json=BODY).status_code == 404
-    assert publish(house, house.distillation()).status_code == 409
+    assert portal.researcher.post(path, json=BODY).status_code == 403
+    assert portal.stranger.post(path, json=BODY).status_code == 404
+    assert publish(portal, portal.distillation()).status_code == 409
 
 
-def test_a_damaged_bundle_is_not_released(house):
-    distillation_id = house.releasable_distillation()
+def test_a_damaged_bundle_is_not_released(portal):
+    distillation_id = portal.releasable_distillation()
     key = f"distillations/{distillation_id}/bundle.zip"
-    house.storage.put(key, house.storage.get(key)[:-1] + b"x")
-    reply = publish(house, distillation_id)
+    portal.storage.put(key, portal.storage.get(key)[:-1] + b"x")
+    reply = publish(portal, distillation_id)
     assert (reply.status_code, code(reply)) == (409, "not-packable")
-    assert house.stored("releases") == []
+    assert portal.stored("releases") == []
 
 
-def test_previews_are_shown_to_whom_the_owner_allows(house):
-    hidden = house.release()
-    shown = house.release(previews=True)
+def test_previews_are_shown_to_whom_the_owner_allows(portal):
+    hidden = portal.release()
+    shown = portal.release(previews=True)
 
-    assert len(house.steward.get(f"/releases/{hidden['id']}").json()["previews"]) == 4
-    assert house.recipient.get(f"/releases/{hidden['id']}").json()["previews"] == []
-    denied = house.recipient.get(f"/releases/{hidden['id']}/previews/0")
+    assert len(portal.steward.get(f"/releases/{hidden['id']}").json()["previews"]) == 4
+    assert portal.recipient.get(f"/releases/{hidden['id']}").json()["previews"] == []
+    denied = portal.recipient.get(f"/releases/{hidden['id']}/previews/0")
     assert denied.status_code == 404
-    [first, *_] = house.recipient.get(f"/releases/{shown['id']}").json()["previews"]
-    picture = house.recipient.get(first)
+    [first, *_] = portal.recipient.get(f"/releases/{shown['id']}").json()["previews"]
+    picture = portal.recipient.get(first)
     assert picture.content.startswith(b"\x89PNG")
 
 
-def test_the_catalogue_finds_by_what_a_release_is(house):
-    release = house.release(title="Pneumonia in children, 100% paediatric")
+def test_the_catalogue_finds_by_what_a_release_is(portal):
+    release = portal.release(title="Pneumonia in children, 100% paediatric")
 
     def found(query):
-        items = house.recipient.get(f"/catalogue?{query}").json()["items"]
+        items = portal.recipient.get(f"/catalogue?{query}").json()["items"]
         return [item["id"] for item in items] == [release["id"]]
 
     assert found("q=children")
@@ -174,34 +174,34 @@ def test_the_catalogue_finds_by_what_a_release_is(house):
     assert not found("min_images=5")
     assert found("min_accuracy=0.75")
     assert not found("min_accuracy=0.76")
-    assert found(f"organisation_id={house.organisation_id}")
-    assert not found(f"organisation_id={house.elsewhere_id}")
+    assert found(f"organisation_id={portal.organisation_id}")
+    assert not found(f"organisation_id={portal.elsewhere_id}")
 
 
-def test_the_catalogue_goes_on_where_it_stopped(house):
-    ids = [house.release(title=f"Set {number}")["id"] for number in range(3)]
-    first = house.recipient.get("/catalogue?limit=2").json()
-    rest = house.recipient.get(f"/catalogue?limit=2&cursor={first['next_cursor']}").json()
+def test_the_catalogue_goes_on_where_it_stopped(portal):
+    ids = [portal.release(title=f"Set {number}")["id"] for number in range(3)]
+    first = portal.recipient.get("/catalogue?limit=2").json()
+    rest = portal.recipient.get(f"/catalogue?limit=2&cursor={first['next_cursor']}").json()
     assert [item["id"] for item in first["items"] + rest["items"]] == ids[::-1]
     assert rest["next_cursor"] is None
 
 
-def test_a_release_says_the_same_whatever_becomes_of_the_distillation(house):
-    distillation_id = house.releasable_distillation()
-    release = publish(house, distillation_id).json()
-    assert house.steward.delete(f"/distillations/{distillation_id}").status_code == 204
-    again = house.steward.get(f"/releases/{release['id']}").json()
+def test_a_release_says_the_same_whatever_becomes_of_the_distillation(portal):
+    distillation_id = portal.releasable_distillation()
+    release = publish(portal, distillation_id).json()
+    assert portal.steward.delete(f"/distillations/{distillation_id}").status_code == 204
+    again = portal.steward.get(f"/releases/{release['id']}").json()
     assert json.dumps(again, sort_keys=True) == json.dumps(release, sort_keys=True)
-    assert house.steward.get(f"/releases/{release['id']}/bundle").status_code == 200
+    assert portal.steward.get(f"/releases/{release['id']}/bundle").status_code == 200
 
 
-def test_the_same_request_sent_again_makes_no_second_release(house):
-    distillation_id = house.releasable_distillation()
+def test_the_same_request_sent_again_makes_no_second_release(portal):
+    distillation_id = portal.releasable_distillation()
     path, headers = f"/distillations/{distillation_id}/releases", {"Idempotency-Key": "once"}
-    first = house.steward.post(path, json=BODY, headers=headers)
-    second = house.steward.post(path, json=BODY, headers=headers)
-    other = house.steward.post(path, json={**BODY, "title": "Other"}, headers=headers)
+    first = portal.steward.post(path, json=BODY, headers=headers)
+    second = portal.steward.post(path, json=BODY, headers=headers)
+    other = portal.steward.post(path, json={**BODY, "title": "Other"}, headers=headers)
 
     assert (first.status_code, second.json()) == (201, first.json())
     assert code(other) == "idempotency-key-reused"
-    assert len(house.steward.get("/releases").json()["items"]) == 1
+    assert len(portal.steward.get("/releases").json()["items"]) == 1

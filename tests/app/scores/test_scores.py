@@ -6,15 +6,15 @@ from app.models import Training
 from app.signing.keys import Purpose, decode, signed_message, verify
 
 
-def downloaded(house):
-    release = house.release()
-    grant = house.steward.post(
-        f"/releases/{release['id']}/grants", json={"organisation_id": house.elsewhere_id}
+def downloaded(portal):
+    release = portal.release()
+    grant = portal.steward.post(
+        f"/releases/{release['id']}/grants", json={"organisation_id": portal.elsewhere_id}
     ).json()
-    house.recipient.post(
+    portal.recipient.post(
         f"/grants/{grant['id']}/acceptance", json={"terms_sha256": release["terms"]["sha256"]}
     )
-    house.recipient.get(f"/releases/{release['id']}/bundle")
+    portal.recipient.get(f"/releases/{release['id']}/bundle")
     return release
 
 
@@ -46,60 +46,60 @@ def score(of, **changes):
     }
 
 
-def send(house, release, body):
-    return house.recipient.post(f"/releases/{release['id']}/scores", json=body)
+def send(portal, release, body):
+    return portal.recipient.post(f"/releases/{release['id']}/scores", json=body)
 
 
 def code(reply):
     return reply.json()["type"].rpartition(":")[2]
 
 
-def test_a_score_is_signed_with_the_recipients_key_and_shown_with_the_release(house):
-    release = downloaded(house)
+def test_a_score_is_signed_with_the_recipients_key_and_shown_with_the_release(portal):
+    release = downloaded(portal)
 
-    sent = send(house, release, {"score": score(release)})
+    sent = send(portal, release, {"score": score(release)})
 
     assert sent.status_code == 201
-    [shown] = house.steward.get(f"/releases/{release['id']}").json()["scores"]
+    [shown] = portal.steward.get(f"/releases/{release['id']}").json()["scores"]
     assert shown["organisation"]["name"] == "Elsewhere"
     assert shown["score"]["figures"]["balanced_accuracy"]["mean"] == 0.7
     message = signed_message(Purpose.SCORE, shown["document"].encode())
     assert verify(shown["public_key"], decode(shown["signature"], 64), message)
     changed = signed_message(Purpose.SCORE, shown["document"].replace("0.7", "0.9").encode())
     assert not verify(shown["public_key"], decode(shown["signature"], 64), changed)
-    [key] = house.steward.get(f"/organisations/{house.elsewhere_id}/keys").json()["items"]
+    [key] = portal.steward.get(f"/organisations/{portal.elsewhere_id}/keys").json()["items"]
     assert shown["public_key"] == key["public_key"]
     assert json.loads(shown["document"])["release"] == release["id"]
 
 
-def test_whoever_has_not_had_it_has_no_score(house):
-    release = house.release()
-    assert code(send(house, release, {"score": score(release)})) == "not-downloaded"
+def test_whoever_has_not_had_it_has_no_score(portal):
+    release = portal.release()
+    assert code(send(portal, release, {"score": score(release)})) == "not-downloaded"
 
 
-def test_a_score_of_another_bundle_is_refused(house):
-    release = downloaded(house)
+def test_a_score_of_another_bundle_is_refused(portal):
+    release = downloaded(portal)
     other = score(release, release={"fingerprint": "0" * 64, "images": 4})
-    assert code(send(house, release, {"score": other})) == "score-not-usable"
+    assert code(send(portal, release, {"score": other})) == "score-not-usable"
 
 
-def test_a_score_carries_figures_and_nothing_else(house):
-    release = downloaded(house)
+def test_a_score_carries_figures_and_nothing_else(portal):
+    release = downloaded(portal)
     for wrong in (
         {"score": score(release, remark="patient Mueller was misread")},
         {"score": score(release, figures={"accuracy": 2})},
         {},
         {"score": score(release), "training_id": "tr_1"},
     ):
-        assert send(house, release, wrong).status_code == 422
+        assert send(portal, release, wrong).status_code == 422
 
 
-def test_a_training_on_the_portal_gives_one(house):
-    release = downloaded(house)
-    with house.database.transaction() as session:
+def test_a_training_on_the_portal_gives_one(portal):
+    release = downloaded(portal)
+    with portal.database.transaction() as session:
         training = Training(
-            organisation_id=house.elsewhere_id,
-            dataset_id=house.ready_dataset(),
+            organisation_id=portal.elsewhere_id,
+            dataset_id=portal.ready_dataset(),
             release_ids=[release["id"]],
             rows=["received"],
             networks=5,
@@ -107,9 +107,9 @@ def test_a_training_on_the_portal_gives_one(house):
             status="running",
         )
         session.add(training)
-    assert code(send(house, release, {"training_id": training.id})) == "score-not-usable"
-    with house.database.transaction() as session:
+    assert code(send(portal, release, {"training_id": training.id})) == "score-not-usable"
+    with portal.database.transaction() as session:
         row = session.get_one(Training, training.id)
         row.status, row.result = "ready", {"score": score(release)}
-    assert send(house, release, {"training_id": training.id}).status_code == 201
-    assert send(house, release, {"training_id": "tr_none"}).status_code == 404
+    assert send(portal, release, {"training_id": training.id}).status_code == 201
+    assert send(portal, release, {"training_id": "tr_none"}).status_code == 404

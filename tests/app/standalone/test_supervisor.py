@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.standalone import supervisor as supervisor_module
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
+from tests.fixtures.waiting import wait_until
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = """
@@ -47,23 +47,14 @@ def lives(pid: int) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
     said: list[str] = []
-    supervisor = Supervisor([spec("sleeper", SLEEP)], log_dir=tmp_path, say=said.append)
+    supervisor = Supervisor([spec("sleeper", SLEEP)], log_dir=tmp_path, report=said.append)
     supervisor.start()
     try:
         first = supervisor.pids()["sleeper"]
         os.kill(first, signal.SIGKILL)
-        assert eventually(lambda: supervisor.pids().get("sleeper", first) != first)
+        wait_until(lambda: supervisor.pids().get("sleeper", first) != first, "it runs again")
     finally:
         supervisor.stop()
     assert any("killed by SIGKILL" in line for line in said)
@@ -80,7 +71,7 @@ def test_a_child_that_keeps_dying_ends_everything_and_its_last_words_are_told(
             spec("broken", "print('no such table'); raise SystemExit(3)", is_up=lambda: False),
         ],
         log_dir=tmp_path,
-        say=lambda line: None,
+        report=lambda line: None,
     )
     with pytest.raises(SupervisorError, match="no such table") as caught:
         supervisor.start()
@@ -116,7 +107,7 @@ def test_later_children_start_when_earlier_ones_are_up_and_stop_before_them(
         )
         for order, name in ((1, "portal"), (0, "broker"))
     ]
-    supervisor = Supervisor(children, log_dir=tmp_path / "logs", say=lambda line: None)
+    supervisor = Supervisor(children, log_dir=tmp_path / "logs", report=lambda line: None)
     supervisor.start()
     supervisor.stop()
     assert log.read_text().split() == ["+broker", "+portal", "-portal", "-broker"]
@@ -126,17 +117,17 @@ def test_a_child_that_ignores_sigterm_is_killed_in_time_with_its_forks(tmp_path:
     supervisor = Supervisor(
         [spec("stubborn", STUBBORN, stop_seconds=0.5), spec("forking", FORKING, stop_seconds=0.5)],
         log_dir=tmp_path,
-        say=lambda line: None,
+        report=lambda line: None,
     )
     supervisor.start()
-    assert eventually(lambda: "deaf" in (tmp_path / "stubborn.log").read_text())
-    assert eventually(lambda: "fork" in (tmp_path / "forking.log").read_text())
+    wait_until(lambda: "deaf" in (tmp_path / "stubborn.log").read_text(), "it is deaf")
+    wait_until(lambda: "fork" in (tmp_path / "forking.log").read_text(), "it has forked")
     fork = int((tmp_path / "forking.log").read_text().split()[1])
     pids = [*supervisor.pids().values(), fork]
     began = time.monotonic()
     supervisor.stop()
     assert time.monotonic() - began < 5
-    assert eventually(lambda: not any(lives(pid) for pid in pids))
+    wait_until(lambda: not any(lives(pid) for pid in pids), "all are gone")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
@@ -147,7 +138,7 @@ from pathlib import Path
 from app.standalone.supervisor import ChildSpec, Supervisor
 child = ChildSpec(name="sleeper", command=[sys.executable, "-c", {SLEEP!r}],
                   environment=dict(os.environ), order=0)
-supervisor = Supervisor([child], log_dir=Path({str(tmp_path)!r}), say=lambda line: None)
+supervisor = Supervisor([child], log_dir=Path({str(tmp_path)!r}), report=lambda line: None)
 supervisor.start()
 print(supervisor.pids()["sleeper"], flush=True)
 time.sleep(60)
@@ -157,4 +148,4 @@ time.sleep(60)
         child = int(process.stdout.readline())
         assert lives(child)
         process.kill()
-    assert eventually(lambda: not lives(child))
+    wait_until(lambda: not lives(child), "the child is gone")

@@ -3,9 +3,9 @@
 from app.models import Training, TrainingStatus
 
 
-def start(house, release, **changes):
-    body = {"dataset_id": house.ready_dataset(), "release_ids": [release["id"]], **changes}
-    return house.steward.post("/trainings", json=body)
+def start(portal, release, **changes):
+    body = {"dataset_id": portal.ready_dataset(), "release_ids": [release["id"]], **changes}
+    return portal.steward.post("/trainings", json=body)
 
 
 def maps(release, covid="COVID", normal="Normal"):
@@ -16,46 +16,46 @@ def code(reply):
     return reply.json()["type"].rpartition(":")[2]
 
 
-def set_status(house, training_id, status):
-    with house.database.transaction() as session:
+def set_status(portal, training_id, status):
+    with portal.database.transaction() as session:
         session.get_one(Training, training_id).status = status
 
 
-def test_without_class_maps_a_worker_proposes(house, broker):
-    reply = start(house, house.release())
+def test_without_class_maps_a_worker_proposes(portal, broker):
+    reply = start(portal, portal.release())
     assert (reply.status_code, reply.json()["status"]) == (202, "proposing")
     assert ("cpu", "propose_class_maps", reply.json()["id"]) in broker.messages()
 
 
-def test_with_class_maps_it_trains_at_once(house, broker):
-    release = house.release()
-    reply = start(house, release, class_maps=maps(release))
+def test_with_class_maps_it_trains_at_once(portal, broker):
+    release = portal.release()
+    reply = start(portal, release, class_maps=maps(release))
     assert (reply.status_code, reply.json()["status"]) == (202, "queued")
     assert ("gpu", "train", reply.json()["id"]) in broker.messages()
 
 
-def test_a_proposal_is_confirmed_once(house, broker):
-    release = house.release()
-    training_id = start(house, release).json()["id"]
-    early = house.steward.post(
+def test_a_proposal_is_confirmed_once(portal, broker):
+    release = portal.release()
+    training_id = start(portal, release).json()["id"]
+    early = portal.steward.post(
         f"/trainings/{training_id}/confirm", json={"class_maps": maps(release)}
     )
     assert code(early) == "training-not-proposed"
-    set_status(house, training_id, TrainingStatus.PROPOSED)
+    set_status(portal, training_id, TrainingStatus.PROPOSED)
 
     body = {"class_maps": maps(release, covid=None)}
-    assert code(house.steward.post(f"/trainings/{training_id}/confirm", json=body)) == (
+    assert code(portal.steward.post(f"/trainings/{training_id}/confirm", json=body)) == (
         "class-maps-misfit"
     )
-    done = house.steward.post(
+    done = portal.steward.post(
         f"/trainings/{training_id}/confirm", json={"class_maps": maps(release)}
     )
     assert done.json()["status"] == "queued"
     assert ("gpu", "train", training_id) in broker.messages()
 
 
-def test_class_maps_that_name_what_is_not_there_are_refused(house):
-    release = house.release()
+def test_class_maps_that_name_what_is_not_there_are_refused(portal):
+    release = portal.release()
     for wrong in (
         {release["id"]: {"COVID": "COVID"}},
         maps(release, normal="Healthy"),
@@ -63,47 +63,47 @@ def test_class_maps_that_name_what_is_not_there_are_refused(house):
         {},
         maps(release, covid="Normal"),
     ):
-        reply = start(house, release, class_maps=wrong)
+        reply = start(portal, release, class_maps=wrong)
         assert (reply.status_code, code(reply)) == (422, "class-maps-misfit"), wrong
 
 
-def test_training_on_a_release_needs_access_and_is_told_to_its_owner(house):
-    release = house.release()
-    with house.database.transaction() as session:
+def test_training_on_a_release_needs_access_and_is_told_to_its_owner(portal):
+    release = portal.release()
+    with portal.database.transaction() as session:
         from app.models import Dataset
 
         theirs = Dataset(
-            organisation_id=house.elsewhere_id,
+            organisation_id=portal.elsewhere_id,
             name="ours",
             status="ready",
             classes={"COVID": {"train": 1}, "Normal": {"train": 1}},
         )
         session.add(theirs)
     body = {"dataset_id": theirs.id, "release_ids": [release["id"]], "class_maps": maps(release)}
-    assert code(house.recipient.post("/trainings", json=body)) == "no-access"
+    assert code(portal.recipient.post("/trainings", json=body)) == "no-access"
 
-    grant = house.steward.post(
-        f"/releases/{release['id']}/grants", json={"organisation_id": house.elsewhere_id}
+    grant = portal.steward.post(
+        f"/releases/{release['id']}/grants", json={"organisation_id": portal.elsewhere_id}
     ).json()
-    house.recipient.post(
+    portal.recipient.post(
         f"/grants/{grant['id']}/acceptance", json={"terms_sha256": release["terms"]["sha256"]}
     )
-    made = house.recipient.post("/trainings", json=body)
+    made = portal.recipient.post("/trainings", json=body)
     assert made.status_code == 202
-    [download] = house.steward.get(f"/releases/{release['id']}/downloads").json()["items"]
+    [download] = portal.steward.get(f"/releases/{release['id']}/downloads").json()["items"]
     assert download["organisation"]["name"] == "Elsewhere"
-    assert house.steward.get(f"/trainings/{made.json()['id']}").status_code == 404
+    assert portal.steward.get(f"/trainings/{made.json()['id']}").status_code == 404
 
 
-def test_it_is_cancelled_at_once_where_nobody_works_on_it(house):
-    training_id = start(house, house.release()).json()["id"]
-    assert house.steward.post(f"/trainings/{training_id}/cancel").json()["status"] == "cancelled"
-    set_status(house, training_id, TrainingStatus.READY)
-    assert code(house.steward.post(f"/trainings/{training_id}/cancel")) == "training-finished"
+def test_it_is_cancelled_at_once_where_nobody_works_on_it(portal):
+    training_id = start(portal, portal.release()).json()["id"]
+    assert portal.steward.post(f"/trainings/{training_id}/cancel").json()["status"] == "cancelled"
+    set_status(portal, training_id, TrainingStatus.READY)
+    assert code(portal.steward.post(f"/trainings/{training_id}/cancel")) == "training-finished"
 
 
-def test_its_dataset_is_not_deleted_under_it(house):
-    training = start(house, house.release()).json()
-    reply = house.steward.delete(f"/datasets/{training['dataset_id']}")
+def test_its_dataset_is_not_deleted_under_it(portal):
+    training = start(portal, portal.release()).json()
+    reply = portal.steward.delete(f"/datasets/{training['dataset_id']}")
     assert code(reply) == "dataset-in-use"
     assert reply.json()["trainings"] == [training["id"]]

@@ -10,17 +10,13 @@ from app.core.clock import utc_now
 from app.core.security import Role
 from app.models import Invitation, User
 from app.users.invitations import service
+from tests.fixtures.clients import PASSWORD, problem
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 EMAIL = "yang@st-anna.example"
-PASSWORD = "a sentence that only I would say"
 NEW_PASSWORD = "another sentence that I would say"
 INVITED = {"email": EMAIL, "roles": ["steward", "researcher"]}
-
-
-def problem(reply):
-    return reply.status_code, reply.json()["type"].rpartition(":")[2]
 
 
 def secret_of(reply):
@@ -30,217 +26,220 @@ def secret_of(reply):
     return secret
 
 
-def accept(house, secret, password=PASSWORD, **body):
-    return house.client.post(
+def accept(portal, secret, password=PASSWORD, **body):
+    return portal.client.post(
         "/api/v1/invitations/accept", json={"secret": secret, "password": password, **body}
     )
 
 
-def look(house, secret):
-    return house.client.post("/api/v1/invitations/look", json={"secret": secret})
+def look(portal, secret):
+    return portal.client.post("/api/v1/invitations/look", json={"secret": secret})
 
 
-def change_invitation(house, **values):
-    with house.database.transaction() as session:
+def change_invitation(portal, **values):
+    with portal.database.transaction() as session:
         row = session.scalars(select(Invitation)).one()
         for name, value in values.items():
             setattr(row, name, value)
 
 
-def test_somebody_is_invited_looks_and_joins(either_house):
-    house = either_house
-    secret = secret_of(house.admin.post("/invitations", json=INVITED))
+def test_somebody_is_invited_looks_and_joins(either_portal):
+    portal = either_portal
+    secret = secret_of(portal.admin.post("/invitations", json=INVITED))
 
-    offer = look(house, secret).json()
+    offer = look(portal, secret).json()
     assert offer["organisation"] == "St. Anna"
     assert (offer["email"], offer["roles"]) == (EMAIL, ["researcher", "steward"])
     assert not offer["sets_password_only"]
-    assert problem(accept(house, secret)) == (422, "name-missing")
-    joined = accept(house, secret, name="Dr. Yang")
+    assert problem(accept(portal, secret)) == (422, "name-missing")
+    joined = accept(portal, secret, name="Dr. Yang")
 
     assert joined.status_code == 201
     assert joined.json()["roles"] == ["researcher", "steward"]
-    seen = house.browser().sign_in(EMAIL).json()
+    seen = portal.browser().sign_in(EMAIL).json()
     assert (seen["name"], seen["organisation"]) == ("Dr. Yang", "St. Anna")
-    [entry] = house.admin.get("/audit?action=user.joined").json()["items"]
+    [entry] = portal.admin.get("/audit?action=user.joined").json()["items"]
     assert entry["subject"] == joined.json()["id"]
 
 
-def test_a_link_works_once(house):
-    secret = secret_of(house.admin.post("/invitations", json=INVITED))
-    accept(house, secret, name="Dr. Yang")
+def test_a_link_works_once(portal):
+    secret = secret_of(portal.admin.post("/invitations", json=INVITED))
+    accept(portal, secret, name="Dr. Yang")
 
-    assert problem(accept(house, secret, NEW_PASSWORD, name="Somebody")) == (404, "link-not-valid")
-    assert problem(look(house, secret)) == (404, "link-not-valid")
-    assert house.browser().sign_in(EMAIL).status_code == 201
+    assert problem(accept(portal, secret, NEW_PASSWORD, name="Somebody")) == (404, "link-not-valid")
+    assert problem(look(portal, secret)) == (404, "link-not-valid")
+    assert portal.browser().sign_in(EMAIL).status_code == 201
 
 
-def test_a_link_that_is_too_old_was_taken_back_or_never_was_gets_one_answer(house):
-    old = secret_of(house.admin.post("/invitations", json=INVITED))
-    change_invitation(house, expires_at=utc_now())
-    expired = accept(house, old, name="Dr. Yang")
-    [listed] = house.admin.get("/invitations").json()["items"]
-    assert house.admin.delete(f"/invitations/{listed['id']}").status_code == 204
-    back = secret_of(house.admin.post("/invitations", json=INVITED))
-    [listed] = house.admin.get("/invitations").json()["items"]
-    house.admin.delete(f"/invitations/{listed['id']}")
+def test_a_link_that_is_too_old_was_taken_back_or_never_was_gets_one_answer(portal):
+    old = secret_of(portal.admin.post("/invitations", json=INVITED))
+    change_invitation(portal, expires_at=utc_now())
+    expired = accept(portal, old, name="Dr. Yang")
+    [listed] = portal.admin.get("/invitations").json()["items"]
+    assert portal.admin.delete(f"/invitations/{listed['id']}").status_code == 204
+    back = secret_of(portal.admin.post("/invitations", json=INVITED))
+    [listed] = portal.admin.get("/invitations").json()["items"]
+    portal.admin.delete(f"/invitations/{listed['id']}")
 
-    replies = [expired, accept(house, back, name="Dr. Yang"), accept(house, "guess", name="X")]
+    replies = [expired, accept(portal, back, name="Dr. Yang"), accept(portal, "guess", name="X")]
 
     assert problem(replies[0]) == (404, "link-not-valid")
     assert len({reply.text for reply in replies}) == 1
 
 
-def test_the_link_is_shown_once_and_kept_as_a_hash(house):
-    secret = secret_of(house.admin.post("/invitations", json=INVITED))
+def test_the_link_is_shown_once_and_kept_as_a_hash(portal):
+    secret = secret_of(portal.admin.post("/invitations", json=INVITED))
 
-    assert secret not in house.admin.get("/invitations").text
-    assert secret not in house.admin.get("/audit").text
-    files = [path for path in house.portal.settings.data_dir.rglob("*") if path.is_file()]
+    assert secret not in portal.admin.get("/invitations").text
+    assert secret not in portal.admin.get("/audit").text
+    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if secret.encode() in path.read_bytes()]
 
 
-def test_a_weak_password_leaves_the_link_as_it_was(house):
-    secret = secret_of(house.admin.post("/invitations", json=INVITED))
+def test_a_weak_password_leaves_the_link_as_it_was(portal):
+    secret = secret_of(portal.admin.post("/invitations", json=INVITED))
 
-    refused = accept(house, secret, "yang@st-anna.example", name="Dr. Yang")
+    refused = accept(portal, secret, "yang@st-anna.example", name="Dr. Yang")
 
     assert problem(refused) == (422, "weak-password")
-    assert accept(house, secret, name="Dr. Yang").status_code == 201
+    assert accept(portal, secret, name="Dr. Yang").status_code == 201
 
 
-def test_another_organisations_invitations_are_not_there(house):
-    house.admin.post("/invitations", json=INVITED)
-    [listed] = house.admin.get("/invitations").json()["items"]
+def test_another_organisations_invitations_are_not_there(portal):
+    portal.admin.post("/invitations", json=INVITED)
+    [listed] = portal.admin.get("/invitations").json()["items"]
 
-    assert house.stranger.get("/invitations").json()["items"] == []
-    assert house.stranger.delete(f"/invitations/{listed['id']}").status_code == 404
-    assert house.steward.post("/invitations", json=INVITED).status_code == 403
-
-
-def test_whoever_has_an_account_is_not_invited(house):
-    house.account(Role.STEWARD, email=EMAIL)
-
-    assert problem(house.admin.post("/invitations", json=INVITED)) == (409, "address-taken")
+    assert portal.stranger.get("/invitations").json()["items"] == []
+    assert portal.stranger.delete(f"/invitations/{listed['id']}").status_code == 404
+    assert portal.steward.post("/invitations", json=INVITED).status_code == 403
 
 
-def test_nobody_joins_an_organisation_that_was_disabled(house):
-    secret = secret_of(house.admin.post("/invitations", json=INVITED))
-    operator = house.member(house.elsewhere_id, Role.OPERATOR)
+def test_whoever_has_an_account_is_not_invited(portal):
+    portal.account(Role.STEWARD, email=EMAIL)
 
-    operator.request("PATCH", f"/organisations/{house.organisation_id}", json={"disabled": True})
-    assert problem(accept(house, secret, name="Dr. Yang")) == (404, "link-not-valid")
-    operator.request("PATCH", f"/organisations/{house.organisation_id}", json={"disabled": False})
-    assert accept(house, secret, name="Dr. Yang").status_code == 201
+    assert problem(portal.admin.post("/invitations", json=INVITED)) == (409, "address-taken")
 
 
-def test_a_link_to_set_the_password_ends_the_persons_sessions_and_lock(either_house):
-    house = either_house
-    user_id = house.account(Role.STEWARD, email=EMAIL)
-    browser = house.browser()
+def test_nobody_joins_an_organisation_that_was_disabled(portal):
+    secret = secret_of(portal.admin.post("/invitations", json=INVITED))
+    operator = portal.member(portal.elsewhere_id, Role.OPERATOR)
+
+    operator.request("PATCH", f"/organisations/{portal.organisation_id}", json={"disabled": True})
+    assert problem(accept(portal, secret, name="Dr. Yang")) == (404, "link-not-valid")
+    operator.request("PATCH", f"/organisations/{portal.organisation_id}", json={"disabled": False})
+    assert accept(portal, secret, name="Dr. Yang").status_code == 201
+
+
+def test_a_link_to_set_the_password_ends_the_persons_sessions_and_lock(either_portal):
+    portal = either_portal
+    user_id = portal.account(Role.STEWARD, email=EMAIL)
+    browser = portal.browser()
     browser.sign_in(EMAIL)
     for _ in range(5):
-        house.browser().sign_in(EMAIL, "wrong")
+        portal.browser().sign_in(EMAIL, "wrong")
 
-    secret = secret_of(house.admin.post(f"/users/{user_id}/password-link"))
-    assert look(house, secret).json()["sets_password_only"]
-    assert accept(house, secret, NEW_PASSWORD).status_code == 201
+    secret = secret_of(portal.admin.post(f"/users/{user_id}/password-link"))
+    assert look(portal, secret).json()["sets_password_only"]
+    assert accept(portal, secret, NEW_PASSWORD).status_code == 201
 
     assert browser.get("/session").status_code == 401
-    assert house.browser().sign_in(EMAIL).status_code == 401
-    assert house.browser().sign_in(EMAIL, NEW_PASSWORD).status_code == 201
-    assert problem(accept(house, secret, PASSWORD)) == (404, "link-not-valid")
+    assert portal.browser().sign_in(EMAIL).status_code == 401
+    assert portal.browser().sign_in(EMAIL, NEW_PASSWORD).status_code == 201
+    assert problem(accept(portal, secret, PASSWORD)) == (404, "link-not-valid")
 
 
-def test_a_new_password_ends_every_other_link_to_set_one(house):
-    user_id = house.account(Role.STEWARD, email=EMAIL)
+def test_a_new_password_ends_every_other_link_to_set_one(portal):
+    user_id = portal.account(Role.STEWARD, email=EMAIL)
     first, second, third = (
-        secret_of(house.admin.post(f"/users/{user_id}/password-link")) for _ in range(3)
+        secret_of(portal.admin.post(f"/users/{user_id}/password-link")) for _ in range(3)
     )
 
-    accept(house, first, NEW_PASSWORD)
-    assert problem(accept(house, second)) == (404, "link-not-valid")
+    accept(portal, first, NEW_PASSWORD)
+    assert problem(accept(portal, second)) == (404, "link-not-valid")
 
-    fourth = secret_of(house.admin.post(f"/users/{user_id}/password-link"))
-    browser = house.browser()
+    fourth = secret_of(portal.admin.post(f"/users/{user_id}/password-link"))
+    browser = portal.browser()
     browser.sign_in(EMAIL, NEW_PASSWORD)
     body = {"current": NEW_PASSWORD, "new": PASSWORD}
     assert browser.put("/users/me/password", json=body).status_code == 204
     for secret in (third, fourth):
-        assert problem(accept(house, secret)) == (404, "link-not-valid")
+        assert problem(accept(portal, secret)) == (404, "link-not-valid")
 
 
-def test_whoever_was_disabled_has_no_link_any_more(house):
-    user_id = house.account(Role.STEWARD, email=EMAIL)
-    secret = secret_of(house.admin.post(f"/users/{user_id}/password-link"))
+def test_whoever_was_disabled_has_no_link_any_more(portal):
+    user_id = portal.account(Role.STEWARD, email=EMAIL)
+    secret = secret_of(portal.admin.post(f"/users/{user_id}/password-link"))
 
-    house.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
-    assert problem(house.admin.post(f"/users/{user_id}/password-link")) == (409, "account-disabled")
-    house.admin.request("PATCH", f"/users/{user_id}", json={"disabled": False})
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"disabled": True})
+    assert problem(portal.admin.post(f"/users/{user_id}/password-link")) == (
+        409,
+        "account-disabled",
+    )
+    portal.admin.request("PATCH", f"/users/{user_id}", json={"disabled": False})
 
-    assert problem(accept(house, secret, NEW_PASSWORD)) == (404, "link-not-valid")
+    assert problem(accept(portal, secret, NEW_PASSWORD)) == (404, "link-not-valid")
 
 
-def test_a_link_from_before_somebody_became_an_operator_does_not_work(house):
-    user_id = house.account(Role.STEWARD, email=EMAIL)
-    secret = secret_of(house.admin.post(f"/users/{user_id}/password-link"))
-    with house.database.transaction() as session:
+def test_a_link_from_before_somebody_became_an_operator_does_not_work(portal):
+    user_id = portal.account(Role.STEWARD, email=EMAIL)
+    secret = secret_of(portal.admin.post(f"/users/{user_id}/password-link"))
+    with portal.database.transaction() as session:
         session.get(User, user_id).role_names = ["operator", "steward"]
 
-    assert problem(accept(house, secret, NEW_PASSWORD)) == (404, "link-not-valid")
+    assert problem(accept(portal, secret, NEW_PASSWORD)) == (404, "link-not-valid")
 
 
-def test_who_forgot_the_password_and_who_never_had_one_hear_the_same(house):
-    house.account(Role.STEWARD, email=EMAIL)
+def test_who_forgot_the_password_and_who_never_had_one_hear_the_same(portal):
+    portal.account(Role.STEWARD, email=EMAIL)
 
-    known = house.client.post("/api/v1/session/forgotten", json={"email": EMAIL})
-    unknown = house.client.post("/api/v1/session/forgotten", json={"email": "no@one.example"})
+    known = portal.client.post("/api/v1/session/forgotten", json={"email": EMAIL})
+    unknown = portal.client.post("/api/v1/session/forgotten", json={"email": "no@one.example"})
 
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
     assert known.status_code == 202
-    with house.database.reading() as session:
+    with portal.database.reading() as session:
         # This portal sends no mail, so there is no way to give a link to anybody.
         assert session.scalars(select(Invitation)).all() == []
 
 
-def test_guessing_links_is_held_up(house_with):
-    house = house_with(sign_in_rate="3/minute")
+def test_guessing_links_is_held_up(portal_with):
+    portal = portal_with(sign_in_rate="3/minute")
     for _ in range(3):
-        assert look(house, "guess").status_code == 404
+        assert look(portal, "guess").status_code == 404
 
-    held_up = accept(house, "guess", name="X")
+    held_up = accept(portal, "guess", name="X")
 
     assert problem(held_up) == (429, "too-many-requests")
     assert int(held_up.headers["retry-after"]) >= 1
 
 
-def test_forgetting_again_and_again_holds_up_by_account_too(house_with):
-    house = house_with(sign_in_rate="2/minute")
-    limiter = house.portal.limiter
+def test_forgetting_again_and_again_holds_up_by_account_too(portal_with):
+    portal = portal_with(sign_in_rate="2/minute")
+    limiter = portal.services.limiter
     for _ in range(2):
-        limiter.count(house.portal.settings.sign_in_limit, "link to", EMAIL)
+        limiter.count(portal.services.settings.sign_in_limit, "link to", EMAIL)
 
-    reply = house.client.post("/api/v1/session/forgotten", json={"email": EMAIL.upper()})
+    reply = portal.client.post("/api/v1/session/forgotten", json={"email": EMAIL.upper()})
 
     assert problem(reply) == (429, "too-many-requests")
 
 
-def test_an_hour_brings_three_links_to_one_address_at_most(house_with, eventually):
-    house = house_with(smtp_url=SecretStr("smtp://127.0.0.1:9"), mail_seconds=3600)
-    user_id = house.account(Role.STEWARD, email=EMAIL)
+def test_an_hour_brings_three_links_to_one_address_at_most(portal_with, wait_until):
+    portal = portal_with(smtp_url=SecretStr("smtp://127.0.0.1:9"), mail_seconds=3600)
+    user_id = portal.account(Role.STEWARD, email=EMAIL)
 
     def links():
-        with house.database.reading() as session:
+        with portal.database.reading() as session:
             return session.scalars(select(Invitation)).all()
 
     for _ in range(5):
-        service.forgotten(house.portal, EMAIL)
+        service.forgotten(portal.services, EMAIL)
     assert len(links()) == 3
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         for row in session.scalars(select(Invitation)):
             row.created_at = row.expires_at = utc_now() - timedelta(hours=2)
-    reply = house.client.post("/api/v1/session/forgotten", json={"email": EMAIL})
+    reply = portal.client.post("/api/v1/session/forgotten", json={"email": EMAIL})
     assert reply.status_code == 202
-    eventually(lambda: len(links()) == 1, "the old links are gone and a new one is there")
+    wait_until(lambda: len(links()) == 1, "the old links are gone and a new one is there")
     assert links()[0].user_id == user_id

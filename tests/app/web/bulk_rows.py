@@ -1,4 +1,4 @@
-"""A house with many rows of every kind: copies of one, written straight into the database.
+"""Many rows of every kind: copies of one, written straight into the database.
 
 What there is less of stops at FEW: organisations, keys, workers; and of one dataset its versions,
 distillations and trajectories.
@@ -62,7 +62,7 @@ from app.models import (
     WithdrawalStatus,
     WorkerProcess,
 )
-from tests.app.factories import Town
+from tests.app.factories import ObjectFactory
 
 FEW = 100
 FIGURE = {"mean": 0.75, "std": 0.01, "n": 5}
@@ -89,52 +89,52 @@ REPORT = b"""<!doctype html><html lang="en"><head><style>.report { color: #16202
 </html>"""
 
 
-class Crowd:
+class BulkSeeder:
     """What a person who may do everything sees, with as many rows as `grow` made.
 
     Attributes:
         ids: By the name that an address has for it, the one that its page is opened of.
     """
 
-    def __init__(self, house: Any, email: str) -> None:
-        self._house = house
+    def __init__(self, portal: Any, email: str) -> None:
+        self._portal = portal
         self._size = 0
         self.organisations: list[str] = []
-        town = Town(house)
-        self._person = house.account(Role.ADMIN, Role.OPERATOR, email=email)
-        dataset = house.ready_dataset()
-        distillation = house.distillation(dataset_id=dataset)
+        factory = ObjectFactory(portal)
+        self._person = portal.account(Role.ADMIN, Role.OPERATOR, email=email)
+        dataset = portal.ready_dataset()
+        distillation = portal.distillation(dataset_id=dataset)
         self._finish(distillation)
-        release = house.release(distillation_id=distillation)
+        release = portal.release(distillation_id=distillation)
         self.ids = {
             "dataset_id": dataset,
             "distillation_id": distillation,
             "release_id": release["id"],
-            "request_id": town.received_request(),
-            "grant_id": town.given_grant(),
-            "training_id": town.training(),
-            "withdrawal_id": town.withdrawal(),
-            "forecast_id": house.steward.post(
+            "request_id": factory.received_request(),
+            "grant_id": factory.given_grant(),
+            "training_id": factory.training(),
+            "withdrawal_id": factory.withdrawal(),
+            "forecast_id": portal.steward.post(
                 f"/datasets/{dataset}/forecasts", json={"preset": "cpu_demo"}
             ).json()["id"],
             "user_id": self._person,
-            "organisation_id": house.organisation_id,
-            "webhook_id": town.webhook(),
+            "organisation_id": portal.organisation_id,
+            "webhook_id": factory.webhook(),
         }
-        self._upload = town.upload()
-        self._token = town.token()
-        self._invitation = town.invitation()
-        self._notification = town.notification()
+        self._upload = factory.upload()
+        self._token = factory.token()
+        self._invitation = factory.invitation()
+        self._notification = factory.notification()
 
     def _finish(self, distillation: str) -> None:
         """As a distillation whose release and report can both be looked at."""
-        other = self._house.releasable_distillation()
+        other = self._portal.releasable_distillation()
         key = f"distillations/{distillation}/report.html"
-        self._house.storage.put(key, REPORT)
-        with self._house.database.transaction() as session:
+        self._portal.storage.put(key, REPORT)
+        with self._portal.database.transaction() as session:
             made = session.get_one(Distillation, other)
             keys = {name: getattr(made, name) for name in ("bundle_key", "report_json_key")}
-        self._house.hand_on(
+        self._portal.advance(
             distillation,
             DistillationStatus.READY,
             report_html_key=key,
@@ -144,17 +144,17 @@ class Crowd:
 
     def grow(self, size: int) -> None:
         """Until there are so many rows of each kind."""
-        with self._house.database.transaction() as session:
-            _Growth(session, self, self._house, range(self._size, size)).everything()
+        with self._portal.database.transaction() as session:
+            _Growth(session, self, self._portal, range(self._size, size)).everything()
         self._size = size
 
 
 class _Growth:
-    def __init__(self, session: Session, crowd: Crowd, house: Any, added: range) -> None:
-        self._session, self._crowd, self._house = session, crowd, house
+    def __init__(self, session: Session, seeder: BulkSeeder, portal: Any, added: range) -> None:
+        self._session, self._seeder, self._portal = session, seeder, portal
         self._added = added
-        self._ids = crowd.ids
-        self._home = house.organisation_id
+        self._ids = seeder.ids
+        self._home = portal.organisation_id
 
     def everything(self) -> None:
         self._people()
@@ -165,17 +165,17 @@ class _Growth:
         self._log()
 
     def _people(self) -> None:
-        person, home = self._crowd._person, self._home
-        self._crowd.organisations += self._copies(
-            Organisation, self._house.elsewhere_id, few=True, name=lambda n: f"Hospital {n}"
+        person, home = self._seeder._person, self._home
+        self._seeder.organisations += self._copies(
+            Organisation, self._portal.elsewhere_id, few=True, name=lambda n: f"Hospital {n}"
         )
-        self.organisations = self._crowd.organisations
+        self.organisations = self._seeder.organisations
         self.people = self._copies(
             User, person, email=lambda n: f"somebody{n}@hospital.example", last_sign_in_at=None
         )
         for owner in (None, person, self.people):
-            self._copies(Token, self._crowd._token, user_id=owner, secret_hash=_hash)
-        self._copies(Invitation, self._crowd._invitation, secret_hash=_hash)
+            self._copies(Token, self._seeder._token, user_id=owner, secret_hash=_hash)
+        self._copies(Invitation, self._seeder._invitation, secret_hash=_hash)
         [session_id] = self._session.scalars(select(WebSession.id).limit(1))
         self._copies(WebSession, session_id, user_id=person, secret_hash=_hash)
         key = self._session.scalars(
@@ -209,7 +209,7 @@ class _Growth:
         self.datasets = self._copies(Dataset, dataset, **named)
         for status in (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED):
             waiting = self._copies(Dataset, dataset, status=status, **named)
-            self._copies(Upload, self._crowd._upload, dataset_id=waiting)
+            self._copies(Upload, self._seeder._upload, dataset_id=waiting)
         self._copies(Dataset, dataset, few=True, first_id=dataset, version=lambda n: n + 2, **named)
         statuses = [
             DistillationStatus.READY,
@@ -294,7 +294,7 @@ class _Growth:
         )
 
     def _access(self) -> None:
-        person, home, release = self._crowd._person, self._home, self._ids["release_id"]
+        person, home, release = self._seeder._person, self._home, self._ids["release_id"]
         decided = [RequestStatus.REQUESTED, RequestStatus.RETURNED, RequestStatus.GRANTED]
         asked = self._ids["request_id"]
         received = {"owner_id": home, "organisation_id": self.organisations, "status": decided}
@@ -340,11 +340,11 @@ class _Growth:
         )
 
     def _told(self) -> None:
-        person = self._crowd._person
+        person = self._seeder._person
         for read_at in (None, utc_now()):
             self._copies(
                 Notification,
-                self._crowd._notification,
+                self._seeder._notification,
                 user_id=person,
                 read_at=read_at,
                 link="/notices",

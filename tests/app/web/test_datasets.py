@@ -28,10 +28,10 @@ QUALITY = {
 
 
 @pytest.fixture
-def found(house):
+def found(portal):
     """A dataset whose check left files out."""
-    dataset_id = house.ready_dataset()
-    house.storage.put(f"datasets/{dataset_id}/quality.json", json.dumps(QUALITY).encode())
+    dataset_id = portal.ready_dataset()
+    portal.storage.put(f"datasets/{dataset_id}/quality.json", json.dumps(QUALITY).encode())
     return dataset_id
 
 
@@ -51,37 +51,37 @@ def test_a_second_sample_is_the_first(reader, broker):
     first = steward.send("/datasets/new", "/datasets/sample")
     second = steward.send("/datasets/new", "/datasets/sample")
     assert second.url == first.url
-    assert "has this sample cohort already" in second.text
+    assert "already has this sample cohort" in second.text
     dataset_id = first.url.path.rpartition("/")[2]
     assert broker.messages() == [("cpu", Task.CHECK_DATASET.value, dataset_id)]
 
 
-def test_somebody_who_may_not_upload_is_told_whom_to_ask(house, reader):
+def test_somebody_who_may_not_upload_is_told_whom_to_ask(portal, reader):
     researcher = reader(Role.RESEARCHER)
     shown = researcher.open("/datasets")
     assert "Ask a data steward" in shown
     assert 'href="/datasets/new"' not in shown
     researcher.open("/datasets/new", status=403)
-    waiting = researcher.open(f"/datasets/{house.new_dataset()}")
+    waiting = researcher.open(f"/datasets/{portal.new_dataset()}")
     assert "Ask a data steward" in waiting
     assert "data-upload" not in waiting
-    ready = researcher.open(f"/datasets/{house.ready_dataset()}")
+    ready = researcher.open(f"/datasets/{portal.ready_dataset()}")
     assert "/delete" not in ready
     assert "/withdraw" not in ready
 
 
-def test_the_list_says_what_each_is(house, reader):
-    house.new_dataset()
-    house.ready_dataset()
-    house.rejected_dataset()
+def test_the_list_says_what_each_is(portal, reader):
+    portal.new_dataset()
+    portal.ready_dataset()
+    portal.rejected_dataset()
     shown = reader(Role.STEWARD).open("/datasets")
-    for word in ("awaits its archive", "ready", "rejected", "174"):
+    for word in ("waiting for upload", "ready", "rejected", "174"):
         assert word in shown
 
 
-def test_a_long_list_goes_on_with_the_older_ones(house, reader, monkeypatch):
+def test_a_long_list_goes_on_with_the_older_ones(portal, reader, monkeypatch):
     monkeypatch.setattr("app.web.pages.datasets.ROWS", 2)
-    ids = [house.new_dataset() for _ in range(3)]
+    ids = [portal.new_dataset() for _ in range(3)]
     steward = reader(Role.STEWARD)
     first = steward.open("/datasets")
     assert [each in first for each in ids] == [False, True, True]
@@ -90,11 +90,11 @@ def test_a_long_list_goes_on_with_the_older_ones(house, reader, monkeypatch):
     assert [each in older for each in ids] == [True, False, False]
 
 
-def test_a_new_dataset_leads_to_its_upload(house, reader):
+def test_a_new_dataset_leads_to_its_upload(portal, reader):
     steward = reader(Role.STEWARD)
     reply = steward.send("/datasets/new", "/datasets/new", name="Ward 7", description="2024")
     dataset_id = reply.url.path.rpartition("/")[2]
-    assert house.dataset_status(dataset_id) == DatasetStatus.AWAITING_UPLOAD
+    assert portal.dataset_status(dataset_id) == DatasetStatus.AWAITING_UPLOAD
     assert "Ward 7" in reply.text
     assert f'data-dataset="{dataset_id}"' in reply.text
     assert "upload.js" in reply.text
@@ -114,8 +114,8 @@ def test_a_name_that_will_not_do_is_told_in_the_form(reader):
     assert reply.headers["hx-retarget"] == "find .form-problem"
 
 
-def test_the_next_version_of_a_dataset_names_the_one_before(house, reader):
-    before = house.ready_dataset()
+def test_the_next_version_of_a_dataset_names_the_one_before(portal, reader):
+    before = portal.ready_dataset()
     steward = reader(Role.STEWARD)
     assert f"/datasets/new?previous={before}" in steward.open(f"/datasets/{before}")
     reply = steward.send(f"/datasets/new?previous={before}", "/datasets/new", name="chest")
@@ -129,8 +129,8 @@ def test_the_next_version_of_a_dataset_names_the_one_before(house, reader):
     assert twice.status_code == 409
 
 
-def test_nothing_of_another_organisation_is_shown(house, reader):
-    dataset_id = house.ready_dataset()
+def test_nothing_of_another_organisation_is_shown(portal, reader):
+    dataset_id = portal.ready_dataset()
     stranger = reader(Role.STEWARD, elsewhere=True)
     assert dataset_id not in stranger.open("/datasets")
     for part in ("", "/check", "/findings", "/withdraw", "/upload"):
@@ -146,13 +146,13 @@ def test_a_ready_dataset_says_what_is_in_it_and_what_was_left_out(found, reader)
     assert "COVID/5.png" not in shown, "the rest is one click away"
     assert f"/datasets/{found}/findings?code=duplicate" in shown
     assert f"/api/v1/datasets/{found}/thumbnails/0000.png" in shown
-    assert "74 images came, 2 left, 100 stayed" in shown
+    assert "74 images added, 2 removed, 100 unchanged" in shown
     assert f"/datasets/{found}/distill" in shown
 
 
-def test_that_somebody_looked_at_the_findings_is_in_the_log(found, house, reader):
+def test_that_somebody_looked_at_the_findings_is_in_the_log(found, portal, reader):
     reader(Role.STEWARD).open(f"/datasets/{found}")
-    entries = house.admin.get("/audit").json()["items"]
+    entries = portal.admin.get("/audit").json()["items"]
     assert "dataset.quality_seen" in [entry["action"] for entry in entries]
 
 
@@ -173,31 +173,31 @@ def test_files_are_found_by_reason_and_by_name_and_no_name_is_in_an_address(foun
         data=steward.form(address, address).fields | {"text": "nobody"},
         headers={"HX-Request": "true"},
     )
-    assert "No file that was left out fits" in part.text
+    assert "No file that was left out matches" in part.text
     assert "<html" not in part.text
 
 
-def test_the_page_follows_the_check_until_it_is_over(house, reader):
-    dataset_id = house.uploaded_dataset()
+def test_the_page_follows_the_check_until_it_is_over(portal, reader):
+    dataset_id = portal.uploaded_dataset()
     steward = reader(Role.STEWARD)
     assert "Waiting for a worker" in steward.open(f"/datasets/{dataset_id}")
     address = f"/datasets/{dataset_id}/check"
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         dataset = DatasetRepository(session).load(dataset_id)
         dataset.progress = {"phase": "reading", "done": 1250, "total": 5000, "unit": "files"}
     told = steward.open(address)
     assert "1\u202f250 of 5\u202f000 files" in told
     seen = told.split("seen=")[1].split('"')[0]
     assert steward.client.get(f"{address}?seen={seen}").status_code == 204
-    house.make_ready(dataset_id)
+    portal.make_ready(dataset_id)
     over = steward.client.get(f"{address}?seen={seen}")
     assert over.headers["hx-refresh"] == "true"
     assert "Waiting for a worker" not in steward.open(f"/datasets/{dataset_id}")
 
 
-def test_a_rejected_dataset_says_why_and_takes_another_archive(house, reader):
-    dataset_id = house.uploaded_dataset()
-    with house.database.transaction() as session:
+def test_a_rejected_dataset_says_why_and_takes_another_archive(portal, reader):
+    dataset_id = portal.uploaded_dataset()
+    with portal.database.transaction() as session:
         datasets = DatasetRepository(session)
         fence = datasets.claim(dataset_id, owner="test", seconds=60)
         problem = {"title": "The archive holds no image", "detail": "Pack PNG files."}
@@ -205,12 +205,12 @@ def test_a_rejected_dataset_says_why_and_takes_another_archive(house, reader):
     shown = reader(Role.STEWARD).open(f"/datasets/{dataset_id}")
     assert "The archive holds no image" in shown
     assert "Pack PNG files." in shown
-    assert "upload it again below" in shown
+    assert "upload the archive again below" in shown
     assert "data-upload" in shown
 
 
-def test_a_dataset_is_deleted_by_its_name_alone(house, reader):
-    dataset_id = house.ready_dataset()
+def test_a_dataset_is_deleted_by_its_name_alone(portal, reader):
+    dataset_id = portal.ready_dataset()
     steward = reader(Role.STEWARD)
     address, action = f"/datasets/{dataset_id}", f"/datasets/{dataset_id}/delete"
     refused = steward.send(address, action, confirm="breast")
@@ -220,28 +220,28 @@ def test_a_dataset_is_deleted_by_its_name_alone(house, reader):
     assert reply.url.path == "/datasets"
     assert "The dataset is deleted" in reply.text
     steward.open(address, status=404)
-    assert house.stored(f"datasets/{dataset_id}") == []
+    assert portal.stored(f"datasets/{dataset_id}") == []
 
 
-def test_what_a_distillation_uses_is_not_deleted(house, reader):
-    dataset_id = house.ready_dataset()
-    house.distillation(dataset_id=dataset_id)
+def test_what_a_distillation_uses_is_not_deleted(portal, reader):
+    dataset_id = portal.ready_dataset()
+    portal.distillation(dataset_id=dataset_id)
     reply = reader(Role.STEWARD).send(
         f"/datasets/{dataset_id}", f"/datasets/{dataset_id}/delete", confirm="chest"
     )
     assert reply.status_code == 409
-    assert house.dataset_status(dataset_id) == DatasetStatus.READY
+    assert portal.dataset_status(dataset_id) == DatasetStatus.READY
 
 
-def test_what_came_of_a_dataset_is_linked(house, reader):
-    release = house.release()
-    distillation = house.steward.get(f"/distillations/{release['distillation_id']}").json()
+def test_what_came_of_a_dataset_is_linked(portal, reader):
+    release = portal.release()
+    distillation = portal.steward.get(f"/distillations/{release['distillation_id']}").json()
     shown = reader(Role.RESEARCHER).open(f"/datasets/{distillation['dataset_id']}")
     assert f'href="/distillations/{distillation["id"]}"' in shown
     assert f'href="/releases/{release["id"]}"' in shown
 
 
-def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(house, reader):
+def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(portal, reader):
     steward = reader(Role.STEWARD)
 
     def statements(address: str) -> int:
@@ -250,7 +250,7 @@ def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(house, rea
         def note(_connection, _cursor, statement, *_rest):
             asked.append(statement)
 
-        engine = house.database.engine
+        engine = portal.database.engine
         event.listen(engine, "before_cursor_execute", note)
         try:
             steward.open(address)
@@ -258,9 +258,9 @@ def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(house, rea
             event.remove(engine, "before_cursor_execute", note)
         return len(asked)
 
-    first = house.ready_dataset()
+    first = portal.ready_dataset()
     short = statements("/datasets"), statements(f"/datasets/{first}")
     for number in range(12):
-        house.distillation(dataset_id=first)
-        house.steward.post("/datasets", json={"name": f"more {number}"})
+        portal.distillation(dataset_id=first)
+        portal.steward.post("/datasets", json={"name": f"more {number}"})
     assert (statements("/datasets"), statements(f"/datasets/{first}")) == short

@@ -19,8 +19,8 @@ from tests.fixtures.benchmarks import benchmark_document
 
 
 @pytest.fixture
-def address(house):
-    return f"/datasets/{house.ready_dataset()}/distill"
+def address(portal):
+    return f"/datasets/{portal.ready_dataset()}/distill"
 
 
 def sent(form, **changes):
@@ -31,7 +31,7 @@ def sent(form, **changes):
 
 
 @pytest.fixture
-def ask(house, reader, address):
+def ask(portal, reader, address):
     """`ask(images_per_class="3")`: fill in the form for the demonstration, and send it."""
     researcher = reader(Role.RESEARCHER)
 
@@ -42,9 +42,9 @@ def ask(house, reader, address):
     return send
 
 
-def started(house, reply):
+def started(portal, reply):
     assert reply.url.path.startswith("/distillations/"), reply.text
-    return house.row(reply.url.path.removeprefix("/distillations/"))
+    return portal.row(reply.url.path.removeprefix("/distillations/"))
 
 
 def test_every_preset_and_every_start_is_explained(reader, address):
@@ -76,25 +76,25 @@ def test_every_setting_has_a_label():
     assert unlabelled == set()
 
 
-def test_starting_as_the_preset_says_changes_nothing_of_it(house, ask):
-    row = started(house, ask())
+def test_starting_as_the_preset_says_changes_nothing_of_it(portal, ask):
+    row = started(portal, ask())
     assert (row.preset, row.status) == ("cpu_demo", DistillationStatus.QUEUED)
     assert row.images_per_class == 2
     assert row.overrides == {}
 
 
-def test_what_was_chosen_is_asked_for(house, ask):
+def test_what_was_chosen_is_asked_for(portal, ask):
     row = started(
-        house,
+        portal,
         ask(images_per_class="3", initialisation="noise", seed="7", **{"setting.iterations": "12"}),
     )
     assert (row.images_per_class, row.initialisation, row.seed) == (3, "noise", 7)
     assert row.overrides == {"iterations": 12}
 
 
-def test_lists_are_typed_and_ticked(house, ask):
+def test_lists_are_typed_and_ticked(portal, ask):
     row = started(
-        house,
+        portal,
         ask(
             **{
                 "setting.baseline_lrs": "0.01, 0.1",
@@ -110,15 +110,15 @@ def test_lists_are_typed_and_ticked(house, ask):
     }
 
 
-def test_nothing_ticked_is_no_augmentation(house, ask):
-    row = started(house, ask(**{"setting.augmentation": ""}))
+def test_nothing_ticked_is_no_augmentation(portal, ask):
+    row = started(portal, ask(**{"setting.augmentation": ""}))
     assert row.overrides == {"augmentation": []}
 
 
-def test_a_list_of_words_that_the_preset_leaves_empty_can_be_ticked(house, ask):
-    row = started(house, ask(**{"setting.cross_networks": ["", "vgg11", "resnet18"]}))
+def test_a_list_of_words_that_the_preset_leaves_empty_can_be_ticked(portal, ask):
+    row = started(portal, ask(**{"setting.cross_networks": ["", "vgg11", "resnet18"]}))
     assert row.overrides == {"cross_networks": ["vgg11", "resnet18"]}
-    assert started(house, ask(**{"setting.cross_networks": ""})).overrides == {}
+    assert started(portal, ask(**{"setting.cross_networks": ""})).overrides == {}
 
 
 @pytest.mark.parametrize(
@@ -133,26 +133,26 @@ def test_a_list_of_words_that_the_preset_leaves_empty_can_be_ticked(house, ask):
         ({"seed": "-1"}, "seed"),
     ],
 )
-def test_what_cannot_be_is_told_and_nothing_starts(house, ask, changes, told):
+def test_what_cannot_be_is_told_and_nothing_starts(portal, ask, changes, told):
     reply = ask(**changes)
     assert reply.status_code == 422
     assert told in reply.text.replace("&#39;", "'")
-    assert house.steward.get("/distillations").json()["items"] == []
+    assert portal.steward.get("/distillations").json()["items"] == []
 
 
-def test_without_scripts_another_presets_settings_are_shown_before_anything_starts(house, ask):
+def test_without_scripts_another_presets_settings_are_shown_before_anything_starts(portal, ask):
     reply = ask(preset="cpu_small")
     assert reply.url.query == b"preset=cpu_small"
     assert "These are the settings of the preset that you chose" in reply.text
-    assert house.steward.get("/distillations").json()["items"] == []
+    assert portal.steward.get("/distillations").json()["items"] == []
 
 
 @pytest.mark.parametrize("preset", ["cpu_demo", "cpu_small"])
-def test_without_scripts_the_forms_token_gets_into_no_address(house, ask, preset):
+def test_without_scripts_the_forms_token_gets_into_no_address(portal, ask, preset):
     """Browsers keep addresses, and so do proxies."""
     reply = ask(show="preset", preset=preset)
     assert reply.url.query == f"preset={preset}".encode()
-    assert house.researcher.get("/distillations").json()["items"] == []
+    assert portal.researcher.get("/distillations").json()["items"] == []
     for template in TEMPLATES.rglob("*.html"):
         assert "formmethod" not in template.read_text(), template
 
@@ -162,10 +162,10 @@ def test_a_preset_that_does_not_exist_is_told(reader, address):
     assert "There is no preset" in page
 
 
-def test_a_dataset_that_is_not_ready_says_what_it_is(house, reader):
-    page = reader(Role.RESEARCHER).open(f"/datasets/{house.uploaded_dataset()}/distill")
-    assert "This dataset is being checked" in page
-    assert "Start the distillation" not in page
+def test_a_dataset_that_is_not_ready_says_what_it_is(portal, reader):
+    page = reader(Role.RESEARCHER).open(f"/datasets/{portal.uploaded_dataset()}/distill")
+    assert "The status of this dataset is “checking”" in page
+    assert "Start distillation" not in page
 
 
 def test_another_organisation_finds_nothing_here(reader, address):
@@ -182,10 +182,10 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def measured(house):
+def measured(portal):
     """A worker has measured the steps of the demonstration."""
     key = pace_key(get_preset("cpu_demo").settings({}, {}), channels=1)
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         MeasurementRepository(session).add(key, benchmark_document())
 
 
@@ -213,7 +213,7 @@ def test_the_forecast_tells_time_memory_and_where_it_comes_from(measured, foreca
     told = forecast()
     assert told.status_code == 200
     assert "<html" not in told.text
-    for words in ("of computing", "It may be", "of memory, of 4 GB", "a CPU, 2 threads"):
+    for words in ("of computing", "Range: ", "of memory, of 4 GB", "a CPU, 2 threads"):
         assert words in told.text
     assert not polled(told.text)
 
@@ -230,13 +230,13 @@ def test_without_a_measurement_it_waits_for_a_worker_and_asks_again(forecast):
     assert forecast.open(polled(told.text)).status_code == 204
 
 
-def test_when_nobody_answers_it_says_what_to_do(house, forecast):
+def test_when_nobody_answers_it_says_what_to_do(portal, forecast):
     told = forecast()
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         session.query(Forecast).update({"created_at": utc_now() - timedelta(minutes=2)})
     again = forecast.open(polled(told.text))
     assert "No worker has answered for a minute" in again.text
-    assert "You may start without the forecast" in again.text
+    assert "You can start without the forecast" in again.text
     assert forecast.open(polled(again.text)).status_code == 204
 
 
@@ -254,23 +254,23 @@ def test_what_does_not_fit_into_memory_is_told_in_place_of_it(measured, forecast
 
 def test_it_waits_for_the_fields_of_the_preset_that_was_chosen(forecast):
     told = forecast(preset="cpu_small")
-    assert "Asking…" in told.text
+    assert "Requesting…" in told.text
     assert 'hx-trigger="load delay' in told.text
 
 
 def test_without_scripts_it_is_a_page_of_its_own(forecast, measured):
     told = forecast(headers={})
     assert told.url.path.rpartition("/")[0].endswith("/distill/forecast")
-    assert "<h1>What it will take</h1>" in told.text
+    assert "<h1>Forecast</h1>" in told.text
     assert "of computing" in told.text
-    assert "go back to the form in your browser" in told.text
+    assert "Go back to the form in your browser" in told.text
 
 
-def test_what_was_told_stays_beside_the_distillation(house, measured, forecast, ask):
+def test_what_was_told_stays_beside_the_distillation(portal, measured, forecast, ask):
     forecast()
     reply = ask()
-    assert started(house, reply).forecast_id is not None
-    assert "comes later, about" in reply.text
+    assert started(portal, reply).forecast_id is not None
+    assert "later, about" in reply.text
     assert "<dt>Forecast</dt>" in reply.text
 
 

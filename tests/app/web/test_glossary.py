@@ -34,8 +34,8 @@ def test_a_word_is_told_in_two_sentences(anchor):
 def test_is_narrowed_down_by_words_of_name_or_meaning(anybody):
     page = anybody.open("/glossary?q=Membership attack")
     assert ANCHORS.findall(page) == ["membership-inference"]
-    assert "One word" in page
-    assert "No such word" in anybody.open("/glossary?q=zebra")
+    assert "One term" in page
+    assert "No matching term" in anybody.open("/glossary?q=zebra")
 
 
 def test_what_was_looked_for_is_shown_as_it_is(anybody):

@@ -15,35 +15,35 @@ def next_step(page: str) -> str:
     return found[0]
 
 
-def drawn(house, steward) -> str:
+def drawn(portal, steward) -> str:
     """The sample cohort, drawn and checked."""
     reply = steward.send("/guide", "/guide/sample")
     dataset = re.search(r"/datasets/(ds_\w+)", reply.text)[1]
-    house.make_ready(dataset)
+    portal.make_ready(dataset)
     return dataset
 
 
-def test_begins_with_drawing_the_sample_cohort(house, reader):
+def test_begins_with_drawing_the_sample_cohort(portal, reader):
     steward = reader(Role.STEWARD)
-    assert next_step(steward.open("/guide")) == "Draw the sample cohort"
+    assert next_step(steward.open("/guide")) == "Generate the sample cohort"
     reply = steward.send("/guide", "/guide/sample")
     assert reply.url.path == "/guide"
-    assert "is being drawn and checked" in reply.text
-    assert next_step(reply.text) == "Wait for its check"
+    assert "is being generated and checked" in reply.text
+    assert next_step(reply.text) == "Wait for the check"
     assert 'hx-get="/guide/steps?seen=check"' in reply.text
 
 
-def test_drawing_twice_makes_one(house, reader):
+def test_drawing_twice_makes_one(portal, reader):
     steward = reader(Role.STEWARD)
     form = steward.form("/guide", "/guide/sample")
     for _ in range(2):
         steward.client.post("/guide/sample", data=form.fields)
-    assert len(house.steward.get("/datasets").json()["items"]) == 1
+    assert len(portal.steward.get("/datasets").json()["items"]) == 1
 
 
-def test_goes_on_once_the_cohort_is_checked(house, reader):
+def test_goes_on_once_the_cohort_is_checked(portal, reader):
     steward = reader(Role.STEWARD)
-    drawn(house, steward)
+    drawn(portal, steward)
     assert next_step(steward.open("/guide")) == "Start a distillation"
     part = steward.open("/guide/steps?seen=check")
     assert part.lstrip().startswith('<ol id="steps"')
@@ -51,22 +51,22 @@ def test_goes_on_once_the_cohort_is_checked(house, reader):
     assert "Next step" not in steward.open("/guide/steps?seen=start")
 
 
-def test_starts_one_distillation_however_often_it_is_asked(house, reader, broker):
+def test_starts_one_distillation_however_often_it_is_asked(portal, reader, broker):
     steward = reader(Role.STEWARD)
-    dataset = drawn(house, steward)
+    dataset = drawn(portal, steward)
     form = steward.form("/guide", "/guide/distillation")
     for _ in range(2):
         reply = steward.client.post("/guide/distillation", data=form.fields)
-    assert next_step(reply.text) == "Watch it"
-    [row] = house.steward.get(f"/distillations?dataset_id={dataset}").json()["items"]
+    assert next_step(reply.text) == "Follow the progress"
+    [row] = portal.steward.get(f"/distillations?dataset_id={dataset}").json()["items"]
     assert row["preset"] == "cpu_demo"
 
 
-def test_shows_how_far_it_is_and_then_the_report(house, reader):
+def test_shows_how_far_it_is_and_then_the_report(portal, reader):
     steward = reader(Role.STEWARD)
-    dataset = drawn(house, steward)
-    distillation = house.distillation(dataset_id=dataset)
-    house.hand_on(
+    dataset = drawn(portal, steward)
+    distillation = portal.distillation(dataset_id=dataset)
+    portal.advance(
         distillation,
         DistillationStatus.TEACHING,
         phases={"teaching": {"done": 3, "total": 16, "unit": "epochs"}},
@@ -74,18 +74,18 @@ def test_shows_how_far_it_is_and_then_the_report(house, reader):
     page = steward.open("/guide")
     assert "training teachers" in page
     assert "3 of 16" in page
-    house.hand_on(distillation, DistillationStatus.READY)
+    portal.advance(distillation, DistillationStatus.READY)
     page = steward.open("/guide")
     assert next_step(page) == "Read the report"
     assert f"/distillations/{distillation}/report" in page
     assert "hx-get" not in page.split('id="steps"')[1].split(">")[0]
 
 
-def test_one_that_failed_is_told_and_can_be_started_again(house, reader):
+def test_one_that_failed_is_told_and_can_be_started_again(portal, reader):
     steward = reader(Role.STEWARD)
-    dataset = drawn(house, steward)
-    failed = house.distillation(dataset_id=dataset)
-    house.hand_on(
+    dataset = drawn(portal, steward)
+    failed = portal.distillation(dataset_id=dataset)
+    portal.advance(
         failed,
         DistillationStatus.FAILED,
         problem={"title": "The device was lost", "detail": "What was done is kept."},
@@ -93,38 +93,38 @@ def test_one_that_failed_is_told_and_can_be_started_again(house, reader):
     page = steward.open("/guide")
     assert "The device was lost" in page
     assert next_step(page) == "Start a distillation"
-    assert next_step(steward.send("/guide", "/guide/distillation").text) == "Watch it"
+    assert next_step(steward.send("/guide", "/guide/distillation").text) == "Follow the progress"
 
 
-def test_a_cohort_that_was_rejected_is_drawn_again(house, reader):
+def test_a_cohort_that_was_rejected_is_drawn_again(portal, reader):
     steward = reader(Role.STEWARD)
     reply = steward.send("/guide", "/guide/sample")
     dataset = re.search(r"/datasets/(ds_\w+)", reply.text)[1]
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         datasets = DatasetRepository(session)
         fence = datasets.claim(dataset, owner="test", seconds=60)
         datasets.mark_rejected(dataset, fence=fence, problem={"title": "No images"})
-    assert next_step(steward.open("/guide")) == "Draw the sample cohort"
+    assert next_step(steward.open("/guide")) == "Generate the sample cohort"
 
 
-def test_researchers_are_told_whom_to_ask_for_the_cohort(house, reader):
+def test_researchers_are_told_whom_to_ask_for_the_cohort(portal, reader):
     researcher, steward = reader(Role.RESEARCHER), reader(Role.STEWARD)
-    assert "takes the role of a data steward" in researcher.open("/guide")
+    assert "Only a data steward can create datasets" in researcher.open("/guide")
     token = researcher.form("/account", "/account/password").fields["csrf_token"]
     reply = researcher.client.post("/guide/sample", data={"csrf_token": token})
     assert reply.status_code == 403
-    drawn(house, steward)
+    drawn(portal, steward)
     researcher.form("/guide", "/guide/distillation")
 
 
 def test_others_are_told_that_it_is_not_for_them(reader):
     for role in (Role.AUDITOR, Role.OPERATOR):
         person = reader(role)
-        assert "Your role does not reach them" in person.open("/guide")
+        assert "Your role does not include datasets" in person.open("/guide")
         person.open("/guide/steps", status=403)
 
 
-def test_another_organisation_begins_at_its_own_beginning(house, reader):
-    drawn(house, reader(Role.STEWARD))
+def test_another_organisation_begins_at_its_own_beginning(portal, reader):
+    drawn(portal, reader(Role.STEWARD))
     stranger = reader(Role.STEWARD, elsewhere=True)
-    assert next_step(stranger.open("/guide")) == "Draw the sample cohort"
+    assert next_step(stranger.open("/guide")) == "Generate the sample cohort"

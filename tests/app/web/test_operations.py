@@ -7,12 +7,12 @@ import pytest
 from app.core.clock import utc_now
 from app.core.security import Role
 from app.models import DistillationStatus, WorkerProcess
+from tests.fixtures.clients import PASSWORD
 
 SECRET = re.compile(r"iadd_[\w-]{20,}")
-PASSWORD = "a sentence that only I would say"
 
 
-def worker_told(house, **changes) -> None:
+def worker_told(portal, **changes) -> None:
     """As a worker tells of itself."""
     told = {
         "id": "node-7:4242",
@@ -24,7 +24,7 @@ def worker_told(house, **changes) -> None:
         "started_at": utc_now(),
         "seen_at": utc_now(),
     }
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         session.add(WorkerProcess(**(told | changes)))
 
 
@@ -37,15 +37,15 @@ def test_is_for_operators_alone(reader, address):
         reader(role).open(address, status=403)
 
 
-def test_says_when_nobody_works(house, reader):
-    house.distillation()
+def test_says_when_nobody_works(portal, reader):
+    portal.distillation()
     page = reader(Role.OPERATOR).open("/operations")
-    assert "No worker has told of itself" in page
-    assert "nobody takes from it" in page
+    assert "No worker has reported" in page
+    assert ">no worker<" in page
 
 
-def test_shows_workers_queues_and_disk(house, reader):
-    worker_told(house)
+def test_shows_workers_queues_and_disk(portal, reader):
+    worker_told(portal)
     page = reader(Role.OPERATOR).open("/operations")
     assert "node-7" in page
     assert "A device of tests" in page
@@ -54,15 +54,15 @@ def test_shows_workers_queues_and_disk(house, reader):
     assert 'hx-trigger="every 5s"' in page
 
 
-def test_follows_by_a_part_of_the_page(house, reader):
+def test_follows_by_a_part_of_the_page(portal, reader):
     operator = reader(Role.OPERATOR)
     reply = operator.client.get("/operations", headers={"HX-Request": "true"})
     assert "<html" not in reply.text
     assert '<div id="now"' in reply.text
 
 
-def test_shows_jobs_of_all_without_the_names_of_datasets(house, reader):
-    distillation = house.distillation()
+def test_shows_jobs_of_all_without_the_names_of_datasets(portal, reader):
+    distillation = portal.distillation()
     operator = reader(Role.OPERATOR, elsewhere=True)
     for address in ("/operations", "/operations/jobs"):
         page = operator.open(address)
@@ -71,32 +71,32 @@ def test_shows_jobs_of_all_without_the_names_of_datasets(house, reader):
         assert "chest" not in page
 
 
-def test_jobs_are_narrowed_down(house, reader):
-    ended, running = house.distillation(DistillationStatus.FAILED), house.distillation()
+def test_jobs_are_narrowed_down(portal, reader):
+    ended, running = portal.distillation(DistillationStatus.FAILED), portal.distillation()
     operator = reader(Role.OPERATOR)
     assert ended in operator.open("/operations/jobs?kind=distillation")
     active = operator.open("/operations/jobs?active=true")
     assert running in active
     assert ended not in active
     assert running not in operator.open("/operations/jobs?kind=training")
-    assert "No such job" in operator.open("/operations/jobs?kind=withdrawal")
-    elsewhere = operator.open(f"/operations/jobs?organisation={house.elsewhere_id}")
+    assert "No matching job" in operator.open("/operations/jobs?kind=withdrawal")
+    elsewhere = operator.open(f"/operations/jobs?organisation={portal.elsewhere_id}")
     assert running not in elsewhere
 
 
-def test_a_job_is_cancelled_with_a_reason(house, reader):
-    running = house.distillation()
+def test_a_job_is_cancelled_with_a_reason(portal, reader):
+    running = portal.distillation()
     operator = reader(Role.OPERATOR, elsewhere=True)
     action = f"/operations/jobs/{running}/cancel"
     assert operator.send("/operations/jobs", action, reason="").status_code == 422
     reply = operator.send("/operations/jobs", action, reason="The machine is needed.")
     assert "The job is cancelled" in reply.text
-    assert house.row(running).status == DistillationStatus.CANCELLED
+    assert portal.row(running).status == DistillationStatus.CANCELLED
     with pytest.raises(AssertionError):  # nothing is left to cancel
         operator.form("/operations/jobs", action)
 
 
-def test_an_organisation_is_made_with_the_link_for_its_first_admin(house, reader, anybody):
+def test_an_organisation_is_made_with_the_link_for_its_first_admin(portal, reader, anybody):
     operator = reader(Role.OPERATOR)
     page = "/operations/organisations"
     shown = operator.send(page, page, name="St. Bride", admin_email="chief@bride.example").text
@@ -118,40 +118,40 @@ def test_an_organisation_without_an_address_is_just_made(reader):
     assert operator.send(page, page, name="St. Bride").status_code == 409
 
 
-def test_limits_are_changed_and_what_was_not_touched_stays(house, reader):
+def test_limits_are_changed_and_what_was_not_touched_stays(portal, reader):
     operator = reader(Role.OPERATOR, elsewhere=True)
-    before = house.admin.get("/organisations/mine").json()["quota"]
-    page = f"/operations/organisations/{house.organisation_id}"
+    before = portal.admin.get("/organisations/mine").json()["quota"]
+    page = f"/operations/organisations/{portal.organisation_id}"
     operator.send(page, f"{page}/quota")
-    assert house.admin.get("/organisations/mine").json()["quota"] == before
+    assert portal.admin.get("/organisations/mine").json()["quota"] == before
     reply = operator.send(page, f"{page}/quota", stored_gigabytes="2.5", running="3")
     assert "The limits are saved" in reply.text
-    after = house.admin.get("/organisations/mine").json()["quota"]
+    after = portal.admin.get("/organisations/mine").json()["quota"]
     assert after == before | {"stored_bytes": 2_500_000_000, "running": 3}
 
 
-def test_a_limit_that_is_none_changes_nothing(house, reader):
+def test_a_limit_that_is_none_changes_nothing(portal, reader):
     operator = reader(Role.OPERATOR)
-    page = f"/operations/organisations/{house.organisation_id}"
+    page = f"/operations/organisations/{portal.organisation_id}"
     for typed in ({"stored_gigabytes": "much"}, {"datasets": "-1"}):
         assert operator.send(page, f"{page}/quota", **typed).status_code == 422
 
 
-def test_an_organisation_is_disabled_by_its_name_and_enabled_again(house, reader):
+def test_an_organisation_is_disabled_by_its_name_and_enabled_again(portal, reader):
     operator = reader(Role.OPERATOR, elsewhere=True)
     steward = reader(Role.STEWARD)
-    page = f"/operations/organisations/{house.organisation_id}"
+    page = f"/operations/organisations/{portal.organisation_id}"
     assert operator.send(page, f"{page}/disable", confirm="Elsewhere").status_code == 422
     steward.open("/")
     assert "is disabled" in operator.send(page, f"{page}/disable", confirm="St. Anna").text
     assert steward.client.get("/").url.path == "/sign-in"
-    assert "works again" in operator.send(page, f"{page}/enable").text
-    assert house.admin.get("/organisations/mine").status_code == 200
+    assert "is enabled again" in operator.send(page, f"{page}/enable").text
+    assert portal.admin.get("/organisations/mine").status_code == 200
 
 
-def test_nobody_disables_their_own(house, reader):
+def test_nobody_disables_their_own(portal, reader):
     operator = reader(Role.OPERATOR)
-    page = f"/operations/organisations/{house.organisation_id}"
+    page = f"/operations/organisations/{portal.organisation_id}"
     token = operator.form(page, f"{page}/quota").fields["csrf_token"]
     with pytest.raises(AssertionError):
         operator.form(page, f"{page}/disable")

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from app.core.security import Role
+from tests.fixtures.clients import PASSWORD
 
-PASSWORD = "a sentence that only I would say"
 SECRET = re.compile(r"iadd_[\w-]{20,}")
 PAGES = [
     "/organisation",
@@ -25,8 +25,8 @@ def test_is_for_admins(reader, address):
         assert "Ask an admin of your organisation" in page
 
 
-def test_shows_limits_and_what_of_them_is_used(house, reader):
-    house.ready_dataset()
+def test_shows_limits_and_what_of_them_is_used(portal, reader):
+    portal.ready_dataset()
     page = reader(Role.ADMIN).open("/organisation")
     assert "1 of 1\u202f000" in page
     assert "<meter" in page
@@ -44,30 +44,30 @@ def test_name_and_contact_are_changed(reader):
 def test_a_name_that_is_taken_changes_nothing(reader):
     reply = reader(Role.ADMIN).send("/organisation", "/organisation", name="Elsewhere")
     assert reply.status_code == 409
-    assert "There is an organisation of this name" in reply.text
+    assert "An organisation of this name exists" in reply.text
 
 
-def test_what_the_gate_demands_is_changed(house, reader):
+def test_what_the_gate_demands_is_changed(portal, reader):
     admin = reader(Role.ADMIN)
     form = admin.form("/organisation", "/organisation/policy")
     assert form.fields["unknown_power"] == "true"
     del form.fields["unknown_power"]
     form.fields |= {"real_starts": "true", "fewest_images_per_class": "25"}
     reply = admin.client.post("/organisation/policy", data=form.fields)
-    assert "What the gate demands is saved" in reply.text
-    policy = house.admin.get("/organisations/mine").json()["policy"]
+    assert "The release policy is saved" in reply.text
+    policy = portal.admin.get("/organisations/mine").json()["policy"]
     assert policy["unknown_power"] is False
     assert policy["real_starts"] is True
     assert policy["fewest_images_per_class"] == 25
 
 
-def test_nobody_overwrites_what_they_have_not_seen(house, reader):
+def test_nobody_overwrites_what_they_have_not_seen(portal, reader):
     first, second = reader(Role.ADMIN), reader(Role.ADMIN)
     form = second.form("/organisation", "/organisation/policy")
     first.send("/organisation", "/organisation", contact="new@st-anna.example")
     reply = second.client.post("/organisation/policy", data=form.fields | {"proven_only": "true"})
     assert reply.status_code == 412
-    assert house.admin.get("/organisations/mine").json()["policy"]["proven_only"] is False
+    assert portal.admin.get("/organisations/mine").json()["policy"]["proven_only"] is False
 
 
 def test_a_number_that_is_none_is_told(reader):
@@ -78,60 +78,60 @@ def test_a_number_that_is_none_is_told(reader):
     assert "Nothing was changed" in reply.text
 
 
-def test_lists_people_with_their_roles(house, reader):
+def test_lists_people_with_their_roles(portal, reader):
     admin = reader(Role.ADMIN)
-    house.account(Role.STEWARD, Role.AUDITOR, email="two@st-anna.example")
+    portal.account(Role.STEWARD, Role.AUDITOR, email="two@st-anna.example")
     page = " ".join(admin.open("/organisation/people").split())
     assert "two@st-anna.example" in page
     assert "Data steward, Auditor" in page
-    house.account(Role.ADMIN, email="far@away.example", organisation_id=house.elsewhere_id)
+    portal.account(Role.ADMIN, email="far@away.example", organisation_id=portal.elsewhere_id)
     assert "far@away.example" not in admin.open("/organisation/people")
 
 
-def test_roles_are_changed(house, reader):
+def test_roles_are_changed(portal, reader):
     admin = reader(Role.ADMIN)
-    user = house.account(Role.STEWARD, email="two@st-anna.example")
+    user = portal.account(Role.STEWARD, email="two@st-anna.example")
     address = f"/organisation/people/{user}"
     reply = admin.send(address, address, roles=["researcher", "auditor"])
     assert "Name and roles are saved" in reply.text
-    assert house.admin.get(f"/users/{user}").json()["roles"] == ["auditor", "researcher"]
+    assert portal.admin.get(f"/users/{user}").json()["roles"] == ["auditor", "researcher"]
 
 
-def test_the_last_admin_stays_one(house, reader):
+def test_the_last_admin_stays_one(portal, reader):
     admin = reader(Role.ADMIN)
     user = re.search(r"/organisation/people/(us_\w+)", admin.open("/organisation/people"))[1]
     address = f"/organisation/people/{user}"
     reply = admin.send(address, address, roles=["steward"])
     assert reply.status_code == 409
     assert "An organisation needs an admin" in reply.text
-    assert house.admin.get(f"/users/{user}").json()["roles"] == ["admin"]
+    assert portal.admin.get(f"/users/{user}").json()["roles"] == ["admin"]
 
 
-def test_nobody_is_made_an_operator_by_an_admin(house, reader):
+def test_nobody_is_made_an_operator_by_an_admin(portal, reader):
     admin = reader(Role.ADMIN)
-    user = house.account(Role.STEWARD, email="two@st-anna.example")
+    user = portal.account(Role.STEWARD, email="two@st-anna.example")
     address = f"/organisation/people/{user}"
     assert 'value="operator"' not in admin.open(address)
     reply = admin.send(address, address, roles=["operator"])
     assert reply.status_code == 403
-    assert "This role is not yours to give" in reply.text
+    assert "You may not give this role" in reply.text
 
 
-def test_who_is_disabled_is_out_at_once_and_may_come_back(house, reader, anybody):
+def test_who_is_disabled_is_out_at_once_and_may_come_back(portal, reader, anybody):
     admin = reader(Role.ADMIN)
-    user = house.account(Role.STEWARD, email="two@st-anna.example")
+    user = portal.account(Role.STEWARD, email="two@st-anna.example")
     anybody.sign_in("two@st-anna.example", PASSWORD)
     address = f"/organisation/people/{user}"
     assert "Its sessions have ended" in admin.send(address, f"{address}/disable").text
     assert anybody.client.get("/").url.path == "/sign-in"
     assert "enable it first" in admin.open(address)
-    assert "The account works again" in admin.send(address, f"{address}/enable").text
+    assert "The account is enabled again" in admin.send(address, f"{address}/enable").text
     assert anybody.sign_in("two@st-anna.example", PASSWORD).url.path == "/"
 
 
-def test_a_link_to_set_a_password_is_shown_once(house, reader, anybody):
+def test_a_link_to_set_a_password_is_shown_once(portal, reader, anybody):
     admin = reader(Role.ADMIN)
-    user = house.account(Role.STEWARD, email="two@st-anna.example")
+    user = portal.account(Role.STEWARD, email="two@st-anna.example")
     address = f"/organisation/people/{user}"
     shown = admin.send(address, f"{address}/password-link").text
     secret = SECRET.search(shown).group()
@@ -142,9 +142,9 @@ def test_a_link_to_set_a_password_is_shown_once(house, reader, anybody):
     assert "Your account is ready" in reply.text
 
 
-def test_where_scripts_run_only_the_links_part_is_replaced(house, reader):
+def test_where_scripts_run_only_the_links_part_is_replaced(portal, reader):
     admin = reader(Role.ADMIN)
-    user = house.account(Role.STEWARD, email="two@st-anna.example")
+    user = portal.account(Role.STEWARD, email="two@st-anna.example")
     address = f"/organisation/people/{user}"
     form = admin.form(address, f"{address}/password-link")
     reply = admin.client.post(form.action, data=form.fields, headers={"HX-Request": "true"})
@@ -152,9 +152,9 @@ def test_where_scripts_run_only_the_links_part_is_replaced(house, reader):
     assert SECRET.search(reply.text)
 
 
-def test_people_of_another_organisation_are_not_there(house, reader):
+def test_people_of_another_organisation_are_not_there(portal, reader):
     admin = reader(Role.ADMIN)
-    user = house.account(email="far@away.example", organisation_id=house.elsewhere_id)
+    user = portal.account(email="far@away.example", organisation_id=portal.elsewhere_id)
     admin.open(f"/organisation/people/{user}", status=404)
     token = admin.form("/organisation", "/organisation").fields["csrf_token"]
     for end in ("", "/disable", "/enable", "/password-link"):
@@ -168,15 +168,15 @@ def test_people_of_another_organisation_are_not_there(house, reader):
 def test_an_invitation_is_shown_once_and_can_be_taken_back(reader, anybody):
     admin = reader(Role.ADMIN)
     page = "/organisation/invitations"
-    assert "Nobody was invited yet" in admin.open(page)
+    assert "No invitations yet" in admin.open(page)
     shown = admin.send(page, page, email="new@st-anna.example", roles=["researcher"]).text
     secret = SECRET.search(shown).group()
-    assert "Give this link to the person it is for" in shown
+    assert "Give this link only to the person it is for" in shown
     listed = admin.open(page)
     assert secret not in listed
     assert "not used yet" in listed
     revoke = re.search(r"/organisation/invitations/in_\w+/revoke", listed).group()
-    assert "Its link does not work any more" in admin.send(page, revoke).text
+    assert "Its link no longer works" in admin.send(page, revoke).text
     assert "new@st-anna.example" not in admin.open(page)
     offer = anybody.client.post("/join/look", data={"secret": secret})
     assert "This link does not work" in offer.text
@@ -189,8 +189,8 @@ def test_an_invitation_without_a_role_is_told(reader):
     assert "roles" in reply.text
 
 
-def test_invitations_of_another_organisation_are_not_there(house, reader):
-    made = house.stranger.post(
+def test_invitations_of_another_organisation_are_not_there(portal, reader):
+    made = portal.stranger.post(
         "/invitations", json={"email": "their@elsewhere.example", "roles": ["steward"]}
     ).json()
     admin = reader(Role.ADMIN)
@@ -201,7 +201,7 @@ def test_invitations_of_another_organisation_are_not_there(house, reader):
     assert reply.status_code == 404
 
 
-def test_a_token_of_the_organisation_is_shown_once_and_has_its_role(house, reader):
+def test_a_token_of_the_organisation_is_shown_once_and_has_its_role(portal, reader):
     admin = reader(Role.ADMIN)
     page = "/organisation/tokens"
     shown = admin.send(page, page, name="archive export", role="auditor").text
@@ -209,29 +209,29 @@ def test_a_token_of_the_organisation_is_shown_once_and_has_its_role(house, reade
     assert secret not in admin.open(page)
     assert "Auditor" in admin.open(page)
     headers = {"Authorization": f"Bearer {secret}"}
-    assert house.client.get("/api/v1/session", headers=headers).json()["roles"] == ["auditor"]
+    assert portal.client.get("/api/v1/session", headers=headers).json()["roles"] == ["auditor"]
     delete = re.search(rf"{page}/tok_\w+/delete", admin.open(page)).group()
     admin.send(page, delete)
-    assert house.client.get("/api/v1/session", headers=headers).status_code == 401
+    assert portal.client.get("/api/v1/session", headers=headers).status_code == 401
 
 
-def test_tells_whose_each_token_is(house, reader):
+def test_tells_whose_each_token_is(portal, reader):
     admin = reader(Role.ADMIN)
-    house.person(house.organisation_id, Role.STEWARD, "Dr. Bright")
+    portal.person(portal.organisation_id, Role.STEWARD, "Dr. Bright")
     assert "Dr. Bright" in admin.open("/organisation/tokens")
     assert "Dr. Elsewhere" not in admin.open("/organisation/tokens")
 
 
-def test_a_key_is_rotated_by_the_organisations_name(house, reader):
+def test_a_key_is_rotated_by_the_organisations_name(portal, reader):
     admin = reader(Role.ADMIN)
     page = "/organisation/keys"
-    before = house.admin.get("/organisations/mine/keys").json()["items"]
+    before = portal.admin.get("/organisations/mine/keys").json()["items"]
     assert before[0]["fingerprint"] in admin.open(page)
     reply = admin.send(page, f"{page}/rotate", confirm="Another")
     assert reply.status_code == 422
-    assert len(house.admin.get("/organisations/mine/keys").json()["items"]) == 1
+    assert len(portal.admin.get("/organisations/mine/keys").json()["items"]) == 1
     reply = admin.send(page, f"{page}/rotate", confirm="St. Anna", compromised="true")
     assert "A new key signs from now on" in reply.text
-    assert "trust it no longer" in reply.text
-    after = house.admin.get("/organisations/mine/keys").json()["items"]
+    assert ">compromised<" in reply.text
+    after = portal.admin.get("/organisations/mine/keys").json()["items"]
     assert [key["compromised"] for key in after] == [False, True]

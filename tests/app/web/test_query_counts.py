@@ -1,6 +1,6 @@
 """Pages ask the database as often for many rows as for few.
 
-With EXCHANGE_ROWS=10000 the same house grows to so many rows of each kind, and a table tells how
+With EXCHANGE_ROWS=10000 the same portal grows to so many rows of each kind, and a table tells how
 long the server takes for each page. Nothing is asserted about time: docs/performance.md has the
 numbers of one machine.
 """
@@ -18,46 +18,13 @@ import pytest
 from sqlalchemy import event, text
 
 from app.core.metrics import Metrics
-from tests.app.web.bulk_rows import Crowd
-from tests.app.web.conftest import PASSWORD, Reader
-from tests.app.web.routes import pages
+from tests.app.web.bulk_rows import BulkSeeder
+from tests.app.web.routes import addresses
+from tests.fixtures.clients import PASSWORD, Reader
 
 EMAIL = "everybody@hospital.example"
 REQUESTS = 20
 HEADING = ("| page | statements | fastest, ms | median, ms | p95, ms |", "|---|---|---|---|---|")
-
-NOTHING_TO_LIST = {
-    "/sign-in",
-    "/forgotten",
-    "/join",
-    "/glossary",
-    "/datasets/{dataset_id}/upload",  # leads to the dataset
-    "/releases/{release_id}/bundle",  # a file
-}
-NARROWED = [
-    "/audit?action=result.downloaded",
-    "/audit?subject={distillation_id}",
-    "/catalogue?q=chest",
-    "/catalogue?q=nothing+like+it",
-    "/catalogue?class_name=covid&accuracy=50&images=100",
-    "/catalogue?organisation={organisation_id}",
-    "/distillations?dataset={dataset_id}",
-    "/datasets/new?previous={dataset_id}",
-    "/grants?side=received&release={release_id}",
-    "/grants?side=sent",
-    "/notices?unread=true",
-    "/operations/jobs?active=true",
-    "/operations/jobs?kind=distillation&organisation={organisation_id}",
-    "/releases/{other_release_id}",
-    "/requests?side=received&release={release_id}",
-    "/requests?side=sent",
-    "/trainings/new?release={other_release_id}",
-]
-
-
-def addresses() -> list[str]:
-    shown = [name.removeprefix("GET ") for name in pages() if name.startswith("GET ")]
-    return sorted({*shown, *NARROWED} - NOTHING_TO_LIST)
 
 
 @contextmanager
@@ -75,48 +42,48 @@ def statements(engine: Any) -> Any:
 
 
 @pytest.fixture
-def somebody(house: Any) -> Any:
-    reader = Reader(house.client.base_url)
+def somebody(portal: Any) -> Any:
+    reader = Reader(portal.client.base_url)
     yield reader
     reader.client.close()
 
 
 @pytest.fixture
-def crowd(house: Any, somebody: Reader) -> Crowd:
-    made = Crowd(house, EMAIL)
+def seeder(portal: Any, somebody: Reader) -> BulkSeeder:
+    made = BulkSeeder(portal, EMAIL)
     somebody.sign_in(EMAIL, PASSWORD)
     return made
 
 
-def asked(house: Any, somebody: Reader, crowd: Crowd) -> dict[str, list[str]]:
+def asked(portal: Any, somebody: Reader, seeder: BulkSeeder) -> dict[str, list[str]]:
     found = {}
     for address in addresses():
-        filled = address.format(**crowd.ids)
+        filled = address.format(**seeder.ids)
         somebody.open(filled)
-        with statements(house.database.engine) as seen:
+        with statements(portal.database.engine) as seen:
             somebody.open(filled)
         found[address] = seen
     return found
 
 
-def test_every_page_asks_the_database_as_often_for_many_rows_as_for_few(house, somebody, crowd):
-    crowd.grow(3)
-    few = asked(house, somebody, crowd)
-    crowd.grow(30)
-    many = asked(house, somebody, crowd)
+def test_every_page_asks_the_database_as_often_for_many_rows_as_for_few(portal, somebody, seeder):
+    seeder.grow(3)
+    few = asked(portal, somebody, seeder)
+    seeder.grow(30)
+    many = asked(portal, somebody, seeder)
     more = {page: repeated(few[page], many[page]) for page in few}
     assert {page: found for page, found in more.items() if found} == {}
     assert min(map(len, few.values())) > 0, "statements are counted"
 
 
-def test_of_many_scores_a_page_shows_the_newest_and_says_so(somebody, crowd):
-    crowd.grow(60)
+def test_of_many_scores_a_page_shows_the_newest_and_says_so(somebody, seeder):
+    seeder.grow(60)
     in_each = {
         "/releases/{release_id}": 'data-label="Test images"',
         "/distillations/{distillation_id}/report": "5 × convnet",
     }
     for address, row in in_each.items():
-        page = somebody.open(address.format(**crowd.ids))
+        page = somebody.open(address.format(**seeder.ids))
         assert "These are the newest 50." in page
         assert page.count(row) == 50
 
@@ -133,10 +100,10 @@ def without_ids(statement: str) -> str:
 
 @pytest.mark.skipif("EXCHANGE_ROWS" not in os.environ, reason="EXCHANGE_ROWS=10000 measures")
 @pytest.mark.timeout(3600)
-def test_the_time_for_each_page_is_told(house, somebody, crowd, monkeypatch, capsys):
-    crowd.grow(int(os.environ["EXCHANGE_ROWS"]))
-    if house.database.engine.dialect.name == "postgresql":
-        with house.database.transaction() as session:  # as autovacuum does a minute later
+def test_the_time_for_each_page_is_told(portal, somebody, seeder, monkeypatch, capsys):
+    seeder.grow(int(os.environ["EXCHANGE_ROWS"]))
+    if portal.database.engine.dialect.name == "postgresql":
+        with portal.database.transaction() as session:  # as autovacuum does a minute later
             session.execute(text("ANALYZE"))
     seconds: list[float] = []
     observe: Callable[..., None] = Metrics.observe_request
@@ -148,8 +115,8 @@ def test_the_time_for_each_page_is_told(house, somebody, crowd, monkeypatch, cap
     monkeypatch.setattr(Metrics, "observe_request", note)
     lines = []
     for address in addresses():
-        filled = address.format(**crowd.ids)
-        with statements(house.database.engine) as seen:
+        filled = address.format(**seeder.ids)
+        with statements(portal.database.engine) as seen:
             somebody.open(filled)
         seconds.clear()
         for _ in range(REQUESTS):

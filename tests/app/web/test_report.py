@@ -13,32 +13,32 @@ STORED = f"""<!doctype html><html lang="en"><head><style>{STYLE}</style>
 <!-- place: recipients-scores --><p>How it was made.</p></main></body></html>"""
 
 
-def store(house, distillation_id, document):
+def store(portal, distillation_id, document):
     key = f"distillations/{distillation_id}/report.html"
-    house.storage.put(key, document.encode())
-    with house.database.transaction() as session:
+    portal.storage.put(key, document.encode())
+    with portal.database.transaction() as session:
         DistillationRepository(session).load(distillation_id).report_html_key = key
 
 
 @pytest.fixture
-def reported(house):
-    distillation_id = house.releasable_distillation()
-    store(house, distillation_id, STORED)
+def reported(portal):
+    distillation_id = portal.releasable_distillation()
+    store(portal, distillation_id, STORED)
     return distillation_id
 
 
-def download(house, release):
+def download(portal, release):
     """The other organisation is granted a release, accepts its terms and gets it."""
-    grant = house.steward.post(
-        f"/releases/{release['id']}/grants", json={"organisation_id": house.elsewhere_id}
+    grant = portal.steward.post(
+        f"/releases/{release['id']}/grants", json={"organisation_id": portal.elsewhere_id}
     ).json()
-    house.recipient.post(
+    portal.recipient.post(
         f"/grants/{grant['id']}/acceptance", json={"terms_sha256": release["terms"]["sha256"]}
     )
-    house.recipient.get(f"/releases/{release['id']}/bundle")
+    portal.recipient.get(f"/releases/{release['id']}/bundle")
 
 
-def send_score(house, release, mean):
+def send_score(portal, release, mean):
     figure = {"mean": mean, "std": 0.01, "n": 5}
     names = ("balanced_accuracy", "accuracy", "macro_f1", "auroc")
     score = {
@@ -56,7 +56,7 @@ def send_score(house, release, mean):
         "versions": {"torch": "2.11"},
         "time": "2026-11-24T12:00:00Z",
     }
-    sent = house.recipient.post(f"/releases/{release['id']}/scores", json={"score": score})
+    sent = portal.recipient.post(f"/releases/{release['id']}/scores", json={"score": score})
     assert sent.status_code == 201, sent.text
 
 
@@ -80,10 +80,10 @@ def test_its_files_are_offered(reader, reported):
         assert f'href="/api/v1/distillations/{reported}/{file}"' in page
 
 
-def test_a_pdf_is_offered_where_there_is_one(house, reader, reported):
+def test_a_pdf_is_offered_where_there_is_one(portal, reader, reported):
     researcher = reader(Role.RESEARCHER)
     assert "report.pdf" not in researcher.open(f"/distillations/{reported}/report")
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         DistillationRepository(session).load(reported).report_pdf_key = "somewhere"
     assert "report.pdf" in researcher.open(f"/distillations/{reported}/report")
 
@@ -94,41 +94,43 @@ def test_a_steward_shares_and_a_researcher_is_told_who_does(reader, reported):
     assert share in reader(Role.STEWARD).open(address)
     page = reader(Role.RESEARCHER).open(address)
     assert share not in page
-    assert "takes the role of a data steward" in page
+    assert "Only a data steward or an admin can share" in page
 
 
-def test_scores_and_releases_stand_where_the_report_left_room(house, reader, reported):
+def test_scores_and_releases_stand_where_the_report_left_room(portal, reader, reported):
     page = reader(Role.RESEARCHER).open(f"/distillations/{reported}/report")
-    assert "No recipient has sent a score so far" in page
-    assert "It was not released so far" in page
-    release = house.release(distillation_id=reported)
-    download(house, release)
-    send_score(house, release, 0.7)
-    send_score(house, release, 0.8)
+    assert "No recipient has sent a score yet" in page
+    assert "Not released yet" in page
+    release = portal.release(distillation_id=reported)
+    download(portal, release)
+    send_score(portal, release, 0.7)
+    send_score(portal, release, 0.8)
     page = reader(Role.RESEARCHER).open(f"/distillations/{reported}/report")
     assert f'href="/releases/{release["id"]}"' in page
     # The latest counts; both are there, between the report's heading and what follows.
-    assert "One recipient has measured it" in page
+    assert "One recipient has tested it" in page
     assert "reach 80.0 % balanced accuracy" in page
     assert page.index("Recipients' scores") < page.index("70.0 % ± 1.0 %")
     assert page.index("70.0 % ± 1.0 %") < page.index("How it was made.")
 
 
-def test_one_of_an_earlier_form_is_linked(house, reader):
-    distillation_id = house.ready_distillation()
+def test_one_of_an_earlier_form_is_linked(portal, reader):
+    distillation_id = portal.ready_distillation()
     page = reader(Role.RESEARCHER).open(f"/distillations/{distillation_id}/report")
     assert f'href="/api/v1/distillations/{distillation_id}/report.html"' in page
     assert "<h1>" in page
 
 
-def test_one_that_is_not_there_yet_says_so(house, reader):
-    page = reader(Role.RESEARCHER).open(f"/distillations/{house.distillation()}/report", status=409)
+def test_one_that_is_not_there_yet_says_so(portal, reader):
+    page = reader(Role.RESEARCHER).open(
+        f"/distillations/{portal.distillation()}/report", status=409
+    )
     assert "The distillation is queued" in page
 
 
-def test_the_log_tells_who_looked(house, reader, reported):
+def test_the_log_tells_who_looked(portal, reader, reported):
     reader(Role.RESEARCHER).open(f"/distillations/{reported}/report")
-    entries = house.admin.get("/audit?action=distillation.downloaded").json()["items"]
+    entries = portal.admin.get("/audit?action=distillation.downloaded").json()["items"]
     assert [entry["subject"] for entry in entries] == [reported]
 
 

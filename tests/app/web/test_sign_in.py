@@ -6,12 +6,11 @@ import pytest
 
 from app.core.security import Role
 from app.web.pages.sign_in import local_path
+from tests.fixtures.clients import PASSWORD
 
-PASSWORD = "a sentence that only I would say"
 
-
-def test_leads_to_the_page_that_was_asked_for(house, anybody):
-    house.account(Role.STEWARD, email="grey@st-anna.example")
+def test_leads_to_the_page_that_was_asked_for(portal, anybody):
+    portal.account(Role.STEWARD, email="grey@st-anna.example")
     asked = anybody.client.get("/?cursor=x")
     assert asked.url.path == "/sign-in"
     reply = anybody.send(
@@ -21,16 +20,16 @@ def test_leads_to_the_page_that_was_asked_for(house, anybody):
     assert "Dr. Grey" in reply.text
 
 
-def test_a_wrong_password_says_what_to_do_and_nobody_is_signed_in(house, anybody, impatient):
-    house.account(Role.STEWARD, email="grey@st-anna.example")
+def test_a_wrong_password_says_what_to_do_and_nobody_is_signed_in(portal, anybody, impatient):
+    portal.account(Role.STEWARD, email="grey@st-anna.example")
     reply = anybody.sign_in("grey@st-anna.example", "not this sentence at all")
     assert reply.status_code == 401
     assert "ask an admin of your organisation" in reply.text
     assert urlsplit(str(anybody.client.get("/").url)).path == "/sign-in"
 
 
-def test_within_the_form_where_scripts_run(house, anybody, impatient):
-    house.account(Role.STEWARD, email="grey@st-anna.example")
+def test_within_the_form_where_scripts_run(portal, anybody, impatient):
+    portal.account(Role.STEWARD, email="grey@st-anna.example")
     reply = anybody.client.post(
         "/sign-in",
         data={"email": "grey@st-anna.example", "password": "not this sentence"},
@@ -56,8 +55,8 @@ def test_a_form_without_the_sessions_token_changes_nothing(reader):
     assert "Dr. Grey" in steward.open("/")
 
 
-def test_a_form_of_another_site_signs_nobody_in(house, anybody):
-    house.account(Role.STEWARD, email="grey@st-anna.example")
+def test_a_form_of_another_site_signs_nobody_in(portal, anybody):
+    portal.account(Role.STEWARD, email="grey@st-anna.example")
     reply = anybody.client.post(
         "/sign-in",
         data={"email": "grey@st-anna.example", "password": PASSWORD},
@@ -75,8 +74,8 @@ def test_nobody_is_led_elsewhere(address):
     assert local_path(address) == "/"
 
 
-def test_an_address_of_any_letters_is_led_to_where_scripts_run(house, anybody):
-    house.account(Role.STEWARD, email="grey@st-anna.example")
+def test_an_address_of_any_letters_is_led_to_where_scripts_run(portal, anybody):
+    portal.account(Role.STEWARD, email="grey@st-anna.example")
     reply = anybody.client.post(
         "/sign-in",
         data={
@@ -90,16 +89,16 @@ def test_an_address_of_any_letters_is_led_to_where_scripts_run(house, anybody):
     assert reply.headers["hx-redirect"] == "/catalogue?q=%E8%82%BA&x=%20"
 
 
-def test_what_the_next_page_says_once_is_sent_over_https_alone(house_with):
-    house = house_with(public_url="https://exchange.example")
-    reply = house.client.post("/forgotten", data={"email": "grey@st-anna.example"})
+def test_what_the_next_page_says_once_is_sent_over_https_alone(portal_with):
+    portal = portal_with(public_url="https://exchange.example")
+    reply = portal.client.post("/forgotten", data={"email": "grey@st-anna.example"})
     assert reply.headers["location"] == "/sign-in"
     flags = reply.headers["set-cookie"].lower()
     assert {"secure", "httponly", "samesite=lax"} <= {flag.strip() for flag in flags.split(";")}
 
 
-def test_an_invitation_is_taken_on_its_page(house, anybody):
-    admin = house.person(house.organisation_id, Role.ADMIN, "Dr. Admin")
+def test_an_invitation_is_taken_on_its_page(portal, anybody):
+    admin = portal.person(portal.organisation_id, Role.ADMIN, "Dr. Admin")
     link = admin.post(
         "/invitations", json={"email": "new@st-anna.example", "roles": ["researcher"]}
     ).json()["link"]

@@ -57,12 +57,12 @@ def transferred(reader, page):
     return total, sum(".js" in address for address in loaded.addresses)
 
 
-def test_a_first_visit_transfers_less_than_200_kilobytes(house, anybody, reader):
+def test_a_first_visit_transfers_less_than_200_kilobytes(portal, anybody, reader):
     steward = reader(Role.STEWARD)
     visits = {
         "/sign-in": (anybody, 1),
-        f"/datasets/{house.new_dataset()}": (steward, 2),
-        f"/distillations/{house.distillation()}": (steward, 2),
+        f"/datasets/{portal.new_dataset()}": (steward, 2),
+        f"/distillations/{portal.distillation()}": (steward, 2),
     }
     for page, (somebody, scripts) in visits.items():
         size, loaded = transferred(somebody, page)

@@ -8,10 +8,10 @@ from app.withdrawals import service
 
 
 @pytest.fixture
-def released(house):
+def released(portal):
     """A dataset with a release that another organisation has; its id, and the release."""
-    release = house.release()
-    distillation = house.steward.get(f"/distillations/{release['distillation_id']}").json()
+    release = portal.release()
+    distillation = portal.steward.get(f"/distillations/{release['distillation_id']}").json()
     return distillation["dataset_id"], release
 
 
@@ -32,7 +32,9 @@ def test_only_those_who_may_delete_may_withdraw(released, reader):
     reader(Role.RESEARCHER).open(f"/datasets/{dataset_id}/withdraw", status=403)
 
 
-def test_images_of_patients_are_withdrawn_and_the_page_tells_how_far_it_is(released, house, reader):
+def test_images_of_patients_are_withdrawn_and_the_page_tells_how_far_it_is(
+    released, portal, reader
+):
     dataset_id, release = released
     steward = reader(Role.STEWARD)
     reply = withdraw(
@@ -44,24 +46,24 @@ def test_images_of_patients_are_withdrawn_and_the_page_tells_how_far_it_is(relea
         confirm="chest",
     )
     assert reply.url.path.startswith("/withdrawals/wd_")
-    assert "A worker takes the images out" in reply.text
+    assert "A worker is removing the images" in reply.text
     assert "COVID/1.png" not in reply.text
-    assert house.dataset_status(dataset_id) == DatasetStatus.CHECKING
-    assert "Take files out" in steward.open(f"/datasets/{dataset_id}")
+    assert portal.dataset_status(dataset_id) == DatasetStatus.CHECKING
+    assert "Remove files" in steward.open(f"/datasets/{dataset_id}")
     withdrawal_id = reply.url.path.rpartition("/")[2]
-    assert house.storage.get(service.files_key(withdrawal_id)) == (
+    assert portal.storage.get(service.files_key(withdrawal_id)) == (
         b'["COVID/1.png", "COVID/patient-7/"]'
     )
-    with house.database.transaction() as session:
+    with portal.database.transaction() as session:
         service.conclude(session, withdrawal_id, images=2)
     done = steward.open(f"/withdrawals/{withdrawal_id}")
-    assert "2 images were taken out" in done
+    assert "2 images were removed" in done
     assert release["title"] in done
     assert f"/distillations/{release['distillation_id']}" in done
     assert "Consent was taken back." in steward.open("/withdrawals")
 
 
-def test_a_whole_dataset_is_withdrawn_at_once(released, house, reader):
+def test_a_whole_dataset_is_withdrawn_at_once(released, portal, reader):
     dataset_id, release = released
     steward = reader(Role.STEWARD)
     reply = withdraw(
@@ -69,8 +71,8 @@ def test_a_whole_dataset_is_withdrawn_at_once(released, house, reader):
     )
     assert "The whole dataset" in reply.text
     assert "deleted" in reply.text
-    assert house.stored(f"datasets/{dataset_id}") == []
-    tombstone = house.steward.get(f"/releases/{release['id']}").json()
+    assert portal.stored(f"datasets/{dataset_id}") == []
+    tombstone = portal.steward.get(f"/releases/{release['id']}").json()
     assert tombstone["status"] == "withdrawn"
 
 
@@ -82,29 +84,29 @@ def test_a_whole_dataset_is_withdrawn_at_once(released, house, reader):
         ({"files": "a.png", "reason": "", "confirm": "chest"}, "reason"),
     ],
 )
-def test_what_is_missing_is_said_and_nothing_is_changed(released, house, reader, typed, told):
+def test_what_is_missing_is_said_and_nothing_is_changed(released, portal, reader, typed, told):
     dataset_id, _ = released
     reply = withdraw(reader(Role.STEWARD), dataset_id, what="files", **typed)
     assert reply.status_code == 422
     assert told in reply.text
-    assert house.dataset_status(dataset_id) == DatasetStatus.READY
+    assert portal.dataset_status(dataset_id) == DatasetStatus.READY
 
 
-def test_leaving_releases_published_is_kept(released, house, reader):
+def test_leaving_releases_published_is_kept(released, portal, reader):
     dataset_id, release = released
     steward = reader(Role.STEWARD)
     reply = withdraw(
         steward, dataset_id, what="whole", reason="Ended.", keep_releases="true", confirm="chest"
     )
     assert "left published" in reply.text
-    assert house.steward.get(f"/releases/{release['id']}").json()["status"] == "published"
+    assert portal.steward.get(f"/releases/{release['id']}").json()["status"] == "published"
 
 
-def test_nothing_of_another_organisation_is_shown(released, house, reader):
+def test_nothing_of_another_organisation_is_shown(released, portal, reader):
     dataset_id, _ = released
-    reply = house.steward.post(
+    reply = portal.steward.post(
         f"/datasets/{dataset_id}/withdrawals", json={"whole_dataset": True, "reason": "Ended."}
     )
     stranger = reader(Role.STEWARD, elsewhere=True)
     stranger.open(f"/withdrawals/{reply.json()['id']}", status=404)
-    assert "Nothing was withdrawn" in stranger.open("/withdrawals")
+    assert "No withdrawals yet" in stranger.open("/withdrawals")

@@ -1,7 +1,5 @@
 """A real Chromium before the whole service, as people use it."""
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -12,41 +10,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.fixtures.clients import PASSWORD
+
 if TYPE_CHECKING:
-    from conftest import Service
     from playwright.sync_api import Browser, Page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-PASSWORD = "a sentence that only I would say"
+    from tests.fixtures.service import Service
+
 FAILED = pytest.StashKey[bool]()
-# Loopback alone: a browser of its own accord asks its maker for this and that.
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
-
-def chromium_path() -> str | None:
-    """`EXCHANGE_CHROMIUM`, or the system's."""
-    named = os.environ.get("EXCHANGE_CHROMIUM")
-    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
-
-
-# Not for the whole run: while it lives, nothing else in this process may run an event loop.
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("needs a Chromium: apt-get install chromium, or EXCHANGE_CHROMIUM=path")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def cohorts(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def town(service, found, hire, person, cohorts, tiny, wait_until):
+def hospitals(service, found, hire, person, cohorts, tiny, wait_until):
     """Two hospitals in the middle of their work: something of each kind is there."""
     for organisation in ("St. Elsewhere", "Riverside"):
         found(service, organisation)
@@ -124,12 +124,12 @@ def town(service, found, hire, person, cohorts, tiny, wait_until):
     return SimpleNamespace(service=service, ids=ids, chief=chief, asking=asking, operator=operator)
 
 
-def who_sees(town, path):
+def who_sees(hospitals, path):
     if path in PUBLIC:
         return None
     if path.startswith(OPERATORS):
-        return town.operator
-    return town.asking if path.startswith("/trainings") else town.chief
+        return hospitals.operator
+    return hospitals.asking if path.startswith("/trainings") else hospitals.chief
 
 
 def look_closely(page):
@@ -159,16 +159,16 @@ def take_picture(page, path, width, scheme):
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_nothing_on_any_page(town, desk, scheme, width):
+def test_axe_finds_nothing_on_any_page(hospitals, desk, scheme, width):
     look = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     look["bypass_csp"] = True  # for axe itself
     desks = {}
     findings = {}
     for path in addresses():
-        account = who_sees(town, path)
+        account = who_sees(hospitals, path)
         if account not in desks:
-            desks[account] = desk(town.service, account, **look)
-        page = desks[account].open(re.sub(r"{(\w+)}", lambda name: town.ids[name[1]], path))
+            desks[account] = desk(hospitals.service, account, **look)
+        page = desks[account].open(re.sub(r"{(\w+)}", lambda name: hospitals.ids[name[1]], path))
         if page.locator("[data-follow]").count():
             page.locator("#chart-loss canvas").wait_for()
         elif page.locator("[data-polls]").count() == 0:

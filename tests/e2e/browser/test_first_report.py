@@ -32,7 +32,7 @@ def test_from_the_first_sign_in_to_the_first_report(service, desk, found, hire, 
     page = admin.open("/organisation/invitations")
     page.get_by_label("E-mail address").fill("first@vincent.example")
     page.get_by_label(re.compile("Data steward")).check()
-    page.get_by_role("button", name="Make the invitation").click()
+    page.get_by_role("button", name="Create invitation").click()
     link = page.locator("#invitations code").first.text_content()
     assert link is not None
 
@@ -42,24 +42,24 @@ def test_from_the_first_sign_in_to_the_first_report(service, desk, found, hire, 
     page.goto(service.url + "/join#" + link.partition("#")[2])
     page.get_by_label("Your name").fill("Dr. First")
     assert "#" not in page.url
-    page.get_by_label("A new password").fill(password)
+    page.get_by_label("New password").fill(password)
     page.get_by_role("button", name="Join").click()
     page.wait_for_url(service.url + "/")
 
     # An organisation without datasets is led to the guide, which draws the sample cohort.
-    page.get_by_role("link", name="Begin the guide").click()
-    page.get_by_role("button", name="Draw them").click()
-    start = page.get_by_role("button", name="Start it")
+    page.get_by_role("link", name="Start the guide").click()
+    page.get_by_role("button", name="Generate sample cohort").click()
+    start = page.get_by_role("button", name="Start distillation")
     start.wait_for(timeout=180_000)
 
     # With settings of one's own it takes seconds.
-    page.get_by_role("link", name="The dataset").click()
-    page.get_by_role("link", name="Distill it").click()
+    page.get_by_role("link", name="Open the dataset").click()
+    page.get_by_role("link", name="Distill this dataset").click()
     page.get_by_label("Images per class", exact=True).fill("2")
-    page.get_by_text("For experts").click()
+    page.get_by_text("Expert settings").click()
     for name, value in IN_SECONDS.items():
         page.locator(f"[name='setting.{name}']").fill(value)
-    page.get_by_role("button", name="Start the distillation").click()
+    page.get_by_role("button", name="Start distillation").click()
     page.wait_for_url("**/distillations/dl_*")
     page.get_by_role("link", name="Read the report").wait_for(timeout=300_000)
 

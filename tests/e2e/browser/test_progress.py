@@ -49,8 +49,8 @@ def test_a_distillation_is_cancelled_and_gone_on_with(make_service, desk, hire, 
     page = researcher.open(f"/distillations/{distillation_id}")
     service.wait_for(distillation_id, "distilling")
     page.get_by_text("Cancel", exact=True).click()
-    page.get_by_role("button", name="Stop it").click()
-    page.get_by_role("button", name="Go on with it").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Cancel distillation").click()
+    page.get_by_role("button", name="Resume").wait_for(timeout=60_000)
     assert service.row(distillation_id)["status"] == "cancelled"
-    page.get_by_role("button", name="Go on with it").click()
+    page.get_by_role("button", name="Resume").click()
     service.wait_for(distillation_id, "distilling", "evaluating", "auditing", "packaging", "ready")

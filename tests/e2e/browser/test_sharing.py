@@ -24,8 +24,8 @@ def test_two_hospitals_share_in_their_browsers(
 
     # Distances alone clear nothing: the owner's admin decides.
     page = owner.open(f"/distillations/{distillation_id}/release")
-    page.get_by_text("not released").first.wait_for()
-    assert page.get_by_role("button", name="Release it").count() == 0
+    page.get_by_text("not allowed").first.wait_for()
+    assert page.get_by_role("button", name="Release", exact=True).count() == 0
     page = chief.open("/organisation")
     page.locator("[name=unknown_power]").check()
     page.locator("form", has=page.locator("[name=unknown_power]")).get_by_role("button").click()
@@ -37,7 +37,7 @@ def test_two_hospitals_share_in_their_browsers(
     page.locator("[name=summary]").fill("Distilled from the ward's images.")
     page.locator("[name=contact]").fill("data@hospital.example")
     page.locator("[name=previews]").check()
-    page.get_by_role("button", name="Release it").click()
+    page.get_by_role("button", name="Release", exact=True).click()
     page.wait_for_url("**/releases/rel_*")
     address = page.url.removeprefix(service.url)
 
@@ -46,25 +46,25 @@ def test_two_hospitals_share_in_their_browsers(
     page.get_by_role("link", name="Two kinds of squares").first.click()
     page.wait_for_url("**" + address)
     page.get_by_label("What do you need it for?").fill("We want to learn something from it.")
-    page.get_by_role("button", name="Ask for access").click()
+    page.get_by_role("button", name="Request access").click()
     page.get_by_text("Your request was sent").wait_for()
 
     # It is returned with a question, changed, and granted.
     page = owner.open("/")
-    page.get_by_role("link", name=re.compile("Riverside asks for")).click()
+    page.get_by_role("link", name=re.compile("Riverside requests access to")).click()
     page.get_by_label("What to change").fill("Say what you want to learn.")
-    page.get_by_role("button", name="Return it").click()
-    page.get_by_text("Returned. They were told why.").wait_for()
+    page.get_by_role("button", name="Return request").click()
+    page.get_by_text("Returned. The requester was told why.").wait_for()
     page = asking.open("/")
-    page.get_by_role("link", name=re.compile("asks you to change")).click()
+    page.get_by_role("link", name=re.compile("returned your request")).click()
     assert page.get_by_text("Say what you want to learn.").is_visible()
     page.get_by_label("What do you need it for?").fill(
         "A network that tells the two kinds apart, for teaching alone."
     )
-    page.get_by_role("button", name="Send it again").click()
+    page.get_by_role("button", name="Send again").click()
     page.get_by_text("Your request was sent").wait_for()
     page = owner.open("/")
-    page.get_by_role("link", name=re.compile("Riverside asks for")).click()
+    page.get_by_role("link", name=re.compile("Riverside requests access to")).click()
     page.get_by_role("button", name="Grant access").click()
     page.get_by_text("Access is granted").wait_for()
 
@@ -92,11 +92,11 @@ def test_two_hospitals_share_in_their_browsers(
     # It is trained on beside own images, and the score goes back to its owner.
     colleague = hire(service, "Riverside", "Dr. Colleague", "steward")
     person(service, colleague).upload(other_archive, "Own images", wait_until)
-    page.get_by_text("How to check it and use it").click()
+    page.get_by_text("How to verify and use the bundle").click()
     page.get_by_role("link", name=re.compile("^Train here")).click()
-    page.get_by_label("Networks for each").fill("2")
-    page.get_by_role("button", name="Start").click()
-    page.get_by_role("button", name="That is so: train").click(timeout=120_000)
+    page.get_by_label("Networks for each comparison").fill("2")
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("button", name="Confirm classes and train").click(timeout=120_000)
     page.get_by_role("button", name="Send the score").click(timeout=180_000)
     page.get_by_text("Your score was sent").wait_for()
     page = owner.open(f"/distillations/{distillation_id}/report")

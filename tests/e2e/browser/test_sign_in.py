@@ -19,7 +19,7 @@ def test_a_wrong_password_is_told_in_the_form_which_keeps_what_was_typed(service
     page.get_by_label("E-mail address").fill(steward.email)
     page.get_by_label("Password").fill("not this sentence at all")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("alert").get_by_text("Address and password do not fit").wait_for()
+    page.get_by_role("alert").get_by_text("Wrong address or password").wait_for()
     assert page.get_by_label("E-mail address").input_value() == steward.email
     assert page.url.endswith("/sign-in")
 
@@ -51,7 +51,7 @@ def test_a_session_that_ended_meanwhile_loses_nothing_that_was_typed(service, de
     page = door.open("/datasets/new")
     page.get_by_label("Name", exact=True).fill("Winter 2026")
     _end_sessions(service)
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create and choose archive").click()
     again = page.get_by_role("alert").get_by_role("link")
     again.wait_for()
     assert page.get_by_label("Name", exact=True).input_value() == "Winter 2026"
@@ -64,7 +64,7 @@ def test_a_session_that_ended_meanwhile_loses_nothing_that_was_typed(service, de
     other.wait_for_url(service.url + "/")
     other.close()
     page.bring_to_front()
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create and choose archive").click()
     page.wait_for_url("**/datasets/ds_*")
 
 
@@ -73,12 +73,12 @@ def test_a_lost_network_is_told_and_its_return_too(service, desk, steward):
     page = door.open("/datasets/new")
     page.get_by_label("Name", exact=True).fill("Spring 2026")
     door.context.set_offline(True)
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create and choose archive").click()
     page.get_by_text("No connection to the portal").wait_for()
     assert page.get_by_label("Name", exact=True).input_value() == "Spring 2026"
     door.context.set_offline(False)
     page.get_by_text("The connection is back").wait_for()
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create and choose archive").click()
     page.wait_for_url("**/datasets/ds_*")
 
 

@@ -55,7 +55,7 @@ def test_a_reload_and_a_killed_portal_lose_nothing(
     steward = desk(service, hire(service, "St. Anna", "Dr. Slow", "steward"))
     page = steward.open("/datasets/new")
     page.get_by_label("Name", exact=True).fill("Ward, over a bad line")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create and choose archive").click()
     page.wait_for_url("**/datasets/ds_*")
     dataset_id = page.url.rpartition("/")[2]
 
@@ -80,7 +80,7 @@ def test_a_reload_and_a_killed_portal_lose_nothing(
     os.kill(service.pid_of("-m app.cli portal"), signal.SIGKILL)
     page.get_by_text(re.compile("No connection|Trying again")).first.wait_for(timeout=60_000)
 
-    page.get_by_role("link", name="Distill it").first.wait_for(timeout=180_000)
+    page.get_by_role("link", name="Distill this dataset").first.wait_for(timeout=180_000)
     row = steward.context.request.get(f"{service.url}/api/v1/datasets/{dataset_id}").json()
     assert row["sha256"] == hashlib.sha256(heavy.read_bytes()).hexdigest()
     assert row["status"] == "ready"
@@ -94,16 +94,16 @@ def test_an_upload_that_is_paused_goes_on_and_one_that_is_cancelled_leaves_nothi
     steward = desk(service, hire(service, "St. Pause", "Dr. Patient", "steward"))
     page = steward.open("/datasets/new")
     page.get_by_label("Name", exact=True).fill("Ward")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create and choose archive").click()
     page.wait_for_url("**/datasets/ds_*")
     slow_down(page, 3 * MEGABYTE)
     page.get_by_label("Drop one archive here, or choose it").set_input_files(heavy)
     wait_until(lambda: megabytes_sent(page) > 4, "some megabytes have gone")
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("Paused. What has arrived is kept.").first.wait_for()
-    page.get_by_role("button", name="Go on", exact=True).click()
+    page.get_by_role("button", name="Resume", exact=True).click()
     wait_until(lambda: megabytes_sent(page) > 8, "more has gone")
     page.get_by_role("button", name="Cancel the upload").click()
-    page.get_by_role("button", name="Cancel, and remove them").click()
-    page.get_by_text("What had arrived is removed.").first.wait_for()
+    page.get_by_role("button", name="Cancel and remove").click()
+    page.get_by_text("What had arrived was removed.").first.wait_for()
     assert steward.context.request.get(service.url + "/api/v1/uploads").json()["items"] == []

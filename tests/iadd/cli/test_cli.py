@@ -65,7 +65,7 @@ def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
         (["--preset", "huge"], "no preset 'huge'"),
         (["--set", "iterations"], "no NAME=VALUE"),
         (["--set", "iterations=lots"], "iterations is 'lots'"),
-        (["--set", "pupils=3"], "Unknown setting pupils"),
+        (["--set", "specs=3"], "Unknown setting specs"),
         (["--device", "abacus"], "no device of this machine"),
     ],
 )

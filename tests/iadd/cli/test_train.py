@@ -18,7 +18,7 @@ from iadd.cli import app
 from iadd.cli.class_maps import NotConfirmedError, confirm_class_maps, read_class_maps
 from iadd.config import Config
 from iadd.sharing.class_map import ClassMapError
-from tests.iadd.conftest import make_distilled
+from tests.iadd.factories import make_distilled
 
 REPORT = {
     "dataset": {"name": "Another hospital"},
@@ -95,11 +95,11 @@ def test_a_map_that_nobody_confirms_does_nothing(
 ) -> None:
     out = tmp_path / "table.json"
     said = run("train", "--bundle", bundle, "--data", folder, "--out", out, code=1)
-    assert "none of yours is clearly it" in said
+    assert "no clear match" in said
     assert "nothing was done" in said
     assert "--yes" in said
     partly = run("train", "--bundle", bundle, "--data", folder, "--out", out, *GIVEN[:2], code=1)
-    assert 'say it yourself: --class-map "[red]COVID-19=…"' in partly
+    assert 'state it yourself: --class-map "[red]COVID-19=…"' in partly
     assert not out.exists()
 
 
@@ -188,7 +188,7 @@ def test_somebody_at_a_terminal_is_asked(keyboard: int) -> None:
     os.write(keyboard, b"n\n")
     with pytest.raises(NotConfirmedError, match="nothing was done"):
         confirm_class_maps(["a.zip"], theirs, ours, [], yes=False)
-    # What was said in full is not asked again.
+    # A class map stated in full needs no confirmation.
     said = ["healthy=", "odd=Ill"]
     assert confirm_class_maps(["a.zip"], theirs, ours, said, yes=False) == [
         {"healthy": None, "odd": "Ill"}

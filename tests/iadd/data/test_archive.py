@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.errors import DatasetError, FileRefused
+from iadd.data.errors import DatasetError, FileError
 
 MEBIBYTE = 1 << 20
 NOISE = os.urandom(3000)
@@ -34,8 +34,8 @@ def read_all(
             position = entry.position
             try:
                 contents[entry.name] = entry.read()
-            except FileRefused as refusal:
-                refused[entry.name] = refusal.code
+            except FileError as error:
+                refused[entry.name] = error.code
     return contents, refused
 
 

@@ -22,10 +22,10 @@ from iadd.runtime.compile import (
     SECONDS_TO_COMPILE,
     can_compile,
     choose_compilation,
-    saved_per_operation,
+    saved_per_flop,
     saved_per_step,
 )
-from iadd.training.cost_model import forward_operations, matching_operations
+from iadd.training.cost_model import forward_flops, matching_flops
 from iadd.trajectories.teacher_step import choose_teaching_compilation
 
 COUNTS = {
@@ -182,16 +182,16 @@ def test_what_is_compiled_is_what_the_job_will_compile(changes: dict[str, Any]) 
             "possible": can_compile("cpu"),
             "seconds": SECONDS_TO_COMPILE,
             "saved_per_step": saved_per_step("cpu"),
-            "saved_per_operation": saved_per_operation("cpu"),
+            "saved_per_operation": saved_per_flop("cpu"),
         },
-        forward_operations=forward_operations(
+        forward_operations=forward_flops(
             job.config.network, channels=1, classes=2, image_size=job.config.image_size
         ),
     )
     found = job_seconds(benchmark, job)
-    operations = matching_operations(job.config, channels=1, classes=2)
+    flops = matching_flops(job.config, channels=1, classes=2)
     steps = job.config.distillation.iterations * job.config.distillation.syn_steps
-    matching = choose_compilation(job.config, operations, "cpu", steps=steps)
+    matching = choose_compilation(job.config, flops, "cpu", steps=steps)
     teaching = choose_teaching_compilation(
         job.config, "cpu", channels=1, classes=2, images=job.per_epoch
     )

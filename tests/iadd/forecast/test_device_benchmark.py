@@ -48,7 +48,7 @@ def test_the_number_of_images_of_a_job_makes_no_difference(config: Config) -> No
 def test_steps_that_take_very_long_are_measured_smaller(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iadd.forecast.device_benchmark._STEP_OPERATIONS", {"cpu": 1.0})
+    monkeypatch.setattr("iadd.forecast.device_benchmark._STEP_FLOPS", {"cpu": 1.0})
     found = benchmark_device(config.override({"images_per_class": 50}), classes=2)
     assert [point.images for point in found.points] == [2, 4]
     assert found.covers_images > 10**9
@@ -65,7 +65,7 @@ def test_other_networks_are_measured_at_both_sizes(config: Config) -> None:
 def test_a_larger_network_is_measured_on_a_part_of_the_set(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iadd.forecast.device_benchmark._CROSS_OPERATIONS", {"cpu": 1.0})
+    monkeypatch.setattr("iadd.forecast.device_benchmark._CROSS_FLOPS", {"cpu": 1.0})
     eight = config.override({"images_per_class": 8, "cross_networks": ["alexnet"]})
     (timing,) = benchmark_device(eight, classes=2).across["alexnet"]
     assert timing.images == 1

@@ -74,7 +74,7 @@ def test_other_networks_are_measured_and_multiplied(
 
     monkeypatch.setattr("iadd.forecast.device_benchmark.fit_timing", two_seconds_a_unit)
     # An epoch of but one of the ten images is shown.
-    monkeypatch.setattr("iadd.forecast.device_benchmark._CROSS_OPERATIONS", {"cpu": 1.0})
+    monkeypatch.setattr("iadd.forecast.device_benchmark._CROSS_FLOPS", {"cpu": 1.0})
     found = forecast(640, 2, config, test_images=300, validation_images=60)
     # Two networks on either kind of set, and five trials: two rates, of α and without.
     asking = (2 * 2 * 300 + 5 * 60) * 2.0 / 3

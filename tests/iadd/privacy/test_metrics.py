@@ -128,14 +128,14 @@ def test_what_is_near_to_everybody_is_a_copy_of_nobody() -> None:
     assert threshold.count(average, sides(3, 1)) == 0
 
 
-@pytest.mark.parametrize(("hits", "refused"), [(0, False), (2, False), (3, True)])
-def test_near_copies_refuse_beyond_chance(hits: int, refused: bool) -> None:
+@pytest.mark.parametrize(("copies", "refused"), [(0, False), (2, False), (3, True)])
+def test_near_copies_refuse_beyond_chance(copies: int, refused: bool) -> None:
     # Of 40 with chance 0.01: P(X ≥ 2) = 0.061, P(X ≥ 3) = 0.0075, which Holm triples.
-    queries = neighbourhood([0] * 40, [0.01] * hits + [0.9] * (40 - hits))
+    queries = neighbourhood([0] * 40, [0.01] * copies + [0.9] * (40 - copies))
     thresholds = {name: Threshold(0.1, 1.0, 0.01) for name in ("ssim", "phash", "embedding")}
     metrics = rules.near_copies(queries, thresholds, sides(5, 5))
     assert [m.outcome for m in metrics] == ["refused" if refused else "passed"] * 3
-    assert metrics[0].value == hits / 40
+    assert metrics[0].value == copies / 40
 
 
 def test_one_measure_alone_can_refuse() -> None:

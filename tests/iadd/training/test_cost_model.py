@@ -7,20 +7,20 @@ from iadd.config import Config, DistillationConfig, NetworkConfig
 from iadd.distillation.matching import matching_gradients
 from iadd.networks.build import build_network, flatten_parameters
 from iadd.presets import cpu_demo
-from iadd.runtime.flops import count_operations
-from iadd.training.cost_model import forward_operations, matching_operations
+from iadd.runtime.flops import count_flops
+from iadd.training.cost_model import forward_flops, matching_flops
 
 
 def test_an_image_costs_what_its_layers_do() -> None:
     network = NetworkConfig(depth=2, width=4)
     # A multiplication and an addition per tap, input and output channel, and pixel.
     layers = 1 * 4 * 9 * 8 * 8 + 4 * 4 * 9 * 4 * 4 + 4 * 2 * 2 * 3
-    assert forward_operations(network, channels=1, classes=3, image_size=8) == 2 * layers
+    assert forward_flops(network, channels=1, classes=3, image_size=8) == 2 * layers
 
 
 def test_counting_leaves_the_global_generator_alone() -> None:
     state = torch.random.get_rng_state()
-    forward_operations(NetworkConfig(depth=1, width=5), channels=1, classes=2, image_size=8)
+    forward_flops(NetworkConfig(depth=1, width=5), channels=1, classes=2, image_size=8)
     assert torch.equal(state, torch.random.get_rng_state())
 
 
@@ -48,13 +48,13 @@ def test_a_distillation_is_foreseen_as_it_is_counted(batch: int) -> None:
             torch.ones_like(start),
         )
 
-    counted = 7 * count_operations(iterate)
-    foreseen = matching_operations(config, channels=1, classes=2)
+    counted = 7 * count_flops(iterate)
+    foreseen = matching_flops(config, channels=1, classes=2)
     assert foreseen == pytest.approx(counted, rel=0.15)
 
 
 def test_longer_runs_have_more_to_compute() -> None:
     config = cpu_demo()
-    once = matching_operations(config, channels=1, classes=3)
+    once = matching_flops(config, channels=1, classes=3)
     twice = config.override({"iterations": 2 * config.distillation.iterations})
-    assert matching_operations(twice, channels=1, classes=3) == 2 * once
+    assert matching_flops(twice, channels=1, classes=3) == 2 * once

@@ -1,4 +1,4 @@
-"""What a task makes of an uploaded archive."""
+"""An uploaded archive is accepted, or rejected with a problem."""
 
 import io
 import json
@@ -56,7 +56,7 @@ def test_an_archive_becomes_images_a_quality_report_and_thumbnails(tmp_path: Pat
             {
                 "name": "data/Normal/DOE JANE.png",
                 "code": "not_an_image",
-                "reason": "It is no PNG, JPEG, TIFF or BMP picture.",
+                "reason": "It is not a PNG, JPEG, TIFF or BMP picture.",
             },
             {
                 "name": "data/Normal/again.png",
@@ -90,7 +90,7 @@ def test_the_same_archive_twice_gives_the_same(tmp_path: Path) -> None:
         (b"PK\x03\x04" + os.urandom(500), "damaged-archive"),
     ],
 )
-def test_what_is_no_archive_is_rejected_with_a_problem(
+def test_a_file_that_is_not_an_archive_is_rejected_with_a_problem(
     content: bytes, problem_type: str, tmp_path: Path
 ) -> None:
     (tmp_path / "archive").write_bytes(content)
@@ -121,7 +121,7 @@ NINE = {f"A/{i}.png": picture(i) for i in range(9)}
     ],
     ids=["nothing", "no image", "one class", "no folders", "a small class", "truncated images"],
 )
-def test_what_no_network_can_be_trained_on_is_rejected_with_a_problem(
+def test_images_that_cannot_be_trained_on_are_rejected_with_a_problem(
     files: dict[str, bytes], problem_type: str, said: str, tmp_path: Path
 ) -> None:
     result = examine(archive_of(tmp_path / "archive", files), image_size=16)

@@ -17,42 +17,44 @@ from app.datasets.schemas import DatasetCreate
 from app.models import Dataset, DatasetStatus
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.fixtures.worker_harness import WorkerHarness
 
 
-def steward(bench: "Bench") -> Caller:
-    return Caller.on_behalf(bench.organisation_id, Role.STEWARD, "Dr. Grey")
+def steward(harness: "WorkerHarness") -> Caller:
+    return Caller.on_behalf(harness.organisation_id, Role.STEWARD, "Dr. Grey")
 
 
-def checked(bench: "Bench", dataset_id: str, seconds: float = 120) -> Dataset:
+def checked(harness: "WorkerHarness", dataset_id: str, seconds: float = 120) -> Dataset:
     def row() -> Dataset:
-        with bench.database.reading() as session:
+        with harness.database.reading() as session:
             return session.get_one(Dataset, dataset_id)
 
-    bench.until(lambda: row().status != DatasetStatus.CHECKING, f"{dataset_id} is checked", seconds)
+    harness.until(
+        lambda: row().status != DatasetStatus.CHECKING, f"{dataset_id} is checked", seconds
+    )
     found = row()
-    assert found.status == DatasetStatus.READY, f"{found.problem}\n{bench.logs()}"
+    assert found.status == DatasetStatus.READY, f"{found.problem}\n{harness.logs()}"
     return found
 
 
-def quality(bench: "Bench", row: Dataset) -> Any:
-    return json.loads(bench.stored(row.quality_key))
+def quality(harness: "WorkerHarness", row: Dataset) -> Any:
+    return json.loads(harness.stored(row.quality_key))
 
 
-def test_a_worker_draws_the_sample_and_checks_it_like_any_archive(bench: "Bench") -> None:
-    with bench.database.transaction() as session:
-        sample, made = make_sample(session, steward(bench))
+def test_a_worker_draws_the_sample_and_checks_it_like_any_archive(harness: "WorkerHarness") -> None:
+    with harness.database.transaction() as session:
+        sample, made = make_sample(session, steward(harness))
     assert made
 
-    row = checked(bench, sample.id)
+    row = checked(harness, sample.id)
 
     assert row.classes is not None
     assert {sum(splits.values()) for splits in row.classes.values()} == {IMAGES_PER_CLASS}
     assert len(row.classes) == 4
-    archive = bench.stored(row.archive_key)
+    archive = harness.stored(row.archive_key)
     assert row.size == len(archive) <= LARGEST_BYTES
     assert row.sha256 == hashlib.sha256(archive).hexdigest()
-    assert quality(bench, row)["refused_count"] == 0
+    assert quality(harness, row)["refused_count"] == 0
 
 
 def picture(number: int) -> bytes:
@@ -62,27 +64,27 @@ def picture(number: int) -> bytes:
     return file.getvalue()
 
 
-def uploaded(bench: "Bench", previous_id: str | None, **classes: range) -> Dataset:
+def uploaded(harness: "WorkerHarness", previous_id: str | None, **classes: range) -> Dataset:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, numbers in classes.items():
             for number in numbers:
                 archive.writestr(f"{name}/{number}.png", picture(number))
-    with bench.database.transaction() as session:
+    with harness.database.transaction() as session:
         body = DatasetCreate(name="ward", previous_id=previous_id)
-        dataset = service.create(session, steward(bench), body)
+        dataset = service.create(session, steward(harness), body)
         dataset.status, dataset.archive_key = DatasetStatus.CHECKING, f"datasets/{dataset.id}/a"
-    bench.storage.put(f"datasets/{dataset.id}/a", file.getvalue())
-    bench.send(Task.CHECK_DATASET, dataset.id)
-    return checked(bench, dataset.id)
+    harness.storage.put(f"datasets/{dataset.id}/a", file.getvalue())
+    harness.send(Task.CHECK_DATASET, dataset.id)
+    return checked(harness, dataset.id)
 
 
-def test_the_quality_report_of_a_version_counts_what_changed(bench: "Bench") -> None:
-    first = uploaded(bench, None, COVID=range(10), Normal=range(100, 112))
-    second = uploaded(bench, first.id, COVID=range(4, 15), Normal=range(100, 112))
+def test_the_quality_report_of_a_version_counts_what_changed(harness: "WorkerHarness") -> None:
+    first = uploaded(harness, None, COVID=range(10), Normal=range(100, 112))
+    second = uploaded(harness, first.id, COVID=range(4, 15), Normal=range(100, 112))
 
-    assert quality(bench, first)["changes"] is None
-    changes = quality(bench, second)["changes"]
+    assert quality(harness, first)["changes"] is None
+    changes = quality(harness, second)["changes"]
     assert changes.pop("previous_id") == first.id
     assert changes == {
         "kept": 18,

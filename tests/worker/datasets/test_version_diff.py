@@ -1,4 +1,4 @@
-"""What a version of a dataset changed."""
+"""Differences between two versions of a dataset."""
 
 import torch
 
@@ -36,7 +36,7 @@ def test_images_are_counted_as_kept_added_removed_and_relabelled() -> None:
     }
 
 
-def test_a_class_that_only_one_version_has_is_told_too() -> None:
+def test_a_class_of_only_one_version_is_counted_too() -> None:
     changes = count_changes(image_set(COVID=[1], Normal=[2]), image_set(Normal=[2], Opacity=[3]))
 
     assert changes is not None

@@ -8,7 +8,7 @@ from iadd.forecast.nominal import nominal_benchmark
 from iadd.presets import cpu_small
 from worker.jobs import progress
 from worker.jobs.eta import Forecast
-from worker.jobs.progress import Pace
+from worker.jobs.progress import ThroughputMeter
 
 CONFIG = cpu_small().override(
     {
@@ -78,25 +78,25 @@ def test_a_phase_of_its_own_is_forecast_alone() -> None:
 def test_a_first_unit_that_compiles_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    pace = Pace()
-    assert pace.seconds_per_unit(0) is None
+    meter = ThroughputMeter()
+    assert meter.seconds_per_unit(0) is None
     now += 75
-    assert pace.seconds_per_unit(1) is None
+    assert meter.seconds_per_unit(1) is None
     now += 2
-    assert pace.seconds_per_unit(2) == 2
+    assert meter.seconds_per_unit(2) == 2
     now += 4
-    assert pace.seconds_per_unit(3) == 3
+    assert meter.seconds_per_unit(3) == 3
 
 
 def test_a_run_that_begins_anew_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    pace = Pace()
+    meter = ThroughputMeter()
     for done in (5, 6, 7):
         now += 10
-        pace.seconds_per_unit(done)
-    assert pace.seconds_per_unit(0) is None
+        meter.seconds_per_unit(done)
+    assert meter.seconds_per_unit(0) is None
     now += 1
-    assert pace.seconds_per_unit(1) is None
+    assert meter.seconds_per_unit(1) is None
     now += 1
-    assert pace.seconds_per_unit(2) == 1
+    assert meter.seconds_per_unit(2) == 1

@@ -1,4 +1,4 @@
-"""What a person reads of a failure: what the library wrote for people, and nothing else."""
+"""Problems of failures hold what the library wrote for people, and nothing else."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ KEPT = "The teachers are kept."
         (RuntimeError("smith_john_1970.png"), "unexpected-error", 500, "(RuntimeError)"),
     ],
 )
-def test_it_says_what_happened_what_is_kept_and_what_to_do(
+def test_a_problem_states_what_happened_what_is_kept_and_what_to_do(
     error: Exception, code: str, status: int, said: str
 ) -> None:
     problem = problem_of(error, doing="distilling", kept=KEPT)

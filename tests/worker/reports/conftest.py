@@ -1,7 +1,5 @@
 """A real, tiny run and its report; and runs of any number of classes that nobody trained for."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,40 +8,14 @@ import torch
 import iadd
 from iadd.config import Config
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
-from iadd.data.image_set import SPLITS, ImageSet
+from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.evaluation.metrics import Evaluation, Scores
 from iadd.networks.build import build_network
 from iadd.privacy import audit
+from tests.worker.reports.sources import MakeSource, counts_of, make_images, measured
 from worker.reports import ReportSource, compose, report_json, software_versions
 from worker.reports.blocks import Report
-
-MakeSource = Callable[..., ReportSource]
-
-
-def make_images() -> ImageSet:
-    generator = torch.Generator().manual_seed(0)
-    count = 90
-    coarse = torch.rand(count, 1, 4, 4, generator=generator)
-    images = torch.nn.functional.interpolate(coarse, size=(16, 16), mode="bicubic").clamp(0, 1)
-    labels = torch.arange(count) % 2
-    images[labels == 1, :, :8, :8] *= 0.5
-    split = torch.tensor([0, 0, 0, 1, 2, 2]).repeat_interleave(2).repeat(8)[:count]
-    return ImageSet(
-        (images * 255).to(torch.uint8), labels, ("COVID & friends", "Normal"), split.to(torch.int8)
-    )
-
-
-def counts_of(images: ImageSet) -> dict[str, dict[str, int]]:
-    return {
-        name: {split: images.part(split).count_by_class()[name] for split in SPLITS}
-        for name in images.classes
-    }
-
-
-def measured(evaluation: Evaluation) -> dict[str, Any]:
-    """As the evaluation's phase stores it."""
-    return {**evaluation.to_dict(), "roc": evaluation.roc_curves()}
 
 
 @pytest.fixture(scope="session")
@@ -164,10 +136,3 @@ def make_source() -> MakeSource:
         )
 
     return make
-
-
-def with_start(source: ReportSource, seed: int) -> ReportSource:
-    """The same run, had it started from other images."""
-    generator = torch.Generator().manual_seed(seed)
-    start = torch.randn(source.distilled.images.shape, generator=generator)
-    return replace(source, distilled=replace(source.distilled, initial_images=start))

@@ -17,7 +17,7 @@ from worker.reports.intervals import mean_interval, t_quantile
         ((0.60, 0.01), (0.70, 0.01), "bad", "Worse than 12 random real images, by 0.100"),
     ],
 )
-def test_worth_is_judged_against_the_spread(
+def test_utility_is_judged_against_the_spread(
     document: dict[str, Any],
     distilled: tuple[float, float],
     random: tuple[float, float],
@@ -27,7 +27,7 @@ def test_worth_is_judged_against_the_spread(
     changed = json.loads(json.dumps(document))
     for name, (mean, std) in (("distilled", distilled), ("random", random)):
         changed["utility"][name]["balanced_accuracy"] |= {"mean": mean, "std": std}
-    conclusion = conclusions.worth(changed)
+    conclusion = conclusions.utility(changed)
     assert conclusion.tone == tone
     assert words in conclusion.headline
 
@@ -37,7 +37,7 @@ def test_one_network_judges_nothing(document: dict[str, Any]) -> None:
     for name, mean in (("distilled", 0.9), ("random", 0.4)):
         figure = {"mean": mean, "std": 0.0, "n": 1}
         changed["utility"][name]["balanced_accuracy"] = figure
-    conclusion = conclusions.worth(changed)
+    conclusion = conclusions.utility(changed)
     assert conclusion.tone == "neutral"
     assert conclusion.headline.startswith("Not known")
 
@@ -49,24 +49,24 @@ def test_each_other_network_is_judged_like_the_own_one(document: dict[str, Any])
         return {"utility": {"balanced_accuracy": own}, "random": {"balanced_accuracy": random}}
 
     (made_for,) = document["networks"].items()
-    assert "not measured" in conclusions.across(document)
+    assert "not measured" in conclusions.other_networks(document)
 
     found = {"alexnet": network(0.71), "vgg11": network(0.8), "resnet18": network(0.9)}
-    said = conclusions.across({**document, "networks": dict([made_for]) | found})
+    said = conclusions.other_networks({**document, "networks": dict([made_for]) | found})
     assert "Better than as many random real images, by more than the spread: VGG11, Res" in said
     assert "No better than as many random real images, within the spread: AlexNet." in said
     assert "Worse" not in said
 
     found = {"alexnet": network(0.6), "vgg11": network(0.9, 1), "resnet18": network(None)}
-    said = conclusions.across({**document, "networks": dict([made_for]) | found})
+    said = conclusions.other_networks({**document, "networks": dict([made_for]) | found})
     assert "Worse than as many random real images, by more than the spread: AlexNet." in said
-    assert "is no number: VGG11, ResNet18." in said
+    assert "is not a number: VGG11, ResNet18." in said
 
 
 def test_a_run_that_kept_its_start_says_so(document: dict[str, Any]) -> None:
     kept = "the images that the run started from"
-    assert kept in conclusions.worth(document | {"best_iteration": 0}).detail
-    assert kept not in conclusions.worth(document | {"best_iteration": 15}).detail
+    assert kept in conclusions.utility(document | {"best_iteration": 0}).detail
+    assert kept not in conclusions.utility(document | {"best_iteration": 15}).detail
 
 
 def test_a_refuted_set_stays_at_home(document: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def test_a_refuted_set_stays_at_home(document: dict[str, Any]) -> None:
 
 def test_a_proven_set_may_leave_under_terms(document: dict[str, Any]) -> None:
     proven = {**document, "privacy": {**document["privacy"], "verdict": "proven"}}
-    assert conclusions.leak(proven).headline.startswith("Proven")
+    assert conclusions.privacy(proven).headline.startswith("Proven")
     assert "under terms" in conclusions.permission(proven).headline
 
 

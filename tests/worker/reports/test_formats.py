@@ -16,8 +16,8 @@ from pypdf import PdfReader
 from app.signing.verify import read_bundle, verify_bundle
 from iadd.bundle.bundle import load_bundle, write_bundle
 from iadd.data.distilled_dataset import CURVES
-from tests.worker.reports.conftest import MakeSource, with_start
-from tests.worker.reports.reading import letters_of_page, letters_of_pdf, squeezed
+from tests.worker.reports.read_formats import letters_of_page, letters_of_pdf, squeezed
+from tests.worker.reports.sources import ODD, MakeSource, with_start
 from worker.reports import ReportSource, compose, render_html, render_pdf, report_json
 from worker.reports.blocks import Report
 
@@ -90,7 +90,7 @@ def test_the_internal_report_shows_the_start_and_says_that_it_stays(
     assert (public_page.count("<img"), page.count("<img")) == (count, 2 * count)
     assert "For use inside the organisation" in page
     assert "For use inside the organisation" not in public_page
-    assert "started from" in "".join(re.findall(r'alt="([^"]*)"', page))
+    assert "initial image" in "".join(re.findall(r'alt="([^"]*)"', page))
     pictures = [pictures_in(render_pdf(r)) for r in (report, internal)]
     assert pictures == [count, 2 * count]
 
@@ -111,7 +111,7 @@ def pictures_in(pdf: bytes) -> int:
         for number in reader.xref_objStm | reader.xref[0]
         if isinstance(item := reader.get_object(number), dict) and "/Alt" in item
     ]
-    return sum("distilled image" in alt or "started from" in alt for alt in alternatives)
+    return sum("distilled image" in alt or "initial image" in alt for alt in alternatives)
 
 
 def test_the_same_result_gives_the_same_bundle_with_the_public_reports(
@@ -135,20 +135,6 @@ def test_the_same_result_gives_the_same_bundle_with_the_public_reports(
     assert files["report.pdf"].startswith(b"%PDF")
     assert b"`report.pdf`" in files["README.md"]
     assert base64.b64encode(files["report.pdf"]) not in files["report.html"]
-
-
-LONG = "Bilateral_interstitial_opacities_with_effusion_and_cardiomegaly_of_unknown_cause_XXII"
-ODD: dict[str, dict[str, Any]] = {
-    "one image of each of two classes": {"names": ("a", "b")},
-    "fifteen classes": {"names": tuple(f"Finding {i}" for i in range(15)), "images_per_class": 9},
-    "long names": {"names": (LONG, LONG.lower(), "Wheeze " * 11)},
-    "one network": {"names": ("a", "b", "c"), "networks": 1},
-    "few test images": {"names": ("a", "b", "c"), "test_images": 3},
-    "no weights": {"names": ("a", "b"), "method": "mtt"},
-    "pruned": {"names": ("a", "b"), "method": "ddpp"},
-    "real start": {"names": ("a", "b"), "initialisation": "real"},
-    "another network": {"names": ("a", "b"), "network": "resnet18", "image_size": 16},
-}
 
 
 @pytest.mark.parametrize("case", ODD)

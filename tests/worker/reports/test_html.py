@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker.reports.reading import Page
+from tests.worker.reports.read_formats import Page
 from worker.reports import ReportSource, compose, render_html, report_json
 from worker.reports.blocks import Report
 from worker.reports.sections.images import MOST, MOST_PER_CLASS
@@ -150,13 +150,13 @@ def luminance(colour: str) -> float:
 
 def test_page_answers_on_its_first_screen(page: str, document: dict[str, Any]) -> None:
     first = page[: page.index("<nav")]
-    for question in ("What it is worth", "What it leaks", "What may be done with it"):
+    for question in ("How useful is it?", "What does it leak?", "What may be done with it?"):
         assert question in first
     assert document["privacy"]["statement"].split(":")[0] in first
     assert "For research use. Not a medical device." in first
 
 
-def test_there_is_one_place_for_what_recipients_measure(page: str) -> None:
+def test_there_is_one_mark_for_the_scores_of_recipients(page: str) -> None:
     assert page.count(f"<!-- place: {RECIPIENTS} -->") == 1
 
 

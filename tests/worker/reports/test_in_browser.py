@@ -1,15 +1,12 @@
 """The page in a real Chromium: narrow and wide, by day and by night, and inside another page."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.browser.conftest import ARGUMENTS, chromium_path
-from tests.worker.reports.conftest import MakeSource
-from tests.worker.reports.test_formats import ODD
+from tests.worker.reports.sources import ODD, MakeSource
 from worker.reports import compose, render_html, report_json
 from worker.reports.blocks import Report
 
@@ -19,19 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[3] / "frontend/node_modules/axe-core/axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    path = chromium_path()
-    if path is None:
-        pytest.skip("needs a Chromium: apt-get install chromium, or EXCHANGE_CHROMIUM=path")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 def opened(page: "Page", tmp_path: Path, content: bytes) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iadd.evaluation.metrics import ROC_POINTS
-from tests.worker.reports.conftest import MakeSource
+from tests.worker.reports.sources import MakeSource
 from worker.reports import ReportSource, compose, conclusions, render_html, report_json
 from worker.reports.json_document import POINTS
 
@@ -41,7 +41,7 @@ def test_document_is_strict_json(source: ReportSource) -> None:
     assert document["utility"]["full"]["intervals"]["accuracy"] is None
     assert "not measured" in render_html(compose(source, document)).decode()
     document["utility"]["distilled"]["balanced_accuracy"]["mean"] = None
-    assert conclusions.worth(document).headline == "It could not be measured"
+    assert conclusions.utility(document).headline == "It could not be measured"
     render_html(compose(source, document))
 
 
@@ -68,9 +68,9 @@ def test_long_curves_are_thinned_and_keep_their_ends(source: ReportSource) -> No
 
 def test_the_conclusions_are_those_that_people_read(document: dict[str, Any]) -> None:
     assert [answer["question"] for answer in document["conclusions"]] == [
-        "What it is worth",
-        "What it leaks",
-        "What may be done with it",
+        "How useful is it?",
+        "What does it leak?",
+        "What may be done with it?",
     ]
     assert document["conclusions"][1]["detail"] == document["privacy"]["statement"]
 
@@ -98,8 +98,8 @@ def test_the_area_under_a_curve_is_its_auroc(document: dict[str, Any]) -> None:
             (rates[i + 1] - rates[i]) * (heights[i] + heights[i + 1]) / 2
             for i in range(len(rates) - 1)
         )
-        told = document["utility"]["full"]["per_class"][name]["auroc"]["mean"]
-        assert area == pytest.approx(told, abs=0.02)
+        expected = document["utility"]["full"]["per_class"][name]["auroc"]["mean"]
+        assert area == pytest.approx(expected, abs=0.02)
 
 
 def test_a_class_of_few_test_images_has_no_curve(make_source: MakeSource) -> None:
@@ -125,7 +125,7 @@ def test_the_recipe_is_that_of_the_bundle(source: ReportSource, document: dict[s
     assert document["recipe"]["epochs"] == source.distilled.config.evaluation.evaluation_epochs
 
 
-def test_other_networks_are_told_beside_the_one_it_was_made_for(source: ReportSource) -> None:
+def test_other_networks_are_listed_after_the_one_it_was_made_for(source: ReportSource) -> None:
     measured = {"distilled": source.utility["random"], "random": source.utility["full"]}
     networks = report_json(replace(source, networks={"resnet18": measured}))["networks"]
     assert list(networks) == ["convnet", "resnet18"]

@@ -1,4 +1,4 @@
-"""What the last phase stores: a public bundle, and a report apart that shows the starts."""
+"""The last phase stores a public bundle, and apart from it a report that shows the starts."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.core.storage import Storage
-from app.distillations.repository import PRIVATE_KEYS, RESULT_KEYS
+from app.models.distillation import PRIVATE_KEYS, RESULT_KEYS
 from app.signing.verify import read_bundle
 from worker.distillation import pipeline
 from worker.reports import ReportSource

@@ -10,7 +10,7 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import IndirectObject
 
-from tests.worker.reports.reading import letters_of_pdf, squeezed
+from tests.worker.reports.read_formats import letters_of_pdf, squeezed
 from worker.reports import ReportSource, compose, render_pdf, report_json
 from worker.reports.blocks import Report
 
@@ -85,7 +85,7 @@ def test_it_has_a_title_a_language_and_a_structure(reader: PdfReader) -> None:
     assert root["/MarkInfo"]["/Marked"] is True or root["/MarkInfo"]["/Marked"].value
     assert {"/Table", "/TH", "/TD", "/Figure", "/Alt", "/H1", "/H2"} <= names_in(reader)
     outline = [entry.title for entry in reader.outline if not isinstance(entry, list)]
-    assert "What it leaks" in str(outline) or "What it leaks" in str(reader.outline)
+    assert "Privacy" in str(outline) or "Privacy" in str(reader.outline)
 
 
 def test_every_page_names_the_dataset_the_date_and_its_number(reader: PdfReader) -> None:

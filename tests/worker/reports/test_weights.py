@@ -1,4 +1,4 @@
-"""What the report tells of W, for each method and for what became of it."""
+"""The report describes W, for each method and each course of it."""
 
 import re
 from dataclasses import replace
@@ -86,7 +86,7 @@ def test_each_layer_has_its_own_means() -> None:
     assert sum(layer["parameters"] for layer in told["layers"]) == told["parameters"]
 
 
-def test_no_weight_of_a_single_parameter_is_told_of_a_small_layer() -> None:
+def test_a_small_layer_shows_no_weight_of_a_single_parameter() -> None:
     told = importance_json(distilled(spread_out(0.8, 1.0), None))
     assert told is not None
     for layer in told["layers"]:
@@ -125,7 +125,7 @@ def test_the_layers_of_every_network_have_names_of_their_own(network: Any) -> No
         ),
     ],
 )
-def test_what_became_of_w_is_said(weights: Tensor, words: str) -> None:
+def test_the_course_of_w_is_described(weights: Tensor, words: str) -> None:
     shown = figures(distilled(weights, torch.ones_like(weights)))
     assert words in shown["Importance weights W"].caption
 
@@ -138,7 +138,7 @@ def test_a_run_without_w_shows_no_weights() -> None:
     assert shown["Matching loss"].table.heads == ["Iteration", "Loss"]
 
 
-def test_a_pruned_run_tells_how_often_parameters_counted_and_of_no_collapse() -> None:
+def test_a_pruned_run_shows_how_often_parameters_counted_and_no_collapse() -> None:
     run = distilled(spread_out(0.0, 0.6), spread_out(0.0, 1.0), method="ddpp")
     shown = figures(run)
     assert "in the end 30% on average" in shown["How often parameters count"].caption
@@ -148,7 +148,7 @@ def test_a_pruned_run_tells_how_often_parameters_counted_and_of_no_collapse() ->
     assert told["collapsed"] is False
 
 
-def test_where_w_is_lowest_and_the_difference_largest_is_said() -> None:
+def test_the_layers_of_lowest_w_and_largest_difference_are_named() -> None:
     weights, difference = torch.ones(parameters()), torch.zeros(parameters())
     weights[-3:] = 0.6
     difference[:36] = 0.25

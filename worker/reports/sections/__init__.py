@@ -1,1 +1,1 @@
-"""The sections of the report, a module each."""
+"""Sections of the report, one module each."""

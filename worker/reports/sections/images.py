@@ -1,4 +1,4 @@
-"""Section: the distilled images, beside what they started from where that may be shown."""
+"""Section: the distilled images, beside their starts where those may be shown."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -23,12 +23,12 @@ _STARTS = {
 
 
 def section(document: Mapping[str, Any], distilled: DistilledDataset, *, starts: bool) -> Section:
-    """The first images of each class."""
-    text = "Made to be learnt from, not to be looked at; clipped to 256 grey levels for the eye."
+    """Show the first images of each class."""
+    text = "Made for training, not for viewing; clipped to 256 grey levels in this report."
     blocks: list[Block] = [Text(text)]
     if starts and distilled.initial_images is not None:
         kind = _STARTS.get(document["initialisation"], "another image")
-        blocks.append(Text(f"On the left the distilled image, on the right its start: {kind}."))
+        blocks.append(Text(f"The distilled image is on the left, its start on the right: {kind}."))
     blocks.extend(_galleries(distilled, starts=starts))
     return Section("images", "The distilled images", blocks)
 
@@ -54,7 +54,7 @@ def _galleries(distilled: DistilledDataset, *, starts: bool) -> Iterator[Gallery
 
 
 def _webp(distilled: DistilledDataset, images: Tensor) -> list[bytes]:
-    """For the eye alone, and a third of the bytes of PNG; the bundle has the values."""
+    """Encode for viewing, in a third of the bytes of PNG; the bundle has the exact values."""
     return [_encode(picture) for picture in distilled.normalisation.invert(images)]
 
 

@@ -1,4 +1,4 @@
-"""Section: what the distilled set leaks."""
+"""Section: privacy, as the audit measured it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from worker.reports.formatting import capital, interval, number, rate
 
 
 class _Family(NamedTuple):
-    """Metrics that ask the same question in different ways, told by how their names begin."""
+    """Metrics that answer the same question in different ways, recognised by a prefix."""
 
     prefix: str
     title: str
@@ -44,7 +44,7 @@ Document = Mapping[str, Any]
 
 
 def section(document: Document) -> Section:
-    """The verdict, each metric with what it means, the power of the audit, its controls."""
+    """Show the verdict, each metric with its meaning, the power of the audit and its controls."""
     privacy = document["privacy"]
     counts = privacy["counts"]
     blocks: list[Block] = [
@@ -53,14 +53,14 @@ def section(document: Document) -> Section:
             f"{number(counts['distilled'])} distilled images were compared with "
             f"{number(counts['training'])} training images and {number(counts['held_out'])} "
             "held-out ones, pixel by pixel, by structure (SSIM), by perceptual hash and by network "
-            f"features ({privacy['embedding']}). Held out are images, not patients: nothing tells "
-            "which images show the same person."
+            f"features ({privacy['embedding']}). Images were held out, not patients: the audit "
+            "does not know which images show the same person."
         ),
         *_metrics(privacy["metrics"]),
         *_power(privacy),
         *_controls(privacy["controls"]),
     ]
-    return Section("leaks", "What it leaks", blocks)
+    return Section("privacy", "Privacy", blocks)
 
 
 def _metrics(metrics: list[dict[str, Any]]) -> Iterator[Block]:
@@ -99,7 +99,7 @@ def _table(title: str, question: str, metrics: list[dict[str, Any]]) -> Iterator
 
 
 def _label(title: str) -> str:
-    """The part of a metric's title that tells it from its family."""
+    """Return the part of a metric's title that separates it from its family."""
     _, _, measure = title.partition(", ")
     return capital(measure or title)
 
@@ -107,12 +107,14 @@ def _label(title: str) -> str:
 def _power(privacy: Document) -> Iterator[Block]:
     yield Heading("Power of the audit")
     if privacy["verdict"] == "proven":
-        yield Text("The bound is proven and rests on no attack; what follows is measured beside.")
+        yield Text(
+            "The bound is proven and rests on no attack; the measures below come in addition."
+        )
     yield Text(
-        "Power of the attacks, the smallest leak that they would have found four times out of "
-        "five: not measured, since no membership attack was run on this set. Of the distances it "
-        "is known only whether they refuse the positive control, which gives away everything, and "
-        "let the negative control pass, which gives away nothing."
+        "Power of the attacks, the smallest leak that they would find four times out of five: not "
+        "measured, since no membership attack was run on this set. For the distances it is known "
+        "only whether they refuse the positive control, which leaks everything, and let the "
+        "negative control pass, which leaks nothing."
     )
     refused = {control["name"]: control["refused"] for control in privacy["controls"]}
     yield Table(
@@ -125,7 +127,7 @@ def _power(privacy: Document) -> Iterator[Block]:
             ]
             for metric in privacy["metrics"]
         ],
-        caption="What each metric said of the controls",
+        caption="Answer of each metric to the controls",
         words=frozenset({1, 2}),
         widths=[2.0, 1.2, 1.2],
     )
@@ -141,8 +143,8 @@ def _answer(refused: Mapping[str, bool] | None, name: str, *, right: bool) -> Ba
 def _controls(controls: list[dict[str, Any]]) -> Iterator[Block]:
     yield Heading("Controls")
     yield Text(
-        "The same metrics on images of which the answer is known. A metric that does not refuse "
-        "the positive control has no power, and then its silence counts for nothing."
+        "The same metrics on images for which the answer is known. A metric that does not refuse "
+        "the positive control has no power, and its pass means nothing."
     )
     if not controls:
         yield Text("Controls: not measured.")

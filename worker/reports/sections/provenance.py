@@ -1,4 +1,4 @@
-"""Sections: how the distillation went, and how it was made."""
+"""Sections: the course of the distillation, and the provenance of the set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,18 +20,20 @@ Document = Mapping[str, Any]
 
 
 def course(document: Document) -> Section:
-    """Loss, α and W over time and by layer."""
+    """Show loss, α and W over time and by layer."""
     figures = list(figures_of(document))
     blocks: list[Block] = [Figures(figures)] if figures else []
     if not figures:
-        blocks.append(Text("Loss, α and W: not measured. This set was not made by iterations."))
+        blocks.append(
+            Text("Loss, α and W: not measured. This set was not distilled by iterations.")
+        )
     elif document["importance_weights"] is None:
         blocks.append(Text("Importance weights W: not measured. This run kept none."))
-    return Section("course", "How the distillation went", blocks)
+    return Section("course", "Course of the distillation", blocks)
 
 
-def making(document: Document) -> Section:
-    """Images, settings, times and versions."""
+def section(document: Document) -> Section:
+    """Show images, settings, times and versions."""
     network_name, network = next(iter(document["networks"].items()))
     form = f" of depth {network['depth']} and width {network['width']}" if network["depth"] else ""
     iterations = document["settings"]["distillation"]["iterations"]
@@ -39,8 +41,8 @@ def making(document: Document) -> Section:
     times = {phase: duration(seconds) for phase, seconds in timings.items()}
     known = [seconds for seconds in timings.values() if seconds is not None]
     return Section(
-        "made",
-        "How it was made",
+        "provenance",
+        "Provenance",
         [
             Text(
                 f"Preset {document['preset']}, seed {document['seed']}; iteration "

@@ -1,4 +1,4 @@
-"""Section: how to use the distilled set."""
+"""Section: usage of the distilled set."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,18 +19,18 @@ _RECIPE = {
 
 
 def section(document: Mapping[str, Any], shape: Sequence[int]) -> Section:
-    """Verify, load, train, measure."""
+    """Show how to verify, load, train and measure."""
     recipe = document["recipe"]
     augmentation = {
         name: setting(value) for name, value in document["settings"]["augmentation"].items()
     }
     return Section(
-        "use",
-        "How to use it",
+        "usage",
+        "Usage",
         [
             Text(
-                "Check that the bundle is whole, then train with its images, its learning rate and "
-                "its augmentation; they were made for one another."
+                "Verify the bundle, then train with its images, its learning rate and its "
+                "augmentation: they were optimised together."
             ),
             Code("exchange verify bundle.zip"),
             Code(
@@ -42,7 +42,7 @@ distilled.images    # float32, ({", ".join(map(str, shape))}), normalised
 distilled.labels    # int64, index into distilled.classes
 distilled.syn_lr    # the learning rate to train with
 
-# networks trained on it, asked about your own images
+# networks trained on it, tested on your own images
 images = iadd.load_images("your-xrays.zip")
 print(iadd.evaluate(distilled, images, distilled.config).to_dict())"""
             ),

@@ -1,4 +1,4 @@
-"""Section: what the distilled set is worth."""
+"""Section: utility of the distilled set."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,25 +31,25 @@ FIGURES = {
     "auroc": "AUROC",
 }
 RECIPIENTS = "recipients-scores"
-"""Name of the place where a portal adds what recipients measured."""
+"""Name of the mark at which a portal adds what recipients measured."""
 
 _SHORT = {"distilled": "Distilled set", "random": "Random real images", "full": "All real images"}
 _LARGEST_CONFUSION = 20
 _WIDEST_NAMES = 5
 _LONGEST_NAME = 16
-"""More classes, or longer names, and a confusion's columns have numbers instead of names."""
+"""With more classes or longer names, columns of a confusion matrix have numbers, not names."""
 
 Document = Mapping[str, Any]
 
 
 def section(document: Document) -> Section:
-    """Accuracy beside its yardsticks, class by class, confusion, other networks, recipients."""
+    """Show accuracy beside its baselines, by class, confusion, other networks, recipients."""
     classes = list(document["dataset"]["classes"])
     blocks: list[Block] = [
         Text(
-            "Networks of one kind were trained from scratch and asked about test images that no "
-            "choice was made by. Balanced accuracy is the mean of the classes' sensitivities; "
-            f"guessing gives {1 / len(classes):.3f}."
+            "Networks of one kind were trained from scratch and tested on the test images; no "
+            "choice was based on these. Balanced accuracy is the mean of the classes' "
+            f"sensitivities; guessing gives {1 / len(classes):.3f}."
         ),
         *_overall(document, len(classes)),
         Heading("Class by class"),
@@ -59,13 +59,13 @@ def section(document: Document) -> Section:
         *_networks(document),
         Heading("Recipients' scores"),
         Text(
-            "What recipients measure on their own test images arrives after this report was made, "
-            "and is not in it. The portal shows it with the release, and on its page of this "
+            "Recipients measure scores on their own test images after this report was made, so it "
+            "does not hold them. The portal shows them with the release, and on its page of this "
             "report."
         ),
         Place(RECIPIENTS),
     ]
-    return Section("worth", "What it is worth", blocks)
+    return Section("utility", "Utility", blocks)
 
 
 def _overall(document: Document, classes: int) -> Iterator[Block]:
@@ -110,8 +110,8 @@ def _overall(document: Document, classes: int) -> Iterator[Block]:
     )
     yield Text(
         f"Mean ± standard deviation, networks: {utility['distilled']['accuracy']['n']}. The "
-        "interval is Student's, of the mean: it tells how much other initialisations would change "
-        "it, and not how other patients would. "
+        "interval is Student's, of the mean: it shows how much other initialisations would change "
+        "it, and not how much other patients would. "
         f"Learning rates and epochs: {rates}. The random images are another subset for each "
         "network, at a learning rate of their own that was chosen on the validation split.",
         style="note",
@@ -183,8 +183,8 @@ def _roc(document: Document, classes: list[str]) -> Iterator[Block]:
     missing = [name for name in classes if name not in known]
     if missing:
         yield Text(
-            f"No curve is drawn of {', '.join(missing)}: of fewer than 10 test images a curve "
-            "would tell of single patients, and of little else.",
+            f"No curve is drawn for {', '.join(missing)}: with fewer than 10 test images a curve "
+            "would describe single patients, and little else.",
             style="note",
         )
 
@@ -197,11 +197,11 @@ def _area(document: Document, key: str, name: str) -> str:
 def _confusion(document: Document, classes: list[str]) -> Iterator[Block]:
     yield Heading("Confusion")
     if len(classes) > _LARGEST_CONFUSION:
-        yield Text(f"Of {len(classes)} classes the matrix is in report.json alone.")
+        yield Text(f"With {len(classes)} classes the matrix is in report.json alone.")
         return
     yield Text(
-        "Each row holds the test images of one class; a cell says which share of them was called "
-        "what, in percent, over all networks."
+        "Each row holds the test images of one class; a cell gives the share of them that was "
+        "predicted as the column's class, in percent, over all networks."
     )
     utility = document["utility"]
     numbered = len(classes) > _WIDEST_NAMES or max(map(len, classes)) > _LONGEST_NAME
@@ -210,7 +210,7 @@ def _confusion(document: Document, classes: list[str]) -> Iterator[Block]:
     yield Matrices(
         [
             Table(
-                ["Called", *heads],
+                ["Class", *heads],
                 [
                     [name, *(_shaded(count, sum(row)) for count in row)]
                     for name, row in zip(titles, utility[key]["confusion"], strict=True)
@@ -247,10 +247,10 @@ def _networks(document: Document) -> Iterator[Block]:
                 [capital(TRAINED_ON[key]), *(spread(figures[figure]) for figure in FIGURES)]
             )
     yield Text(
-        "The network that the distilled set was made for, and others that have never met it. A "
-        "set that serves one network alone is worth less than its figures say."
+        "The network that the distilled set was made for, and others that had no part in making "
+        "it. A set that serves one network alone is less useful than its figures suggest."
     )
-    yield Text(conclusions.across(document))
+    yield Text(conclusions.other_networks(document))
     yield Table(
         ["Network, trained on", *FIGURES.values()],
         rows,

@@ -1,10 +1,10 @@
 account-title = Your account
 account-organisation = Organisation
-account-roles = What you may do
+account-roles = Your roles
 account-roles-who = Admins of your organisation change roles. A change takes effect at once.
 
 account-password = Change your password
-account-password-current = Your present password
+account-password-current = Current password
 account-password-ends = Your sessions on other devices end.
 note-password-changed = Your password is changed. Your other sessions have ended.
 
@@ -13,4 +13,4 @@ account-everywhere-about = All your sessions end, on every device, this one too.
 account-everywhere-button = Sign out everywhere
 
 account-tokens = Your tokens
-account-tokens-about = With a token a script or the command line does what you may do, or less. Make one for each purpose, so that you can take each back alone.
+account-tokens-about = With a token, a script or the command line can do what you can do, or less. Create one token for each purpose, so that you can delete each one separately.

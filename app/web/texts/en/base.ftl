@@ -7,7 +7,7 @@ network-back = The connection is back.
 
 nav-main = Main
 nav-menu = Menu
-nav-crumbs = Where you are
+nav-crumbs = Breadcrumb
 nav-home = Home
 nav-datasets = Datasets
 nav-distillations = Distillations
@@ -25,19 +25,19 @@ copy = Copy
 email = E-mail address
 password = Password
 your-name = Your name
-confirm-by-name = To go on, type { $name }
+confirm-by-name = To confirm, type { $name }
 
-problem-home = To the first page
-sign-in-again-elsewhere = Sign in again in a new tab, then come back and send this once more
+problem-home = Go to the home page
+sign-in-again-elsewhere = Sign in again in a new tab, then come back and send this again
 
-role-steward = Data steward: uploads, and decides what is released
+role-steward = Data steward: uploads datasets and decides what is released
 role-researcher = Researcher: distills, reads reports, uses what others share
-role-admin = Admin: people, tokens, keys, and everything within the organisation
+role-admin = Admin: manages people, tokens and keys, and everything within the organisation
 role-auditor = Auditor: reads the audit log
 role-operator = Operator: runs the portal
 
-status-awaiting-upload = awaits its archive
-status-checking = being checked
+status-awaiting-upload = waiting for upload
+status-checking = checking
 status-ready = ready
 status-rejected = rejected
 status-queued = waiting
@@ -51,7 +51,7 @@ status-cancelled = cancelled
 status-published = published
 status-superseded = superseded
 status-withdrawn = withdrawn
-status-requested = waits for a decision
+status-requested = waiting for a decision
 status-returned = returned
 status-granted = granted
 status-denied = denied

@@ -1,12 +1,12 @@
 datasets-title = Datasets
 datasets-about = Chest X-rays of your organisation. They stay within it: what is shared with others is distilled from them.
 datasets-new = New dataset
-datasets-ask-steward = Ask a data steward of your organisation to make a dataset and upload its images.
+datasets-ask-steward = Ask a data steward of your organisation to create a dataset and upload its images.
 datasets-none = No dataset yet
-datasets-none-about = Upload chest X-rays of your own, or begin with a sample cohort that the portal draws.
-datasets-sample-button = Draw the sample cohort
-datasets-sample-about = The sample cohort is drawn by the portal in a minute or two: 600 X-ray-like images in four classes, and no patients. Nothing that is learned from it holds for people.
-note-sample-there = Your organisation has this sample cohort already.
+datasets-none-about = Upload your own chest X-rays, or begin with a sample cohort that the portal generates.
+datasets-sample-button = Generate sample cohort
+datasets-sample-about = The portal generates the sample cohort in a minute or two: 600 X-ray-like images in four classes, and no patients. Nothing that is learned from it is valid for people.
+note-sample-there = Your organisation already has this sample cohort.
 note-dataset-deleted = The dataset is deleted, with its archive and its images. Finished reports and bundles were kept.
 
 dataset-name = Name
@@ -14,40 +14,40 @@ dataset-status = Status
 dataset-version = Version
 dataset-images = Images
 dataset-size = Archive
-dataset-created = Made
+dataset-created = Created
 dataset-classes = Classes
-dataset-image-size = Kept as
+dataset-image-size = Stored size
 dataset-description = Description
 pixels = { $side } × { $side } pixels
 
 dataset-new-title = New dataset
-dataset-new-about = Give it a name first. The archive with the images comes next.
-dataset-name-help = Your organisation sees it, and nobody else. No word that tells who a patient is.
-dataset-description-help = Where the images come from, which period, which devices. You may leave it empty.
-dataset-new-button = Make it, and choose the archive
-dataset-follows = This will be the next version of { $name }, version { $version }. That one stays as it is, with everything that was distilled from it.
-dataset-follows-not = Make a dataset of its own instead
-dataset-no-images = No images at hand?
+dataset-new-about = Name the dataset first. Then choose the archive with the images.
+dataset-name-help = Only your organisation sees the name. Do not write anything that identifies a patient.
+dataset-description-help = Where the images come from, which period, which devices. Optional.
+dataset-new-button = Create and choose archive
+dataset-follows = This will be the next version of { $name }, version { $version }. The present version stays as it is, with everything that was distilled from it.
+dataset-follows-not = Create a separate dataset instead
+dataset-no-images = No images yet?
 
-dataset-is-sample = This is the sample cohort. The portal has drawn every image: no patient is in it. Distillations of it are for trying out, and cannot be shared.
-dataset-rejected-next = What you uploaded is kept until another archive takes its place. Mend the archive as it says here, and upload it again below.
-dataset-sample-rejected-next = Draw another one from the page of a new dataset. If that fails too, tell the operator.
-dataset-distill = Distill it
-dataset-next-version = Make the next version
-dataset-splits-about = Networks learn from the training images, the best iteration is chosen on the validation images, and the test images are looked at once, at the end. A split that the archive's folders state is kept.
+dataset-is-sample = This is the sample cohort. The portal generated every image: no patient is in it. Distillations of it are for trying out and cannot be shared.
+dataset-rejected-next = Your upload is kept until another archive replaces it. Fix the problems listed here, then upload the archive again below.
+dataset-sample-rejected-next = Generate another sample cohort from the “New dataset” page. If that fails too, contact the operator.
+dataset-distill = Distill this dataset
+dataset-next-version = Create next version
+dataset-splits-about = Networks learn from the training images. The best iteration is chosen on the validation images. The test images are used once, at the end. If the archive’s folders define a split, that split is kept.
 class-name = Class
 split-train = Training
 split-validation = Validation
 split-test = Test
-split-all = In all
-dataset-pictures = Pictures
-dataset-pictures-about = Some training images of each class, so that you see that the right archive arrived. That you looked is written to the audit log.
+split-all = Total
+dataset-pictures = Image samples
+dataset-pictures-about = Some training images of each class, so that you can check that the right archive arrived. The audit log records that you viewed them.
 dataset-pictures-alt = Up to 24 small training images of the class { $name }
 dataset-versions = Versions
 dataset-versions-older = Older versions
 dataset-version-n = Version { $n }
 
-quality-title = What the check found
+quality-title = Quality report
 quality-used = { $n ->
     [one] One image is used.
    *[other] { $shown } images are used.
@@ -57,72 +57,72 @@ quality-left-out = { $n ->
    *[other] { $shown } files were left out, for these reasons:
  }
 quality-nothing-left-out = No file was left out.
-quality-changes = Compared with the version before: { $added } images came, { $removed } left, { $kept } stayed.
+quality-changes = Compared with the previous version: { $added } images added, { $removed } removed, { $kept } unchanged.
 quality-relabelled = { $n ->
     [one] One image is in another class now.
    *[other] { $shown } images are in another class now.
  }
-quality-ignored = Files that were not looked at
+quality-ignored = Files that were not checked
 files-count = { $n ->
     [one] one file
    *[other] { $shown } files
  }
 findings-all-of-code = All { $shown } files
-findings-search-link = Look for a file by its name
+findings-search-link = Search for a file by name
 findings-title = Files that were left out
-findings-about = Names may tell who a patient is: they are shown to your organisation alone, and what you look for is kept nowhere.
+findings-about = File names may identify a patient. Only your organisation sees them, and your search is not stored.
 findings-reason = Reason
 findings-any = Any reason
-findings-text = Part of the name
-findings-button = Look for it
+findings-text = Part of the file name
+findings-button = Search
 findings-file = File
 findings-page = page { $page } of { $pages }
-findings-before = Page before
+findings-before = Previous page
 findings-after = Next page
-findings-none-fit = No file that was left out fits. It may be in use, or the archive did not hold it.
+findings-none-fit = No file that was left out matches. The file may be in use, or the archive did not contain it.
 findings-none = No file was left out
 findings-none-about = Every image of the archive is used, or nothing was checked yet.
 
-check-title = The archive is being checked
-check-leave = You may leave this page, or close it: the check goes on.
-check-reload = Load this page again to see how far it is
+check-title = Checking the archive
+check-leave = You can leave or close this page: the check continues.
+check-reload = Reload this page to see the progress
 check-waiting = Waiting for a worker.
-check-waiting-about = It begins as soon as one is free. If this lasts for minutes, ask the operator whether workers run.
-check-removing = Taking the withdrawn files out of the archive…
-check-drawing = Drawing the images…
+check-waiting-about = The check starts as soon as a worker is free. If this takes several minutes, ask the operator whether workers are running.
+check-removing = Removing the withdrawn files from the archive…
+check-drawing = Generating the images…
 check-fetching = Fetching the archive…
 check-reading = Reading the images:
-check-storing = Storing what was found…
+check-storing = Storing the images and the quality report…
 check-of = { $done } of { $total }
 check-of-files = { $done } of { $total } files
 check-step-waiting = Wait for a worker
-check-step-removing = Take files out
-check-step-drawing = Draw the images
+check-step-removing = Remove files
+check-step-drawing = Generate the images
 check-step-fetching = Fetch the archive
-check-step-reading = Read every image, strip what tells of patients, find duplicates
-check-step-storing = Store the images and the findings
+check-step-reading = Read every image, strip patient information, find duplicates
+check-step-storing = Store the images and the quality report
 check-step-is-done = (done)
 
-lineage-title = What came of it
-lineage-nothing = Nothing was distilled from it yet.
+lineage-title = Results
+lineage-nothing = Nothing was distilled from this dataset yet.
 lineage-distillations = Distillations
 lineage-distillation = { $n ->
     [one] One image per class
    *[other] { $n } images per class
  }
 lineage-concerned = images were withdrawn since
-lineage-all-distillations = All distillations of it
+lineage-all-distillations = All distillations of this dataset
 lineage-releases = Releases
 lineage-release = Release
 lineage-recipients = Recipients
 lineage-trajectories = Sets of teachers
 lineage-downloaded = has downloaded it
-lineage-has-access = may download it
+lineage-has-access = can download it
 
 dataset-end = Withdraw or delete
 dataset-end-delete = Delete
-dataset-end-ask-steward = A data steward of your organisation can withdraw patients' images, or delete the dataset.
+dataset-end-ask-steward = A data steward of your organisation can withdraw patients’ images or delete the dataset.
 dataset-delete = Delete this dataset
-dataset-delete-removes = This removes the archive, the images, the findings, the teachers that were trained on them, and whatever of its distillations is not finished. Finished reports, bundles and releases are kept. Nobody can bring it back.
-dataset-delete-button = Delete the dataset
-dataset-delete-later = While it is being checked it can be neither changed nor deleted. Come back when the check is over.
+dataset-delete-removes = This deletes the archive, the images, the quality report, the teachers that were trained on the images, and every unfinished distillation. Finished reports, bundles and releases are kept. This cannot be undone.
+dataset-delete-button = Delete dataset
+dataset-delete-later = You cannot change or delete the dataset while it is being checked. Come back when the check has finished.

@@ -1,10 +1,10 @@
-notices-title = What you were told
+notices-title = Notifications
 notices-show-all = Show all
-notices-show-unread = Show only what is new ({ $n })
+notices-show-unread = Show only unread ({ $n })
 notices-read-all = Mark all as read
-notices-none = Nothing yet
-notices-none-about = When a request arrives or is decided, a release changes or a withdrawal ends, it is told here.
+notices-none = No notifications yet
+notices-none-about = You are notified here when a request arrives or is decided, a release changes, or a withdrawal ends.
 notice-new = new
 notice-open = Open
 notice-read = Mark as read
-note-notices-read = All notices are marked as read.
+note-notices-read = All notifications are marked as read.

@@ -1,11 +1,11 @@
-# Releases: own ones, one of anybody's, what it is worth and who may have it.
+# Releases: own ones, one of anybody's, their utility, privacy and access.
 releases-title = Releases
-releases-about = What your organisation shares: distilled images with their report, terms and signature. Others see them in the catalogue; you decide who may have them.
-releases-waiting = Requests that wait
-releases-empty = Nothing released yet
-releases-empty-about = A release begins with a finished distillation. Its report says what it is worth and what it gives away; then a data steward decides.
-releases-to-distillations = To the distillations
-releases-ask-steward = Releasing takes the role of a data steward or an admin. Ask one of them in your organisation.
+releases-about = What your organisation shares: distilled images with their report, terms and signature. Others see them in the catalogue; you decide who gets access.
+releases-waiting = Open requests
+releases-empty = No release yet
+releases-empty-about = A release begins with a finished distillation. Its report shows the utility and the privacy tests; then a data steward decides.
+releases-to-distillations = Open distillations
+releases-ask-steward = Only a data steward or an admin can release. Ask one of them in your organisation.
 
 release-name = Release
 release-version = Version
@@ -14,22 +14,22 @@ release-since = Released
 release-downloads = Downloads
 release-classes = Classes
 release-picture = Distilled image { $number } of { $title }
-release-superseded = A newer version has taken its place:
-release-touched = Some images that it was distilled from were withdrawn since. Its owner leaves it published: decide whether you go on using it, and look out for a newer version.
-release-worth = What it is worth
-release-worth-about = Networks that learned from these images were tested on real images of their owner that no network had seen. Beside it: networks that learned from as many random real images, and from all of them.
-release-privacy = What it gives away
+release-superseded = A newer version replaces this release:
+release-touched = Some images that this release was distilled from were withdrawn since. Its owner leaves it published: decide whether you continue to use it, and look for a newer version.
+release-worth = Utility
+release-worth-about = Networks trained on these images were tested on real images of the owner that no network had seen. For comparison: networks trained on as many random real images, and on all real images.
+release-privacy = Privacy
 release-metrics = { $count ->
-    [one] One measurement
-   *[other] { $count } measurements, one by one
+    [one] Show one metric
+   *[other] Show { $count } metrics
 }
-release-content = What is in it
-release-no-pictures = Its owner shows the images to those who have access.
-release-card = In the words of its data steward
+release-content = Contents
+release-no-pictures = The owner shows the images only to organisations with access.
+release-card = Dataset card
 release-terms = Terms of use
 release-signature = Signature
-release-signature-about = The bundle is signed by { $organisation }. Compare the fingerprint of its key with what they tell you by another way, such as the phone. Then nobody, not even this portal, can give you something else in their name.
-release-contact = Whom to write to
+release-signature-about = The bundle is signed by { $organisation }. Ask them for the fingerprint of their key in another way, for example by phone, and compare it. Then nobody, not even this portal, can give you something else in their name.
+release-contact = Contact
 release-citation = Cite as
 release-versions = Versions
 
@@ -40,39 +40,39 @@ card-size = { $images ->
    *[other] { $images } images
 }, { $per } per class, { $pixels } × { $pixels } pixels, { $modality }
 
-worth-caption = Balanced accuracy of networks that learned from
+worth-caption = Balanced accuracy of networks trained on
 worth-distilled = these images
 worth-random = random real images
 worth-full = all real images
 worth-images = ({ $count })
-worth-unknown = What it is worth was not measured.
+worth-unknown = The utility was not measured.
 
-verdict-word-refuted = Privacy refuted.
-verdict-word-not-refuted = Privacy not refuted.
+verdict-word-refuted = Leak detected.
+verdict-word-not-refuted = No leak detected (limited tests).
 verdict-word-proven = Privacy proven.
-verdict-says-refuted = An attack worked, or a copy of a real image was found. It is not released.
-verdict-says-not-refuted = No attack that was tried worked. That is a measurement and no proof: what was not tried may still work.
-verdict-says-proven = Differential privacy bounds what anybody can learn about one image or patient; the report says by how much.
+verdict-says-refuted = Verdict “refuted”: an attack worked, or a copy of a real image was found. It is not released.
+verdict-says-not-refuted = Verdict “not refuted”: no attack that was tried worked. This is a measurement, not a proof: an attack that was not tried may still work.
+verdict-says-proven = Differential privacy limits what anybody can learn about one image or patient; the report states the limit.
 verdict-link = What this means
 
-metric-name = Measurement
+metric-name = Metric
 metric-outcome = Outcome
-metric-found = What was found
+metric-found = Finding
 metric-passed = passed
 metric-refused = refused
-metric-no-power = had no power
+metric-no-power = no power
 
 fact-images = Images
 fact-per-class = Per class
 fact-pixels = Pixels
-fact-modality = Kind
+fact-modality = Modality
 fact-bundle = Bundle
 fact-preset = Preset
 
 terms-name-research-only = Research only
 terms-name-non-commercial = Non-commercial research only
-terms-name-custom = In the owner’s own words
-terms-in-full = The terms in full
+terms-name-custom = Custom terms of the owner
+terms-in-full = Read the full terms
 terms-accept-title = Accept the terms
 terms-accept-box = I, { $name }, have read these terms and accept them for { $organisation }.
 terms-accept-button = Accept the terms
@@ -82,15 +82,15 @@ bundle-fingerprint = Fingerprint of the bundle
 bundle-sha256 = SHA-256 of the file
 
 access-title = Your access
-access-is-none = Your organisation has not asked for it.
-access-is-requested = Your request waits for its owner. You are told when it is decided.
-access-is-returned = Its owner returned your request with a question. Change it and send it again.
-access-is-denied = Your request was denied. You may ask again with another purpose.
-access-is-terms-to-accept = Access is granted. Read the terms and accept them; then it can be downloaded.
+access-is-none = Your organisation has not requested access.
+access-is-requested = Your request is waiting for the owner’s decision. You will be notified.
+access-is-returned = The owner returned your request with a question. Change it and send it again.
+access-is-denied = Your request was denied. You can request access again with another purpose.
+access-is-terms-to-accept = Access is granted. Read and accept the terms; then you can download the release.
 access-is-granted = Your organisation has access.
-access-is-expired = Your access has expired. Delete your copies as the terms say, or ask again.
-access-is-revoked = Its owner has revoked your access. Stop using it and delete your copies, as the terms say.
-access-badge-requested = asked for
+access-is-expired = Your access has expired. Delete your copies as the terms require, or request access again.
+access-is-revoked = The owner has revoked your access. Stop using the release and delete your copies, as the terms require.
+access-badge-requested = requested
 access-badge-returned = returned to you
 access-badge-denied = denied
 access-badge-terms-to-accept = accept the terms
@@ -98,71 +98,71 @@ access-badge-granted = you have access
 access-badge-expired = access expired
 access-badge-revoked = access revoked
 access-until = Until
-access-embargo = Under embargo: nobody but its owner downloads it before
-access-see-request = See the request
+access-embargo = Under embargo: only the owner can download it before
+access-see-request = Open the request
 access-change-request = Change the request
 access-to-terms = Read and accept the terms
-access-ask-researcher = Asking, accepting and downloading takes the role of a researcher, a data steward or an admin. Ask one of them in your organisation.
+access-ask-researcher = Only a researcher, a data steward or an admin can request access, accept terms and download. Ask one of them in your organisation.
 access-download = Download ({ $size })
-access-use = How to check it and use it
-access-verify-about = Check it, offline. The key here is what this portal knows of { $organisation }; compare it with what they tell you by another way.
+access-use = How to verify and use the bundle
+access-verify-about = Verify the bundle offline. The key here is the one that this portal knows for { $organisation }; ask them for it in another way and compare.
 access-load-about = Load it in Python:
-access-train = Train here, on your own images and these
+access-train = Train here, on your own images and this release
 
 request-purpose = What do you need it for?
-request-purpose-help = A few sentences: which question, which model, who works with it. Its owner reads them, with your name, { $name }, and your organisation, { $organisation }.
-request-send = Ask for access
+request-purpose-help = A few sentences: which question, which model, who works with it. The owner reads them, with your name, { $name }, and your organisation, { $organisation }.
+request-send = Request access
 
-owner-requests = Who asks
-owner-no-requests = Nobody has asked for it yet.
+owner-requests = Access requests
+owner-no-requests = No request yet.
 owner-all-requests = All requests
-owner-grants = Who may have it
-owner-no-grants = Nobody but your organisation.
+owner-grants = Access
+owner-no-grants = Only your organisation has access.
 owner-all-grants = All grants
-owner-ask-steward = Deciding who may have it takes the role of a data steward or an admin. Ask one of them in your organisation.
-owner-distillation = The distillation it came from
+owner-ask-steward = Only a data steward or an admin can grant or revoke access. Ask one of them in your organisation.
+owner-distillation = Open its distillation
 owner-published-by = Released by { $name }.
 
 downloads-title = Downloads
-downloads-none = Nobody else has downloaded it yet.
-downloads-none-about = As soon as somebody of another organisation downloads it, you see here who and when.
+downloads-none = No other organisation has downloaded it yet.
+downloads-none-about = When somebody of another organisation downloads it, you see here who and when.
 downloads-all = All { $count } downloads
 
-scores-title = What it was worth elsewhere
-scores-about = Other organisations tested networks that learned from it on their own images, and signed the result.
+scores-title = Scores from recipients
+scores-about = Other organisations trained networks on this release, tested them on their own images, and signed the score.
 scores-newest = These are the newest { $count }.
-scores-all = All of them, as the REST API has them
-scores-none = Nobody has sent a score yet.
+scores-all = All scores, as JSON
+scores-none = No score yet.
 scores-accuracy = Balanced accuracy
 scores-tested-on = Test images
 scores-send-title = Send your score
-scores-how = Test it on your own images, on your own machine; no image leaves it. Then send the file that this writes:
-scores-file = The score
-scores-what = It holds figures, class names and settings, and no image. It is signed for { $organisation }, and everybody who sees the release sees it.
+scores-how = Test the release on your own images, on your own machine; no image leaves it. Then send the file that this command writes:
+scores-file = Score file
+scores-what = The score contains figures, class names and settings, and no image. It is signed for { $organisation }, and everyone who sees the release sees it.
 scores-send = Send the score
 
 release-withdraw-title = Withdraw
-release-withdraw-about = Take the release back, for example because a patient withdrew consent or a fault was found.
+release-withdraw-about = Withdraw the release, for example because a patient withdrew consent or an error was found.
 release-withdraw-open = Withdraw this release
-release-withdraw-removes = From now on nobody downloads it. Every access ends, open requests are closed, and whoever has it is told to stop and delete. That it existed, and why it went, stays to be read. This cannot be undone.
-release-withdraw-reason = Why
-release-withdraw-reason-help = Everybody reads it. No word about patients.
-release-withdraw-button = Withdraw it
+release-withdraw-removes = From now on nobody can download it. All access ends, open requests are closed, and everyone who has it is told to stop using it and to delete it. The record that it existed, and the reason for the withdrawal, stay visible. This cannot be undone.
+release-withdraw-reason = Reason
+release-withdraw-reason-help = Everyone can read it. Do not write anything about patients.
+release-withdraw-button = Withdraw release
 
 tombstone-title = This release was withdrawn
 tombstone-when = Withdrawn
-tombstone-about = It can be downloaded no longer. If your organisation has it: stop using it, delete every copy, and confirm that to its owner, as the terms say.
-tombstone-owner = It can be downloaded no longer. Whoever had it was told to stop using it and to delete every copy.
-tombstone-successor = Another release took its place
+tombstone-about = It can no longer be downloaded. If your organisation has it: stop using it, delete every copy, and confirm that to its owner, as the terms require.
+tombstone-owner = It can no longer be downloaded. Everyone who had it was told to stop using it and to delete every copy.
+tombstone-successor = Open the release that replaces it
 tombstone-contact = Questions: { $contact }
-tombstone-withdrawal = The withdrawal behind it
+tombstone-withdrawal = Open the withdrawal of the images
 
 party-organisation = Organisation
 party-person = Person
-when = When
+when = Time
 
-note-released = Released. Others see it in the catalogue now.
-note-asked = Your request was sent. You are told when it is decided.
-note-granted = Access is granted. They were told.
-note-release-withdrawn = Withdrawn. Whoever has it was told.
-note-score-sent = Your score was sent and stands beside the release.
+note-released = Released. Others can see it in the catalogue now.
+note-asked = Your request was sent. You will be notified of the decision.
+note-granted = Access is granted. The recipient was notified.
+note-release-withdrawn = Withdrawn. Everyone who has it was notified.
+note-score-sent = Your score was sent and is shown with the release.

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from app.models import Upload
+from tests.fixtures.portal_process import free_ports
 
 TUS = {"Tus-Resumable": "1.0.0"}
 OCTETS = "application/offset+octet-stream"
@@ -83,21 +84,13 @@ def _begin():
 
 @pytest.fixture
 def row_of():
-    """`row_of(house, upload_id)`, as the database has it."""
+    """`row_of(portal, upload_id)`, as the database has it."""
 
-    def load(house, upload_id):
-        with house.database.reading() as session:
+    def load(portal, upload_id):
+        with portal.database.reading() as session:
             return session.get(Upload, upload_id)
 
     return load
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as opened:
-        sockets = [
-            opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [each.getsockname()[1] for each in sockets]
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +130,7 @@ def s3_server(tmp_path_factory):
 
 
 @pytest.fixture
-def s3_url(s3_server, eventually, monkeypatch):
+def s3_url(s3_server, wait_until, monkeypatch):
     """A place of its own in the bucket."""
     for name, value in s3_server.items():
         monkeypatch.setenv(name, value)
@@ -151,7 +144,7 @@ def s3_url(s3_server, eventually, monkeypatch):
             return True
         return False
 
-    eventually(answers, "the S3 server takes an object", seconds=60)
+    wait_until(answers, "the S3 server takes an object", seconds=60)
     return url
 
 
@@ -159,12 +152,12 @@ COUNTER = itertools.count()
 
 
 @pytest.fixture(params=["folder", "s3"])
-def stored_house(request, house_with):
+def stored_portal(request, portal_with):
     """A portal with each kind of storage, and room for large archives."""
     changes = (
         {} if request.param == "folder" else {"storage_url": request.getfixturevalue("s3_url")}
     )
-    return house_with(max_archive_bytes=10**9, **changes)
+    return portal_with(max_archive_bytes=10**9, **changes)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from app.core.vault import Vault
 from app.datasets.uploads.receive import CHECKPOINT_BYTES
 from app.migrations import upgrade
 from app.organisations import service as organisations
-from tests.app.conftest import Member
+from tests.fixtures.clients import Member
 
 SIZE = 5 * CHECKPOINT_BYTES + 12_345
 ROOT = Path(__file__).parents[4]
@@ -73,7 +73,7 @@ class KillablePortal:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def portal(request, tmp_path, broker):
+def killable_portal(request, tmp_path, broker):
     environment = {}
     if request.param == "s3":
         environment = {
@@ -86,8 +86,8 @@ def portal(request, tmp_path, broker):
 
 
 @pytest.fixture
-def steward(portal):
-    settings = Settings(_env_file=None, data_dir=portal.folder)
+def steward(killable_portal):
+    settings = Settings(_env_file=None, data_dir=killable_portal.folder)
     database = Database(settings.database_url)
     upgrade(database.engine)
     with database.transaction() as session:
@@ -99,10 +99,10 @@ def steward(portal):
         """Asks by whatever connection there is now."""
 
         def request(self, method, path, **arguments):
-            self.client = portal.client
+            self.client = killable_portal.client
             return super().request(method, path, **arguments)
 
-    return Steward(portal.client, secret)
+    return Steward(killable_portal.client, secret)
 
 
 def has_passed(sending, offset):
@@ -110,25 +110,25 @@ def has_passed(sending, offset):
 
 
 @pytest.mark.slow
-def test_an_archive_outlives_kills_at_any_byte(portal, steward, begin, eventually):
+def test_an_archive_outlives_kills_at_any_byte(killable_portal, steward, begin, wait_until):
     chance = random.Random(20)
     content = chance.randbytes(SIZE)
-    portal.start()
+    killable_portal.start()
     dataset_id = steward.post("/datasets", json={"name": "chest"}).json()["id"]
     sending = begin(steward, dataset_id, SIZE)
     for counts in (True, False, True, False):
         offset = sending.offset()
-        with sending.open_patch(portal.url, offset, SIZE - offset) as connection:
+        with sending.open_patch(killable_portal.url, offset, SIZE - offset) as connection:
             until = offset
             if counts:
                 until += CHECKPOINT_BYTES + chance.randint(0, CHECKPOINT_BYTES // 2)
                 connection.sendall(content[offset:until])
                 passed = partial(has_passed, sending, offset)
-                eventually(passed, "a checkpoint is behind", seconds=60)
+                wait_until(passed, "a checkpoint is behind", seconds=60)
             more = min(until + chance.randint(1, CHECKPOINT_BYTES), SIZE - 1)
             connection.sendall(content[until:more])
-            portal.kill()
-        portal.start()
+            killable_portal.kill()
+        killable_portal.start()
         # Never more than was sent, and never less than what was counted.
         assert offset + counts <= sending.offset() <= more
 
@@ -145,16 +145,16 @@ def test_an_archive_outlives_kills_at_any_byte(portal, steward, begin, eventuall
 
 @pytest.mark.slow
 def test_a_kill_after_the_last_byte_leaves_the_archive_to_the_next_life(
-    portal, steward, begin, eventually
+    killable_portal, steward, begin, wait_until
 ):
     content = random.Random(3).randbytes(SIZE)
-    portal.start()
+    killable_portal.start()
     dataset_id = steward.post("/datasets", json={"name": "chest"}).json()["id"]
     sending = begin(steward, dataset_id, SIZE)
-    with sending.open_patch(portal.url, 0, SIZE) as connection:
+    with sending.open_patch(killable_portal.url, 0, SIZE) as connection:
         connection.sendall(content)
-        portal.kill()
-    portal.start()
+        killable_portal.kill()
+    killable_portal.start()
 
     offset = sending.offset()
     if offset < SIZE:  # the kill came before the last checkpoint
@@ -163,7 +163,7 @@ def test_a_kill_after_the_last_byte_leaves_the_archive_to_the_next_life(
     def checking():
         return steward.get(f"/datasets/{dataset_id}").json()["status"] == "checking"
 
-    eventually(checking, "the archive is in its place", seconds=60)
+    wait_until(checking, "the archive is in its place", seconds=60)
     dataset = steward.get(f"/datasets/{dataset_id}").json()
     assert dataset["sha256"] == hashlib.sha256(content).hexdigest()
     assert sending.head().headers["Exchange-Upload-Status"] == "done"

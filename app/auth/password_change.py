@@ -1,0 +1,42 @@
+"""Changes a person's own password; wrong ones are counted as at the sign-in."""
+
+from app.audit.log import Action, record
+from app.auth.sessions.service import judge_password
+from app.core.db import Database
+from app.core.errors import Invalid
+from app.core.passwords import check_password
+from app.core.security import Caller
+from app.users.repository import UserRepository
+from app.users.service import NoPerson, hash_new_password, set_password
+
+
+class WrongPassword(Invalid):
+    code = "wrong-password"
+    title = "The current password is wrong"
+
+
+def change_own_password(
+    database: Database, caller: Caller, *, current: str, new: str, keep: str | None
+) -> None:
+    """Set a new password, and end all sessions but `keep`.
+
+    Raises NoPerson, WrongPassword, WeakPassword.
+    """
+    if caller.user_id is None:
+        raise NoPerson("Your token belongs to no person, so there is no password to change.")
+    with database.reading() as session:
+        user = UserRepository(session).load(caller.user_id)
+    checked = user.password_hash
+    right = check_password(current, checked)
+    new_hash = hash_new_password(new, user.email)
+    with database.transaction() as session:
+        user = UserRepository(session).load(caller.user_id, lock=True)
+        known = judge_password(session, user, checked, right=right)
+        if known:
+            set_password(session, user, new_hash, keep=keep)
+            record(session, caller, Action.PASSWORD_CHANGED, user.id)
+    if not known:
+        raise WrongPassword(
+            "It is wrong, or the account is locked for a while after several wrong ones. "
+            "Nothing was changed. Ask an admin of your organisation for a link to set a new one."
+        )

@@ -1,0 +1,139 @@
+"""Formats the figures of a study as tables, for the terminal and for a page."""
+
+from collections.abc import Callable, Sequence
+from statistics import mean
+
+from iadd.reproduce.run_record import RunRecord
+from iadd.reproduce.study import Row, Study
+from iadd.reproduce.summary import Line
+
+Cells = list[list[str]]
+
+
+def figure_cells(study: Study, lines: Sequence[Line], *, brief: bool = False) -> Cells:
+    """Format the main table, heading first.
+
+    Args:
+        study: The study.
+        lines: Its rows with their figures.
+        brief: Leave out what does not fit a terminal of 80 columns.
+    """
+    columns: dict[str, Callable[[Line], str]] = {
+        "trained on": lambda line: line.row.name if brief else _name(line.row),
+        "images": lambda line: f"{line.training_images:,}",
+        "accuracy": lambda line: str(line.networks[line.network]["accuracy"]),
+    }
+    if study.published:
+        columns["paper"] = lambda line: _format_published(study, line.row.name, brief=brief)
+    columns["balanced accuracy"] = lambda line: str(
+        line.networks[line.network]["balanced_accuracy"]
+    )
+    if not brief:
+        columns["AUROC"] = lambda line: str(line.networks[line.network]["auroc"])
+    columns[f"− {study.reference}"] = lambda line: str(
+        line.against_reference.get("balanced_accuracy", "")
+    )
+    if not brief:
+        columns["seconds"] = lambda line: f"{line.seconds:,.0f}"
+    return [list(columns), *([cell(line) for cell in columns.values()] for line in lines)]
+
+
+def _name(row: Row) -> str:
+    return f"{row.name} ({row.note})" if row.note else row.name
+
+
+def _format_published(study: Study, row: str, *, brief: bool) -> str:
+    published = study.published.get(row)
+    if published is None:
+        return ""
+    return f"{published.accuracy:.3f}" + ("" if brief else f" ({published.images:,} images)")
+
+
+def architecture_cells(lines: Sequence[Line], figure: str) -> Cells:
+    """Format distilled sets by network (section 4.4), heading first; empty with one network."""
+    lines = [line for line in lines if line.row.kind == "distilled"]
+    names = list(dict.fromkeys(name for line in lines for name in line.networks))
+    if len(names) < 2:
+        return []
+    return [
+        ["distilled by", *names],
+        *(
+            [
+                line.row.name,
+                *(str(line.networks[n][figure]) if n in line.networks else "" for n in names),
+            ]
+            for line in lines
+        ),
+    ]
+
+
+def weight_cells(lines: Sequence[Line]) -> Cells:
+    """Format the final α and W, means over the seeds, heading first."""
+    cells = [
+        [
+            "row",
+            "loss without W",
+            "α",
+            "kept",
+            "W mean",
+            "W least",
+            "W dev.",
+            "rank corr.",
+        ]
+    ]
+    for line in lines:
+        facts = [record.facts for record in line.records if record.facts.get("unweighted_loss")]
+        if not facts:
+            continue
+        losses = [mean(f["unweighted_loss"][end] for f in facts) for end in (0, 1)]
+        weights = [f["weights"] for f in facts if "weights" in f]
+        correlations = [
+            f["rank_correlation"] for f in facts if f.get("rank_correlation") is not None
+        ]
+        cells.append(
+            [
+                line.row.name,
+                f"{losses[0]:.3f} → {losses[1]:.3f}",
+                f"{mean(f['syn_lr'] for f in facts):.4g}",
+                ", ".join(str(f["best_iteration"]) for f in facts),
+                *(
+                    f"{mean(w[name] for w in weights):.3f}" if weights else ""
+                    for name in ("mean", "min", "std")
+                ),
+                f"{mean(correlations):+.2f}" if correlations else "",
+            ]
+        )
+    return cells if len(cells) > 1 else []
+
+
+def explain(
+    study: Study, lines: Sequence[Line], classes: Sequence[str], failed: Sequence[RunRecord] = ()
+) -> list[str]:
+    """Write the notes that belong below the table, with the runs that have no figures."""
+    first = lines[0].networks[lines[0].network]["accuracy"]
+    spread = "± the deviation over networks"
+    if any(figure.seeds > 1 for line in lines for figure in line.networks[line.network].values()):
+        spread += " / the deviation over distillation seeds"
+    notes = [
+        f"Mean {spread}; {first.networks} networks of {lines[0].network} per seed. Iterations and "
+        "learning rates were chosen on the validation split."
+    ]
+    if study.published:
+        notes.append(
+            "Paper: accuracy in Table 4 of Li, Togo, Ogawa and Haseyama, on the COVID-19 "
+            "Radiography Database with its four classes; no spread is given there."
+        )
+    if study.published and len(classes) != study.published_classes:
+        notes.append(
+            f"The paper's figures are for {study.published_classes} classes and this set has "
+            f"{len(classes)} ({', '.join(classes)}): compare rows with each other, not one "
+            "by one with the paper's."
+        )
+    notes += [f"{run.row.name}, seed {run.seed}, has no figures: {run.failure}" for run in failed]
+    return notes
+
+
+def to_markdown(cells: Cells) -> str:
+    """Format a table as Markdown."""
+    rule = ["---", *["---:"] * (len(cells[0]) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (cells[0], rule, *cells[1:])) + "\n"

@@ -1,0 +1,33 @@
+"""The tables of docs/authorisation.md that say who may call and open what."""
+
+from pathlib import Path
+
+from app.core.security import Role
+
+TABLES = Path(__file__).parents[2] / "docs" / "authorisation.md"
+HEADINGS = ["nobody", *(role.value for role in Role), "another organisation"]
+PAGES = "## Pages"
+
+
+def read_table(part: str) -> dict[str, list[str]]:
+    """The first cell of each row, and all others."""
+    rows = {}
+    for line in part.splitlines():
+        if line.startswith("| `"):
+            name, *cells = cells_of(line)
+            rows[name.strip("`")] = cells
+    return rows
+
+
+def heading_of(part: str) -> list[str]:
+    return cells_of(next(line for line in part.splitlines() if line.startswith("| ")))
+
+
+def cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def rest_and_pages() -> tuple[str, str]:
+    """The two parts of docs/authorisation.md."""
+    rest, _, pages = TABLES.read_text().partition(PAGES)
+    return rest, pages

@@ -1,0 +1,146 @@
+"""The portal opens data folders of version 0.1.0: migrated, read on every page, released anew."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from fastapi import FastAPI
+from sqlalchemy import select
+
+import iadd
+from app.audit.verify import check
+from app.auth.tokens import service as tokens
+from app.core.security import Role
+from app.main import create_app
+from app.migrations import upgrade
+from app.models import Base, Distillation, Organisation, OrganisationKey, Release
+from app.signing.verify import GOOD, verify_bundle
+from tests.app.web.conftest import Reader
+from tests.app.web.routes import addresses
+from tests.fixtures.broker import Broker
+from tests.fixtures.clients import PASSWORD
+from tests.fixtures.portal import make_settings, serving
+
+EVERYBODY = "everybody@hospital.example"
+
+
+@dataclass
+class OldPortal:
+    """A portal of today on a data folder of then."""
+
+    app: FastAPI
+    url: str
+    folder: Path
+
+    def client(self, organisation_id: str, role: Role) -> httpx.Client:
+        with self.app.state.portal.database.transaction() as session:
+            _, secret = tokens.create_by_operator(session, organisation_id, role, None)
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {secret}"},
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def open_portal(
+    unpack: Callable[[str], Path], broker: Broker
+) -> Iterator[Callable[[str], OldPortal]]:
+    with contextlib.ExitStack() as opened:
+
+        def open_portal(name: str) -> OldPortal:
+            folder = unpack(name)
+            app = create_app(make_settings(folder, broker))
+            upgrade(app.state.portal.database.engine)
+            return OldPortal(app, opened.enter_context(serving(app)), folder)
+
+        yield open_portal
+
+
+def test_the_database_is_migrated_to_the_models_of_today(
+    open_portal: Callable[[str], OldPortal],
+) -> None:
+    portal = open_portal("rows")
+
+    with portal.app.state.portal.database.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert list(compare_metadata(context, Base.metadata)) == []
+
+
+def test_every_page_opens_on_rows_of_every_kind(open_portal: Callable[[str], OldPortal]) -> None:
+    portal = open_portal("rows")
+    ids = json.loads((portal.folder / "ids.json").read_text())
+    reader = Reader(httpx.URL(portal.url))
+    reader.sign_in(EVERYBODY, PASSWORD)
+
+    for address in addresses():
+        reader.open(address.format(**ids))
+
+    reader.client.close()
+
+
+def test_logs_are_whole_and_signatures_hold(
+    open_portal: Callable[[str], OldPortal], tmp_path: Path
+) -> None:
+    portal = open_portal("rows").app.state.portal
+
+    with portal.database.reading() as session:
+        # The rows that were copied in bulk have neither a log nor a key that could have signed.
+        signers = dict(
+            session.execute(
+                select(OrganisationKey.organisation_id, OrganisationKey.public_key).where(
+                    OrganisationKey.sealed_private_key.is_not(None)
+                )
+            ).all()
+        )
+        for organisation_id in signers:
+            check(session, organisation_id)
+        bundles = {
+            release.bundle_key: release.organisation_id
+            for release in session.scalars(select(Release))
+            if release.id in release.bundle_key
+        }
+    assert bundles
+    for key, organisation_id in bundles.items():
+        bundle = tmp_path / "release.zip"
+        portal.storage.download(key, bundle)
+        code, lines = verify_bundle(bundle, signers[organisation_id])
+        assert code == GOOD, lines
+        assert len(iadd.load_bundle(bundle)) > 0
+
+
+def test_a_finished_distillation_is_read_and_released(
+    open_portal: Callable[[str], OldPortal], tmp_path: Path
+) -> None:
+    portal = open_portal("results")
+    database = portal.app.state.portal.database
+    with database.transaction() as session:
+        [row] = session.scalars(select(Distillation))
+        session.get_one(Organisation, row.organisation_id).policy = {"unknown_power": True}
+        distillation_id, organisation_id = row.id, row.organisation_id
+
+    with portal.client(organisation_id, Role.STEWARD) as steward:
+        read = steward.get(f"/distillations/{distillation_id}").json()
+        assert (read["status"], read["verdict"]) == ("ready", "not_refuted")
+        report = steward.get(f"/distillations/{distillation_id}/report.json").json()
+        assert report["utility"]["distilled"]["balanced_accuracy"]["mean"] == 1
+        bundle = tmp_path / "bundle.zip"
+        bundle.write_bytes(steward.get(f"/distillations/{distillation_id}/bundle").content)
+        published = steward.post(
+            f"/distillations/{distillation_id}/releases",
+            json={"title": "Chest", "summary": "Two classes.", "contact": "data@st-anna.example"},
+        )
+        assert published.status_code == 201, published.text
+
+    code, lines = verify_bundle(bundle)
+    assert code == GOOD, lines
+    distilled = iadd.load_bundle(bundle)
+    assert (len(distilled), distilled.images.shape[1:]) == (4, (1, 112, 112))

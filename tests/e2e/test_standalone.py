@@ -1,0 +1,72 @@
+"""`exchange up`: what it starts it keeps running, stops, and never leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_children_are_replaced_stopped_and_never_left_behind(
+    make_service: "Callable[..., Service]", wait_until: Callable[..., Any]
+) -> None:
+    service = make_service()
+    # Supervisor, broker, portal, two workers and their three forks.
+    wait_until(lambda: len(service.pids()) >= 8, "the workers have forked")
+    assert "exchange admin create-token" in "".join(service.said)
+
+    # The socket belongs to the supervisor: while the portal is replaced nobody is refused.
+    portal = service.pid_of("app.cli portal")
+    os.kill(portal, signal.SIGKILL)
+    assert httpx.get(f"{service.url}/healthz", timeout=30).status_code == 200
+    assert portal not in service.pids()
+
+    service.process.kill()
+    service.process.wait()
+    wait_until(lambda: service.pids() == {}, "everything died with the supervisor", 5)
+
+    again = make_service()
+    began = time.monotonic()
+    again.process.send_signal(signal.SIGINT)
+    assert again.process.wait(timeout=30) == 0
+    assert time.monotonic() - began < 20
+    assert again.pids() == {}
+
+
+def test_two_services_never_share_a_folder_nor_a_port(service: "Service", tmp_path: Path) -> None:
+    port = service.url.rpartition(":")[2]
+
+    def up(folder: Path, port: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [
+                *(sys.executable, "-P", "-m", "app.cli", "up"),
+                *("--data-dir", str(folder), "--port", port),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    same_folder = up(service.data_dir, "0")
+    assert same_folder.returncode == 1
+    assert f"process {service.process.pid}" in same_folder.stderr
+    assert "--data-dir" in same_folder.stderr
+
+    same_port = up(tmp_path, port)
+    assert same_port.returncode == 1
+    assert f"port {port}" in same_port.stderr
+    assert not (tmp_path / "exchange.db").exists()
+
+    assert httpx.get(f"{service.url}/readyz").status_code == 200

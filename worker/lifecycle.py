@@ -1,0 +1,88 @@
+"""Start and stop of worker processes: Celery's signals, and the flags that end a worker.
+
+A worker is a parent process that takes messages and a forked child that runs the tasks. The parent
+never computes: a computation before the fork would leave the child with broken thread pools.
+"""
+
+import logging
+import mmap
+import os
+import random
+import signal
+import socket
+from typing import Any
+
+from celery import signals
+
+from app.core.logging import configure_logging
+from app.standalone.parent_death import die_with_parent
+from worker import registration
+from worker.app import settings, worker_settings
+from worker.services import clean_scratch, get_services
+
+_parent_pid = os.getpid()
+# Shared with the forked children. A request to stop sets the first, a child that cannot go on sets
+# the second.
+_flags = mmap.mmap(-1, 2)
+_STOPPING, _BROKEN = 0, 1
+
+
+def is_stopping() -> bool:
+    """Return True once this worker was requested to stop; a long task leaves at its next step."""
+    return _flags[_STOPPING] != 0
+
+
+def end_worker() -> None:
+    """End this worker from within a task: its process is of no use for any other task.
+
+    The task itself runs to its end. Whatever keeps the worker running starts a new one.
+    """
+    _flags[_STOPPING] = _flags[_BROKEN] = 1
+    os.kill(_parent_pid, signal.SIGTERM)
+
+
+def is_broken() -> bool:
+    """Return True when this worker ends because a task could not go on in it."""
+    return _flags[_BROKEN] != 0
+
+
+def process_name() -> str:
+    """Name the owner of a lease: host, process and a random part, so that no two are the same."""
+    return f"{socket.gethostname()}:{os.getpid()}:{random.SystemRandom().getrandbits(32):08x}"
+
+
+def _configure_logging(**_: Any) -> None:
+    configure_logging(settings.log_level)
+    # Celery logs every message twice at INFO; the tasks log what they do themselves.
+    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+
+
+def _request_stop(**_: Any) -> None:
+    _flags[_STOPPING] = 1
+
+
+def _prepare_parent(**_: Any) -> None:
+    clean_scratch()
+
+
+def _prepare_child(**_: Any) -> None:
+    # Imports torch, which must find the folder of compiled steps that `worker.__main__` sets.
+    from worker.device import is_there, name_device, prepare_torch
+
+    die_with_parent(_parent_pid)
+    prepare_torch(worker_settings)
+    if not is_there(worker_settings):
+        end_worker()
+    registration.begin(get_services().database, name_device(worker_settings, registration.queues()))
+
+
+def _leave_child(**_: Any) -> None:
+    registration.end()
+
+
+signals.setup_logging.connect(_configure_logging, weak=False)
+signals.worker_init.connect(_prepare_parent, weak=False)
+signals.worker_shutting_down.connect(_request_stop, weak=False)
+signals.worker_process_init.connect(_prepare_child, weak=False)
+signals.worker_process_shutdown.connect(_leave_child, weak=False)
