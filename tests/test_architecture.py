@@ -9,7 +9,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-TORCH_FREE = {"iadd.config", "iadd.counts", "iadd.presets", "iadd.forecast.arithmetic"}
+TORCH_FREE = {
+    "iadd.bundle.format",
+    "iadd.config",
+    "iadd.counts",
+    "iadd.forecast.arithmetic",
+    "iadd.presets",
+}
 """What the portal may load of the library, beside the packages that hold it."""
 PACKAGES = {name.rpartition(".")[0] for name in TORCH_FREE}
 
