@@ -26,6 +26,7 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import alternate, describe_machine, measure_peak, seconds
 from iadd import presets
 from iadd.config import Config, Precision
+from iadd.counts import PASSES_OF_TRAINING
 from iadd.data.augmentation import augment
 from iadd.data.image_set import ImageSet
 from iadd.networks.build import build_network
@@ -33,7 +34,7 @@ from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.compile import can_compile
 from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import derive_seed
-from iadd.training.cost_model import PASSES_OF_TRAINING, forward_flops
+from iadd.training.cost_model import forward_flops
 from iadd.trajectories.record import teachers_at_once
 from iadd.trajectories.teacher_step import Batch, TeacherStep, choose_teaching_compilation
 from iadd.trajectories.teacher_trainer import Teachers

@@ -12,12 +12,12 @@ from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.security import Caller
 from app.core.types import JsonObject
-from app.forecasts.paces import Paces
 from app.models.distillation import Distillation, DistillationStatus
 from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.training import Training, TrainingStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
+from iadd.forecast.arithmetic import DeviceBenchmark
 
 MEASUREMENT_LASTS = timedelta(days=30)
 DISTURBED_LASTS = timedelta(minutes=30)
@@ -154,7 +154,7 @@ class MeasurementRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def newest(self, pace_key: str, images: int) -> tuple[Paces, Measurement] | None:
+    def newest(self, pace_key: str, images: int) -> tuple[DeviceBenchmark, Measurement] | None:
         """The last measurement of such steps that is neither too old nor of much smaller sets."""
         now = utc_now()
         rows = self._session.scalars(
@@ -168,28 +168,28 @@ class MeasurementRepository:
             .limit(10)
         )
         for row in rows:
-            paces = Paces.of(row.paces)
-            if not paces.was_disturbed or row.created_at > now - DISTURBED_LASTS:
-                return paces, row
+            benchmark = DeviceBenchmark.from_dict(row.paces)
+            if not benchmark.was_disturbed or row.created_at > now - DISTURBED_LASTS:
+                return benchmark, row
         return None
 
-    def add(self, pace_key: str, document: JsonObject) -> tuple[Paces, Measurement]:
+    def add(self, pace_key: str, document: JsonObject) -> tuple[DeviceBenchmark, Measurement]:
         """In place of the older ones of the same device."""
-        paces = Paces.of(document)
+        benchmark = DeviceBenchmark.from_dict(document)
         self._session.execute(
             delete(Measurement).where(
-                Measurement.pace_key == pace_key, Measurement.device == paces.device[:200]
+                Measurement.pace_key == pace_key, Measurement.device == benchmark.device[:200]
             )
         )
         row = Measurement(
             pace_key=pace_key,
-            device=paces.device[:200],
-            covers_images=paces.covers_images,
+            device=benchmark.device[:200],
+            covers_images=benchmark.covers_images,
             paces=document,
         )
         self._session.add(row)
         self._session.flush()
-        return paces, row
+        return benchmark, row
 
 
 def _teaches(config: JsonObject, settings: Mapping[str, Any]) -> bool:

@@ -15,10 +15,8 @@ from app.core.security import Caller, Role
 from app.core.types import JsonObject
 from app.distillations.schemas import DistillationCreate
 from app.distillations.service import check_request, settings_hash
-from app.forecasts.arithmetic import Job
 from app.forecasts.estimate import Outcome, make_estimate, misfit
 from app.forecasts.keys import pace_key
-from app.forecasts.paces import Paces
 from app.forecasts.repository import ForecastRepository, MeasurementRepository
 from app.forecasts.schemas import (
     EstimateRead,
@@ -30,6 +28,8 @@ from app.models.dataset import Dataset
 from app.models.distillation import Distillation, DistillationStatus
 from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
 from app.organisations.quotas import QuotaExceeded
+from iadd.config import Config
+from iadd.forecast.arithmetic import DeviceBenchmark, Job
 
 CHANNELS = 1
 """Of every dataset: X-rays are grey."""
@@ -86,32 +86,36 @@ def ask(session: Session, caller: Caller, dataset_id: str, body: DistillationCre
 
 def measurement_for(
     session: Session, forecast: Forecast, dataset: Dataset
-) -> tuple[Paces, Measurement] | None:
+) -> tuple[DeviceBenchmark, Measurement] | None:
     """What is known already of the steps that it asks about."""
     images = _job(forecast, dataset).distilled
     return MeasurementRepository(session).newest(forecast.pace_key, images)
 
 
 def conclusion(
-    session: Session, forecast: Forecast, dataset: Dataset, paces: Paces, measurement: Measurement
+    session: Session,
+    forecast: Forecast,
+    dataset: Dataset,
+    benchmark: DeviceBenchmark,
+    measurement: Measurement,
 ) -> JsonObject:
     """The columns of a forecast that is answered: its status, estimate and problem."""
     job = _job(forecast, dataset)
     caller = Caller.on_behalf(forecast.organisation_id, Role.RESEARCHER, "forecast")
     estimate = make_estimate(
-        paces,
+        benchmark,
         job,
         measured_at=measurement.created_at,
-        earlier=_outcomes(session, caller, paces.device),
+        earlier=_outcomes(session, caller, benchmark.device),
         teachers_are_there=ForecastRepository(session).has_teachers(dataset.id, forecast.settings),
     )
-    problem = misfit(paces, job)
+    problem = misfit(benchmark, job)
     status = ForecastStatus.READY if problem is None else ForecastStatus.FAILED
     return {"status": status, "estimate": estimate, "problem": problem}
 
 
 def _job(forecast: Forecast, dataset: Dataset) -> Job:
-    return Job(forecast.settings, dataset.classes or {})
+    return Job.of(Config().override(forecast.settings), dataset.classes or {})
 
 
 def _outcomes(session: Session, caller: Caller, device: str) -> list[Outcome]:

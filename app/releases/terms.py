@@ -15,8 +15,9 @@ from app.releases.duo import (
     DuoCondition,
     parse_conditions,
 )
-from app.releases.facts import RESEARCH_ONLY, in_words
+from app.releases.facts import in_words
 from app.releases.markdown import one_line, plain, quoted, wrapped
+from iadd.bundle.format import RESEARCH_ONLY
 
 REPORT_WITHIN_HOURS = 72
 HOLD_BACK_DAYS = 90

@@ -6,11 +6,9 @@ the order of their names, dated 1980-01-01, and ``SHA256SUMS`` comes last; in a 
 figures of single images are never included.
 """
 
-import hashlib
 import io
 import json
 import math
-import re
 import stat
 import zipfile
 from collections.abc import Mapping
@@ -25,6 +23,17 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from iadd.bundle.card import render_card
+from iadd.bundle.format import (
+    CARD,
+    METADATA,
+    SIGNATURE,
+    SUMS,
+    TENSORS,
+    json_file,
+    list_sums,
+    read_sums,
+    sha256_of,
+)
 from iadd.bundle.signature import signature_holds
 from iadd.config import Config
 from iadd.data.archive import Limits, open_archive
@@ -35,18 +44,11 @@ from iadd.data.normalisation import Normalisation
 from iadd.runtime.checkpoint import write_atomically
 from iadd.training.recipe import small_set_recipe
 
-SUMS = "SHA256SUMS"
-SIGNATURE = "SIGNATURE"
-"""It signs the sums, so they cannot list it. `exchange verify` identifies the signer."""
-METADATA = "metadata.json"
-TENSORS = "distilled.safetensors"
-
 _MOST_FILES = 65_000  # A zip counts its files in 16 bits.
 _LARGEST_BYTES = 2**32 - 2**24  # … and its bytes in 32.
 _LIMITS = Limits(entries=_MOST_FILES + 100, entry_bytes=2**30, total_bytes=2**32)
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
-_SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
 
 
 class BundleError(ValueError):
@@ -93,10 +95,10 @@ def write_bundle(
     files = {
         **_pictures(distilled),
         TENSORS: _tensors(distilled),
-        METADATA: _json(metadata),
-        "README.md": render_card(metadata, report_json, pdf=report_pdf is not None).encode(),
+        METADATA: json_file(metadata),
+        CARD: render_card(metadata, report_json, pdf=report_pdf is not None).encode(),
         "report.html": report_html,
-        "report.json": _json(report_json),
+        "report.json": json_file(report_json),
     }
     if report_pdf is not None:
         files["report.pdf"] = report_pdf
@@ -189,7 +191,7 @@ def open_bundle(path: Path | str) -> Bundle:
         raise BundleError(f"{path.name} does not hold a distilled set that can be read") from error
     if problems := _problems(distilled):
         raise BundleError(f"{path.name} holds {' and '.join(problems)} that cannot be used")
-    return Bundle(distilled, hashlib.sha256(needed[SUMS]).hexdigest())
+    return Bundle(distilled, sha256_of(needed[SUMS]))
 
 
 def _pictures(distilled: DistilledDataset) -> dict[str, bytes]:
@@ -229,16 +231,9 @@ def _tensors(distilled: DistilledDataset) -> bytes:
     )
 
 
-def _json(document: Mapping[str, Any]) -> bytes:
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode()
-
-
 def _pack(files: Mapping[str, bytes]) -> bytes:
     ordered = dict(sorted(files.items()))
-    ordered[SUMS] = "".join(
-        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in ordered.items()
-    ).encode()
+    ordered[SUMS] = list_sums({name: sha256_of(content) for name, content in ordered.items()})
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name, content in ordered.items():
@@ -261,18 +256,17 @@ def _read_checked(path: Path) -> dict[str, bytes]:
                 content = entry.read()
             except FileError as error:
                 raise BundleError(f"{path.name} is damaged or forged: {error}") from error
-            hashes[entry.name] = hashlib.sha256(content).hexdigest()
+            hashes[entry.name] = sha256_of(content)
             if entry.name in (SUMS, METADATA, TENSORS, SIGNATURE):
                 needed[entry.name] = content
     missing = [name for name in (SUMS, METADATA, TENSORS) if name not in needed]
     if missing:
         raise BundleError(f"{path.name} is not a bundle: it holds no {' and no '.join(missing)}")
-    lines = [_SUM_LINE.fullmatch(line) for line in needed[SUMS].decode().splitlines()]
-    listed = {match[2]: match[1] for match in lines if match}
+    listed = read_sums(needed[SUMS])
     del hashes[SUMS]
     if SIGNATURE not in listed:
         hashes.pop(SIGNATURE, None)
-    if listed != hashes or len(listed) != len(lines):
+    if listed != hashes or list_sums(listed) != needed[SUMS]:
         raise BundleError(
             f"{path.name} is damaged or forged: its files are not the ones that {SUMS} lists. "
             "`exchange verify` says which"

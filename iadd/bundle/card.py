@@ -5,10 +5,10 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from iadd.bundle.format import RESEARCH_ONLY
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()|<>~&])")
 _WIDTH = 96
-
-RESEARCH_ONLY = "For research use. Not a medical device."
 
 
 def render_card(

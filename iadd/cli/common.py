@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from iadd.bundle.bundle import load_bundle
-from iadd.config import CHOICES, LIMITS, Config, ConfigError
+from iadd.config import SETTINGS, Config, ConfigError
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.data.loading import DatasetError
@@ -162,17 +162,14 @@ def read_settings(settings: list[str]) -> dict[str, Any]:
     return changes
 
 
-_WORDS = ("augmentation", "cross_networks")
-"""Settings that are lists of words."""
-
-
 def _read_value(name: str, text: str) -> Any:
-    if name in CHOICES or name not in {*LIMITS, *_WORDS, "baseline_lrs"}:
+    kind = SETTINGS[name].kind if name in SETTINGS else "word"
+    if kind == "word":
         return text
-    if name in _WORDS:
+    if kind == "words":
         return tuple(word for word in text.split(",") if word)
     try:
-        if name == "baseline_lrs":
+        if kind == "numbers":
             return tuple(float(part) for part in text.split(","))
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:

@@ -18,10 +18,10 @@ from iadd.cli.common import (
     read_config,
 )
 from iadd.config import Config, ConfigError
+from iadd.counts import images_per_epoch
 from iadd.data.loading import load_images
 from iadd.forecast.forecast import Forecast
 from iadd.forecast.forecast import forecast as run_forecast
-from iadd.training.cost_model import images_per_epoch
 
 
 def forecast(

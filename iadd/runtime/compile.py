@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 import torch
 
 from iadd.config import Config
+from iadd.counts import WORTH_COMPILING
 
 SECONDS_TO_COMPILE = 80.0
 """Time to compile both functions of a step on two cores with an empty cache."""
@@ -64,7 +65,7 @@ def choose_compilation(
     if setting == "always":
         return CompilationChoice(True, "steps are compiled, as set")
     saved = seconds_saved(flops, kind, steps=steps)
-    if saved < 1.25 * SECONDS_TO_COMPILE:
+    if saved < WORTH_COMPILING * SECONDS_TO_COMPILE:
         return CompilationChoice(
             False, f"steps are computed eagerly: compiling would save about {saved:.0f} s"
         )

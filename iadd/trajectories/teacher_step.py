@@ -14,13 +14,14 @@ from torch import Tensor
 from torch.func import functional_call, grad_and_value, vmap
 
 from iadd.config import Config, NetworkConfig, Precision, TeacherConfig
+from iadd.counts import images_per_epoch, teaching_steps
 from iadd.data.augmentation import AugmentationDraw, augment, draw_augmentation
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.networks.build import build_network
 from iadd.runtime.compile import CompilationChoice, choose_compilation, compile_step
 from iadd.runtime.seed import make_generator
-from iadd.training.cost_model import images_per_epoch, teaching_flops, teaching_steps
+from iadd.training.cost_model import teaching_flops
 
 Gradient = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor, Tensor]]
 """Maps parameters, each (T, …), images (T, n, C, H, W) and labels (T, n) to the gradients of the

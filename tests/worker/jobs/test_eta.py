@@ -3,8 +3,9 @@
 import pytest
 
 from app.models import DistillationStatus
+from iadd.forecast.arithmetic import Job, figure_seconds, job_seconds
+from iadd.forecast.nominal import nominal_benchmark
 from iadd.presets import cpu_small
-from iadd.training.cost_model import cross_network_cost, job_cost
 from worker.jobs import progress
 from worker.jobs.eta import Forecast
 from worker.jobs.progress import ThroughputMeter
@@ -32,18 +33,26 @@ CLASSES = {name: {"train": 100, "validation": 10, "test": 20} for name in ("a", 
 
 
 def test_work_is_counted_in_image_passes() -> None:
-    assert job_cost(CONFIG, classes=2, train=200) == {
-        DistillationStatus.TEACHING: 2 * 10 * 200,
-        DistillationStatus.DISTILLING: 100 * 10 * 10 * 4,
-        DistillationStatus.EVALUATING: 5 * 10 * 20 + (1 + 5) * 10 * 20 + 5 * 200 * 2,
-    }
+    seconds = job_seconds(nominal_benchmark(CONFIG), Job.of(CONFIG, CLASSES)).phases
+    # Predicting an image is a third of a pass: of 40 test images each, and of 20 in the trial.
+    predicting = (15 * 40 + 20) / 3
+    assert seconds == pytest.approx(
+        {
+            DistillationStatus.TEACHING: 2 * 10 * 200,
+            DistillationStatus.DISTILLING: 100 * 10 * 10 * 4,
+            DistillationStatus.EVALUATING: 5 * 10 * 20
+            + (1 + 5) * 10 * 20
+            + 5 * 200 * 2
+            + predicting,
+        }
+    )
 
 
 def test_what_comes_later_is_part_of_the_forecast() -> None:
     forecast = Forecast(DistillationStatus.TEACHING, CONFIG.to_dict(), CLASSES)
-    # An epoch is 200 passes; 5 of 20 are left, then 40,000 and 4,200 passes.
+    # An epoch is 200 passes; 5 of 20 are left, then 40,000 and 4,200 passes, and predictions.
     assert forecast.seconds_left(pace=2.0, done=15, total=20) == pytest.approx(
-        2.0 * 5 + 2.0 / 200 * (40_000 + 4_200), abs=0.1
+        2.0 * 5 + 2.0 / 200 * (40_000 + 4_200 + 620 / 3), abs=0.1
     )
 
 
@@ -55,7 +64,9 @@ def test_other_networks_are_part_of_what_comes_later() -> None:
         )
         for config in (CONFIG, across)
     )
-    added = sum(cross_network_cost(across, small=10)["resnet18"].values())
+    figures = figure_seconds(nominal_benchmark(across), Job.of(across, CLASSES))
+    added = figures["resnet18", "distilled"] + figures["resnet18", "random"]
+    assert added > 0
     assert longer - plain == pytest.approx(100 / 40_000 * added, abs=0.1)
 
 
