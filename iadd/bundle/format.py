@@ -1,4 +1,4 @@
-"""Form of a bundle: names of its files, canonical JSON, sums. Without torch: the portal uses it."""
+"""Format of a bundle: names of its files, canonical JSON, sums. Free of torch for the portal."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ SUMS = "SHA256SUMS"
 SIGNATURE = "SIGNATURE"
 """It signs the sums, so they cannot list it. `exchange verify` identifies the signer."""
 TERMS = "TERMS.md"
-"""Of a release, as are the signature and the description for machines."""
+"""Only a release has it, as it has the signature and the description for machines."""
 CROISSANT = "croissant.json"
 
 RESEARCH_ONLY = "For research use. Not a medical device."
@@ -22,10 +22,10 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def canonical_json(value: Any) -> bytes:
-    """Write JSON in its one form, to be hashed and signed (RFC 8785, for texts and whole numbers).
+    """Write canonical JSON to hash and sign (RFC 8785, for texts and whole numbers).
 
     Raises:
-        ValueError, TypeError, RecursionError: When JSON cannot hold it.
+        ValueError, TypeError, RecursionError: When JSON cannot hold the value.
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -36,14 +36,14 @@ def json_file(document: Mapping[str, Any]) -> bytes:
     """Write a JSON file of a bundle, for programs and for people.
 
     Raises:
-        ValueError, TypeError: When JSON cannot hold it.
+        ValueError, TypeError: When JSON cannot hold the document.
     """
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()
 
 
 def sha256_of(content: bytes) -> str:
-    """SHA-256 as 64 hexadecimal digits."""
+    """Compute the SHA-256 as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -53,11 +53,11 @@ def list_sums(hashes: Mapping[str, str]) -> bytes:
 
 
 def read_sums(sums: bytes) -> dict[str, str]:
-    """Read ``SHA256SUMS``: hashes by name. What has another form is left out."""
+    """Read ``SHA256SUMS``: hashes by name. Lines of another form are left out."""
     lines = map(_SUM_LINE.fullmatch, sums.decode(errors="replace").splitlines())
     return {match[2]: match[1] for match in lines if match}
 
 
 def signed_message(purpose: str, content: bytes) -> bytes:
-    """The message that is signed: a line that names the purpose, then the content."""
+    """Make the message that is signed: a line that names the purpose, then the content."""
     return f"iadd-exchange {purpose} 1\n".encode() + content
