@@ -190,7 +190,7 @@ class DistillationConfig:
     """η: learning rate of W (eq. 11)."""
     weights_gradient: WeightsGradient = setting("mean")
     """``mean``: η acts on P·∂L/∂W, the gradient of a loss averaged over the P parameters.
-    ``layer``: on 2·∂L/∂W over its mean in the layer, so that W falls at one pace in each layer.
+    ``layer``: on 2·∂L/∂W over its mean in the layer, so that W falls at one rate in each layer.
     ``literal``: on ∂L/∂W itself, too small for float32 to see (docs/adr/002)."""
     syn_lr: float = setting(0.01, minimum=1e-8, maximum=10, counted=True)
     """α₀: start of the learnable student learning rate."""
