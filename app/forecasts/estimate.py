@@ -8,7 +8,7 @@ from statistics import median
 from app.core.errors import problem_dict
 from app.core.types import JsonObject
 from iadd.config import SETTINGS
-from iadd.forecast.arithmetic import DeviceBenchmark, Job, disk_bytes, job_seconds, peak_bytes
+from iadd.forecast.arithmetic import DeviceBenchmark, Job, forecast_job, peak_bytes
 
 FEWEST_EARLIER = 3
 """Finished distillations from which on their times correct what was measured."""
@@ -37,7 +37,8 @@ def make_estimate(
     teachers_are_there: bool,
 ) -> JsonObject:
     """Make the estimate as it is stored and shown."""
-    phases = job_seconds(benchmark, job).phases
+    forecast = forecast_job(benchmark, job)
+    phases = forecast.statuses
     if teachers_are_there:
         phases["teaching"] = 0.0
     measured = sum(phases.values())
@@ -55,10 +56,10 @@ def make_estimate(
         "high_seconds": expected * high,
         "phases": {name: value * factor for name, value in phases.items()},
         "measured_seconds": measured,
-        "peak_bytes": peak_bytes(benchmark, job),
+        "peak_bytes": forecast.peak_bytes,
         "memory_bytes": benchmark.memory_bytes,
-        "disk_bytes": disk_bytes(benchmark, job),
-        "device": benchmark.device,
+        "disk_bytes": forecast.disk_bytes,
+        "device": forecast.device,
         "measured_at": measured_at.isoformat(),
         "basis": _basis(benchmark, measured_at, len(ratios) if corrected else 0),
         "teachers_are_there": teachers_are_there,

@@ -7,7 +7,7 @@ nominal device.
 from app.core.types import JsonObject
 from app.models import DistillationStatus
 from iadd.config import Config
-from iadd.forecast.arithmetic import Job, job_seconds
+from iadd.forecast.arithmetic import Job, forecast_job
 from iadd.forecast.nominal import nominal_benchmark
 
 
@@ -26,7 +26,7 @@ class RemainingTime:
         self._later_per_now = 0.0
         if settings is not None and classes:
             config = Config.from_dict(settings)
-            seconds = job_seconds(nominal_benchmark(config), Job.of(config, classes)).phases
+            seconds = forecast_job(nominal_benchmark(config), Job.of(config, classes)).statuses
             phases = list(seconds)
             if seconds.get(phase, 0.0) > 0:
                 later = phases[phases.index(phase) + 1 :]

@@ -3,7 +3,7 @@
 import pytest
 
 from app.models import DistillationStatus
-from iadd.forecast.arithmetic import Job, figure_seconds, job_seconds
+from iadd.forecast.arithmetic import Job, figure_seconds, forecast_job
 from iadd.forecast.nominal import nominal_benchmark
 from iadd.presets import cpu_small
 from worker.jobs import progress
@@ -33,7 +33,7 @@ CLASSES = {name: {"train": 100, "validation": 10, "test": 20} for name in ("a", 
 
 
 def test_work_is_counted_in_image_passes() -> None:
-    seconds = job_seconds(nominal_benchmark(CONFIG), Job.of(CONFIG, CLASSES)).phases
+    seconds = forecast_job(nominal_benchmark(CONFIG), Job.of(CONFIG, CLASSES)).statuses
     # Predicting an image is a third of a pass: of 40 test images each, and of 20 in the trial.
     predicting = (15 * 40 + 20) / 3
     assert seconds == pytest.approx(
