@@ -23,8 +23,8 @@ from app.web import router as web
 from app.web.errors import problem_page
 
 DESCRIPTION = """\
-A hospital's chest X-rays go in, a few distilled images per class come out, with a report of what
-they are worth and of what they leak. For research use; not a medical device.
+A hospital uploads chest X-rays and gets a few distilled images per class, with a report of their
+utility and privacy. For research use; not a medical device.
 """
 
 

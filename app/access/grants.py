@@ -65,7 +65,7 @@ def record_grant(session: Session, caller: Caller, row: Grant) -> None:
 
 
 def revoke(session: Session, caller: Caller, grant_id: str, reason: str) -> Grant:
-    """From now on nothing is downloaded under it. Raises GrantNotFound, GrantEnded."""
+    """End downloads under a grant. Raises GrantNotFound, GrantEnded."""
     row = (
         AccessRepository(session).readable_by(caller).grant(grant_id, Direction.RECEIVED, lock=True)
     )

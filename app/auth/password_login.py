@@ -10,7 +10,7 @@ from app.core.portal import Portal
 from app.core.ratelimit import address_of
 
 REFUSAL_SECONDS = 1.0
-"""After so long a wrong password is answered, known address or not: well above what each takes."""
+"""Time until a wrong password is answered, known address or not: longer than any check takes."""
 
 
 async def sign_in_with_password(

@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodicTask:
-    """Something to do again and again.
+    """Work to repeat.
 
     Attributes:
         name: For threads and the log.

@@ -37,7 +37,7 @@ LONGEST_ASKED_QUIET = timedelta(hours=1)
 """A receiver may ask for so much with `Retry-After`."""
 PAUSED_AFTER = timedelta(days=3)
 FEWEST_FAILURES = 10
-"""Before a webhook is paused: three quiet days between two failures are not three bad days."""
+"""Least failures before a pause: three quiet days between two failures are not three bad days."""
 TAKEN_FOR = timedelta(minutes=5)
 """A portal that has not sent it by then has died on the way, and another one takes it."""
 KEPT_FOR = timedelta(days=30)
@@ -45,7 +45,7 @@ AT_ONCE = 8
 IN_ONE_TURN = 50
 """Messages to one webhook before others get their turn."""
 TURN_SECONDS = 15.0
-"""No message is begun later: receivers that take their time have a few threads for all of them."""
+"""Longest turn of a webhook: slow receivers share a few threads."""
 GONE = 410
 
 _random = random.SystemRandom()
@@ -236,7 +236,7 @@ def _note_failure(
 
 
 def pause_after(tries: int) -> timedelta:
-    """Until the next try of a message; a little less or more by chance: not all at once."""
+    """Pause until the next try of a message, randomised so that not all come at once."""
     pause = min(FIRST_PAUSE * int(PAUSE_GROWS ** min(tries - 1, 20)), LONGEST_PAUSE)
     return pause * _random.uniform(0.8, 1.2)
 

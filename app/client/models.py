@@ -38,7 +38,7 @@ class Me(Row):
     organisation_id: str
     organisation: str
     user_id: str | None
-    """None for a token of the organisation itself."""
+    """Id of the person; None for a token of the organisation itself."""
     name: str
     email: str | None
     roles: list[str]
@@ -125,7 +125,7 @@ class Distillation(Row):
     phases: dict[str, Phase]
     """Progress of every phase begun so far."""
     eta_seconds: float | None
-    """Until the end of the whole job."""
+    """Seconds until the end of the whole job."""
     preset: str
     images_per_class: int
     seed: int

@@ -44,7 +44,7 @@ class PortalClient:
         tokens: One's own.
         notices: Notices to the user.
         log: The organisation's audit log.
-        trainings: Networks trained on releases, and what a release was worth.
+        trainings: Networks trained on releases, and scores of releases.
     """
 
     def __init__(self, url: str, token: str | None, *, retries: Retries | None = None) -> None:

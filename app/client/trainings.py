@@ -71,7 +71,7 @@ class Trainings:
         training_id: str | None = None,
         score: Mapping[str, Any] | None = None,
     ) -> Score:
-        """Return what a release was worth, in one's organisation's name.
+        """Send the score of a release in the organisation's name.
 
         Args:
             release_id: Which one.

@@ -80,7 +80,7 @@ class Transport:
             self._http.headers["Authorization"] = f"Bearer {token}"
 
     def send_along(self, name: str, value: str) -> None:
-        """From now on, a header with every request."""
+        """Send this header with every request from now on."""
         self._http.headers[name] = value
 
     def close(self) -> None:

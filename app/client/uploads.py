@@ -82,7 +82,7 @@ class Sender:
         self._summed = 0
 
     def send(self) -> str:
-        """Everything that is missing; the SHA-256 of the file.
+        """Send all missing bytes; returns the SHA-256 of the file.
 
         Raises:
             UploadGoneError: The portal keeps nothing of it: begin another.

@@ -28,7 +28,7 @@ from app.core.settings import Settings
 CALLBACK = "/api/v1/session/oidc/callback"
 SCOPE = "openid profile email"
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
-"""Those of which only the provider has the private half of the key: no HMAC, and never `none`."""
+"""Algorithms with a private key that only the provider has: no HMAC, and never `none`."""
 
 SECONDS_TO_ANSWER = 10.0
 SECONDS_LEFT_ALONE = 10.0
@@ -100,7 +100,7 @@ class Provider:
 
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
-        """None where the settings name no provider."""
+        """The provider of the settings; None where they name none."""
         if not settings.oidc_issuer:
             return None
         return cls(

@@ -100,7 +100,7 @@ def _kept_secret(folder: Path) -> str:
 
 def _make_secret(path: Path) -> None:
     # Written whole under another name and then linked: of two that start at once, one wins. On the
-    # disk before anything is sealed with it, since what is sealed is worth nothing without it.
+    # disk before anything is sealed with it, since sealed values are lost without it.
     descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f"{SECRET_FILE}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

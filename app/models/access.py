@@ -47,7 +47,7 @@ class AccessRequest(Timestamps, Base):
         text_enum(RequestStatus), default=RequestStatus.REQUESTED, index=True
     )
     reason: Mapped[str] = mapped_column(String(2000), default="")
-    """Why it was returned or denied."""
+    """Reason of a return or denial."""
     decided_by: Mapped[str | None] = mapped_column(String(200), default=None)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
@@ -73,7 +73,7 @@ class Grant(Timestamps, Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     revoked_by: Mapped[str | None] = mapped_column(String(200), default=None)
     reason: Mapped[str] = mapped_column(String(2000), default="")
-    """Why it was revoked."""
+    """Reason of the revocation."""
 
 
 class Acceptance(Base):

@@ -52,7 +52,7 @@ class Dataset(Leased, Timestamps, Base):
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     """Its place in the line. Numbers of deleted versions are not given again."""
     sample_seed: Mapped[int | None] = mapped_column(default=None)
-    """Set: its images are drawn by this seed, and no patient's."""
+    """Seed of a synthetic cohort; None for patients' images."""
     size: Mapped[int | None] = mapped_column(BigInteger, default=None)
     """Bytes of the archive."""
     sha256: Mapped[str | None] = mapped_column(String(64), default=None)
@@ -65,7 +65,7 @@ class Dataset(Leased, Timestamps, Base):
     progress: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """Progress of its check: {"phase", "done", "total", "unit"}; None before and afterwards."""
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
-    """Why it was rejected (RFC 9457)."""
+    """Reason of the rejection (RFC 9457)."""
     withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)
     """The withdrawal whose images the check that is due takes out."""
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

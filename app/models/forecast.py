@@ -33,13 +33,13 @@ class Forecast(Leased, Timestamps, Base):
     """All of them, by flat name."""
     settings_hash: Mapped[str] = mapped_column(String(64))
     pace_key: Mapped[str] = mapped_column(String(64))
-    """Which steps have to be measured for it."""
+    """Key of the steps that have to be measured for it."""
     status: Mapped[ForecastStatus] = mapped_column(
         text_enum(ForecastStatus), default=ForecastStatus.QUEUED, index=True
     )
     estimate: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
-    """Why there is none, or why it cannot be run (RFC 9457)."""
+    """Reason for no estimate, or that it cannot run (RFC 9457)."""
 
 
 class Measurement(Timestamps, Base):

@@ -19,7 +19,7 @@ class MailStatus(StrEnum):
 
 
 class Notification(Timestamps, Base):
-    """Something that one person should know, in the portal and by mail."""
+    """A notice to one person, in the portal and by mail."""
 
     __tablename__ = "notification"
     __table_args__ = (

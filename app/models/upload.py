@@ -44,4 +44,4 @@ class Upload(Leased, Timestamps, Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     """Moves on with each piece. Of one that is over: when its row goes."""
     purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """It is over, and no byte of it is left in its own folder."""
+    """Time at which its own folder was emptied after its end."""

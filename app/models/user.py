@@ -30,7 +30,7 @@ class User(Timestamps, Base):
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """From then on nothing of theirs works. The row stays: the log refers to it."""
+    """From then on their sessions and tokens are refused. The row stays: the log refers to it."""
 
     @property
     def roles(self) -> tuple[Role, ...]:

@@ -21,4 +21,4 @@ class WebSession(Timestamps, Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """End of the session, however active it is."""
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    """No more exact than five minutes; too long ago, and the session has ended."""
+    """Last request, exact to five minutes; a session that is idle too long has ended."""

@@ -65,7 +65,7 @@ class Webhook(Timestamps, Base):
     quiet_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """No try before that: it has just failed, or requested a pause."""
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """When something arrived last."""
+    """Time of the last delivery."""
     # Its row stays: deleting it could deadlock with a transaction that adds a delivery.
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
 
@@ -91,13 +91,13 @@ class DeliveryError(StrEnum):
     CERTIFICATE = "certificate"
     TIMEOUT = "timeout"
     STATUS = "status"
-    """It answered, and not with 2xx."""
+    """The answer was not 2xx."""
     REDIRECT = "redirect"
-    """It sent elsewhere, and redirects are not followed."""
+    """The answer was a redirect, which is not followed."""
     PROTOCOL = "protocol"
     """The answer is not HTTP."""
     PORTAL = "portal"
-    """Something went wrong in the portal itself."""
+    """The portal itself failed."""
     PAUSED = "paused"
     """The webhook was paused before the delivery."""
 
@@ -122,7 +122,7 @@ class WebhookDelivery(Timestamps, Base):
     )
     tries: Mapped[int] = mapped_column(default=0)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
-    """Also the end of a portal's turn at it."""
+    """Time of the next try, or the end of the present portal's turn."""
     answer_status: Mapped[int | None] = mapped_column(default=None)
     """HTTP status of the last answer. Nothing else of it is kept."""
     error: Mapped[DeliveryError | None] = mapped_column(text_enum(DeliveryError), default=None)

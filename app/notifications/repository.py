@@ -77,7 +77,7 @@ class NotificationRepository(Repository[Notification]):
         return MAILS.due(self._session, now, limit)
 
     def send_none(self) -> None:
-        """No mail of any of them: this portal sends none."""
+        """Mark all pending mails as not to be sent: this portal sends none."""
         self._session.execute(
             update(Notification)
             .where(Notification.mail_status == MailStatus.PENDING)

@@ -48,7 +48,7 @@ class Policy(RequestModel):
 
 
 class Objection(NamedTuple):
-    """Why something is not released."""
+    """Reason against a release."""
 
     code: str
     """Stable; pages choose their advice by it."""
@@ -72,7 +72,7 @@ class Decision:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why not; one sentence each."""
+        """Reasons against the release; one sentence each."""
         return tuple(objection.reason for objection in self.objections)
 
     def to_dict(self) -> JsonObject:

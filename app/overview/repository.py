@@ -132,7 +132,7 @@ class ReadableOverview:
         )
 
     def withdrawals(self, since: datetime) -> First[WithdrawalWaiting]:
-        """Those under way, and those that failed since then."""
+        """Running withdrawals, and those that failed since then."""
         query = select(Withdrawal.id, Dataset.name, Withdrawal.status, Withdrawal.created_at).where(
             Withdrawal.dataset_id == Dataset.id,
             Withdrawal.organisation_id == self._organisation_id,

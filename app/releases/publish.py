@@ -37,12 +37,12 @@ from app.notifications.service import Notice, notify_organisation
 from app.organisations.keys.service import signer_of
 from app.organisations.release_policy import Decision, decide, policy_of
 from app.organisations.repository import OrganisationRepository
+from app.releases import service
 from app.releases.duo import DuoError
 from app.releases.facts import ReleaseFacts
 from app.releases.pack import PackError, pack_release
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate, ReleaseRead
-from app.releases.service import read as read_release
 from app.releases.terms import TermsError, default_conditions, render_terms
 from app.signing.signature import Signer
 from app.signing.verify import read_bundle
@@ -141,7 +141,7 @@ def publish(
 
             def write() -> ReleaseRead:
                 release = _write(session, caller, distillation_id, body, draft, bundle)
-                return read_release(session, portal.storage, caller, release)
+                return service.read(session, portal.storage, caller, release)
 
             made = repeatable.once(session, caller, ReleaseRead, write)
     except IntegrityError as error:

@@ -69,7 +69,7 @@ class AcceptanceScore(RequestModel):
 
 
 class ScoreCreate(RequestModel):
-    """From a training on the portal, or from `iadd evaluate --bundle` on an own machine."""
+    """Score of a training on the portal, or of `iadd evaluate --bundle` on an own machine."""
 
     training_id: Annotated[str, StringConstraints(max_length=40)] | None = Field(
         default=None, description="A training that is ready, on this release alone."

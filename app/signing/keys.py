@@ -273,7 +273,7 @@ class KeyHistory:
         return history
 
     def problem(self) -> str | None:
-        """Why the history leads nowhere, or None when every step of it holds."""
+        """The first invalid step of the history; None if all are valid."""
         if len(set(self.keys)) < len(self.keys):
             return "its key history comes back to a key"
         if [rotation.new for rotation in self.rotations] != list(self.keys[1:]):

@@ -156,7 +156,7 @@ def _parts(entries: list[Entry]) -> tuple[list[Entry], Entry, Entry | None]:
 
 
 def _difference(sums: bytes, hashes: dict[str, str]) -> str:
-    """Why the list of sums and the files do not agree."""
+    """The difference between the list of sums and the files."""
     listed = read_sums(sums)
     for name, digest in hashes.items():
         if name not in listed:

@@ -11,7 +11,7 @@ from app.core.errors import TYPE_PREFIX
 from app.web.render import is_fragment, page
 
 IN_FORM = {"HX-Retarget": "find .form-problem", "HX-Reswap": "innerHTML"}
-"""Within the form that was sent: what was typed stays."""
+"""Place of the message within the submitted form, whose input stays."""
 
 
 def problem_page(

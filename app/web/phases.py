@@ -86,6 +86,6 @@ def _state(row: Distillation, index: int, at: int) -> PhaseState:
 
 
 def silent_since(row: Distillation) -> datetime | None:
-    """When a running one was heard of last, where that is suspiciously long ago."""
+    """Last sign of life of a running one, if it is suspiciously old."""
     runs = row.status in PHASES
     return row.updated_at if runs and utc_now() - row.updated_at > SILENT else None

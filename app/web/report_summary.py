@@ -34,7 +34,7 @@ class Outcome:
 
 
 def outcome_of(session: Session, storage: Storage, row: Distillation) -> Outcome | None:
-    """None before it is ready, or where its report is gone."""
+    """Summarise a report; None before it is ready, or where it is gone."""
     if row.status != DistillationStatus.READY or row.report_json_key is None:
         return None
     try:

@@ -37,7 +37,7 @@ class StoredReport:
 
 
 def take_apart(document: str) -> StoredReport | None:
-    """None where it has not the form that it needs to have."""
+    """Take a report apart; None where it has another structure."""
     finder = _Finder(document)
     finder.feed(document)
     finder.close()

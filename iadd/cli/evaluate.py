@@ -36,7 +36,7 @@ def evaluate(
     ] = None,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Another hospital's release, to make its acceptance score."),
+        typer.Option(help="Another hospital's release, for an external validation score."),
     ] = None,
     baselines: Annotated[
         bool | None,
@@ -60,8 +60,8 @@ def evaluate(
         if bundle and not distilled:
             if baselines:
                 raise ValueError(
-                    "An acceptance score covers the release alone; `iadd train --bundle … "
-                    "--data …` compares it with your own images."
+                    "An external validation score covers the release alone; `iadd train --bundle "
+                    "… --data …` compares it with your own images."
                 )
             _score(source, bundle, class_maps, out, device, threads, yes=yes)
         elif distilled and not bundle:

@@ -6,15 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_auroc,
-    multiclass_confusion_matrix,
-    multiclass_f1_score,
-    multiclass_recall,
-    multiclass_roc,
-    multiclass_specificity,
-)
 
 ROC_POINTS = 51
 """Points of a ROC curve: false positive rates 0, 0.02, … 1."""
@@ -54,6 +45,16 @@ class Scores:
     @classmethod
     def of(cls, probabilities: Tensor, labels: Tensor) -> "Scores":
         """Compare probabilities (N, classes) with labels (N,)."""
+        # Imported here: it brings scipy and matplotlib, which take longer to load than torch.
+        from torchmetrics.functional.classification import (
+            multiclass_accuracy,
+            multiclass_auroc,
+            multiclass_confusion_matrix,
+            multiclass_f1_score,
+            multiclass_recall,
+            multiclass_specificity,
+        )
+
         n = probabilities.shape[1]
 
         def per_class(metric: Callable[..., Tensor]) -> Tensor:
@@ -157,6 +158,8 @@ def _roc(probabilities: Tensor, labels: Tensor) -> Tensor:
     Between its points a curve is linear, as for the area under it; where it rises vertically, the
     upper end counts (Fawcett 2006, "An introduction to ROC analysis", alg. 3).
     """
+    from torchmetrics.functional.classification import multiclass_roc
+
     grid = _false_positive_rates()
     curves = []
     false_rates, true_rates, _ = multiclass_roc(probabilities, labels, probabilities.shape[1])

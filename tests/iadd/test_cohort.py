@@ -50,7 +50,7 @@ def test_a_chest_looks_like_a_chest() -> None:
 
 
 def shadow(class_name: str) -> dict[str, float]:
-    """How much a class adds per pixel in parts of the lungs, over many patients."""
+    """Measure what a class adds per pixel in parts of the lungs, over many patients."""
     parts: dict[str, list[float]] = {}
     for number in range(40):
         rng = np.random.default_rng(number)

@@ -25,14 +25,6 @@ from iadd.runtime.checkpoint import CheckpointStore
 from iadd.runtime.progress import Progress, ProgressListener
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory, trajectory_path
 from worker.device import choose_device
-from worker.reports import (
-    ReportSource,
-    compose,
-    render_html,
-    render_pdf,
-    report_json,
-    software_versions,
-)
 from worker.settings import WorkerSettings
 
 
@@ -204,6 +196,16 @@ def pack_results(
     Returns:
         Name of the row's column and key of each file.
     """
+    # Imported here: it brings matplotlib, and most tasks write no report.
+    from worker.reports import (
+        ReportSource,
+        compose,
+        render_html,
+        render_pdf,
+        report_json,
+        software_versions,
+    )
+
     utility = json.loads(storage.get(evaluation))
     source = ReportSource(
         dataset=dataset,

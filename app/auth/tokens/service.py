@@ -127,7 +127,7 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
 def _within_parents(
     session: Session, caller: Caller, expires_at: datetime | None
 ) -> datetime | None:
-    """The end of a token: without a wish of its own, that of the token it was made with."""
+    """The expiry of a token; by default that of the token that creates it."""
     if caller.token_id is None:
         return expires_at
     last = TokenRepository(session).expiry_of(caller.token_id)

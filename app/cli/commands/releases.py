@@ -21,7 +21,7 @@ commands = typer.Typer()
 
 
 class Verdict(StrEnum):
-    """Those that a release can have."""
+    """Verdicts that a release can have."""
 
     NOT_REFUTED = "not_refuted"
     PROVEN = "proven"

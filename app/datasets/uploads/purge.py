@@ -44,7 +44,7 @@ def end_expired(portal: Portal) -> None:
 
 
 def purge_ended(portal: Portal) -> None:
-    """Also what a portal left that died over it."""
+    """Purge ended uploads, also after a portal that died meanwhile."""
     with portal.database.reading() as session:
         ended = UploadRepository(session).to_purge()
     for upload in ended:

@@ -23,7 +23,7 @@ from app.datasets.uploads.writer import Writer
 T = TypeVar("T")
 
 CHECKPOINT_BYTES = 8 * 1024 * 1024
-"""Also what one upload holds in memory."""
+"""Bytes between checkpoints, and in memory per upload."""
 LARGEST_SUMMED = 8 * CHECKPOINT_BYTES
 """A body with a checksum is counted at its end, so until then nothing else would keep it within the
 organisation's room."""

@@ -183,7 +183,7 @@ def _make(
 
 
 def revoke(session: Session, caller: Caller, invitation_id: str) -> None:
-    """From now on the link does not work. Raises InvitationNotFound."""
+    """Revoke the link at once. Raises InvitationNotFound."""
     InvitationRepository(session).readable_by(caller).delete(invitation_id)
     record(session, caller, Action.INVITATION_REVOKED, invitation_id)
 

@@ -44,7 +44,7 @@ class Check:
 
 
 def read_check(dataset: Dataset) -> Check | None:
-    """None where nothing is checked."""
+    """State of the running check; None where there is none."""
     if dataset.status != DatasetStatus.CHECKING:
         return None
     progress = dataset.progress or {}

@@ -51,7 +51,7 @@ class ReleaseForm(BaseModel):
     previews: bool = False
     supersedes: str = ""
     form: str = ""
-    """Which form it is: the same one, sent twice, makes one release."""
+    """Idempotency key of the form: sent twice, it makes one release."""
 
     def body(self) -> ReleaseCreate:
         """Raises Invalid."""

@@ -322,7 +322,7 @@ def test_a_token_that_does_not_prove_it_lets_nobody_in(portal, provider, claims)
     refused = sign_in(portal, provider, browser=browser)
 
     assert problem(refused) == (502, "identity-provider-answer")
-    assert "tell the operator" in refused.json()["detail"]
+    assert "inform the operator" in refused.json()["detail"]
     assert who(browser) is None
 
 

@@ -75,7 +75,7 @@ def test_an_organisation_is_made_once(exchange):
     again = make_organisation(exchange)
 
     assert again.exit_code == 1
-    assert "there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201])

@@ -1,4 +1,4 @@
-"""``iadd train`` and ``iadd evaluate --bundle``: what a receiving hospital types."""
+"""``iadd train`` and ``iadd evaluate --bundle``, the commands of a receiving hospital."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_the_three_rows_are_printed_and_written(bundle: Path, folder: Path, tmp_
         *("train", "--bundle", bundle, "--data", folder, *GIVEN),
         *("--out", table, "--network", network, "--set", "evaluation_networks=3"),
     )
-    assert "[red]COVID-19" in said, "a class name is no markup"
+    assert "[red]COVID-19" in said, "a class name is not markup"
     assert said.index("own │") < said.index("received │") < said.index("own + received │")
     document = json.loads(table.read_text())
     assert list(document["rows"]) == ["own", "received", "both"]
@@ -156,8 +156,8 @@ def test_the_score_of_a_release_holds_figures_and_no_name(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Name one"),
-        (["--bundle", "BUNDLE", "--distilled", "BUNDLE"], "Name one"),
+        ([], "Give one"),
+        (["--bundle", "BUNDLE", "--distilled", "BUNDLE"], "Give one"),
         (["--bundle", "BUNDLE", "--baselines"], "iadd train"),
         (["--distilled", "BUNDLE", "--yes"], "are for a received --bundle"),
         (["--bundle", "BUNDLE"], "nothing was done"),
@@ -201,5 +201,5 @@ def test_a_map_may_be_for_one_of_several_bundles() -> None:
     assert said == [{"Pneumonia": "Any", "a=b": "c"}, {"Pneumonia": "Any", "x": None}]
     said = read_class_maps(["Pneumonia=Any", "2:Pneumonia=Viral"], theirs)
     assert [one["Pneumonia"] for one in said] == ["Any", "Viral"]
-    with pytest.raises(ClassMapError, match="about bundle 3, and there are 2"):
+    with pytest.raises(ClassMapError, match="for bundle 3, and there are 2"):
         read_class_maps(["3:x=y"], theirs)

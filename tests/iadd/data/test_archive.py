@@ -24,7 +24,7 @@ FILES = {"Normal/1.png": NOISE, "COVID/deep/2.png": b"two", "COVID/empty.png": b
 def read_all(
     source: Path, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[dict[str, bytes], dict[str, str]]:
-    """What could be read, and the codes of what was refused, by name."""
+    """Read the entries; return contents, and the codes of rejected ones, by name."""
     contents: dict[str, bytes] = {}
     refused: dict[str, str] = {}
     with open_archive(source, limits) as archive:

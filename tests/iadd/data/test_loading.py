@@ -1,4 +1,4 @@
-"""From an archive to an image set: what is read, what is refused, how it is split."""
+"""From an archive to an image set: files that are read or rejected, and the split."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The whole battery on smooth random pictures: what must be refused is, what must not is not."""
+"""The whole audit on smooth random pictures: it refuses what it must, and nothing else."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is compiled follows from the settings and a count, never from a clock."""
+"""The choice to compile depends on the settings and a count, never on a clock."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What the classes of a received set are called at home: proposed by name, checked."""
+"""The map of received classes to local ones: proposed by name, checked."""
 
 import itertools
 

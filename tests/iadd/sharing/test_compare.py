@@ -18,7 +18,7 @@ from iadd.sharing.mixed_trainer import OWN, RECEIVED, MixedTrainer, TrainingRun
 from iadd.sharing.received import Received, SetMismatchError
 from iadd.training.saved_network import TrainedNetwork
 from iadd.training.trainer import NetworkSpec
-from tests.iadd.conftest import make_distilled, make_images
+from tests.iadd.factories import make_distilled, make_images
 
 SAME = {"plain": "plain", "square": "square"}
 
@@ -265,7 +265,7 @@ def test_images_that_are_no_squares_or_of_another_size_are_refused(
     received: Received, images: ImageSet, config: Config
 ) -> None:
     tall = ImageSet(images.images[:, :, :, :8], images.labels, images.classes, images.split)
-    with pytest.raises(SetMismatchError, match="networks see squares"):
+    with pytest.raises(SetMismatchError, match="networks read squares"):
         compare([received], tall, config)
     with pytest.raises(SetMismatchError, match="the settings say 16"):
         compare([received], make_images(size=32), config)

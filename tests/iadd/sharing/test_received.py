@@ -1,4 +1,4 @@
-"""Received sets, brought to the size, intensities and classes of home."""
+"""Received sets, converted to the size, intensities and classes of the local images."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a run has to compute is known before it starts."""
+"""The computation of a run is counted before it starts."""
 
 import pytest
 import torch

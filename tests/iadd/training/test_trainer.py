@@ -23,7 +23,7 @@ from iadd.training.trainer import (
     predict_each,
     train_networks,
 )
-from tests.iadd.conftest import make_distilled
+from tests.iadd.factories import make_distilled
 
 RECIPE = Recipe(lr=0.05, epochs=3, batch_size=4, momentum=0.9)
 

@@ -166,7 +166,7 @@ def test_too_little_memory_for_one_image_names_the_settings_to_change(
 def test_an_epoch_in_which_memory_ran_out_moves_each_parameter_once(
     images: ImageSet, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a failed try had summed up by then is forgotten: predictions are not counted twice."""
+    """The sums of a failed try are dropped: predictions are not counted twice."""
     teacher_step = TeacherStep(images.part("train"), config, "cpu")
     calls = 0
 

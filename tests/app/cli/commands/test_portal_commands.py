@@ -148,7 +148,7 @@ def test_the_catalogue_is_narrowed(exchange, portal):
     assert [row["id"] for row in json.loads(found.stdout)] == [release]
     for narrower in (("--min-accuracy", "0.9"), ("--class", "Flu"), ("knees",)):
         nothing = exchange(portal.recipient, "catalogue", *narrower)
-        assert "Nothing like that" in nothing.stdout
+        assert "No release matches" in nothing.stdout
         assert json.loads(exchange(portal.recipient, "catalogue", *narrower, "--json").stdout) == []
     share(exchange, portal)
     assert "There are more" in exchange(portal.recipient, "catalogue", "--most", "1").stdout
