@@ -39,7 +39,7 @@ def setting(
     group: str = "",
     counted: bool = False,
 ) -> T:
-    """Declare a setting: the one place that says what it may be. :data:`SETTINGS` lists them all.
+    """Declare a setting: range, choices, unit, group. :data:`SETTINGS` lists them all.
 
     Args:
         default: Its value unless set. What kind of value it takes is the field's type.
@@ -190,7 +190,7 @@ class DistillationConfig:
     """η: learning rate of W (eq. 11)."""
     weights_gradient: WeightsGradient = setting("mean")
     """``mean``: η acts on P·∂L/∂W, the gradient of a loss averaged over the P parameters.
-    ``layer``: on 2·∂L/∂W over its mean in the layer, so that W falls at one pace in each layer.
+    ``layer``: on 2·∂L/∂W over its mean in the layer, so that W falls at one rate in each layer.
     ``literal``: on ∂L/∂W itself, too small for float32 to see (docs/adr/002)."""
     syn_lr: float = setting(0.01, minimum=1e-8, maximum=10, counted=True)
     """α₀: start of the learnable student learning rate."""
@@ -418,14 +418,8 @@ class Setting:
 
     Attributes:
         name: Unique across sections.
-        section: Of :class:`Config`; empty for a field of its own.
-        kind: What it is; ``numbers`` and ``words`` are tuples.
-        minimum: Smallest number.
-        maximum: Largest number.
-        choices: Words that it may be or hold.
-        unit: What a number counts; may be empty.
-        group: Where it stands on a form.
-        counted: Whether it leaves the time of a single step as it is.
+        section: Section of :class:`Config`; empty for a field of its own.
+        kind: What a value is; ``numbers`` and ``words`` are tuples.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Presets as a request names them, and the settings that come of one and its changes."""
+"""Presets and the settings of a request: a preset with its changes, checked."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is told of a job before it starts: how long, how much memory, and how sure that is."""
+"""Estimate of a job before it starts: time, memory, and how sure both are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,23 +8,23 @@ from statistics import median
 from app.core.errors import problem_dict
 from app.core.types import JsonObject
 from iadd.config import SETTINGS
-from iadd.forecast.arithmetic import DeviceBenchmark, Job, disk_bytes, job_seconds, peak_bytes
+from iadd.forecast.arithmetic import DeviceBenchmark, Job, forecast_job, peak_bytes
 
 FEWEST_EARLIER = 3
-"""Finished distillations that it takes to correct what was measured by what they took."""
+"""Finished distillations from which on their times correct what was measured."""
 USUAL_LOW, USUAL_HIGH = 0.7, 1.6
-"""The range without them: a machine has other things to do, and hardly ever fewer."""
+"""Range of the estimate without them: machines are busier than while they were measured."""
 NARROWEST = 0.1
-"""However well the earlier ones were foreseen, the next may differ by this much."""
+"""Least share by which the range goes up and down, however exact earlier estimates were."""
 USABLE_MEMORY = 0.95
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished distillation, beside what was told of it."""
+    """Time of a finished distillation, and the times forecast for it."""
 
     measured_seconds: float
-    told_seconds: float
+    forecast_seconds: float
     actual_seconds: float
 
 
@@ -36,8 +36,9 @@ def make_estimate(
     earlier: Sequence[Outcome],
     teachers_are_there: bool,
 ) -> JsonObject:
-    """The estimate as it is stored and shown."""
-    phases = job_seconds(benchmark, job).phases
+    """Make the estimate as it is stored and shown."""
+    forecast = forecast_job(benchmark, job)
+    phases = forecast.statuses
     if teachers_are_there:
         phases["teaching"] = 0.0
     measured = sum(phases.values())
@@ -48,17 +49,17 @@ def make_estimate(
     if corrected:
         low = min(min(ratios) / factor, 1 - NARROWEST)
         high = max(max(ratios) / factor, 1 + NARROWEST)
-    told = measured * factor
+    expected = measured * factor
     return {
-        "seconds": told,
-        "low_seconds": told * low,
-        "high_seconds": told * high,
+        "seconds": expected,
+        "low_seconds": expected * low,
+        "high_seconds": expected * high,
         "phases": {name: value * factor for name, value in phases.items()},
         "measured_seconds": measured,
-        "peak_bytes": peak_bytes(benchmark, job),
+        "peak_bytes": forecast.peak_bytes,
         "memory_bytes": benchmark.memory_bytes,
-        "disk_bytes": disk_bytes(benchmark, job),
-        "device": benchmark.device,
+        "disk_bytes": forecast.disk_bytes,
+        "device": forecast.device,
         "measured_at": measured_at.isoformat(),
         "basis": _basis(benchmark, measured_at, len(ratios) if corrected else 0),
         "teachers_are_there": teachers_are_there,
@@ -68,7 +69,7 @@ def make_estimate(
 
 
 def _basis(benchmark: DeviceBenchmark, measured_at: datetime, corrected_by: int) -> str:
-    """In a sentence, what the numbers come from."""
+    """Name the source of the numbers, in a sentence."""
     day = f"{measured_at:%Y-%m-%d}"
     where = f"measured on a worker ({benchmark.device}) on {day}"
     if corrected_by:
@@ -78,10 +79,10 @@ def _basis(benchmark: DeviceBenchmark, measured_at: datetime, corrected_by: int)
 
 
 def _accuracy(earlier: Sequence[Outcome]) -> JsonObject | None:
-    """How far off what was told has been so far; None where nothing has finished yet."""
+    """Errors of earlier forecasts; None where nothing has finished yet."""
     if not earlier:
         return None
-    errors = [abs(one.actual_seconds / one.told_seconds - 1) for one in earlier]
+    errors = [abs(one.actual_seconds / one.forecast_seconds - 1) for one in earlier]
     return {
         "distillations": len(earlier),
         "typical_error": median(errors),
@@ -94,7 +95,7 @@ def _fits(benchmark: DeviceBenchmark, job: Job) -> bool:
 
 
 def _is_in_parts(benchmark: DeviceBenchmark, job: Job) -> bool:
-    """A GPU that runs out of memory goes on with fewer images at once: it fits, and is slower."""
+    """True on a GPU that lacks memory: it goes on with fewer images at once, and is slower."""
     return (
         benchmark.kind == "cuda"
         and not _fits(benchmark, job)
@@ -103,7 +104,7 @@ def _is_in_parts(benchmark: DeviceBenchmark, job: Job) -> bool:
 
 
 def misfit(benchmark: DeviceBenchmark, job: Job) -> JsonObject | None:
-    """Why a job cannot be run on this device, and what could; None where it can."""
+    """Problem of a job that does not fit on this device, with settings that do; None if it fits."""
     if _fits(benchmark, job) or _is_in_parts(benchmark, job):
         return None
     fits = what_fits(benchmark, job)
@@ -144,7 +145,7 @@ def what_fits(benchmark: DeviceBenchmark, job: Job) -> dict[str, int]:
 
 
 def _largest(benchmark: DeviceBenchmark, job: Job, name: str, most: int) -> int:
-    """By halving: more of it never takes less memory. 0 where not even one fits."""
+    """Search by halving, as more never takes less memory. 0 where not even one fits."""
     low, high = 0, min(most, SETTINGS[name].allowed[1])
     while low < high:
         middle = (low + high + 1) // 2

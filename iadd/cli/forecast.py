@@ -20,7 +20,7 @@ from iadd.cli.common import (
 from iadd.config import Config, ConfigError
 from iadd.counts import images_per_epoch
 from iadd.data.loading import load_images
-from iadd.forecast.forecast import Forecast
+from iadd.forecast.arithmetic import Forecast
 from iadd.forecast.forecast import forecast as run_forecast
 
 

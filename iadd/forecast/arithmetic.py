@@ -6,7 +6,7 @@ the number of steps (:mod:`iadd.counts`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from iadd.config import MOST_CROSS_NETWORKS, Config
@@ -257,37 +257,66 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobSeconds:
-    """Seconds of a job on one device, by what is computed.
+class Forecast:
+    """What a job will take on one device.
 
     Attributes:
-        teaching: All teachers, one after the other or in groups.
-        compiling_teachers: Compiling their step; 0 where it is not compiled.
-        distilling: The iterations, without validations.
-        compiling_iterations: Compiling the matching step; 0 where it is not compiled.
-        validating: The evaluations on the validation split.
-        figures: What :func:`figure_seconds` says of the evaluation.
+        teaching: Seconds of all teachers, one after the other or in groups.
+        distilling: Seconds of the iterations, without validations.
+        validating: Seconds of the evaluations on the validation split.
+        evaluating: Seconds of the figures of the distilled set and of the random sets.
+        full_evaluating: Seconds of the figure of the full data.
+        cross_evaluating: Seconds of the figures of the other networks; 0 without.
+        compiling_teachers: Seconds of ``compiling`` that are for the teachers' step.
+        compiling: Seconds that compilation takes at most, nothing cached; 0 without.
+        compilation: Whether the matching step will be compiled, in a sentence; may be empty.
+        peak_bytes: The most memory: of the process on a CPU, of the tensors on a GPU.
+        disk_bytes: Trajectories, checkpoint and distilled set.
+        device: Where it was measured.
     """
 
     teaching: float
-    compiling_teachers: float
     distilling: float
-    compiling_iterations: float
     validating: float
-    figures: Mapping[tuple[str, str], float]
+    evaluating: float
+    full_evaluating: float
+    cross_evaluating: float
+    compiling_teachers: float
+    compiling: float
+    compilation: str = ""
+    peak_bytes: int
+    disk_bytes: int
+    device: str
 
     @property
     def phases(self) -> dict[str, float]:
-        """Seconds of the phases of a distillation that take long."""
+        """Seconds by what is computed, in the order of a job."""
+        order = ("teaching", "compiling", "distilling", "validating")
+        figures = ("evaluating", "full_evaluating", "cross_evaluating")
+        return {name: getattr(self, name) for name in (*order, *figures)}
+
+    @property
+    def statuses(self) -> dict[str, float]:
+        """Seconds by status of a distillation, for those that take long."""
+        compiling = self.compiling - self.compiling_teachers
         return {
             "teaching": self.teaching + self.compiling_teachers,
-            "distilling": self.distilling + self.compiling_iterations + self.validating,
-            "evaluating": sum(self.figures.values()),
+            "distilling": self.distilling + compiling + self.validating,
+            "evaluating": self.evaluating + self.full_evaluating + self.cross_evaluating,
         }
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of the whole job."""
+        return sum(self.phases.values())
 
-def job_seconds(benchmark: DeviceBenchmark, job: Job) -> JobSeconds:
-    """Calculate the time of a whole job on this device, one phase after the other."""
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON knows it, with the sum."""
+        return asdict(self) | {"seconds": self.seconds}
+
+
+def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
+    """Calculate what a whole job takes on this device, one phase after the other."""
     config = job.config
     teacher, distillation = config.teacher, config.distillation
     teaching, compiling_teachers = benchmark.compiled(
@@ -300,21 +329,27 @@ def job_seconds(benchmark: DeviceBenchmark, job: Job) -> JobSeconds:
         steps=teacher.teachers * teaching_steps(config, job.per_epoch),
     )
     steps = distillation.iterations * distillation.syn_steps
-    distilling, compiling_iterations = benchmark.compiled(
+    distilling, compiling = benchmark.compiled(
         config.compute.compilation,
         benchmark.step(job.batch) * steps,
         passes=matching_passes(config, job.classes),
         steps=steps,
     )
-    validating = validations(config) * distillation.validation_networks
+    networks = validations(config) * distillation.validation_networks
     learning = benchmark.epoch(job.distilled).seconds(config.evaluation.evaluation_epochs)
-    return JobSeconds(
+    figures = figure_seconds(benchmark, job)
+    return Forecast(
         teaching=teaching,
-        compiling_teachers=compiling_teachers,
         distilling=distilling,
-        compiling_iterations=compiling_iterations,
-        validating=validating * (learning + job.validation * _prediction(benchmark)),
-        figures=figure_seconds(benchmark, job),
+        validating=networks * (learning + job.validation * _prediction(benchmark)),
+        evaluating=figures["", "distilled"] + figures["", "random"],
+        full_evaluating=figures["", "full"],
+        cross_evaluating=sum(seconds for (other, _), seconds in figures.items() if other),
+        compiling_teachers=compiling_teachers,
+        compiling=compiling_teachers + compiling,
+        peak_bytes=peak_bytes(benchmark, job),
+        disk_bytes=disk_bytes(benchmark, job),
+        device=benchmark.device,
     )
 
 

@@ -6,70 +6,16 @@ what that costs and saves is taken from the counts that the choice is made by
 (:mod:`iadd.runtime.compile`).
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import replace
 
 import torch
 
 from iadd.config import Config
 from iadd.data.split import TEST_SHARE, VALIDATION_SHARE
-from iadd.forecast.arithmetic import Job, disk_bytes, job_seconds, peak_bytes
+from iadd.forecast.arithmetic import Forecast, Job, forecast_job
 from iadd.forecast.device_benchmark import benchmark_device
 from iadd.runtime.compile import choose_compilation
 from iadd.training.cost_model import matching_flops
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """What a job will take.
-
-    Attributes:
-        teaching: Seconds of all teachers, one after the other or in groups on this device.
-        distilling: Seconds of the iterations, without validations.
-        validating: Seconds of the evaluations on the validation split.
-        evaluating: Seconds of the figures of the distilled set and of the random sets.
-        full_evaluating: Seconds of the figure of the full data.
-        cross_evaluating: Seconds of the figures of the other networks; 0 without.
-        compiling: Seconds that compilation takes at most, nothing cached; 0 without.
-        compilation: Whether the matching step will be compiled, in a sentence.
-        peak_bytes: The most memory: of the process on a CPU, of the tensors on a GPU.
-        disk_bytes: Trajectories, checkpoint and distilled set.
-        device: Where it was measured.
-    """
-
-    teaching: float
-    distilling: float
-    validating: float
-    evaluating: float
-    full_evaluating: float
-    cross_evaluating: float
-    compiling: float
-    compilation: str
-    peak_bytes: int
-    disk_bytes: int
-    device: str
-
-    @property
-    def phases(self) -> dict[str, float]:
-        """Seconds by phase, in the order of a job."""
-        return {
-            "teaching": self.teaching,
-            "compiling": self.compiling,
-            "distilling": self.distilling,
-            "validating": self.validating,
-            "evaluating": self.evaluating,
-            "full_evaluating": self.full_evaluating,
-            "cross_evaluating": self.cross_evaluating,
-        }
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of the whole job."""
-        return sum(self.phases.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it, with the sum."""
-        return asdict(self) | {"seconds": self.seconds}
 
 
 def forecast(
@@ -111,21 +57,7 @@ def forecast(
         test=round(held_out) if test_images is None else test_images,
     )
     benchmark = benchmark_device(config, classes=classes, channels=channels, device=device)
-    seconds = job_seconds(benchmark, job)
-    figures = dict(seconds.figures)
-    evaluating = figures.pop(("", "distilled")) + figures.pop(("", "random"))
     flops = matching_flops(config, channels=channels, classes=classes)
     steps = config.distillation.iterations * config.distillation.syn_steps
-    return Forecast(
-        teaching=seconds.teaching,
-        distilling=seconds.distilling,
-        validating=seconds.validating,
-        evaluating=evaluating,
-        full_evaluating=figures.pop(("", "full")),
-        cross_evaluating=sum(figures.values()),
-        compiling=seconds.compiling_teachers + seconds.compiling_iterations,
-        compilation=choose_compilation(config, flops, device, steps=steps).reason,
-        peak_bytes=peak_bytes(benchmark, job),
-        disk_bytes=disk_bytes(benchmark, job),
-        device=str(device),
-    )
+    choice = choose_compilation(config, flops, device, steps=steps)
+    return replace(forecast_job(benchmark, job), compilation=choice.reason, device=str(device))

@@ -7,11 +7,11 @@ nominal device.
 from app.core.types import JsonObject
 from app.models import DistillationStatus
 from iadd.config import Config
-from iadd.forecast.arithmetic import Job, job_seconds
+from iadd.forecast.arithmetic import Job, forecast_job
 from iadd.forecast.nominal import nominal_benchmark
 
 
-class Forecast:
+class RemainingTime:
     """Remaining time of one job, in one of its phases.
 
     Args:
@@ -26,18 +26,22 @@ class Forecast:
         self._later_per_now = 0.0
         if settings is not None and classes:
             config = Config.from_dict(settings)
-            seconds = job_seconds(nominal_benchmark(config), Job.of(config, classes)).phases
+            seconds = forecast_job(nominal_benchmark(config), Job.of(config, classes)).statuses
             phases = list(seconds)
             if seconds.get(phase, 0.0) > 0:
                 later = phases[phases.index(phase) + 1 :]
                 self._later_per_now = sum(seconds[name] for name in later) / seconds[phase]
 
-    def seconds_left(self, *, pace: float, done: int, total: int) -> float:
+    def seconds_left(
+        self, *, seconds_per_unit: float | None, done: int, total: int
+    ) -> float | None:
         """Seconds until the end of the job.
 
         Args:
-            pace: Seconds per unit of the phase.
+            seconds_per_unit: Of the phase; None while it is not known, and then the result is too.
             done: Units of the phase that are done.
             total: Units of the phase in all.
         """
-        return round(pace * (total - done + total * self._later_per_now), 1)
+        if seconds_per_unit is None:
+            return None
+        return round(seconds_per_unit * (total - done + total * self._later_per_now), 1)

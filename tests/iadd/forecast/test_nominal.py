@@ -2,7 +2,7 @@
 
 import pytest
 
-from iadd.forecast.arithmetic import Job, figure_seconds, job_seconds
+from iadd.forecast.arithmetic import Job, figure_seconds, forecast_job
 from iadd.forecast.nominal import nominal_benchmark
 from iadd.presets import cpu_demo
 
@@ -24,7 +24,7 @@ def test_other_networks_are_counted_in_passes_of_the_own_one() -> None:
     assert figures["resnet18", "random"] / own == pytest.approx(18 / 2.6, rel=0.2)
     assert figures["vgg11", "random"] / own == pytest.approx(67 / 2.6, rel=0.2)
     more, alone = (
-        job_seconds(nominal_benchmark(one), Job.of(one, COUNTS)).phases["evaluating"]
+        forecast_job(nominal_benchmark(one), Job.of(one, COUNTS)).statuses["evaluating"]
         for one in (config, plain)
     )
     added = sum(seconds for (network, _), seconds in figures.items() if network)
