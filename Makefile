@@ -18,8 +18,8 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/exchange demo --out demo-out
 
-# A file's tests share servers, so that each file stays in one process.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# A file's tests share servers, so that each file stays in one process; tests/conftest.py orders them.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m "not slow and not gpu and not browser"

@@ -31,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["SSL_CERT_FILE"] = str(write_certificate(Path(folder.name) / "nobody.pem"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # A parallel run hands out files in this order: what takes long must not be left to the end.
+    long = ("tests/e2e", "tests/worker", "tests/iadd/reproduce")
+    items.sort(key=lambda item: not item.nodeid.startswith(long))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     # Torch writes these into the environment of a process that has compiled, and a worker that a
     # later test starts would take them for its operator's choice.

@@ -25,7 +25,7 @@ def images() -> ImageSet:
     return make_images()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config() -> Config:
     """A whole run in well under a second."""
     return Config(

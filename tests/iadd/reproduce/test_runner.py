@@ -15,6 +15,7 @@ from iadd.reproduce.study import IMPROVEMENTS, TABLE_4, Row, Study
 from iadd.reproduce.summary import summarise
 from iadd.reproduce.tables import explain
 from iadd.runtime.environment import describe_environment
+from tests.iadd.factories import make_images
 
 SMALL = Study(
     name="small",
@@ -35,17 +36,27 @@ class StopHereError(Exception):
     """Raised from a listener, as a killed study would stop."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def study_config(config: Config) -> Config:
     return config.override({"initialisation": "noise", "iterations": 2, "validate_every": 2})
 
 
-def test_every_row_runs_with_every_seed_on_shared_teachers(
-    images: ImageSet, study_config: Config, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def finished(
+    study_config: Config, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[RunRecord], Path]:
+    """The small study with two seeds, and its folder."""
+    folder = tmp_path_factory.mktemp("study")
     records = run_study(
-        SMALL, images, study_config, out=tmp_path, seeds=2, architectures=["ConvNetD3"]
+        SMALL, make_images(), study_config, out=folder, seeds=2, architectures=["ConvNetD3"]
     )
+    return records, folder
+
+
+def test_every_row_runs_with_every_seed_on_shared_teachers(
+    finished: tuple[list[RunRecord], Path],
+) -> None:
+    records, folder = finished
     assert [(r.row.name, r.seed) for r in records] == [
         *(
             (name, seed)
@@ -57,10 +68,10 @@ def test_every_row_runs_with_every_seed_on_shared_teachers(
     by_row = {(r.row.name, r.seed): r for r in records}
     assert set(by_row["iadd", 0].networks) == {"ConvNetD2", "ConvNetD3"}
     assert set(by_row["herding", 0].networks) == {"ConvNetD2"}
-    assert len(list((tmp_path / "teachers").glob("*.safetensors"))) == 2
+    assert len(list((folder / "teachers").glob("*.safetensors"))) == 2
     assert by_row["iadd", 1].config.seed == 1
-    assert (tmp_path / "iadd" / "seed-1" / "distilled.safetensors").exists()
-    plots = {path.name for path in (tmp_path / "iadd" / "seed-0" / "plots").iterdir()}
+    assert (folder / "iadd" / "seed-1" / "distilled.safetensors").exists()
+    plots = {path.name for path in (folder / "iadd" / "seed-0" / "plots").iterdir()}
     assert {
         "history.svg",
         "by-dimension.svg",
@@ -103,9 +114,9 @@ def test_another_setting_or_another_data_set_is_refused_in_the_same_folder(
 
 
 def test_the_report_tells_figures_settings_and_machine(
-    images: ImageSet, study_config: Config, tmp_path: Path
+    finished: tuple[list[RunRecord], Path], images: ImageSet, study_config: Config, tmp_path: Path
 ) -> None:
-    records = run_study(SMALL, images, study_config, out=tmp_path, architectures=[])
+    records, _ = finished
     lines = summarise(SMALL, records)
     write_report(
         SMALL,
@@ -120,7 +131,7 @@ def test_the_report_tells_figures_settings_and_machine(
     assert all(f"| {row.name} |" in page for row in SMALL.rows)
     document = json.loads((tmp_path / "results.json").read_text())
     assert document["environment"]["device"] == "cpu"
-    assert len(document["runs"]) == len(SMALL.rows)
+    assert len(document["runs"]) == len(records) == 11
 
 
 def test_spreads_over_seeds_and_networks_are_told_apart(tmp_path: Path) -> None:
