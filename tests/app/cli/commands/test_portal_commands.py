@@ -136,7 +136,7 @@ def test_what_the_gate_refuses_says_why(exchange, portal):
     distillation = portal.releasable_distillation(privacy=refuted)
     refused = exchange(portal.steward, "share", distillation, "--title", "x", "--summary", "y")
     assert refused.exit_code == 5
-    assert "does not clear it" in refused.stderr
+    assert "does not clear the release" in refused.stderr
     assert portal.steward.get("/releases").json()["items"] == []
 
 
