@@ -19,13 +19,13 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import alternate, describe_machine, measure_peak
 from iadd import presets
 from iadd.config import Config
-from iadd.evaluation.evaluator import small_set_recipe
 from iadd.networks.build import build_network
 from iadd.runtime.allocator import reuse_freed_memory
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 from iadd.runtime.seed import make_generator
 from iadd.training.concurrency import networks_at_once
-from iadd.training.trainer import Pupil, train_networks
+from iadd.training.recipe import small_set_recipe
+from iadd.training.trainer import NetworkSpec, train_networks
 
 NETWORKS = 5
 CLASSES = 4
@@ -47,13 +47,13 @@ def measure(config: Config, *, rounds: int, device: torch.device, peak: float) -
     images = torch.randn(count, 1, size, size, generator=generator).to(device)
     asked = torch.randn(_ASKED, 1, size, size, generator=generator).to(device)
     labels = torch.arange(count, device=device) % CLASSES
-    pupils = [Pupil(images.__getitem__, labels, ("benchmark", n)) for n in range(NETWORKS)]
+    specs = [NetworkSpec(images.__getitem__, labels, ("benchmark", n)) for n in range(NETWORKS)]
     trained: dict[int, list[nn.Module]] = {}
 
     def train(at_once: int) -> Callable[[], None]:
         def run() -> None:
             trained[at_once] = train_networks(
-                pupils,
+                specs,
                 classes=CLASSES,
                 channels=1,
                 config=config,
@@ -68,7 +68,7 @@ def measure(config: Config, *, rounds: int, device: torch.device, peak: float) -
         way()
     seconds = alternate(ways, repeats=rounds, device=device)
     each = {name: total / (NETWORKS * epochs) for name, total in seconds.items()}
-    operations = _operations(config, images, labels)
+    flops = _count_step_flops(config, images, labels)
     return {
         "networks": NETWORKS,
         "images": count,
@@ -80,12 +80,12 @@ def measure(config: Config, *, rounds: int, device: torch.device, peak: float) -
         "seconds_per_network_epoch": each,
         "speedup": each["one_by_one"] / each["together"],
         "max_difference": _difference(trained[NETWORKS], trained[1], asked),
-        "fraction_of_peak": {name: operations / (peak * took) for name, took in each.items()},
+        "fraction_of_peak": {name: flops / (peak * took) for name, took in each.items()},
         "chosen": networks_at_once(0, networks=trained[1], images=count, shape=(1, size, size)),
     }
 
 
-def _operations(config: Config, images: Tensor, labels: Tensor) -> float:
+def _count_step_flops(config: Config, images: Tensor, labels: Tensor) -> float:
     """Operations of one network's pass over the images, which are one mini-batch."""
     network = build_network(
         config.network, channels=1, classes=CLASSES, image_size=config.image_size, seed=0
@@ -94,7 +94,7 @@ def _operations(config: Config, images: Tensor, labels: Tensor) -> float:
     def step() -> None:
         nn.functional.cross_entropy(network(images), labels).backward()
 
-    return count_operations(step)
+    return count_flops(step)
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import describe_machine
 from iadd.cli.common import read_config
 from iadd.config import Config
+from iadd.counts import images_per_epoch
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distill import distill
 from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, evaluate_random
@@ -29,7 +30,6 @@ from iadd.presets import PRESETS
 from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.peak_memory import MemoryWatch
 from iadd.runtime.seed import make_generator
-from iadd.training.cost_model import images_per_epoch
 from iadd.trajectories.record import record_trajectories
 
 CUT = {

@@ -27,7 +27,7 @@ from benchmarks.roofline import alternate, describe_machine, measure_peaks, seco
 from iadd.config import Precision
 from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.compile import can_compile
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 from iadd.runtime.peak_memory import MemoryWatch
 
 SMALL = Size(width=8, depth=3, image_size=16, classes=3, batch=7, steps=6)
@@ -69,34 +69,34 @@ def compare(
         min((name for name in took if name.startswith(kind)), key=took.__getitem__)
         for kind in ("unrolled", "ours")
     )
-    operations = operations_of(size, ours)
+    flops = flops_of(size, ours)
     peaks = measure_peaks(precision, device)
     peak = max(peaks.values())
     return {
         "speedup": took[unrolled] / took[ours],
-        "speedup_bound": took[unrolled] / (operations["ours"] / peak),
-        "fraction_of_peak": operations["ours"] / took[ours] / peak,
-        "unrolled_fraction_of_peak": operations["unrolled"] / took[unrolled] / peak,
+        "speedup_bound": took[unrolled] / (flops["ours"] / peak),
+        "fraction_of_peak": flops["ours"] / took[ours] / peak,
+        "unrolled_fraction_of_peak": flops["unrolled"] / took[unrolled] / peak,
         "unrolled": unrolled,
         "ours": ours,
         "seconds_per_step": {name: value / size.steps for name, value in took.items()},
         "compile_seconds": compile_seconds,
-        "operations_per_step": {name: n / size.steps for name, n in operations.items()},
+        "operations_per_step": {name: n / size.steps for name, n in flops.items()},
         "peaks": peaks,
         "error_at_precision": errors,
         "repeats": repeats,
     }
 
 
-def operations_of(size: Size, ours: str) -> dict[str, float]:
+def flops_of(size: Size, ours: str) -> dict[str, float]:
     """Operations of one call of each: those of one image, times the images.
 
     Counted where nothing has to fit in memory; convolutions and products are linear in the batch.
     """
     one = Problem.make(Size(**{**vars(size), "batch": 1}))
     return {
-        "unrolled": size.batch * count_operations(one.unrolled(torch.contiguous_format)),
-        "ours": size.batch * count_operations(one.ours(compiled=ours == "ours_compiled")),
+        "unrolled": size.batch * count_flops(one.unrolled(torch.contiguous_format)),
+        "ours": size.batch * count_flops(one.ours(compiled=ours == "ours_compiled")),
     }
 
 
@@ -154,8 +154,8 @@ def paper_case(*, precision: Precision, device: torch.device, steps: int) -> dic
         took = sum(seconds(solve, device) for _ in range(iterations))
         found[name] = took * PAPER_ITERATIONS * PAPER.steps / (iterations * steps)
     best = min(found, key=found.__getitem__)
-    operations = operations_of(size, f"ours_{best}")["ours"] / steps
-    operations *= PAPER_ITERATIONS * PAPER.steps
+    flops = flops_of(size, f"ours_{best}")["ours"] / steps
+    flops *= PAPER_ITERATIONS * PAPER.steps
     peaks = measure_peaks(precision, device)
     return {
         "seconds": found[best],
@@ -163,9 +163,9 @@ def paper_case(*, precision: Precision, device: torch.device, steps: int) -> dic
         "variants": found,
         "measured_steps": iterations * steps,
         "projected": iterations * steps != PAPER_ITERATIONS * PAPER.steps,
-        "operations": operations,
+        "operations": flops,
         "peaks": peaks,
-        "fraction_of_peak": operations / found[best] / max(peaks.values()),
+        "fraction_of_peak": flops / found[best] / max(peaks.values()),
     }
 
 

@@ -92,14 +92,14 @@ def write_page(outcomes: Sequence[Outcome], machine: dict[str, Any], today: str)
 def say_what_bounds(result: dict[str, Any]) -> str:
     """How fast the matching step is, and what keeps it from being faster, from its numbers."""
     steps = result["seconds_per_step"]
-    operations = result["operations_per_step"]
+    flops = result["operations_per_step"]
     peak = max(result["peaks"].values())
-    at_peak = operations["ours"] / peak
+    at_peak = flops["ours"] / peak
     return (
         f"A step takes {steps[result['unrolled']]:.3g} s unrolled and "
         f"{steps[result['ours']]:.3g} s by ours: {result['speedup']:.2f} times as fast. Ours has "
-        f"{operations['ours'] / 1e9:.4g} GFLOP to do, the unrolled one "
-        f"{operations['unrolled'] / 1e9:.4g}: the more is the price of memory that does not grow "
+        f"{flops['ours'] / 1e9:.4g} GFLOP to do, the unrolled one "
+        f"{flops['unrolled'] / 1e9:.4g}: the more is the price of memory that does not grow "
         f"with J. At the {peak / 1e9:.4g} GFLOP/s that the device reached in this run, ours takes "
         f"{at_peak:.3g} s at least, so that no arrangement of these convolutions could be more "
         f"than {result['speedup_bound']:.2f} times as fast as the unrolled one was; it runs at "

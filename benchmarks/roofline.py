@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from iadd.config import Precision
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 from iadd.runtime.precision import computing_at
 
 _SECONDS = 0.4
@@ -56,7 +56,7 @@ def measure_peaks(
     }
     with torch.no_grad(), computing_at(precision):
         return {
-            name: count_operations(kernel) / best_seconds(kernel, device)
+            name: count_flops(kernel) / best_seconds(kernel, device)
             for name, kernel in kernels.items()
         }
 

@@ -26,6 +26,7 @@ from benchmarks.output import command, print_result
 from benchmarks.roofline import alternate, describe_machine, measure_peak, seconds
 from iadd import presets
 from iadd.config import Config, Precision
+from iadd.counts import PASSES_OF_TRAINING
 from iadd.data.augmentation import augment
 from iadd.data.image_set import ImageSet
 from iadd.networks.build import build_network
@@ -33,9 +34,9 @@ from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.compile import can_compile
 from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import derive_seed
-from iadd.training.cost_model import PASSES_OF_TRAINING, forward_operations
+from iadd.training.cost_model import forward_flops
 from iadd.trajectories.record import teachers_at_once
-from iadd.trajectories.teacher_step import Batch, Lesson, choose_teaching_compilation
+from iadd.trajectories.teacher_step import Batch, TeacherStep, choose_teaching_compilation
 from iadd.trajectories.teacher_trainer import Teachers
 
 CLASSES = 4
@@ -90,7 +91,7 @@ def measure(config: Config, *, rounds: int, compiled: bool, device: torch.device
         "best": best,
         "speedup": pace[best] / pace["plain"],
         "compile_seconds": compile_seconds,
-        "operations_per_image": operations_per_image(config),
+        "operations_per_image": flops_per_image(config),
         "chosen": chosen(config, device),
         "projected_minutes": projection(config, pace[best]) if device.type == "cuda" else None,
         "batch": batch,
@@ -117,11 +118,11 @@ def steps_of(
     train: ImageSet, config: Config, together: int, device: torch.device
 ) -> Callable[[], None]:
     """The library's next step of some teachers, each time that it is called."""
-    lesson = Lesson(train, config, device)
+    teacher_step = TeacherStep(train, config, device)
     with tempfile.TemporaryDirectory() as folder:
-        teachers = Teachers(lesson, range(together), Path(folder))
+        teachers = Teachers(teacher_step, range(together), Path(folder))
         teachers.close()
-    batches = [batches_of(lesson, number) for number in range(together)]
+    batches = [batches_of(teacher_step, number) for number in range(together)]
 
     def step() -> None:
         with computing_at(config.compute.precision):
@@ -145,9 +146,9 @@ def plain_loop(train: ImageSet, config: Config, device: torch.device) -> Callabl
         lr=config.teacher.teacher_lr,
         momentum=config.teacher.teacher_momentum,
     )
-    lesson = Lesson(train, config, "cpu")
-    images = lesson.normalisation.apply(train.images)
-    batches = batches_of(lesson, 0)
+    teacher_step = TeacherStep(train, config, "cpu")
+    images = teacher_step.normalisation.apply(train.images)
+    batches = batches_of(teacher_step, 0)
 
     def step() -> None:
         batch = next(batches)
@@ -164,15 +165,15 @@ def plain_loop(train: ImageSet, config: Config, device: torch.device) -> Callabl
     return step
 
 
-def batches_of(lesson: Lesson, teacher: int) -> Iterator[Batch]:
+def batches_of(teacher_step: TeacherStep, teacher: int) -> Iterator[Batch]:
     """The batches of one teacher, epoch after epoch."""
     for epoch in count():
-        yield from lesson.draw_epoch(teacher, epoch)
+        yield from teacher_step.draw_epoch(teacher, epoch)
 
 
-def operations_per_image(config: Config) -> float:
+def flops_per_image(config: Config) -> float:
     """Floating point operations of a training step, for each image."""
-    forward = forward_operations(
+    forward = forward_flops(
         config.network, channels=1, classes=CLASSES, image_size=config.image_size
     )
     return float(PASSES_OF_TRAINING * forward)

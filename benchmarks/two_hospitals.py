@@ -38,7 +38,7 @@ from iadd.distillation.distill import distill
 from iadd.evaluation.evaluator import evaluate
 from iadd.presets import PRESETS
 from iadd.reproduce.run_record import StudyError, keep_to_one_data_set
-from iadd.reproduce.table import Cells, to_markdown
+from iadd.reproduce.tables import Cells, to_markdown
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.environment import describe_environment
 from iadd.runtime.json import to_strict_json

@@ -6,8 +6,8 @@ teachers = iadd.record_trajectories(images, config, out=Path("teachers"))
 distilled = iadd.distill(images, teachers, config)
 print(iadd.evaluate(distilled, images, config).to_dict())
 
-`__init__.pyi` lists the public names. Each is loaded at its first use, so that whoever needs the
-settings alone loads no torch.
+`__init__.pyi` lists the public names. Each is loaded at its first use, so that a program that needs
+only the settings loads no torch.
 """
 
 import lazy_loader

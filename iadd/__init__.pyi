@@ -26,8 +26,8 @@ from .sharing.compare import compare as compare
 from .sharing.external_validation import score_release as score_release
 from .sharing.received import Received as Received
 from .training.saved_network import load_network as load_network
-from .training.train_on_distilled import train as train
 from .training.trainer import predict as predict
+from .training.trainer import train as train
 from .trajectories.buffer import TrajectoryBuffer as TrajectoryBuffer
 from .trajectories.record import record_trajectories as record_trajectories
 from .trajectories.record import record_trajectory as record_trajectory

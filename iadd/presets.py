@@ -1,15 +1,12 @@
 """Named settings. Every figure of a report can be traced to one of these and its overrides."""
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from iadd.config import (
     AUGMENTATIONS,
-    BASELINE_LRS,
-    CHOICES,
-    LIMITS,
+    SETTINGS,
     AugmentationConfig,
     Config,
     DistillationConfig,
@@ -148,22 +145,20 @@ _TITLES = {
 
 
 def describe() -> dict[str, Any]:
-    """What the portal has to know of the presets, as JSON: it never imports this library.
+    """What there is to choose, as JSON.
 
     Returns:
         For each preset its title, description, device, the default of every setting by flat name,
         the limits of numbers ([smallest, largest]) and the choices of words. Where the default is
-        a list, limits and choices are those of its members.
+        a list, limits and choices are those of its members. Only ``paper_*`` presets may start
+        from real images.
     """
     description: dict[str, Any] = {}
     for name, make in PRESETS.items():
         title, device = _TITLES[name]
-        limits: dict[str, list[Any]] = {key: list(bounds) for key, bounds in LIMITS.items()}
-        limits |= {key: list(words) for key, words in CHOICES.items()}
-        limits |= {"augmentation": list(AUGMENTATIONS), "baseline_lrs": list(BASELINE_LRS)}
-        limits |= {"cross_networks": list(CHOICES["network"])}
+        limits = {one.name: one.allowed for one in SETTINGS.values()}
         if not name.startswith("paper_"):
-            limits["initialisation"] = [w for w in CHOICES["initialisation"] if w != "real"]
+            limits["initialisation"].remove("real")
         description[name] = {
             "title": title,
             "description": " ".join((make.__doc__ or "").split()),
@@ -172,7 +167,3 @@ def describe() -> dict[str, Any]:
             "limits": limits,
         }
     return description
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(describe(), indent=2, ensure_ascii=False) + "\n")

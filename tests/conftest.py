@@ -1,8 +1,12 @@
-"""What all tests share: parts that a machine lacks, and what torch leaves in the environment."""
+"""What all tests share: fixtures, parts that a machine lacks, and their environment."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
+
+from tests.fixtures.certificates import write_certificate
 
 pytest_plugins = [
     "tests.fixtures.waiting",  # first, since others import it: pytest rewrites asserts as it loads
@@ -18,6 +22,13 @@ pytest_plugins = [
 ]
 
 COMPILE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # No test calls the internet, and reading the public authorities takes each client 40 ms.
+    folder = tempfile.TemporaryDirectory(prefix="exchange-test-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["SSL_CERT_FILE"] = str(write_certificate(Path(folder.name) / "nobody.pem"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

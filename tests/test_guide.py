@@ -52,5 +52,5 @@ def test_it_goes_from_a_folder_of_images_to_a_trained_network(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(compile(code(), str(GUIDE), "exec"), names)
-    assert "right, on" in capsys.readouterr().out
+    assert "correct, on" in capsys.readouterr().out
     assert isinstance(names["distilled"], iadd.DistilledDataset)

@@ -89,7 +89,7 @@ def _measure(
         "threads": torch.get_num_threads(),
     }
     with services.scratch() as scratch:
-        out = scratch / "paces.json"
+        out = scratch / "benchmark.json"
         code = _run(claimed, request, out)
         if code == KILLED:
             raise NeedsMoreMemoryError

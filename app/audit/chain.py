@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.signing.canonical_json import canonical_json
+from iadd.bundle.format import canonical_json
 
 START = "0" * 64
 """The hash before the first entry."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, expect_end, follow
-from app.signing.canonical_json import canonical_json
 from app.signing.keys import (
     KeyHistory,
     Purpose,
@@ -24,12 +23,12 @@ from app.signing.keys import (
     members,
     parse_rfc3339,
     rfc3339,
-    signed_message,
     verify,
 )
 from app.signing.signature import Signer
 from app.signing.trusted_keys import ADVICE, read_trusted_key
 from app.signing.zip_container import UnreadableError
+from iadd.bundle.format import canonical_json, signed_message
 
 GOOD, BAD, UNREADABLE = 0, 1, 2
 SIGNATURE_BYTES = 64

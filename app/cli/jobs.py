@@ -317,11 +317,11 @@ def _next(
 
 
 def _transfer(display: StepDisplay, step: str) -> TransferListener:
-    pace = TransferRate()
+    rate = TransferRate()
 
     def show(done: int, total: int | None) -> None:
         whole = max(done, 1) if total is None else total
-        display.show(step, done, whole, "bytes", rate=pace.after(done))
+        display.show(step, done, whole, "bytes", rate=rate.after(done))
 
     return show
 

@@ -97,7 +97,7 @@ class _Bars:
         rate: float | None = None,
     ) -> None:
         if step not in self._tasks:
-            # What an earlier run has done is no part of this one's pace.
+            # What an earlier run has done is no part of this one's rate.
             self._tasks[step] = self._progress.add_task(
                 step, total=total, completed=int(done), count="", left=""
             )

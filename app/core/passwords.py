@@ -5,7 +5,7 @@ more than a few requests at once.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -20,17 +20,21 @@ AT_ONCE = 2
 """Checks at one time in one portal. A flood of them waits, and takes no thread from others."""
 
 _hasher = PasswordHash.recommended()
-# An unused hash, so that an unknown address takes as long as a known one.
-_nobody = _hasher.hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
+@cache
+def _unused_hash() -> str:
+    """Hash that makes an unknown address take as long as a known one."""
+    return _hasher.hash("nobody has this password")
+
+
 def check_password(password: str, password_hash: str | None) -> bool:
     """True if it matches; as slow for a person without a password."""
-    matches = _hasher.verify(password, password_hash or _nobody)
+    matches = _hasher.verify(password, password_hash or _unused_hash())
     return matches and password_hash is not None
 
 

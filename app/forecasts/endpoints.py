@@ -29,7 +29,7 @@ def create_forecast(
     repeatable: RepeatableDep,
     response: Response,
 ) -> ForecastRead:
-    """What this distillation would take: time and memory. It starts nothing.
+    """Forecast the time and memory of this distillation. It starts nothing.
 
     Steps of a kind that no worker has measured yet are measured by one first: 202, and the
     estimate is at the address in `Location` in a moment.
@@ -48,5 +48,5 @@ def create_forecast(
 
 @router.get("/forecasts/{forecast_id}", responses=problems(404))
 def get_forecast(forecast_id: str, session: ReadSession, caller: Reader) -> ForecastRead:
-    """The estimate, or what it waits for; later, what the distillation really took."""
+    """The estimate or what it waits for; later also the time that the distillation took."""
     return service.read(session, ForecastRepository(session).readable_by(caller).get(forecast_id))

@@ -1,43 +1,47 @@
-"""What is told of a job before it starts: how long, how much memory, and how sure that is."""
+"""Estimate of a job before it starts: time, memory, and how sure both are."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 
 from app.core.errors import problem_dict
 from app.core.types import JsonObject
-from app.forecasts.arithmetic import Job, disk_bytes, peak_bytes, seconds
-from app.forecasts.paces import Paces
+from iadd.config import SETTINGS
+from iadd.forecast.arithmetic import DeviceBenchmark, Job, forecast_job, peak_bytes
 
 FEWEST_EARLIER = 3
-"""Finished distillations that it takes to correct what was measured by what they took."""
+"""Finished distillations from which on their times correct what was measured."""
 USUAL_LOW, USUAL_HIGH = 0.7, 1.6
-"""The range without them: a machine has other things to do, and hardly ever fewer."""
+"""Range of the estimate without them: machines are busier than while they were measured."""
 NARROWEST = 0.1
-"""However well the earlier ones were foreseen, the next may differ by this much."""
+"""Least share by which the range goes up and down, however exact earlier estimates were."""
 USABLE_MEMORY = 0.95
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished distillation, beside what was told of it."""
+    """Time of a finished distillation, and the times forecast for it."""
 
     measured_seconds: float
-    told_seconds: float
+    forecast_seconds: float
     actual_seconds: float
 
 
 def make_estimate(
-    paces: Paces,
+    benchmark: DeviceBenchmark,
     job: Job,
     *,
     measured_at: datetime,
     earlier: Sequence[Outcome],
     teachers_are_there: bool,
 ) -> JsonObject:
-    """The estimate as it is stored and shown."""
-    measured = seconds(paces, job, teachers_are_there=teachers_are_there)
+    """Make the estimate as it is stored and shown."""
+    forecast = forecast_job(benchmark, job)
+    phases = forecast.statuses
+    if teachers_are_there:
+        phases["teaching"] = 0.0
+    measured = sum(phases.values())
     ratios = [one.actual_seconds / one.measured_seconds for one in earlier]
     corrected = len(ratios) >= FEWEST_EARLIER
     factor = median(ratios) if corrected else 1.0
@@ -45,40 +49,40 @@ def make_estimate(
     if corrected:
         low = min(min(ratios) / factor, 1 - NARROWEST)
         high = max(max(ratios) / factor, 1 + NARROWEST)
-    told = measured.total * factor
+    expected = measured * factor
     return {
-        "seconds": told,
-        "low_seconds": told * low,
-        "high_seconds": told * high,
-        "phases": {name: value * factor for name, value in asdict(measured).items()},
-        "measured_seconds": measured.total,
-        "peak_bytes": peak_bytes(paces, job),
-        "memory_bytes": paces.memory_bytes,
-        "disk_bytes": disk_bytes(paces, job),
-        "device": paces.device,
+        "seconds": expected,
+        "low_seconds": expected * low,
+        "high_seconds": expected * high,
+        "phases": {name: value * factor for name, value in phases.items()},
+        "measured_seconds": measured,
+        "peak_bytes": forecast.peak_bytes,
+        "memory_bytes": benchmark.memory_bytes,
+        "disk_bytes": forecast.disk_bytes,
+        "device": forecast.device,
         "measured_at": measured_at.isoformat(),
-        "basis": _basis(paces, measured_at, len(ratios) if corrected else 0),
+        "basis": _basis(benchmark, measured_at, len(ratios) if corrected else 0),
         "teachers_are_there": teachers_are_there,
-        "in_parts": _is_in_parts(paces, job),
+        "in_parts": _is_in_parts(benchmark, job),
         "earlier": _accuracy(earlier),
     }
 
 
-def _basis(paces: Paces, measured_at: datetime, corrected_by: int) -> str:
-    """In a sentence, what the numbers come from."""
+def _basis(benchmark: DeviceBenchmark, measured_at: datetime, corrected_by: int) -> str:
+    """Name the source of the numbers, in a sentence."""
     day = f"{measured_at:%Y-%m-%d}"
-    where = f"measured on a worker ({paces.device}) on {day}"
+    where = f"measured on a worker ({benchmark.device}) on {day}"
     if corrected_by:
         where = f"from {corrected_by} earlier distillations on this device, and steps {where}"
-    busy = ", while other work took most of that machine" if paces.was_disturbed else ""
+    busy = ", while other work took most of that machine" if benchmark.was_disturbed else ""
     return f"{where}{busy}"
 
 
 def _accuracy(earlier: Sequence[Outcome]) -> JsonObject | None:
-    """How far off what was told has been so far; None where nothing has finished yet."""
+    """Errors of earlier forecasts; None where nothing has finished yet."""
     if not earlier:
         return None
-    errors = [abs(one.actual_seconds / one.told_seconds - 1) for one in earlier]
+    errors = [abs(one.actual_seconds / one.forecast_seconds - 1) for one in earlier]
     return {
         "distillations": len(earlier),
         "typical_error": median(errors),
@@ -86,28 +90,24 @@ def _accuracy(earlier: Sequence[Outcome]) -> JsonObject | None:
     }
 
 
-def _limit(paces: Paces) -> float:
-    return paces.memory_bytes * USABLE_MEMORY
+def _fits(benchmark: DeviceBenchmark, job: Job) -> bool:
+    return peak_bytes(benchmark, job) <= benchmark.memory_bytes * USABLE_MEMORY
 
 
-def _fits(paces: Paces, job: Job) -> bool:
-    return peak_bytes(paces, job) <= _limit(paces)
-
-
-def _is_in_parts(paces: Paces, job: Job) -> bool:
-    """A GPU that runs out of memory goes on with fewer images at once: it fits, and is slower."""
+def _is_in_parts(benchmark: DeviceBenchmark, job: Job) -> bool:
+    """True on a GPU that lacks memory: it goes on with fewer images at once, and is slower."""
     return (
-        paces.kind == "cuda"
-        and not _fits(paces, job)
-        and _fits(paces, job.with_settings(micro_batch_size=1))
+        benchmark.kind == "cuda"
+        and not _fits(benchmark, job)
+        and _fits(benchmark, _changed(job, "micro_batch_size", 1))
     )
 
 
-def misfit(paces: Paces, job: Job) -> JsonObject | None:
-    """Why a job cannot be run on this device, and what could; None where it can."""
-    if _fits(paces, job) or _is_in_parts(paces, job):
+def misfit(benchmark: DeviceBenchmark, job: Job) -> JsonObject | None:
+    """Problem of a job that does not fit on this device, with settings that do; None if it fits."""
+    if _fits(benchmark, job) or _is_in_parts(benchmark, job):
         return None
-    fits = what_fits(paces, job)
+    fits = what_fits(benchmark, job)
     if "images_per_class" in fits:
         advice = f"Ask for {fits['images_per_class']} images per class at most"
         if "micro_batch_size" in fits:
@@ -117,42 +117,47 @@ def misfit(paces: Paces, job: Job) -> JsonObject | None:
         advice = f"Set micro_batch_size to {fits['micro_batch_size']}."
     else:
         advice = "Choose a smaller preset, a narrower network or a smaller teacher_batch_size."
-    needed = peak_bytes(paces, job)
+    needed = peak_bytes(benchmark, job)
     return problem_dict(
         code="does-not-fit",
         title="These settings need more memory than the worker has",
         status=422,
         detail=f"The job would take {_gigabytes(needed)} of memory, and the worker's device "
-        f"({paces.device}) has {_gigabytes(paces.memory_bytes)}. Nothing was started. {advice}",
+        f"({benchmark.device}) has {_gigabytes(benchmark.memory_bytes)}. Nothing was started. "
+        f"{advice}",
         needed_bytes=needed,
-        memory_bytes=paces.memory_bytes,
+        memory_bytes=benchmark.memory_bytes,
         fits=fits,
     )
 
 
-def what_fits(paces: Paces, job: Job) -> dict[str, int]:
+def what_fits(benchmark: DeviceBenchmark, job: Job) -> dict[str, int]:
     """The largest of some settings, each by itself, with which the job fits."""
     fits: dict[str, int] = {}
     for name, most in (
-        ("images_per_class", job["images_per_class"]),
+        ("images_per_class", job.config.distillation.images_per_class),
         ("micro_batch_size", job.batch),
     ):
-        largest = _largest(paces, job, name, most)
+        largest = _largest(benchmark, job, name, most)
         if largest:
             fits[name] = largest
     return fits
 
 
-def _largest(paces: Paces, job: Job, name: str, most: int) -> int:
-    """By halving: more of it never takes less memory. 0 where not even one fits."""
-    low, high = 0, most
+def _largest(benchmark: DeviceBenchmark, job: Job, name: str, most: int) -> int:
+    """Search by halving, as more never takes less memory. 0 where not even one fits."""
+    low, high = 0, min(most, SETTINGS[name].allowed[1])
     while low < high:
         middle = (low + high + 1) // 2
-        if _fits(paces, job.with_settings(**{name: middle})):
+        if _fits(benchmark, _changed(job, name, middle)):
             low = middle
         else:
             high = middle - 1
     return low
+
+
+def _changed(job: Job, name: str, value: int) -> Job:
+    return replace(job, config=job.config.override({name: value}))
 
 
 def _gigabytes(count: int) -> str:

@@ -1,6 +1,6 @@
-"""Every query about forecasts and measurements. The portal asks as somebody; a task knows an id."""
+"""Queries of forecasts and measurements: the portal's for a caller, a task's by id."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,19 +12,18 @@ from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.security import Caller
 from app.core.types import JsonObject
-from app.forecasts.paces import Paces
 from app.models.distillation import Distillation, DistillationStatus
 from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.training import Training, TrainingStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
+from iadd.config import Config
+from iadd.forecast.arithmetic import DeviceBenchmark
 
 MEASUREMENT_LASTS = timedelta(days=30)
 DISTURBED_LASTS = timedelta(minutes=30)
-"""A measurement on a machine that had other work; then it may have less, and is measured again."""
+"""Life of a measurement on a machine that had other work: it may have less by then."""
 LATEST_OUTCOMES = 30
-TAUGHT_BY = ("network", "augmentation", "teacher")
-"""Sections of a run's settings that shape its teachers."""
 
 
 class ForecastNotFound(NotFound):
@@ -53,9 +52,9 @@ class ReadableForecasts:
         return self._session.scalars(self._query.where(Forecast.status.in_(WAITING))).all()
 
     def followed(self) -> Sequence[tuple[Forecast, Distillation]]:
-        """With the distillations that were started after them and have finished, latest first.
+        """Forecasts with the finished distillations that were started after them, latest first.
 
-        One that was tried again has done work twice, and tells nothing.
+        A distillation that was retried is left out: it did some of its work twice.
         """
         rows = self._session.execute(
             self._query.join(Distillation, Distillation.forecast_id == Forecast.id)
@@ -80,17 +79,17 @@ class ForecastRepository:
         return forecast
 
     def claim(self, forecast_id: str, *, owner: str, seconds: float) -> int | None:
-        """Take a row that waits and is free; its fence, or None."""
+        """Claim a row that waits and is free; return its fencing token, or None."""
         return leases.claim(
             self._session, Forecast, forecast_id, statuses=WAITING, owner=owner, seconds=seconds
         )
 
     def end(self, forecast_id: str, *, fence: int, status: ForecastStatus, **values: Any) -> None:
-        """What a worker leaves, with the lease given back. Raises LeaseLost."""
+        """Store a worker's answer and release the lease. Raises LeaseLost."""
         leases.release(self._session, Forecast, forecast_id, fence=fence, status=status, **values)
 
     def distillation_of(self, forecast_id: str) -> Distillation | None:
-        """The last one that was started after a forecast."""
+        """Find the last distillation that was started after a forecast."""
         return self._session.scalars(
             select(Distillation)
             .where(Distillation.forecast_id == forecast_id, Distillation.deleted_at.is_(None))
@@ -99,14 +98,14 @@ class ForecastRepository:
         ).first()
 
     def ahead_of(self, forecast: Forecast) -> int:
-        """Forecasts that wait for a worker longer than this one."""
+        """Count the forecasts that have waited longer than this one."""
         query = select(func.count()).where(
             Forecast.status.in_(WAITING), Forecast.created_at < forecast.created_at
         )
         return self._session.scalar(query) or 0
 
     def computing(self) -> int:
-        """Rows that workers compute networks for at this moment."""
+        """Count the rows that workers train networks for at this moment."""
         now = utc_now()
         counts = (
             select(func.count()).where(
@@ -125,7 +124,7 @@ class ForecastRepository:
         return sum(self._session.scalar(query) or 0 for query in counts)
 
     def forget_unused(self, dataset_id: str) -> None:
-        """Forecasts of yesterday and before that no distillation followed."""
+        """Delete the forecasts older than a day that no distillation followed."""
         followed = exists().where(Distillation.forecast_id == Forecast.id)
         self._session.execute(
             delete(Forecast).where(
@@ -136,26 +135,27 @@ class ForecastRepository:
             )
         )
 
-    def has_teachers(self, dataset_id: str, settings: Mapping[str, Any]) -> bool:
-        """Whether the teachers that these settings ask for are recorded already."""
+    def has_teachers(self, dataset_id: str, config: Config) -> bool:
+        """True if the teachers of these settings are recorded already."""
         sets = self._session.scalars(
             select(TrajectorySet).where(
                 TrajectorySet.dataset_id == dataset_id,
                 TrajectorySet.status == TrajectorySetStatus.READY,
-                TrajectorySet.teachers == settings["teachers"],
+                TrajectorySet.teachers == config.teacher.teachers,
             )
         )
-        return any(_teaches(row.config, settings) for row in sets)
+        key = config.teacher_key()
+        return any(Config.from_dict(row.config).teacher_key() == key for row in sets)
 
 
 class MeasurementRepository:
-    """Measurements tell of machines, and of nobody's data: whoever asks may have them."""
+    """Measurements describe machines and nobody's data: every organisation may use them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def newest(self, pace_key: str, images: int) -> tuple[Paces, Measurement] | None:
-        """The last measurement of such steps that is neither too old nor of much smaller sets."""
+    def newest(self, pace_key: str, images: int) -> tuple[DeviceBenchmark, Measurement] | None:
+        """Find the last measurement of such steps that is recent and covers sets of this size."""
         now = utc_now()
         rows = self._session.scalars(
             select(Measurement)
@@ -168,33 +168,25 @@ class MeasurementRepository:
             .limit(10)
         )
         for row in rows:
-            paces = Paces.of(row.paces)
-            if not paces.was_disturbed or row.created_at > now - DISTURBED_LASTS:
-                return paces, row
+            benchmark = DeviceBenchmark.from_dict(row.paces)
+            if not benchmark.was_disturbed or row.created_at > now - DISTURBED_LASTS:
+                return benchmark, row
         return None
 
-    def add(self, pace_key: str, document: JsonObject) -> tuple[Paces, Measurement]:
-        """In place of the older ones of the same device."""
-        paces = Paces.of(document)
+    def add(self, pace_key: str, document: JsonObject) -> tuple[DeviceBenchmark, Measurement]:
+        """Store a measurement in place of older ones of the same device."""
+        benchmark = DeviceBenchmark.from_dict(document)
         self._session.execute(
             delete(Measurement).where(
-                Measurement.pace_key == pace_key, Measurement.device == paces.device[:200]
+                Measurement.pace_key == pace_key, Measurement.device == benchmark.device[:200]
             )
         )
         row = Measurement(
             pace_key=pace_key,
-            device=paces.device[:200],
-            covers_images=paces.covers_images,
+            device=benchmark.device[:200],
+            covers_images=benchmark.covers_images,
             paces=document,
         )
         self._session.add(row)
         self._session.flush()
-        return paces, row
-
-
-def _teaches(config: JsonObject, settings: Mapping[str, Any]) -> bool:
-    shaping = {name: config.get(name) for name in ("seed", "image_size")}
-    for section in TAUGHT_BY:
-        shaping |= config.get(section, {})
-    shaping["precision"] = config.get("compute", {}).get("precision")
-    return all(settings.get(name) == value for name, value in shaping.items())
+        return benchmark, row

@@ -9,10 +9,10 @@ from app.models.forecast import ForecastStatus
 
 
 class EarlierRead(ReplyModel):
-    """How well forecasts for this device did, where distillations of yours have followed them."""
+    """Errors of the forecasts for this device that your finished distillations followed."""
 
     distillations: int
-    typical_error: float = Field(description="Median of |taken / told − 1|: 0.2 is 20 %.")
+    typical_error: float = Field(description="Median of |taken / forecast − 1|: 0.2 is 20 %.")
     largest_error: float
 
 
@@ -25,20 +25,20 @@ class EstimateRead(ReplyModel):
     high_seconds: float
     phases: dict[str, float] = Field(description="Seconds of teaching, distilling, evaluating.")
     measured_seconds: float = Field(
-        description="As the measured steps alone say it, before what earlier ones took."
+        description="From the measured steps alone, without the correction by earlier ones."
     )
     peak_bytes: int = Field(description="The most memory on the device.")
     memory_bytes: int = Field(description="What the device has.")
     disk_bytes: int = Field(description="Of the object store.")
     device: str
     measured_at: datetime
-    basis: str = Field(description="What the numbers come from, in words.")
+    basis: str = Field(description="Source of the numbers, in words.")
     teachers_are_there: bool = Field(
         description="An earlier distillation has trained the same teachers: they are used again."
     )
     in_parts: bool = Field(
         description="It needs more memory than the GPU has, so images are computed in parts, and "
-        "it takes longer than said."
+        "it takes longer than forecast."
     )
     earlier: EarlierRead | None
 
@@ -56,7 +56,9 @@ class FollowedRead(ReplyModel):
 
     distillation_id: str
     status: DistillationStatus
-    seconds: float | None = Field(description="What it took, once it is ready, of what was told.")
+    seconds: float | None = Field(
+        description="Time that it took for the forecast phases, once it is ready."
+    )
 
 
 class ForecastRead(ReplyModel):

@@ -1,7 +1,7 @@
-"""Forecasts: what a distillation would take, before anybody starts it.
+"""Forecasts: time and memory of a distillation before it starts.
 
-A worker measures a few steps on its own device once for each kind of job; from then on the portal
-multiplies by itself, and another number of images per class or of iterations is answered at once.
+A worker benchmarks its device once for each kind of job. From then on the portal calculates, and
+another number of images per class or of iterations is answered at once.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,8 @@ from app.core.security import Caller, Role
 from app.core.types import JsonObject
 from app.distillations.schemas import DistillationCreate
 from app.distillations.service import check_request, settings_hash
-from app.forecasts.arithmetic import Job
 from app.forecasts.estimate import Outcome, make_estimate, misfit
 from app.forecasts.keys import pace_key
-from app.forecasts.paces import Paces
 from app.forecasts.repository import ForecastRepository, MeasurementRepository
 from app.forecasts.schemas import (
     EstimateRead,
@@ -30,18 +28,20 @@ from app.models.dataset import Dataset
 from app.models.distillation import Distillation, DistillationStatus
 from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
 from app.organisations.quotas import QuotaExceeded
+from iadd.config import Config
+from iadd.forecast.arithmetic import DeviceBenchmark, Job
 
 CHANNELS = 1
-"""Of every dataset: X-rays are grey."""
+"""Channels of every dataset: X-rays are grey."""
 MOST_WAITING = 20
-"""Forecasts of an organisation that may wait for a worker at once."""
+"""Forecasts of an organisation that may wait for a worker at the same time."""
 PHASES = ("teaching", "distilling", "evaluating")
 
 
 def ask(session: Session, caller: Caller, dataset_id: str, body: DistillationCreate) -> Forecast:
-    """A forecast that is `ready` or `failed` at once, or `queued` with a message for a worker.
+    """Make a forecast: `ready` or `failed` at once, or `queued` with a message for a worker.
 
-    Raises what starting the distillation would raise but for its quota, and QuotaExceeded.
+    Raises the errors of starting the distillation, but for its quota; and QuotaExceeded.
     """
     dataset, preset, settings = check_request(session, caller, dataset_id, body)
     forecasts = ForecastRepository(session)
@@ -86,58 +86,62 @@ def ask(session: Session, caller: Caller, dataset_id: str, body: DistillationCre
 
 def measurement_for(
     session: Session, forecast: Forecast, dataset: Dataset
-) -> tuple[Paces, Measurement] | None:
-    """What is known already of the steps that it asks about."""
+) -> tuple[DeviceBenchmark, Measurement] | None:
+    """Find a measurement of the steps of this forecast."""
     images = _job(forecast, dataset).distilled
     return MeasurementRepository(session).newest(forecast.pace_key, images)
 
 
 def conclusion(
-    session: Session, forecast: Forecast, dataset: Dataset, paces: Paces, measurement: Measurement
+    session: Session,
+    forecast: Forecast,
+    dataset: Dataset,
+    benchmark: DeviceBenchmark,
+    measurement: Measurement,
 ) -> JsonObject:
-    """The columns of a forecast that is answered: its status, estimate and problem."""
+    """Calculate the columns of a forecast: its status, estimate and problem."""
     job = _job(forecast, dataset)
     caller = Caller.on_behalf(forecast.organisation_id, Role.RESEARCHER, "forecast")
     estimate = make_estimate(
-        paces,
+        benchmark,
         job,
         measured_at=measurement.created_at,
-        earlier=_outcomes(session, caller, paces.device),
-        teachers_are_there=ForecastRepository(session).has_teachers(dataset.id, forecast.settings),
+        earlier=_outcomes(session, caller, benchmark.device),
+        teachers_are_there=ForecastRepository(session).has_teachers(dataset.id, job.config),
     )
-    problem = misfit(paces, job)
+    problem = misfit(benchmark, job)
     status = ForecastStatus.READY if problem is None else ForecastStatus.FAILED
     return {"status": status, "estimate": estimate, "problem": problem}
 
 
 def _job(forecast: Forecast, dataset: Dataset) -> Job:
-    return Job(forecast.settings, dataset.classes or {})
+    return Job.of(Config().override(forecast.settings), dataset.classes or {})
 
 
 def _outcomes(session: Session, caller: Caller, device: str) -> list[Outcome]:
-    """What the organisation's finished distillations took on this device, beside what was told."""
+    """Times of the organisation's finished distillations on this device, and their forecasts."""
     found = []
     for forecast, distillation in ForecastRepository(session).readable_by(caller).followed():
-        told = forecast.estimate or {}
-        taken = taken_seconds(distillation.timings, told)
-        if told.get("device") == device and taken and told["measured_seconds"] > 0:
-            found.append(Outcome(told["measured_seconds"], told["seconds"], taken))
+        estimate = forecast.estimate or {}
+        taken = taken_seconds(distillation.timings, estimate)
+        if estimate.get("device") == device and taken and estimate["measured_seconds"] > 0:
+            found.append(Outcome(estimate["measured_seconds"], estimate["seconds"], taken))
     return found
 
 
-def taken_seconds(timings: Mapping[str, Any], told: Mapping[str, Any]) -> float | None:
-    """Seconds of the phases that the forecast speaks of; None where they cannot be compared.
+def taken_seconds(timings: Mapping[str, Any], estimate: Mapping[str, Any]) -> float | None:
+    """Seconds of the phases that a forecast covers; None where the two cannot be compared.
 
     They cannot where teachers were to be trained and another distillation had trained them.
     """
     taught = timings.get("teaching", 0.0) > 0
-    if not told or taught == bool(told["teachers_are_there"]):
+    if not estimate or taught == bool(estimate["teachers_are_there"]):
         return None
     return float(sum(timings.get(phase, 0.0) for phase in PHASES))
 
 
 def read(session: Session, forecast: Forecast) -> ForecastRead:
-    """With what it waits for, or what came of it."""
+    """Present a forecast, with what it waits for or with the distillation that followed it."""
     forecasts = ForecastRepository(session)
     waiting = None
     if forecast.status in WAITING:

@@ -55,4 +55,4 @@ class Measurement(Timestamps, Base):
     covers_images: Mapped[int]
     """The largest distilled set that it covers."""
     paces: Mapped[JsonObject] = mapped_column(JsonColumn)
-    """As `app.forecasts.paces.Paces` reads it."""
+    """As `iadd.forecast.arithmetic.DeviceBenchmark` reads it."""

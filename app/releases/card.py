@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.releases.duo import parse_conditions
-from app.releases.facts import RESEARCH_ONLY, VERDICTS, ReleaseFacts, how_it_began, in_words
+from app.releases.facts import VERDICTS, ReleaseFacts, how_it_began, in_words
 from app.releases.markdown import plain, quoted, wrapped
+from iadd.bundle.format import RESEARCH_ONLY
 
 _UNSIGNED_CHECK = "    exchange verify bundle.zip\n\n"
 

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from app.releases.duo import parse_conditions
-from app.releases.facts import RESEARCH_ONLY, VERDICTS, ReleaseFacts, how_it_began
+from app.releases.facts import VERDICTS, ReleaseFacts, how_it_began
 from app.releases.markdown import one_line
 from app.signing.keys import rfc3339
+from iadd.bundle.format import RESEARCH_ONLY
 
 Json = dict[str, Any]
 

@@ -5,9 +5,11 @@ Codes, short names and labels are those of the GA4GH Data Use Ontology, CC BY 4.
 the ones that contradict every release: no restriction, clinical care.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Self
 
 GENERAL_RESEARCH = "DUO:0000042"
@@ -48,133 +50,8 @@ class DuoTerm:
         return f"http://purl.obolibrary.org/obo/{self.code.replace(':', '_')}"
 
 
-KNOWN = {
-    term.code: term
-    for term in (
-        DuoTerm(
-            GENERAL_RESEARCH,
-            "GRU",
-            "general research use",
-            "For research of any kind.",
-            is_permission=True,
-        ),
-        DuoTerm(
-            "DUO:0000006",
-            "HMB",
-            "health or medical or biomedical research",
-            "For research into health and medicine; not into the origins or ancestry of people.",
-            is_permission=True,
-        ),
-        DuoTerm(
-            "DUO:0000007",
-            "DS",
-            "disease specific research",
-            "For research into this disease",
-            detail="disease",
-            is_permission=True,
-        ),
-        DuoTerm(
-            NON_COMMERCIAL_USE,
-            "NCU",
-            "non-commercial use only",
-            "Not for commercial purposes, by whatever organisation.",
-        ),
-        DuoTerm(
-            "DUO:0000045",
-            "NPU",
-            "not for profit organisation use only",
-            "Only not-for-profit organisations may use it.",
-        ),
-        DuoTerm(
-            NOT_FOR_PROFIT_AND_NON_COMMERCIAL,
-            "NPUNCU",
-            "not for profit, non commercial use only",
-            "Only not-for-profit organisations may use it, and not for commercial purposes.",
-        ),
-        DuoTerm(
-            "DUO:0000012",
-            "RS",
-            "research specific restrictions",
-            "Only for studies of this type",
-            detail="type of research",
-        ),
-        DuoTerm(
-            "DUO:0000015",
-            "NMDS",
-            "no general methods research",
-            "Not for the development of methods, such as software or algorithms, alone.",
-        ),
-        DuoTerm(
-            "DUO:0000044",
-            "NPOA",
-            "population origins or ancestry research prohibited",
-            "Not for research into the origins or ancestry of people.",
-        ),
-        DuoTerm(
-            "DUO:0000019",
-            "PUB",
-            "publication required",
-            "The recipient makes the results of its studies available to other researchers.",
-        ),
-        DuoTerm(
-            "DUO:0000020",
-            "COL",
-            "collaboration required",
-            "The recipient works together with the provider's investigators.",
-        ),
-        DuoTerm(
-            "DUO:0000021",
-            "IRB",
-            "ethics approval required",
-            "The recipient shows the approval of its own ethics committee or review board.",
-        ),
-        DuoTerm(
-            "DUO:0000022",
-            "GS",
-            "geographical restriction",
-            "Only within this region",
-            detail="region",
-        ),
-        DuoTerm(
-            "DUO:0000024",
-            "MOR",
-            "publication moratorium",
-            "The recipient publishes no results before this date",
-            detail="date",
-        ),
-        DuoTerm(
-            "DUO:0000025",
-            "TS",
-            "time limit on use",
-            "The use ends after this many months",
-            detail="number of months",
-        ),
-        DuoTerm(
-            "DUO:0000026",
-            "US",
-            "user specific restriction",
-            "Only the persons whom the provider approved may use it.",
-        ),
-        DuoTerm(
-            "DUO:0000027",
-            "PS",
-            "project specific restriction",
-            "Only within the project that the provider approved.",
-        ),
-        DuoTerm(
-            "DUO:0000028",
-            "IS",
-            "institution specific restriction",
-            "Only within the institution that the provider approved.",
-        ),
-        DuoTerm(
-            "DUO:0000029",
-            "RTN",
-            "return to database or resource",
-            "The recipient returns to the provider what it derives from the release.",
-        ),
-    )
-}
+_VOCABULARY = json.loads((files("app.releases") / "duo.json").read_bytes())
+KNOWN = {row["code"]: DuoTerm(**row) for row in _VOCABULARY}
 """All terms that a release may have, by code."""
 
 

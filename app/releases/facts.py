@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-RESEARCH_ONLY = "For research use. Not a medical device."
-
 VERDICTS = {
     "refuted": "Refuted: an attack worked, or a copy of a training image was found.",
     "not_refuted": (

@@ -31,6 +31,25 @@ def wrapped(markdown: str) -> str:
     return "\n".join(map(_guarded, lines))
 
 
+def numbered(markdown: str) -> str:
+    """Our own Markdown with its sections numbered, and every paragraph of them as ``1.1``.
+
+    Blocks that begin with ``>`` or ``|`` stay as they are.
+    """
+    section = point = 0
+    blocks = []
+    for block in markdown.strip().split("\n\n"):
+        if block.startswith("## "):
+            section, point = section + 1, 0
+            blocks.append(f"## {section}. {block.removeprefix('## ')}")
+        elif block.startswith((">", "|")):
+            blocks.append(block)
+        else:
+            point += 1
+            blocks.append(wrapped(f"{section}.{point} {block}"))
+    return "\n\n".join(blocks)
+
+
 def quoted(text: str) -> str:
     """Somebody's Markdown as a block quote: whatever it opens ends with it.
 

@@ -3,7 +3,6 @@
 The same bundle, facts, key and time give the same bytes.
 """
 
-import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +13,20 @@ from app.releases.croissant import croissant
 from app.releases.duo import DuoError
 from app.releases.facts import ReleaseFacts
 from app.signing.keys import SigningError
-from app.signing.signature import SIGNATURE, Signature, Signer
-from app.signing.verify import SUMS, list_sums, read_bundle
+from app.signing.signature import Signature, Signer
+from app.signing.verify import read_bundle
 from app.signing.zip_container import DamagedError, UnreadableError, write_container
-
-CARD = "README.md"
-METADATA = "metadata.json"
-TERMS = "TERMS.md"
-CROISSANT = "croissant.json"
+from iadd.bundle.format import (
+    CARD,
+    CROISSANT,
+    METADATA,
+    SIGNATURE,
+    SUMS,
+    TERMS,
+    json_file,
+    list_sums,
+    sha256_of,
+)
 
 
 class PackError(ValueError):
@@ -51,12 +56,12 @@ def pack_release(
     try:
         files[TERMS] = facts.terms.encode()
         files[CARD] = render_release_card(facts, metadata, files[CARD].decode()).encode()
-        files[CROISSANT] = _json(
+        files[CROISSANT] = json_file(
             croissant(
                 metadata,
                 facts,
                 {
-                    name: (len(content), hashlib.sha256(content).hexdigest())
+                    name: (len(content), sha256_of(content))
                     for name, content in sorted(files.items())
                 },
             )
@@ -97,14 +102,6 @@ def _metadata(files: dict[str, bytes]) -> dict[str, Any]:
 
 def _sealed(files: dict[str, bytes], signer: Signer, signed_at: datetime) -> bytes:
     ordered = dict(sorted(files.items()))
-    sums = list_sums(
-        {name: hashlib.sha256(content).hexdigest() for name, content in ordered.items()}
-    )
-    signature = Signature.make(
-        signer, sums_sha256=hashlib.sha256(sums).hexdigest(), signed_at=signed_at
-    )
+    sums = list_sums({name: sha256_of(content) for name, content in ordered.items()})
+    signature = Signature.make(signer, sums_sha256=sha256_of(sums), signed_at=signed_at)
     return write_container({**ordered, SUMS: sums, SIGNATURE: signature.to_bytes()})
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return f"{json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)}\n".encode()

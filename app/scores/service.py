@@ -16,8 +16,9 @@ from app.organisations.keys.service import signer_of
 from app.organisations.repository import OrganisationRepository
 from app.releases.repository import ReleaseRepository
 from app.scores.schemas import AcceptanceScore, ScoreCreate
-from app.signing.keys import Purpose, canonical, encode, rfc3339, signed_message
+from app.signing.keys import Purpose, canonical, encode, rfc3339
 from app.trainings.repository import TrainingRepository
+from iadd.bundle.format import signed_message
 
 MOST_SCORES = 50
 """Scores that one organisation may send for one release."""

@@ -18,7 +18,7 @@ from typing import Any, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from app.signing.canonical_json import canonical_json
+from iadd.bundle.format import canonical_json, signed_message
 
 ALGORITHM = "ed25519"
 
@@ -80,13 +80,8 @@ def fingerprint(public: str) -> str:
     return "-".join(digits[start : start + 4] for start in range(0, 20, 4))
 
 
-def signed_message(purpose: Purpose, content: bytes) -> bytes:
-    """The signed message: a line with the purpose, then the content."""
-    return f"iadd-exchange {purpose.value} 1\n".encode() + content
-
-
 def sign(private: bytes, message: bytes) -> bytes:
-    """Sign a message (see :func:`signed_message`). The same twice gives the same 64 bytes.
+    """Sign a message (see `signed_message`). The same twice gives the same 64 bytes.
 
     Raises:
         SigningError: When the key is none.

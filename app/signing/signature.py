@@ -24,11 +24,10 @@ from app.signing.keys import (
     parse_rfc3339,
     rfc3339,
     sign,
-    signed_message,
     verify,
 )
+from iadd.bundle.format import signed_message
 
-SIGNATURE = "SIGNATURE"
 FORMAT = 1
 LARGEST = 256 * 1024
 LONGEST_NAME = 200

@@ -9,14 +9,12 @@ Needs no torch and nothing of the portal: the base install verifies.
 
 import hashlib
 import io
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from app.signing.keys import SigningError, fingerprint, rfc3339
-from app.signing.signature import LARGEST, SIGNATURE, Signature
+from app.signing.signature import LARGEST, Signature
 from app.signing.trusted_keys import ADVICE, read_trusted_key
 from app.signing.zip_container import (
     DamagedError,
@@ -27,13 +25,11 @@ from app.signing.zip_container import (
     read_directory,
     read_entry,
 )
+from iadd.bundle.format import SIGNATURE, SUMS, list_sums, read_sums
 
 GOOD, BAD, UNREADABLE = 0, 1, 2
 
-SUMS = "SHA256SUMS"
-
 _LARGEST_SUMS = 16 * 1024 * 1024
-_SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 class Verification(NamedTuple):
@@ -140,11 +136,6 @@ def read_bundle(content: bytes) -> tuple[Checked, dict[str, bytes]]:
     return checked, {entry.name: b"".join(read_entry(file, entry)) for entry in listed}
 
 
-def list_sums(hashes: Mapping[str, str]) -> bytes:
-    """``SHA256SUMS`` of files, by name, in the order given."""
-    return "".join(f"{digest}  {name}\n" for name, digest in hashes.items()).encode()
-
-
 def _parts(entries: list[Entry]) -> tuple[list[Entry], Entry, Entry | None]:
     """The files, their sums, and the signature if there is one."""
     *listed, last = entries
@@ -166,9 +157,7 @@ def _parts(entries: list[Entry]) -> tuple[list[Entry], Entry, Entry | None]:
 
 def _difference(sums: bytes, hashes: dict[str, str]) -> str:
     """The difference between the list of sums and the files."""
-    lines = sums.decode(errors="replace").splitlines()
-    matches = [_SUM_LINE.fullmatch(line) for line in lines]
-    listed = {match[2]: match[1] for match in matches if match}
+    listed = read_sums(sums)
     for name, digest in hashes.items():
         if name not in listed:
             return f"{name} is not listed in {SUMS}."

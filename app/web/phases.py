@@ -30,7 +30,7 @@ class Phase:
         total: Units in all.
         unit: Unit of the counts.
         took: Seconds of work in it so far.
-        left: Seconds until its end at its pace so far; None where there is none yet.
+        left: Seconds until its end at its speed so far; None where there is none yet.
         expected: Seconds of the forecast; None where there was none.
     """
 

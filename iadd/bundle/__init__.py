@@ -1,1 +1,1 @@
-"""The bundle: a distilled set as one signed file that verifies offline."""
+"""The bundle: a distilled set as one signed file that can be verified offline."""

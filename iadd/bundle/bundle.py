@@ -1,16 +1,14 @@
-"""The bundle: a distilled set as one file that can be looked at, verified and trained with.
+"""Writes and reads bundles: a distilled set as one file to view, verify and train with.
 
-A zip, the same byte for byte whenever the same result is packed: entries are stored in the order
-of their names, dated 1980-01-01, and ``SHA256SUMS`` comes last; in a release, ``SIGNATURE`` after
-it. W, the trajectories, the images that the distillation started from and figures of single images
-never go in.
+A bundle is a zip, the same byte for byte whenever the same result is packed: entries are stored in
+the order of their names, dated 1980-01-01, and ``SHA256SUMS`` comes last; in a release,
+``SIGNATURE`` after it. W, the trajectories, the images that the distillation started from and
+figures of single images are never included.
 """
 
-import hashlib
 import io
 import json
 import math
-import re
 import stat
 import zipfile
 from collections.abc import Mapping
@@ -25,28 +23,32 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from iadd.bundle.card import render_card
+from iadd.bundle.format import (
+    CARD,
+    METADATA,
+    SIGNATURE,
+    SUMS,
+    TENSORS,
+    json_file,
+    list_sums,
+    read_sums,
+    sha256_of,
+)
 from iadd.bundle.signature import signature_holds
 from iadd.config import Config
 from iadd.data.archive import Limits, open_archive
 from iadd.data.distilled_dataset import DistilledDataset, History
-from iadd.data.errors import DatasetError, FileRefused
+from iadd.data.errors import DatasetError, FileError
 from iadd.data.folder_layout import class_name_problem
 from iadd.data.normalisation import Normalisation
-from iadd.evaluation.evaluator import small_set_recipe
 from iadd.runtime.checkpoint import write_atomically
-
-SUMS = "SHA256SUMS"
-SIGNATURE = "SIGNATURE"
-"""Signs the sums, so that they cannot list it. `exchange verify` says whose it is."""
-METADATA = "metadata.json"
-TENSORS = "distilled.safetensors"
+from iadd.training.recipe import small_set_recipe
 
 _MOST_FILES = 65_000  # A zip counts its files in 16 bits.
 _LARGEST_BYTES = 2**32 - 2**24  # … and its bytes in 32.
 _LIMITS = Limits(entries=_MOST_FILES + 100, entry_bytes=2**30, total_bytes=2**32)
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
-_SUM_LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
 
 
 class BundleError(ValueError):
@@ -54,12 +56,12 @@ class BundleError(ValueError):
 
 
 class Bundle(NamedTuple):
-    """What a bundle holds to train with, and which one it is.
+    """The distilled set of a bundle, and the bundle's fingerprint.
 
     Attributes:
-        distilled: The set, as :func:`load_bundle` gives it.
-        fingerprint: SHA-256 of its ``SHA256SUMS``, so of all that they list: 64 hexadecimal digits,
-            the ones that ``exchange verify`` prints.
+        distilled: The set, as :func:`load_bundle` returns it.
+        fingerprint: SHA-256 of its ``SHA256SUMS``, and so of all that they list: 64 hexadecimal
+            digits, as ``exchange verify`` prints them.
     """
 
     distilled: DistilledDataset
@@ -82,7 +84,7 @@ def write_bundle(
         report_html: The page for people.
         report_json: The public part of the report. The dataset's name and the versions in the
             bundle's card and metadata are taken from it.
-        report_pdf: The same for paper and for archives.
+        report_pdf: The report for print.
 
     Raises:
         BundleError: When a class name cannot be a folder's name, or the set is too large.
@@ -93,10 +95,10 @@ def write_bundle(
     files = {
         **_pictures(distilled),
         TENSORS: _tensors(distilled),
-        METADATA: _json(metadata),
-        "README.md": render_card(metadata, report_json, pdf=report_pdf is not None).encode(),
+        METADATA: json_file(metadata),
+        CARD: render_card(metadata, report_json, pdf=report_pdf is not None).encode(),
         "report.html": report_html,
-        "report.json": _json(report_json),
+        "report.json": json_file(report_json),
     }
     if report_pdf is not None:
         files["report.pdf"] = report_pdf
@@ -106,10 +108,10 @@ def write_bundle(
 
 
 def describe(distilled: DistilledDataset, *, versions: Mapping[str, str]) -> dict[str, Any]:
-    """The bundle's ``metadata.json``: all that is needed to train with the images.
+    """Make the bundle's ``metadata.json``: all that is needed to train with the images.
 
-    Training a fresh network as ``recipe`` says, with ``augmentation``, reproduces the reported
-    accuracy; :func:`iadd.evaluate` on the loaded bundle with its own ``config`` does just that.
+    Training a fresh network by ``recipe``, with ``augmentation``, reproduces the reported accuracy;
+    :func:`iadd.evaluate` on the loaded bundle with its own ``config`` does that.
     """
     config = distilled.config
     settings = config.to_dict()
@@ -137,7 +139,7 @@ def describe(distilled: DistilledDataset, *, versions: Mapping[str, str]) -> dic
 
 
 def describe_recipe(config: Config, lr: float) -> dict[str, Any]:
-    """How to train on a small set, in the words of ``metadata.json``."""
+    """Describe the recipe of a small set for ``metadata.json``."""
     recipe = small_set_recipe(config, lr)
     return {
         "optimizer": "SGD",
@@ -154,24 +156,24 @@ def describe_recipe(config: Config, lr: float) -> dict[str, Any]:
 def load_bundle(path: Path | str) -> DistilledDataset:
     """Read a bundle after checking every file in it against its sums, and its signature if any.
 
-    That says that nobody changed it after it was signed, not whose it is. The result carries no W,
-    no history and no initial images: they are no part of a bundle.
+    The check shows that nobody changed it after it was signed, not who signed it. The result has
+    no W, no history and no initial images: a bundle does not contain them.
 
         distilled = iadd.load_bundle("bundle.zip")
         evaluation = iadd.evaluate(distilled, my_images, distilled.config)
 
     Raises:
-        BundleError: When the file is no bundle, or not as it was packed.
+        BundleError: When the file is not a bundle, or not as it was packed.
         OSError: When it cannot be opened.
     """
     return open_bundle(path).distilled
 
 
 def open_bundle(path: Path | str) -> Bundle:
-    """Read a bundle as :func:`load_bundle` does, and say which one it is.
+    """Read a bundle as :func:`load_bundle` does, and compute its fingerprint.
 
     Raises:
-        BundleError: When the file is no bundle, or not as it was packed.
+        BundleError: When the file is not a bundle, or not as it was packed.
         OSError: When it cannot be opened.
     """
     path = Path(path)
@@ -181,19 +183,19 @@ def open_bundle(path: Path | str) -> Bundle:
         raise BundleError(f"{path.name} is not a bundle that can be read: {error}") from error
     try:
         distilled = _assemble(json.loads(needed[METADATA]), needed[TENSORS])
-    # json, safetensors and float() each have their own way to refuse what is no metadata or tensor.
+    # json, safetensors and float() raise different errors for invalid metadata and tensors.
     except (
         *(SafetensorError, KeyError, TypeError, ValueError, AttributeError),
         *(OverflowError, RecursionError, RuntimeError),
     ) as error:
-        raise BundleError(f"{path.name} holds no distilled set that can be read") from error
+        raise BundleError(f"{path.name} does not hold a distilled set that can be read") from error
     if problems := _problems(distilled):
         raise BundleError(f"{path.name} holds {' and '.join(problems)} that cannot be used")
-    return Bundle(distilled, hashlib.sha256(needed[SUMS]).hexdigest())
+    return Bundle(distilled, sha256_of(needed[SUMS]))
 
 
 def _pictures(distilled: DistilledDataset) -> dict[str, bytes]:
-    """One PNG per distilled image: ``images/<class>/<nnn>.png``, counted from 1."""
+    """Encode one PNG per distilled image: ``images/<class>/<nnn>.png``, counted from 1."""
     for name in distilled.classes:
         if problem := class_name_problem(name):
             raise BundleError(f"the class name {name!r} {problem}")
@@ -229,16 +231,9 @@ def _tensors(distilled: DistilledDataset) -> bytes:
     )
 
 
-def _json(document: Mapping[str, Any]) -> bytes:
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode()
-
-
 def _pack(files: Mapping[str, bytes]) -> bytes:
     ordered = dict(sorted(files.items()))
-    ordered[SUMS] = "".join(
-        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in ordered.items()
-    ).encode()
+    ordered[SUMS] = list_sums({name: sha256_of(content) for name, content in ordered.items()})
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name, content in ordered.items():
@@ -250,7 +245,7 @@ def _pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def _read_checked(path: Path) -> dict[str, bytes]:
-    """The files that a loader needs, after hashing all of them."""
+    """Read the files that a loader needs, after hashing all of them."""
     hashes: dict[str, str] = {}
     needed: dict[str, bytes] = {}
     with open_archive(path, _LIMITS) as archive:
@@ -259,20 +254,19 @@ def _read_checked(path: Path) -> dict[str, bytes]:
                 raise BundleError(f"{path.name} is damaged or forged: a file is there twice")
             try:
                 content = entry.read()
-            except FileRefused as refused:
-                raise BundleError(f"{path.name} is damaged or forged: {refused}") from refused
-            hashes[entry.name] = hashlib.sha256(content).hexdigest()
+            except FileError as error:
+                raise BundleError(f"{path.name} is damaged or forged: {error}") from error
+            hashes[entry.name] = sha256_of(content)
             if entry.name in (SUMS, METADATA, TENSORS, SIGNATURE):
                 needed[entry.name] = content
     missing = [name for name in (SUMS, METADATA, TENSORS) if name not in needed]
     if missing:
         raise BundleError(f"{path.name} is not a bundle: it holds no {' and no '.join(missing)}")
-    lines = [_SUM_LINE.fullmatch(line) for line in needed[SUMS].decode().splitlines()]
-    listed = {match[2]: match[1] for match in lines if match}
+    listed = read_sums(needed[SUMS])
     del hashes[SUMS]
     if SIGNATURE not in listed:
         hashes.pop(SIGNATURE, None)
-    if listed != hashes or len(listed) != len(lines):
+    if listed != hashes or list_sums(listed) != needed[SUMS]:
         raise BundleError(
             f"{path.name} is damaged or forged: its files are not the ones that {SUMS} lists. "
             "`exchange verify` says which"
@@ -302,7 +296,7 @@ def _assemble(metadata: Mapping[str, Any], tensors: bytes) -> DistilledDataset:
 
 
 def _problems(distilled: DistilledDataset) -> list[str]:
-    """Which parts of what was read would break, or mislead, whoever trains with them."""
+    """List the parts that would break training, or mislead it."""
     images, labels, classes = distilled.images, distilled.labels, distilled.classes
     mean, std = distilled.normalisation.mean, distilled.normalisation.std
     size = distilled.config.image_size

@@ -1,14 +1,14 @@
-"""The bundle's README.md: what it is, what it is for, and how to use it."""
+"""Writes the bundle's README.md, the dataset card."""
 
 import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from iadd.bundle.format import RESEARCH_ONLY
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()|<>~&])")
 _WIDTH = 96
-
-RESEARCH_ONLY = "For research use. Not a medical device."
 
 
 def render_card(
@@ -19,7 +19,7 @@ def render_card(
     Args:
         metadata: As ``metadata.json`` holds it.
         report: As ``report.json`` holds it.
-        pdf: Whether ``report.pdf`` is in the bundle.
+        pdf: True if ``report.pdf`` is in the bundle.
     """
     recipe, network = metadata["recipe"], metadata["network"]
     count = metadata["images_per_class"] * len(metadata["classes"])
@@ -34,15 +34,15 @@ def render_card(
     )
     measured_by = textwrap.fill(
         f"Networks of the same kind ({network['name']}, depth {network['depth']}, width "
-        f"{network['width']}) trained from scratch, and asked about test images that took no part "
-        "in the distillation. `report.html` has the whole story.",
+        f"{network['width']}) trained from scratch, and tested on images that took no part in the "
+        "distillation. `report.html` has the details.",
         _WIDTH,
     )
     train_with = textwrap.fill(
         f"Train with {recipe['optimizer']}, learning rate {recipe['lr']:.6g} "
         f"({recipe['schedule']}), momentum {recipe['momentum']}, {recipe['epochs']} epochs, "
         f"batches of {recipe['batch_size']}, and the augmentation that `metadata.json` describes: "
-        "the images were made for just that.",
+        "the images were made for exactly that.",
         _WIDTH,
     )
     return f"""\
@@ -52,13 +52,13 @@ def render_card(
 
 **{RESEARCH_ONLY}**
 
-## What it is worth
+## Utility
 
 {_utility_table(report["utility"])}
 
 {measured_by}
 
-## What it gives away
+## Privacy
 
 {textwrap.fill(report["privacy"]["statement"], _WIDTH)}
 
@@ -74,11 +74,11 @@ def render_card(
 
 {train_with}
 
-## What is in it
+## Contents
 
 | file | |
 |---|---|
-| `images/<class>/<nnn>.png` | the images for the eye, clipped to 256 grey levels |
+| `images/<class>/<nnn>.png` | the images to view, clipped to 256 grey levels |
 | `distilled.safetensors` | the images to train with, labels, learning rate |
 | `metadata.json` | classes, normalisation, network, augmentation, recipe, versions |
 | `report.html`, {"`report.pdf`, " if pdf else ""}`report.json` | utility and privacy |
@@ -87,7 +87,7 @@ def render_card(
 
 
 def plain(text: str) -> str:
-    """A name as Markdown shows it and nothing more: one line, no markup of its own."""
+    """Escape a name for Markdown: one line without markup."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 

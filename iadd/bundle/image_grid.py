@@ -1,4 +1,4 @@
-"""Distilled images as one picture."""
+"""Draws distilled images as one picture."""
 
 import torch
 from PIL import Image
@@ -8,16 +8,16 @@ from iadd.data.distilled_dataset import DistilledDataset
 _GAP = 4
 
 
-def draw_sheet(distilled: DistilledDataset) -> Image.Image:
+def draw_image_grid(distilled: DistilledDataset) -> Image.Image:
     """Draw the images, one row per class, in the order of the labels.
 
-    What lies outside the range of real intensities is clipped.
+    Values outside the range of real intensities are clipped.
     """
     pixels = distilled.normalisation.invert(distilled.images)
     rows = [pixels[distilled.labels == label] for label in range(len(distilled.classes))]
     _, channels, height, width = pixels.shape
     columns = max(len(row) for row in rows)
-    sheet = torch.full(
+    grid = torch.full(
         (channels, len(rows) * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP),
         255,
         dtype=torch.uint8,
@@ -25,6 +25,6 @@ def draw_sheet(distilled: DistilledDataset) -> Image.Image:
     for y, row in enumerate(rows):
         for x, image in enumerate(row):
             top, left = _GAP + y * (height + _GAP), _GAP + x * (width + _GAP)
-            sheet[:, top : top + height, left : left + width] = image
-    array = sheet[0] if channels == 1 else sheet.permute(1, 2, 0)
+            grid[:, top : top + height, left : left + width] = image
+    array = grid[0] if channels == 1 else grid.permute(1, 2, 0)
     return Image.fromarray(array.numpy())

@@ -1,24 +1,23 @@
-"""Whether a release's ``SIGNATURE`` was made for its sums: the library's own look at it.
+"""Checks that a release's ``SIGNATURE`` was made for its sums.
 
-It tells a release that somebody changed from one that nobody did, and not whose it is: anybody can
-make a key. ``exchange verify BUNDLE --trusted-key KEY`` answers that.
+The check detects changes to a release; it does not identify the signer, since anybody can make a
+key. ``exchange verify BUNDLE --trusted-key KEY`` does that.
 """
 
 import base64
-import hashlib
 import json
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-_PURPOSE = b"iadd-exchange release 1\n"
+from iadd.bundle.format import canonical_json, sha256_of, signed_message
 
 
 def signature_holds(signature: bytes, sums: bytes) -> bool:
-    """Whether the key that a release names signed these sums.
+    """Return whether the key that a release names signed these sums.
 
-    What is signed is a line that says what for, then all that ``SIGNATURE`` says and the sums' own
-    hash, as canonical JSON (RFC 8785).
+    The signed message is a line that names the purpose, then the content of ``SIGNATURE`` and the
+    hash of the sums, as canonical JSON (RFC 8785).
 
     Args:
         signature: Content of ``SIGNATURE``.
@@ -28,9 +27,9 @@ def signature_holds(signature: bytes, sums: bytes) -> bool:
         document = json.loads(signature)
         signed = base64.b64decode(document.pop("signature") + "==")
         key = base64.b64decode(document["key"].removeprefix("ed25519:") + "=")
-        document["sums_sha256"] = hashlib.sha256(sums).hexdigest()
-        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        Ed25519PublicKey.from_public_bytes(key).verify(signed, _PURPOSE + canonical.encode())
+        document["sums_sha256"] = sha256_of(sums)
+        message = signed_message("release", canonical_json(document))
+        Ed25519PublicKey.from_public_bytes(key).verify(signed, message)
     except (InvalidSignature, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return True

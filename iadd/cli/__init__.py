@@ -1,7 +1,4 @@
-"""The ``iadd`` command: the library on folders, archives and bundles.
-
-Each command is a function in a module of ``iadd.commands``, registered here.
-"""
+"""The ``iadd`` command: applies the library to folders, archives and bundles."""
 
 import typer
 
@@ -25,5 +22,5 @@ app.add_typer(reproduce, name="reproduce")
 
 
 def main() -> None:
-    """Entry point of the ``iadd`` command."""
+    """Run the ``iadd`` command."""
     app()

@@ -1,4 +1,4 @@
-"""`python -m iadd.cli` is the `iadd` command."""
+"""Runs the `iadd` command as `python -m iadd.cli`."""
 
 from iadd.cli import main
 

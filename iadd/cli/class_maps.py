@@ -1,4 +1,4 @@
-"""Class maps on the command line: proposed, shown, changed, confirmed."""
+"""Proposes, shows, changes and confirms class maps on the command line."""
 
 import re
 import sys
@@ -18,17 +18,17 @@ ClassMaps = Annotated[
     typer.Option(
         "--class-map",
         metavar="THEIRS=OURS",
-        help="What a received class is called in your data; THEIRS= leaves it out. With several "
-        "bundles, 2:THEIRS=OURS is about the second alone.",
+        help="Name of a received class in your data; THEIRS= leaves it out. With several bundles, "
+        "2:THEIRS=OURS applies to the second only.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Take the class map as it is proposed.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Accept the proposed class map.")]
 
 _NUMBERED = re.compile(r"(\d+):(.*)", re.DOTALL)
 
 
 class NotConfirmedError(ValueError):
-    """A class map was not confirmed, so nothing was done. The message says how to go on."""
+    """A class map was not confirmed, so nothing was done. The message says how to continue."""
 
 
 def confirm_class_maps(
@@ -41,11 +41,11 @@ def confirm_class_maps(
 ) -> list[dict[str, str | None]]:
     """Propose a class map for each bundle, show it, and have it confirmed.
 
-    Confirmed is what the command line says of a class, everything under ``--yes``, and what
-    somebody at a terminal says yes to.
+    Classes that the command line maps are confirmed, as is everything under ``--yes`` and what a
+    person at a terminal accepts.
 
     Args:
-        names: What to call the bundles.
+        names: Names of the bundles.
         theirs: Classes of each bundle.
         ours: The own classes.
         given: ``--class-map`` as it was typed.
@@ -58,17 +58,17 @@ def confirm_class_maps(
         ClassMapError: When a map does not fit.
         NotConfirmedError: When nobody confirmed it.
     """
-    said = read_class_maps(given, theirs)
+    stated = read_class_maps(given, theirs)
     maps = [
         propose_class_map(classes, ours) | changes
-        for classes, changes in zip(theirs, said, strict=True)
+        for classes, changes in zip(theirs, stated, strict=True)
     ]
     for class_map, classes in zip(maps, theirs, strict=True):
         check_class_map(class_map, classes, ours)
-    console.print(_show(names, maps, said))
+    console.print(_to_table(names, maps, stated))
     left = [
         name
-        for classes, changes in zip(theirs, said, strict=True)
+        for classes, changes in zip(theirs, stated, strict=True)
         for name in classes
         if name not in changes
     ]
@@ -77,11 +77,11 @@ def confirm_class_maps(
     if not sys.stdin.isatty():
         raise NotConfirmedError(
             "The class map is a proposal and nobody is there to confirm it; nothing was done. Add "
-            f"--yes to take it, or say it yourself: --class-map {_quoted(f'{left[0]}=…')}"
+            f"--yes to accept it, or state it yourself: --class-map {_quoted(f'{left[0]}=…')}"
         )
     if not typer.confirm("Is that what the classes mean?"):
         raise NotConfirmedError(
-            "The class map was not confirmed; nothing was done. Say what is otherwise: "
+            "The class map was not confirmed; nothing was done. State what to change: "
             f"--class-map {_quoted(f'{left[0]}=…')}"
         )
     return maps
@@ -90,26 +90,26 @@ def confirm_class_maps(
 def read_class_maps(
     given: Sequence[str], theirs: Sequence[Sequence[str]]
 ) -> list[dict[str, str | None]]:
-    """What each ``[N:]THEIRS=OURS`` says, by bundle; a class name may hold ``=`` itself.
+    """Parse each ``[N:]THEIRS=OURS``, by bundle; a class name itself may contain ``=``.
 
     Raises:
-        ClassMapError: For what has no such form, or names a class or a bundle that is not there.
+        ClassMapError: For text of another form, or an unknown class or bundle.
     """
-    said: list[dict[str, str | None]] = [{} for _ in theirs]
+    stated: list[dict[str, str | None]] = [{} for _ in theirs]
     for text in given:
         numbered = _NUMBERED.fullmatch(text)  # no class name holds a colon
         rest = numbered[2] if numbered else text
         bundles = [int(numbered[1]) - 1] if numbered else list(range(len(theirs)))
         if not all(0 <= bundle < len(theirs) for bundle in bundles):
             raise ClassMapError(
-                f"--class-map {_quoted(text)} is about bundle {bundles[0] + 1}, and there "
+                f"--class-map {_quoted(text)} is for bundle {bundles[0] + 1}, and there "
                 f"{'is' if len(theirs) == 1 else 'are'} {len(theirs)}."
             )
         found = False
         for bundle in bundles:
             cuts = [n for n, c in enumerate(rest) if c == "=" and rest[:n] in theirs[bundle]]
             if cuts:
-                said[bundle][rest[: cuts[-1]]] = rest[cuts[-1] + 1 :] or None
+                stated[bundle][rest[: cuts[-1]]] = rest[cuts[-1] + 1 :] or None
                 found = True
         if not found:
             known = ", ".join(f"“{name}”" for name in dict.fromkeys(chain(*theirs)))
@@ -117,23 +117,23 @@ def read_class_maps(
                 f"--class-map {_quoted(text)} names no received class: write THEIRS=OURS, with "
                 f"THEIRS one of {known}."
             )
-    return said
+    return stated
 
 
-def _show(
+def _to_table(
     names: Sequence[str],
     maps: Sequence[dict[str, str | None]],
-    said: Sequence[dict[str, str | None]],
+    stated: Sequence[dict[str, str | None]],
 ) -> Table:
     table = Table(title="Class map", title_justify="left")
     for heading in ("bundle", "its class", "your class", "because"):
         table.add_column(heading, overflow="fold")
     for bundle, class_map in enumerate(maps):
         for position, (name, own) in enumerate(class_map.items()):
-            if name in said[bundle]:
+            if name in stated[bundle]:
                 reason = "as given"
             elif own is None:
-                reason = "none of yours is clearly it"
+                reason = "no clear match"
             else:
                 reason = likeness(name, own) or ""
             # Text, since a name may look like markup.

@@ -1,4 +1,4 @@
-"""What the commands share: options, sessions, progress bars, errors said in one line."""
+"""Options, sessions, progress bars and one-line errors that the commands share."""
 
 import os
 import shlex
@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from iadd.bundle.bundle import load_bundle
-from iadd.config import CHOICES, LIMITS, Config, ConfigError
+from iadd.config import SETTINGS, Config, ConfigError
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.data.loading import DatasetError
@@ -44,9 +44,9 @@ PresetName = Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PR
 Settings = Annotated[
     list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the preset.")
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes a GPU if there is one.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto uses a GPU if there is one.")]
 Threads = Annotated[
-    int, typer.Option(help="CPU threads; results repeat to the bit at the same number. 0: all.")
+    int, typer.Option(help="CPU threads; equal numbers give equal results to the bit. 0: all.")
 ]
 
 _EXPECTED = (
@@ -64,8 +64,8 @@ _EXPECTED = (
 
 
 @contextmanager
-def errors_in_a_line() -> Iterator[None]:
-    """Say expected errors in one line; keep the traceback for the unexpected ones."""
+def one_line_errors() -> Iterator[None]:
+    """Print expected errors in one line; keep the traceback for unexpected ones."""
     try:
         yield
     except _EXPECTED as error:
@@ -76,7 +76,7 @@ def errors_in_a_line() -> Iterator[None]:
 def prepare(threads: int) -> None:
     """Set the allocator, the threads and the cache of a command that computes."""
     reuse_freed_memory()
-    # Compiled steps outlive the command, and the reboot that empties the temporary folder.
+    # Compiled steps are kept after the command, and after a reboot empties the temporary folder.
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(cache, "iadd", "compiled")))
     if threads:
@@ -85,14 +85,14 @@ def prepare(threads: int) -> None:
 
 @contextmanager
 def session(threads: int) -> Iterator[ProgressListener]:
-    """One computing command: threads, allocator, progress bars, errors in one line."""
+    """Set up a computing command: threads, allocator, progress bars, one-line errors."""
     prepare(threads)
-    with errors_in_a_line(), make_bars() as bars:
+    with one_line_errors(), make_bars() as bars:
         yield _BarListener(bars)
 
 
 def make_bars(*, speed_estimate_period: float = 30.0) -> Bars:
-    """Progress bars with time left; a task may show ``numbers`` beside its bar."""
+    """Make progress bars with time left; a task may show ``numbers`` beside its bar."""
     return Bars(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -105,14 +105,14 @@ def make_bars(*, speed_estimate_period: float = 30.0) -> Bars:
     )
 
 
-def show_numbers(progress: Progress) -> str:
-    """Metrics for beside a bar: two fit on a terminal of 80 columns, the history keeps them all."""
+def format_metrics(progress: Progress) -> str:
+    """Format two metrics for display beside a bar, which fit a terminal of 80 columns."""
     first = list(progress.metrics.items())[:2]
     return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in first)
 
 
 class _BarListener:
-    """A bar per phase; a phase that begins anew gets another bar."""
+    """Shows a bar per phase; a phase that starts anew gets another bar."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
@@ -131,15 +131,16 @@ class _BarListener:
             self._tasks[key] = self._bars.add_task(progress.phase, total=progress.total, numbers="")
         changes: dict[str, Any] = {"completed": progress.done}
         if progress.metrics:
-            changes["numbers"] = show_numbers(progress)
+            changes["numbers"] = format_metrics(progress)
         self._bars.update(self._tasks[key], **changes)
 
 
 def read_config(preset: str, settings: list[str]) -> Config:
-    """A preset with the changes of a command line.
+    """Read a preset with the changes of a command line.
 
     Raises:
-        ConfigError: For an unknown preset, and for what is no NAME=VALUE, unknown or out of range.
+        ConfigError: For an unknown preset, and for a setting that is not NAME=VALUE, unknown or
+            out of range.
     """
     if preset not in PRESETS:
         raise ConfigError(f"There is no preset {preset!r}: there are {', '.join(PRESETS)}.")
@@ -147,63 +148,60 @@ def read_config(preset: str, settings: list[str]) -> Config:
 
 
 def read_settings(settings: list[str]) -> dict[str, Any]:
-    """Settings by name, from words of the form NAME=VALUE; a list is written a,b,c.
+    """Parse settings of the form NAME=VALUE; a list is written a,b,c.
 
     Raises:
-        ConfigError: For what is no NAME=VALUE, and for a number that is none.
+        ConfigError: For a setting that is not NAME=VALUE, or whose value should be a number.
     """
     changes: dict[str, Any] = {}
     for setting in settings:
         name, separator, value = setting.partition("=")
         if not separator:
-            raise ConfigError(f"{setting!r} is no NAME=VALUE.")
+            raise ConfigError(f"{setting!r} is not NAME=VALUE.")
         changes[name] = _read_value(name, value)
     return changes
 
 
-_WORDS = ("augmentation", "cross_networks")
-"""Settings that are lists of words."""
-
-
 def _read_value(name: str, text: str) -> Any:
-    if name in CHOICES or name not in {*LIMITS, *_WORDS, "baseline_lrs"}:
+    kind = SETTINGS[name].kind if name in SETTINGS else "word"
+    if kind == "word":
         return text
-    if name in _WORDS:
+    if kind == "words":
         return tuple(word for word in text.split(",") if word)
     try:
-        if name == "baseline_lrs":
+        if kind == "numbers":
             return tuple(float(part) for part in text.split(","))
         return int(text) if text.lstrip("-").isdigit() else float(text)
     except ValueError:
-        raise ConfigError(f"{name} is {text!r}: it is a number.") from None
+        raise ConfigError(f"{name} is {text!r}: it must be a number.") from None
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` is a GPU where there is one.
+    """Return the device of that name; ``auto`` is a GPU where there is one.
 
     Raises:
-        ConfigError: When the name is no device.
+        ConfigError: When the name is not a device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         return torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"{name!r} is no device of this machine.") from error
+        raise ConfigError(f"{name!r} is not a device of this machine.") from error
 
 
 def load_distilled(path: Path) -> DistilledDataset:
-    """A distilled set from a bundle (``.zip``) or from what ``iadd distill`` wrote."""
+    """Load a distilled set from a bundle (``.zip``) or a file that ``iadd distill`` wrote."""
     if path.suffix == ".zip":
         return load_bundle(path)
     return DistilledDataset.from_bytes(path.read_bytes())
 
 
-def in_classes_of(distilled: DistilledDataset, images: ImageSet) -> ImageSet:
-    """The images, when their classes are the distilled set's.
+def check_classes(distilled: DistilledDataset, images: ImageSet) -> None:
+    """Check that the images have the classes of the distilled set.
 
     Raises:
-        DatasetError: When they are not.
+        DatasetError: When they do not.
     """
     if images.classes != distilled.classes:
         raise DatasetError(
@@ -212,9 +210,8 @@ def in_classes_of(distilled: DistilledDataset, images: ImageSet) -> ImageSet:
             f"The images are of the classes {', '.join(images.classes)}, the distilled set of "
             f"{', '.join(distilled.classes)}: name the folders as the distilled set does.",
         )
-    return images
 
 
 def command_line() -> str:
-    """The command as it was typed, for beside the figures that it gave."""
+    """Return the command as it was typed, to print with its figures."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

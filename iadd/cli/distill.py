@@ -1,4 +1,4 @@
-"""``iadd distill``."""
+"""The command ``iadd distill``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +31,7 @@ def distill(
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Learn the distilled images, the learning rate and the weights. Goes on when interrupted."""
+    """Learn the distilled images, the learning rate and the weights. Resumes when interrupted."""
     checkpoint = out.with_suffix(".checkpoint")
     with session(threads) as listener:
         config = read_config(preset, settings)

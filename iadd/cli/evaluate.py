@@ -1,10 +1,9 @@
-"""``iadd evaluate``."""
+"""The command ``iadd evaluate``."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from iadd.bundle.bundle import open_bundle
 from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
@@ -12,13 +11,14 @@ from iadd.cli.common import (
     Device,
     Source,
     Threads,
+    check_classes,
     choose_device,
     console,
-    errors_in_a_line,
-    in_classes_of,
     load_distilled,
+    one_line_errors,
     session,
 )
+from iadd.cli.tables import to_rich
 from iadd.data.loading import load_images
 from iadd.evaluation.evaluator import evaluate as run_evaluate
 from iadd.evaluation.evaluator import evaluate_across, evaluate_full, evaluate_random
@@ -36,14 +36,14 @@ def evaluate(
     ] = None,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Another hospital's release: make its acceptance score."),
+        typer.Option(help="Another hospital's release, for an external validation score."),
     ] = None,
     baselines: Annotated[
         bool | None,
         typer.Option(
             "--baselines/--no-baselines",
-            help="Train on random real images and on the full set too, and the other networks of "
-            "the set's cross_networks; so for a distilled set.",
+            help="Evaluate random real images, the full set and the set's cross_networks too; the "
+            "default for --distilled.",
             show_default=False,
         ),
     ] = None,
@@ -56,36 +56,37 @@ def evaluate(
     threads: Threads = 0,
 ) -> None:
     """Train networks on a distilled set or a received bundle and test them on real images."""
-    with errors_in_a_line():
+    with one_line_errors():
         if bundle and not distilled:
             if baselines:
                 raise ValueError(
-                    "An acceptance score is of the release alone; `iadd train --bundle … --data …` "
-                    "compares it with your own images."
+                    "An external validation score covers the release alone; `iadd train --bundle "
+                    "… --data …` compares it with your own images."
                 )
             _score(source, bundle, class_maps, out, device, threads, yes=yes)
         elif distilled and not bundle:
             if class_maps or yes:
                 raise ValueError(
-                    "--class-map and --yes are for a received --bundle; a distilled set of your "
-                    "own has your classes."
+                    "--class-map and --yes are for a received --bundle; your own distilled set has "
+                    "your classes."
                 )
             _evaluate(source, distilled, out, device, threads, baselines=baselines is not False)
         else:
             raise ValueError(
-                "Name one: --distilled, a set of your own, or --bundle, a release of another."
+                "Give one: --distilled, your own set, or --bundle, another hospital's release."
             )
 
 
 def _evaluate(
     source: Path, path: Path, out: Path | None, device: str, threads: int, *, baselines: bool
 ) -> None:
-    """Your own set, beside its yardsticks."""
+    """Evaluate a distilled set beside its baselines."""
     rows: dict[str, Evaluation] = {}
     across: dict[str, dict[str, Evaluation]] = {}
     with session(threads) as listener:
         learned = load_distilled(path)
-        images = in_classes_of(learned, load_images(source, learned.config.image_size))
+        images = load_images(source, learned.config.image_size)
+        check_classes(learned, images)
         where = choose_device(device)
         rows["distilled"] = run_evaluate(
             learned, images, learned.config, on_progress=listener, device=where
@@ -127,7 +128,7 @@ def _score(
     *,
     yes: bool,
 ) -> None:
-    """Another hospital's release, on your test images."""
+    """Score another hospital's release on your test images."""
     opened = open_bundle(path)
     release = opened.distilled
     images = load_images(source, release.config.image_size)
@@ -143,8 +144,8 @@ def _score(
             device=choose_device(device),
         )
     _print_table({"the release": score.evaluation})
-    asked = ", ".join(f"{name} {count:,}" for name, count in score.test_images.items())
-    console.print(f"Asked about your test images: {asked}.", markup=False, highlight=False)
+    tested = ", ".join(f"{name} {count:,}" for name, count in score.test_images.items())
+    console.print(f"Your test images: {tested}.", markup=False, highlight=False)
     if score.left_out:
         left = ", ".join(score.left_out)
         console.print(f"Not in the release: {left}.", markup=False, highlight=False)
@@ -152,21 +153,21 @@ def _score(
     if out:
         write_atomically(out, to_strict_json(score.to_dict()))
         console.print(
-            f"The score is in {out}: figures and counts alone, for you to return.", markup=False
+            f"The score is in {out}: only figures and counts, for you to return.", markup=False
         )
 
 
 def _print_table(rows: dict[str, Evaluation], *, title: str | None = None) -> None:
-    table = Table(title=title, title_justify="left")
     names = ("balanced_accuracy", "accuracy", "macro_f1", "auroc")
-    for heading in ("trained on", "images", *(n.replace("_", " ") for n in names), "lr"):
-        table.add_column(heading, justify="left" if heading == "trained on" else "right")
-    for name, evaluation in rows.items():
-        spreads = [evaluation.spread(n) for n in names]
-        table.add_row(
-            name,
-            f"{evaluation.training_images:,}",
-            *(f"{s['mean']:.3f} ± {s['std']:.3f}" for s in spreads),
-            f"{evaluation.lr:.4g}",
+    cells = [["trained on", "images", *(name.replace("_", " ") for name in names), "lr"]]
+    for row, evaluation in rows.items():
+        spreads = [evaluation.spread(name) for name in names]
+        cells.append(
+            [
+                row,
+                f"{evaluation.training_images:,}",
+                *(f"{s['mean']:.3f} ± {s['std']:.3f}" for s in spreads),
+                f"{evaluation.lr:.4g}",
+            ]
         )
-    console.print(table)
+    console.print(to_rich(cells, title=title))

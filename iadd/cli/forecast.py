@@ -13,15 +13,15 @@ from iadd.cli.common import (
     Threads,
     choose_device,
     console,
-    errors_in_a_line,
+    one_line_errors,
     prepare,
     read_config,
 )
 from iadd.config import Config, ConfigError
+from iadd.counts import images_per_epoch
 from iadd.data.loading import load_images
-from iadd.forecast.forecast import Forecast
+from iadd.forecast.arithmetic import Forecast
 from iadd.forecast.forecast import forecast as run_forecast
-from iadd.training.cost_model import images_per_epoch
 
 
 def forecast(
@@ -39,7 +39,7 @@ def forecast(
     threads: Threads = 0,
 ) -> None:
     """Say how long a job will take on this device, and how much memory and disk."""
-    with errors_in_a_line():
+    with one_line_errors():
         prepare(threads)
         config = read_config(preset, settings)
         where = str(choose_device(device))

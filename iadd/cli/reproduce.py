@@ -1,4 +1,4 @@
-"""``iadd reproduce``: one command per study."""
+"""The command ``iadd reproduce``, with a subcommand per study."""
 
 import re
 from collections.abc import Callable
@@ -17,37 +17,32 @@ from iadd.cli.common import (
     choose_device,
     command_line,
     console,
-    errors_in_a_line,
+    format_metrics,
     make_bars,
+    one_line_errors,
     prepare,
     read_config,
     read_settings,
-    show_numbers,
 )
+from iadd.cli.tables import to_rich
 from iadd.data.loading import load_images
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import ARCHITECTURES, STUDIES, Row, Study
 from iadd.reproduce.summary import summarise
-from iadd.reproduce.table import (
-    architecture_cells,
-    explain,
-    figure_cells,
-    to_rich,
-    weight_cells,
-)
+from iadd.reproduce.tables import architecture_cells, explain, figure_cells, weight_cells
 from iadd.runtime.environment import describe_environment
 
 reproduce = typer.Typer(
-    no_args_is_help=True, help="Run an experiment of the paper whole, and print its table."
+    no_args_is_help=True, help="Run a whole experiment of the paper, and print its table."
 )
 
 Data = Annotated[
     Path, typer.Option("--data", help="Folder or archive with one folder of images per class.")
 ]
 Out = Annotated[
-    Path, typer.Option("--out", help="Folder of the study; what is done there is not repeated.")
+    Path, typer.Option("--out", help="Folder of the study; finished runs in it are not repeated.")
 ]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Distillations per row.")]
 RowNames = Annotated[
@@ -73,7 +68,7 @@ Teachers = Annotated[
 
 
 def _command(study: Study) -> Callable[..., None]:
-    """The command of a study: every study takes the same options."""
+    """Make the command of a study; every study takes the same options."""
 
     def run(
         data: Data,
@@ -89,9 +84,9 @@ def _command(study: Study) -> Callable[..., None]:
         threads: Threads = 0,
     ) -> None:
         prepare(threads)
-        # Runs are of very different length: the speed of the last hour tells more than of the
-        # last half minute.
-        with errors_in_a_line(), make_bars(speed_estimate_period=3600) as bars:
+        # Runs differ much in length: the speed of the last hour is a better estimate than that of
+        # the last half minute.
+        with one_line_errors(), make_bars(speed_estimate_period=3600) as bars:
             chosen = _choose_rows(study, rows, more)
             config = read_config(preset, settings)
             where = choose_device(device)
@@ -110,7 +105,7 @@ def _command(study: Study) -> Callable[..., None]:
             failed = [record for record in records if record.failure]
             lines = summarise(chosen, records)
             if not lines:
-                raise StudyError(f"No run has figures. The first ended so: {failed[0].failure}")
+                raise StudyError(f"No run has figures. The first failed: {failed[0].failure}")
             environment = describe_environment(where, command_line())
             write_report(chosen, lines, images, config, environment, out, failed)
         console.print(to_rich(figure_cells(chosen, lines, brief=True)))
@@ -139,7 +134,7 @@ def _choose_rows(study: Study, names: str, more: list[str]) -> Study:
     added = [_read_row(text) for text in more]
     for row in added:
         if row.name in known:
-            raise StudyError(f"There is a row {row.name!r} already: call yours otherwise.")
+            raise StudyError(f"There is already a row {row.name!r}: choose another name.")
     return replace(study, rows=(*(known[name] for name in wanted), *added))
 
 
@@ -147,9 +142,9 @@ def _read_row(text: str) -> Row:
     name, separator, settings = text.partition(":")
     if not (separator and re.fullmatch(r"[\w.+-]+", name)):
         raise StudyError(
-            f"{text!r} is no NAME:SET=VALUE,…: a name is letters, digits and any of . + - _"
+            f"{text!r} is not NAME:SET=VALUE,…: a name is letters, digits and any of . + - _"
         )
-    # A comma within a list of values is followed by no NAME=.
+    # A comma within a list of values is not followed by NAME=.
     changes = read_settings(re.split(r",(?=\w+=)", settings)) if settings else {}
     return Row(name=name, settings=changes, note=settings)
 
@@ -161,7 +156,7 @@ def _choose_networks(study: Study, names: str) -> tuple[str, ...]:
 
 
 class _StudyBars:
-    """One bar for the study, one for what the present run does; a line for every run done."""
+    """Shows a bar for the study, one for the current run, and a line for every finished run."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
@@ -172,8 +167,8 @@ class _StudyBars:
     def __call__(self, report: StudyProgress) -> None:
         self._bars.update(self._study, completed=report.done, total=report.runs)
         if report.record is not None:
-            said = f"{report.done}/{report.runs} {report.run}: {_say_figures(report.record)}"
-            self._bars.console.print(said, markup=False, highlight=False)
+            line = f"{report.done}/{report.runs} {report.run}: {_format_figures(report.record)}"
+            self._bars.console.print(line, markup=False, highlight=False)
         if report.progress is None:
             return
         progress = report.progress
@@ -187,17 +182,17 @@ class _StudyBars:
             self._bars.reset(
                 self._phase, description=described, total=progress.total, visible=True, numbers=""
             )
-        changes: dict[str, Any] = {"numbers": show_numbers(progress)} if progress.metrics else {}
+        changes: dict[str, Any] = {"numbers": format_metrics(progress)} if progress.metrics else {}
         self._bars.update(self._phase, completed=progress.done, total=progress.total, **changes)
 
 
-def _say_figures(record: RunRecord) -> str:
+def _format_figures(record: RunRecord) -> str:
     if record.failure:
         return f"no figures. {record.failure}"
     figures = (
         (network, spreads["balanced_accuracy"]) for network, spreads in record.networks.items()
     )
-    said = ", ".join(
+    formatted = ", ".join(
         f"{name} {figure['mean']:.3f} ± {figure['std']:.3f}" for name, figure in figures
     )
-    return f"balanced accuracy {said} ({sum(record.seconds.values()):,.0f} s)"
+    return f"balanced accuracy {formatted} ({sum(record.seconds.values()):,.0f} s)"

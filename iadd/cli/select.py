@@ -1,4 +1,4 @@
-"""``iadd select``."""
+"""The command ``iadd select``."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +25,7 @@ from iadd.reproduce.real_subset import select_images
 
 
 class Method(StrEnum):
-    """How images are chosen."""
+    """A method of choosing images."""
 
     random = "random"
     herding = "herding"
@@ -38,8 +38,8 @@ def select(
     method: Annotated[
         Method,
         typer.Option(
-            help="random; herding: nearest the mean of their class; forgetting: those that a "
-            "network in training forgets most often."
+            help="random; herding: nearest the mean of their class; forgetting: forgotten most "
+            "often by a network in training."
         ),
     ] = Method.herding,
     per_class: Annotated[int, typer.Option(help="Images of each class.", min=1)] = 10,
@@ -53,7 +53,7 @@ def select(
         config = read_config(preset, settings)
         train = load_images(source, config.image_size).part("train")
         if method == Method.random:
-            chosen = random_images(train, per_class, seed=config.seed, purpose="select")
+            chosen = random_images(train, per_class, seed=config.seed, rng_key="select")
         else:
             chosen = select_images(
                 train,
@@ -68,9 +68,9 @@ def select(
 
 
 def _write(train: ImageSet, chosen: list[int], out: Path) -> None:
-    for place, index in enumerate(chosen):
+    for position, index in enumerate(chosen):
         folder = out / train.classes[int(train.labels[index])]
         folder.mkdir(parents=True, exist_ok=True)
         pixels = train.images[index].permute(1, 2, 0).numpy()
-        # Numbered in the order of choice: a file name of the source may name a patient.
-        Image.fromarray(pixels.squeeze()).save(folder / f"{place:04d}.png")
+        # Numbered in the order of choice, since a source's file name may name a patient.
+        Image.fromarray(pixels.squeeze()).save(folder / f"{position:04d}.png")

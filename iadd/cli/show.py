@@ -1,4 +1,4 @@
-"""``iadd show``."""
+"""The command ``iadd show``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from iadd.bundle.image_grid import draw_sheet
-from iadd.cli.common import console, errors_in_a_line, load_distilled
+from iadd.bundle.image_grid import draw_image_grid
+from iadd.cli.common import console, load_distilled, one_line_errors
 
 
 def show(
@@ -16,8 +16,8 @@ def show(
         Path | None, typer.Option(help="Draw the images there (PNG), a row per class.")
     ] = None,
 ) -> None:
-    """Say what a distilled set is, and draw it."""
-    with errors_in_a_line():
+    """Describe a distilled set, and draw it."""
+    with one_line_errors():
         learned = load_distilled(distilled)
     table = Table(show_header=False, box=None)
     count, channels, height, width = learned.images.shape
@@ -30,5 +30,5 @@ def show(
         table.add_row("matching loss", f"{losses[0]:.3f} → {losses[-1]:.3f}")
     console.print(table)
     if out:
-        draw_sheet(learned).save(out)
+        draw_image_grid(learned).save(out)
         console.print(f"drawn in {out}")

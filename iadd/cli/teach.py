@@ -1,4 +1,4 @@
-"""``iadd teach``."""
+"""The command ``iadd teach``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ from iadd.trajectories.record import record_trajectories
 
 def teach(
     source: Source,
-    out: Annotated[Path, typer.Option(help="Folder for the trajectories; goes on if it has any.")],
+    out: Annotated[Path, typer.Option(help="Folder for the trajectories; resumes if it has any.")],
     preset: PresetName = "cpu_small",
     settings: Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
     device: Device = "auto",

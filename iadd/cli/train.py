@@ -1,4 +1,4 @@
-"""``iadd train``."""
+"""The command ``iadd train``."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,13 @@ from iadd.cli.common import (
     choose_device,
     command_line,
     console,
-    errors_in_a_line,
+    one_line_errors,
     read_settings,
     session,
 )
+from iadd.cli.tables import to_rich
 from iadd.data.image_set import ImageSet
 from iadd.data.loading import load_images
-from iadd.reproduce.table import to_rich
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.environment import describe_environment
 from iadd.runtime.json import to_strict_json
@@ -43,29 +43,27 @@ def train(
     own_per_class: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Train on so many own images of each class; all unless given, 0 for none."
+            min=0, help="Own images of each class to train on; all unless given, 0 for none."
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the table there (JSON).")] = None,
     network: Annotated[
         Path | None,
-        typer.Option(help="Write a network trained on all there is there (safetensors)."),
+        typer.Option(help="Write a network trained on all images there (safetensors)."),
     ] = None,
     settings: Annotated[
         list[str],
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Change a setting; the first bundle's unless given."
-        ),
+        typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the first bundle."),
     ] = [],  # noqa: B006
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
     """Train on what others shared, with own images or without, and test on own images."""
-    with errors_in_a_line():
+    with one_line_errors():
         if data is None and (network is None or out is not None or own_per_class is not None):
             raise ValueError(
-                "Without --data there is nothing to test on: name your images, or ask for "
-                "--network FILE alone, to train on the bundles and keep the network."
+                "Without --data there is nothing to test on: give your images, or --network FILE "
+                "alone, to train on the bundles and keep the network."
             )
         opened = [open_bundle(path) for path in bundles]
         changes = read_settings(settings)
@@ -123,7 +121,7 @@ def _confirm(
     if images is not None:
         ours = images.classes
     else:
-        # Without own images, the classes are those of the first bundle, and no question.
+        # Without own images, the classes are those of the first bundle, and need no confirmation.
         ours = theirs[0]
         class_maps = [*(f"1:{name}={name}" for name in ours), *class_maps]
     maps = confirm_class_maps(names, theirs, ours, class_maps, yes=yes)

@@ -1,9 +1,9 @@
-"""A synthetic cohort of chest X-rays, for demonstrations and tests where no real one may go.
+"""Draws a synthetic cohort of chest X-rays, for demonstrations and tests without real patients.
 
 Each image is an invented patient's chest, drawn from a model of its shadows: thorax, ribs,
 clavicles, spine, mediastinum, heart, domes of the diaphragm, vessels; with the opacities of one of
-the four classes of the COVID-19 Radiography Database, in pose, build and exposure of its own. No
-pixel comes from a person. Nothing learned from it holds for people.
+the four classes of the COVID-19 Radiography Database, and with an individual pose, build and
+exposure. No pixel comes from a person. Nothing learned from it holds for people.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def write_archive(
     """Write a cohort as a zip of ``<class>/<nnnn>.png``; the same arguments, the same bytes.
 
     Args:
-        path: Where to write.
-        images_per_class: Of every class.
+        path: The zip file to write.
+        images_per_class: Images of every class.
         image_size: Side of the images.
-        seed: Of the draw.
+        seed: Seed of the draw.
         on_image: Called before each image is written; may raise to stop.
 
     Raises:
-        FileExistsError: when there is something at `path`.
+        FileExistsError: when `path` exists.
     """
     with zipfile.ZipFile(path, "x") as archive:
         cohort = draw_cohort(images_per_class, image_size=image_size, seed=seed)
@@ -83,6 +83,6 @@ def write_archive(
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
-    # Grain hardly compresses; level 1 takes a third of the time.
+    # Film grain hardly compresses; level 1 takes a third of the time.
     Image.fromarray(image).save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""``python -m iadd.cohort --out cohort.zip``."""
+"""Draws a cohort into a zip: ``python -m iadd.cohort --out cohort.zip``."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from iadd.cohort import CLASSES, write_archive
 
 
 def main(words: list[str] | None = None) -> int:
-    """Draw a cohort into a zip; exit code 0, or 1 when the file cannot be written."""
+    """Draw a cohort into a zip; return 0, or 1 when the file cannot be written."""
     parser = argparse.ArgumentParser(
         prog="python -m iadd.cohort", description="Draw a synthetic cohort of chest X-rays."
     )

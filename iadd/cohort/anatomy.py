@@ -1,4 +1,4 @@
-"""One invented patient's chest, as the attenuation of X-rays along each line to the detector.
+"""Draws an invented patient's chest, as the attenuation of X-rays on each line to the detector.
 
 Legend: (S, S) fields in the coordinates of `canvas`; attenuation is the exponent of Beer-Lambert's
 law, about 0 in air, 0.4 through a lung, 1 through the shoulders, 2 through the abdomen.
@@ -15,7 +15,7 @@ from iadd.cohort.canvas import Field, blob, ridge, smooth_field, soft_step
 
 @dataclass(frozen=True)
 class Chest:
-    """What the findings are drawn into.
+    """A healthy chest that findings are drawn into.
 
     Attributes:
         attenuation: of the healthy chest.
@@ -23,7 +23,7 @@ class Chest:
         side: -1 in the image's left half, where the right lung is, 1 in the other.
         height: 0 at the apex of the lungs, 1 at their base.
         depth: 0 at the inner edge of the lung, 1 at the chest wall.
-        x, y: anatomical coordinates: after pose and build were taken out.
+        x, y: anatomical coordinates, without the effects of pose and build.
     """
 
     attenuation: Field
@@ -37,7 +37,7 @@ class Chest:
 
 @dataclass(frozen=True)
 class _Build:
-    """What differs from patient to patient, in half image sides or as a share."""
+    """Parameters that differ from patient to patient, in half image sides or as a share."""
 
     lung_width: float
     apex: float
@@ -114,9 +114,9 @@ def _pose(rng: np.random.Generator, size: int) -> tuple[Field, Field]:
 
 
 def _lung_edges(height: Field, build: _Build) -> tuple[Field, Field]:
-    """Distance of the mediastinal and of the lateral edge from the middle, by height.
+    """Compute the distance of the medial and lateral lung edges from the middle, by height.
 
-    They meet at the apex; the lateral edge runs out like an arch that stands on the base.
+    They meet at the apex; the lateral edge widens like an arch that stands on the base.
     """
     s = np.clip(height, 0, 1)
     rest = 1 - s
@@ -130,7 +130,7 @@ def _lung_edges(height: Field, build: _Build) -> tuple[Field, Field]:
 
 def _lungs(y: Field, width: Field, side: Field, inner: Field, outer: Field, build: _Build) -> Field:
     lateral = soft_step(outer - width, 0.045) * soft_step(width - inner, 0.06)
-    # Each dome is highest a little inside of its middle and falls towards the chest wall.
+    # Each dome is highest slightly medial of its middle and falls towards the chest wall.
     middle = 0.42 * build.lung_width
     fall = (width - np.float32(middle)) * np.float32(1 / (build.lung_width - middle))
     lower = np.float32(build.dome_difference) * (side > 0)
@@ -142,13 +142,13 @@ def _lungs(y: Field, width: Field, side: Field, inner: Field, outer: Field, buil
 
 
 def _air(depth: Field) -> Field:
-    """How much of the beam's way leads through air: most in the middle of the lung."""
+    """Compute the share of the beam's path through air, highest in the middle of the lung."""
     off = np.clip(depth, 0, 1) - np.float32(0.45)
     return 1 - np.float32(1.5) * off * off
 
 
 def _body(y: Field, width: Field, build: _Build) -> tuple[Field, Field]:
-    """Soft tissue of neck, shoulders and flanks, thicker downwards; and where the body is."""
+    """Draw soft tissue of neck, shoulders and flanks, thicker downwards, and the body's mask."""
     neck = np.float32(0.3 * build.fat**0.5)
     slope = np.clip((y - np.float32(build.apex - 0.19)) * np.float32(3.0), 0, 1)
     torso = np.float32(build.lung_width + 0.13 * build.fat)
@@ -183,7 +183,7 @@ def _breasts(x: Field, y: Field, build: _Build) -> Field:
 def _organs(
     rng: np.random.Generator, x: Field, y: Field, width: Field, lung: Field, build: _Build
 ) -> Field:
-    """Mediastinum, heart and what lies below the domes: where two overlap, the denser shows."""
+    """Draw mediastinum, heart and the organs below the domes; the denser shows in an overlap."""
     wide = np.float32(0.15 * build.mediastinum)
     column = soft_step(wide * (1 + np.float32(0.25) * np.clip(y, -0.5, 1)) - width, 0.16)
     knob = blob(x, y, (0.12 * build.mediastinum, -0.3), (0.14, 0.17))
@@ -243,10 +243,10 @@ def _ribs(rng: np.random.Generator, y: Field, width: Field, outer: Field, build:
     reach = width * np.float32(1 / build.lung_width)
     cage = soft_step(outer + np.float32(0.035) - width, 0.04)
     cage *= soft_step(np.float32(build.base + 0.02) - y, 0.3)
-    # Behind, a rib leaves the spine, rises a little and falls towards the flank.
+    # Posteriorly, a rib leaves the spine, rises a little and falls towards the flank.
     behind = (y + np.float32(0.12) * reach - np.float32(0.34) * reach * reach * reach) * per_rib
     back = _rib_profile(behind + np.float32(rng.uniform(0, 2 * np.pi)))
-    # In front it comes down to the sternum, fainter, and ends in cartilage that shows nothing.
+    # Anteriorly it descends to the sternum, fainter, and ends in cartilage that is not visible.
     before = (y + np.float32(0.62) * reach) * (per_rib * np.float32(0.85))
     front = _rib_profile(before + np.float32(rng.uniform(0, 2 * np.pi)))
     front *= soft_step(reach - np.float32(0.42), 0.3)
@@ -256,7 +256,7 @@ def _ribs(rng: np.random.Generator, y: Field, width: Field, outer: Field, build:
 
 
 def _rib_profile(phase: Field) -> Field:
-    """A band with bright cortical edges, about as high as the gap below it."""
+    """Draw a band with bright cortical edges, about as high as the gap below it."""
     band = np.clip(np.cos(phase) * np.float32(2.2) + np.float32(0.55), 0, 1)
     profile: Field = band * (np.float32(1.5) - np.float32(0.65) * band)
     return profile

@@ -1,6 +1,6 @@
-"""The drawing tools: smooth random fields, soft edges, bands.
+"""Drawing tools: smooth random fields, soft edges, bands.
 
-Everything is float32 and of one shape, the image's (S, S). Lengths are in half image sides: x runs
+All fields are float32 and of one shape, the image's (S, S). Lengths are in half image sides: x runs
 from -1 (left edge of the image, the patient's right) to 1, y from -1 (top) to 1.
 """
 
@@ -15,8 +15,8 @@ Field = npt.NDArray[np.float32]
 
 
 def soft_step(distance: Field, width: float) -> Field:
-    """0 well below zero, 1 well above, a smooth edge of `width` between."""
-    # In place: what is drawn fits the processor's cache, new arrays do not.
+    """Rise from 0 below zero to 1 above, with a smooth edge of `width` between."""
+    # In place: the field fits the processor's cache, new arrays do not.
     t = distance * np.float32(1 / width)
     t += np.float32(0.5)
     np.clip(t, 0, 1, out=t)
@@ -30,7 +30,7 @@ def soft_step(distance: Field, width: float) -> Field:
 def blob(
     x: Field, y: Field, centre: tuple[float, float], radii: tuple[float, float], tilt: float = 0.0
 ) -> Field:
-    """A round hill of height 1 that falls to zero at its elliptic rim, with no edge to see."""
+    """Draw a round hill of height 1 that falls to zero at its elliptic rim, without an edge."""
     across, down = x - np.float32(centre[0]), y - np.float32(centre[1])
     if tilt:
         cosine, sine = np.float32(np.cos(tilt)), np.float32(np.sin(tilt))
@@ -41,7 +41,7 @@ def blob(
 
 
 def ridge(waves: Field, sharpness: float) -> Field:
-    """The crests alone of waves between -1 and 1, narrower with greater `sharpness`."""
+    """Keep only the crests of waves between -1 and 1, narrower with greater `sharpness`."""
     crest = waves * np.float32(sharpness / 2)
     crest -= np.float32(sharpness / 2 - 1)
     np.clip(crest, 0, 1, out=crest)
@@ -50,11 +50,11 @@ def ridge(waves: Field, sharpness: float) -> Field:
 
 
 def smooth_field(rng: np.random.Generator, size: int, cells: int) -> Field:
-    """Random hills of mean 0 and variance about 1, `cells` of them across the image."""
+    """Draw random hills of mean 0 and variance about 1, `cells` of them across the image."""
     knots, weights = _spline(size, cells)
     coarse = rng.standard_normal((cells + 3, cells + 3), dtype=np.float32)
-    # Four knots carry each pixel. A product of matrices would be shorter, and many times slower
-    # where BLAS sets all its threads on so small a one.
+    # Each pixel depends on four knots. A product of matrices would be shorter, but many times
+    # slower where BLAS uses all its threads for such a small one.
     rows = _blend(coarse, knots, weights)
     return _blend(np.ascontiguousarray(rows.T), knots, weights).T
 
@@ -68,9 +68,9 @@ def _blend(values: Field, knots: npt.NDArray[np.intp], weights: Field) -> Field:
 
 @lru_cache(maxsize=64)
 def _spline(size: int, cells: int) -> tuple[npt.NDArray[np.intp], Field]:
-    """The first of the four knots at each place (S,), and the weights of all four (S, 4).
+    """Compute the first of the four knots at each pixel (S,), and the weights of all four (S, 4).
 
-    Cubic B-splines, scaled to keep the variance of what they blend.
+    They are cubic B-splines, scaled to keep the variance of the blended values.
     """
     place = np.arange(size) / size * cells
     first = place.astype(np.intp)

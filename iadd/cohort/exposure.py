@@ -1,4 +1,4 @@
-"""From attenuation to the grey values of a file: exposure, detector, and what is stuck on it."""
+"""Turns attenuation into the grey values of a file: exposure, detector, side marker, borders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _R = ("####.", "#...#", "#...#", "####.", "#.#..", "#..#.", "#...#")
 
 
 def expose(rng: np.random.Generator, attenuation: Field) -> Image:
-    """The radiograph as it is shown: bright where little came through.
+    """Expose the radiograph as it is displayed: bright where little radiation came through.
 
     Returns:
         uint8 (S, S).
@@ -35,7 +35,7 @@ def expose(rng: np.random.Generator, attenuation: Field) -> Image:
 
 
 def _mark_side(rng: np.random.Generator, image: Image) -> None:
-    """An R on the patient's right, where the technician put it, if at all."""
+    """Draw an R on the patient's right, at a random place, in half of the images."""
     scale = max(1, round(len(image) / 224 * rng.uniform(1.5, 3.5)))
     top, left = (rng.uniform(0.02, low) * len(image) for low in (0.2, 0.12))
     if rng.random() < 0.5:
@@ -47,7 +47,7 @@ def _mark_side(rng: np.random.Generator, image: Image) -> None:
 
 
 def _collimate(rng: np.random.Generator, image: Image) -> None:
-    """Black borders where the beam was narrowed."""
+    """Draw black borders where the beam was collimated."""
     borders = (rng.random(4) < 0.12) * rng.uniform(0.02, 0.07, 4) * len(image)
     top, bottom, left, right = (int(border) for border in borders)
     image[:top] = image[len(image) - bottom :] = 4

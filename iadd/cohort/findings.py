@@ -1,7 +1,7 @@
-"""What the four classes add to a healthy chest: opacities as radiology describes them, stylised.
+"""Draws the findings of the four classes: opacities as radiology describes them, stylised.
 
-Every sign has a strength that varies from patient to patient down to hardly visible, since the
-cohort has to be hard enough that more images teach more.
+Every sign has a strength that varies from patient to patient down to hardly visible, so that the
+cohort is hard enough for more training images to help.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Finding = Callable[[np.random.Generator, Chest], Field]
 
 
 def normal(rng: np.random.Generator, chest: Chest) -> Field:
-    """Nothing."""
+    """Draw nothing."""
     return np.zeros_like(chest.lung)
 
 
 def covid(rng: np.random.Generator, chest: Chest) -> Field:
-    """Ground glass: hazy patches in both lungs, towards the chest wall and the base."""
+    """Draw ground glass: hazy patches in both lungs, towards the chest wall and the base."""
     size = len(chest.lung)
     haze = np.zeros_like(chest.lung)
     for side in (-1, 1):
@@ -36,7 +36,7 @@ def covid(rng: np.random.Generator, chest: Chest) -> Field:
 
 
 def lung_opacity(rng: np.random.Generator, chest: Chest) -> Field:
-    """Consolidation: one dense focus or a few, anywhere in the lungs."""
+    """Draw consolidation: one dense focus or a few, anywhere in the lungs."""
     size = len(chest.lung)
     dense = np.zeros_like(chest.lung)
     for _ in range(rng.choice([1, 1, 1, 2])):
@@ -52,7 +52,7 @@ def lung_opacity(rng: np.random.Generator, chest: Chest) -> Field:
 
 
 def viral_pneumonia(rng: np.random.Generator, chest: Chest) -> Field:
-    """Interstitial: a fine net all through both lungs, densest around the hila."""
+    """Draw interstitial signs: a fine net through both lungs, densest around the hila."""
     size = len(chest.lung)
     net: Field = np.float32(0.3) * ridge(1 - np.abs(smooth_field(rng, size, 18)), 2.2)
     net += np.float32(0.6) * ridge(1 - np.abs(smooth_field(rng, size, 34)), 2.2)
@@ -70,11 +70,11 @@ FINDINGS: dict[str, Finding] = {
     "Normal": normal,
     "Viral Pneumonia": viral_pneumonia,
 }
-"""By class, in the order of the labels."""
+"""The finding of each class, in the order of the labels."""
 
 
 def _place(chest: Chest, side: int, depth: float, height: float) -> tuple[float, float]:
-    """Coordinates of the place in a lung nearest to the asked depth and height."""
+    """Return the coordinates of the pixel in a lung nearest to the given depth and height."""
     miss = (chest.depth - np.float32(depth)) ** 2 + (chest.height - np.float32(height)) ** 2
     miss += (chest.side != side) * np.float32(9)
     nearest = int(miss.argmin())

@@ -1,1 +1,1 @@
-"""Images in: archives and folders, decoding, splits, normalisation, augmentation."""
+"""Reads, decodes, splits, normalises and augments images."""

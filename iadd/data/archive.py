@@ -1,8 +1,8 @@
-"""The only reader of archives: zip, tar, tar.gz, and plain folders.
+"""Reads zip, tar and tar.gz archives and plain folders.
 
-What comes in is not trusted. An entry's name never becomes a path: entries are read into memory,
-one at a time, and sizes are counted while reading instead of believed. `Limits` bounds what a
-hostile archive can cost.
+Archives are not trusted. An entry's name never becomes a path: entries are read into memory, one
+at a time, and sizes are counted while reading instead of taken from headers. `Limits` bounds the
+cost of a hostile archive.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from iadd.data.bounded_io import CappedReader, CountingStream
-from iadd.data.errors import DatasetError, FileRefused
+from iadd.data.errors import DatasetError, FileError
 
 _MEBIBYTE = 1 << 20
 _CHUNK = 256 * 1024
@@ -36,11 +36,11 @@ _PACK_AGAIN = "Pack the class folders as .zip, .tar or .tar.gz and upload again.
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What reading one archive may cost at most.
+    """Limits on the cost of reading one archive.
 
     Attributes:
-        entries: entries in the archive, folders and refused ones included.
-        entry_bytes: unpacked bytes of one entry; a larger one is refused alone.
+        entries: entries in the archive, folders and rejected ones included.
+        entry_bytes: unpacked bytes of one entry; a larger one is rejected alone.
         total_bytes: unpacked bytes of all entries together.
         ratio: unpacked bytes per packed byte, of an entry and of the whole archive. Deflate
             reaches 1,032; radiographs stay below 10.
@@ -62,8 +62,8 @@ class Entry:
     Attributes:
         name: as the archive has it: untrusted, possibly unprintable, never a path.
         position: how far into the archive this entry is, in the archive's unit.
-        read: its whole content, at most `Limits.entry_bytes` long; raises `FileRefused`. To be
-            called before the next entry is asked for.
+        read: returns its whole content, at most `Limits.entry_bytes` long; raises `FileError`.
+            Call it before reading the next entry.
     """
 
     name: str
@@ -79,7 +79,8 @@ class Archive:
         entries: each file once, folders left out; raises `DatasetError` when a limit is passed or
             the archive turns out to be damaged.
         total: the last position, at least 1.
-        unit: what positions count: ``files``, or ``bytes`` where their number shows at the end.
+        unit: what positions count: ``files``, or ``bytes`` where the number of files is known only
+            at the end.
     """
 
     entries: Iterator[Entry]
@@ -127,15 +128,15 @@ def _opener_for(head: bytes) -> Callable[[BinaryIO, Limits], Archive]:
         return _open_tar_gz
     if _is_tar(head):
         return _open_tar
-    raise _not_an_archive(_what_it_is(head))
+    raise _not_an_archive(_describe_format(head))
 
 
 def _is_tar(head: bytes) -> bool:
     return head[257:262] == b"ustar"
 
 
-def _what_it_is(head: bytes) -> str:
-    for magic, words in (
+def _describe_format(head: bytes) -> str:
+    for magic, description in (
         (b"7z\xbc\xaf\x27\x1c", "This is a 7-Zip archive."),
         (b"Rar!", "This is a RAR archive."),
         (b"\xfd7zXZ", "This is an xz file."),
@@ -145,13 +146,13 @@ def _what_it_is(head: bytes) -> str:
         (b"\xff\xd8\xff", "This is a single picture."),
     ):
         if head.startswith(magic):
-            return words
+            return description
     if head[128:132] == b"DICM":
         return "This is a single DICOM file."
     return "The file is neither a zip nor a tar archive."
 
 
-# ----------------------------------------------------------------------------- what can be wrong
+# ---------------------------------------------------------------------------------------- errors
 
 
 def _not_an_archive(what: str) -> DatasetError:
@@ -191,12 +192,12 @@ def _inflated(limits: Limits) -> DatasetError:
     )
 
 
-def _entry_problem(size: int, packed: int | None, limits: Limits) -> FileRefused | None:
+def _entry_problem(size: int, packed: int | None, limits: Limits) -> FileError | None:
     if size > limits.entry_bytes:
         mebibytes = limits.entry_bytes / _MEBIBYTE
-        return FileRefused("too_large", f"It is larger than {mebibytes:g} MiB unpacked.")
+        return FileError("too_large", f"It is larger than {mebibytes:g} MiB unpacked.")
     if packed is not None and size > max(_RATIO_FLOOR, packed * limits.ratio):
-        return FileRefused(
+        return FileError(
             "inflated",
             f"It unpacks to more than {limits.ratio:g} times its packed size, which radiographs "
             "never do.",
@@ -204,11 +205,11 @@ def _entry_problem(size: int, packed: int | None, limits: Limits) -> FileRefused
     return None
 
 
-def _no_file() -> FileRefused:
-    return FileRefused("not_a_file", "It is a link or a device; links are not followed.")
+def _not_a_file() -> FileError:
+    return FileError("not_a_file", "It is a link or a device; links are not followed.")
 
 
-def _refuse(problem: FileRefused) -> Callable[[], bytes]:
+def _reject(problem: FileError) -> Callable[[], bytes]:
     def read() -> bytes:
         raise problem
 
@@ -230,13 +231,13 @@ def _over_total(packed: int, limits: Limits) -> DatasetError:
 
 def _open_zip(file: BinaryIO, limits: Limits) -> Archive:
     packed = os.fstat(file.fileno()).st_size
-    guarded = CappedReader(
+    capped = CappedReader(
         file,
-        # The central directory is read in one piece, before the number of entries is known.
+        # zipfile reads the central directory in one piece, before the number of entries is known.
         longest_read=max(_MEBIBYTE, limits.entries * _DIRECTORY_BYTES_PER_ENTRY),
         failure=lambda: _too_many_entries(limits),
     )
-    archive = zipfile.ZipFile(cast(BinaryIO, guarded))
+    archive = zipfile.ZipFile(cast(BinaryIO, capped))
     if len(archive.infolist()) > limits.entries:
         raise _too_many_entries(limits)
     infos = [info for info in archive.infolist() if not info.is_dir()]
@@ -261,32 +262,32 @@ def _zip_reader(
     # The upper half of the attributes holds a Unix mode where a Unix tool packed the archive.
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        return _refuse(_no_file())
+        return _reject(_not_a_file())
     if info.flag_bits & _ENCRYPTED:
-        return _refuse(
-            FileRefused("encrypted", "It is encrypted; pack the archive without a password.")
+        return _reject(
+            FileError("encrypted", "It is encrypted; pack the archive without a password.")
         )
     if info.compress_type not in _ZIP_METHODS:
-        return _refuse(
-            FileRefused(
+        return _reject(
+            FileError(
                 "compression_method",
                 "It is packed by a method other than the ordinary one (deflate); pack it again.",
             )
         )
     if problem := _entry_problem(info.file_size, info.compress_size, limits):
-        return _refuse(problem)
+        return _reject(problem)
 
     def read() -> bytes:
         content = bytearray()
         try:
             with archive.open(info) as unpacked:
-                # In pieces: asked for everything, zipfile would unpack past the declared size.
+                # In pieces: a single read would make zipfile unpack past the declared size.
                 while piece := unpacked.read(_CHUNK):
                     content += piece
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise FileRefused("damaged", "Its bytes in the archive are damaged.") from error
+            raise FileError("damaged", "Its bytes in the archive are damaged.") from error
         if len(content) != info.file_size:
-            raise FileRefused("damaged", "It is shorter than the archive says.")
+            raise FileError("damaged", "It is shorter than the archive says.")
         return bytes(content)
 
     return read
@@ -331,7 +332,7 @@ def _tar_entries(
             raise _too_many_entries(limits)
         if not member.isdir():
             yield Entry(member.name, file.tell(), _tar_reader(archive, member, limits))
-    # tarfile takes a header that it cannot parse for the end; a real end is a block of zeros.
+    # tarfile takes a header that it cannot parse as the end; a real end is a block of zeros.
     if any(counted.last_read):
         raise _damaged()
 
@@ -340,9 +341,9 @@ def _tar_reader(
     archive: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits
 ) -> Callable[[], bytes]:
     if not member.isreg() or member.issparse():
-        return _refuse(_no_file())
+        return _reject(_not_a_file())
     if problem := _entry_problem(member.size, None, limits):
-        return _refuse(problem)
+        return _reject(problem)
 
     def read() -> bytes:
         unpacked = archive.extractfile(member)
@@ -381,7 +382,7 @@ def _folder_entries(folder: Path, paths: list[Path], limits: Limits) -> Iterator
 
 def _folder_reader(path: Path, status: os.stat_result, limits: Limits) -> Callable[[], bytes]:
     if not stat.S_ISREG(status.st_mode):
-        return _refuse(_no_file())
+        return _reject(_not_a_file())
     if problem := _entry_problem(status.st_size, None, limits):
-        return _refuse(problem)
+        return _reject(problem)
     return path.read_bytes

@@ -1,7 +1,7 @@
 """Differentiable Siamese augmentation (Zhao and Bilen, ICML 2021), the paper's 𝒜 in eq. 2.
 
-One operation is drawn per step, with parameters of its own for every image. A draw is numbers,
-not a generator's state, so that the backward sweep of the matching loss replays it exactly, in
+Each step draws one operation, with separate parameters for every image. A draw holds numbers, not
+a generator's state, so that the backward sweep of the matching loss replays it exactly, in
 micro-batches too.
 
 Shapes: N images, C channels, H = W pixels.
@@ -22,7 +22,7 @@ _UNIFORMS = 4
 
 @dataclass(frozen=True)
 class AugmentationDraw:
-    """What one step does to its images.
+    """The augmentation of one step.
 
     Attributes:
         operation: One of ``AugmentationConfig.augmentation``, or None for no change.
@@ -33,7 +33,7 @@ class AugmentationDraw:
     uniforms: Tensor
 
     def part(self, part: slice) -> "AugmentationDraw":
-        """The draw of some of the images."""
+        """Return the draw of some of the images."""
         return AugmentationDraw(self.operation, self.uniforms[part])
 
 
@@ -57,7 +57,7 @@ def augment(images: Tensor, draw: AugmentationDraw, config: AugmentationConfig) 
 
     Args:
         images: (N, C, H, W), normalised: zero is the mean intensity, and fills what moves in.
-        draw: For these N images.
+        draw: The draw for these N images.
         config: Ranges of the operations.
 
     Returns:

@@ -1,7 +1,7 @@
-"""File objects that stand between the standard library's archive readers and a hostile file.
+"""Bounded readers between the standard library's archive readers and a hostile file.
 
 zipfile and tarfile trust lengths found in headers and read that much in one call: a central
-directory, a long file name. Behind these guards such a call fails instead of filling the memory.
+directory, a long file name. Through these readers such a call fails instead of filling the memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Failure = Callable[[], Exception]
 
 
 class CappedReader(io.RawIOBase):
-    """A seekable file of which no single read may be longer than `longest_read` bytes."""
+    """A seekable file that fails a single read of more than `longest_read` bytes."""
 
     def __init__(self, file: BinaryIO, *, longest_read: int, failure: Failure) -> None:
         self._file = file
@@ -26,15 +26,15 @@ class CappedReader(io.RawIOBase):
         self._failure = failure
 
     def readable(self) -> bool:
-        """Always true."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Always true."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Where the file stands."""
+        """Return the position in the file."""
         return self._file.tell()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -42,19 +42,19 @@ class CappedReader(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes, or to the end; fails when that is too much."""
+        """Read `size` bytes, or to the end; fail when that is too much."""
         left = max(0, self._size - self._file.tell())
         wanted = left if size < 0 else size
         if wanted > self._longest_read:
             raise self._failure()
-        # A file object makes room for all that it is asked for, even where there is less to read.
+        # A file object allocates the requested size, even where there is less to read.
         return self._file.read(min(wanted, left))
 
 
 class CountingStream(io.RawIOBase):
-    """A stream that goes forward only and ends with `over_budget` after `budget` bytes.
+    """A forward-only stream that raises `over_budget` after `budget` bytes.
 
-    Skipping is reading, and counts: what a stream unpacks to is known only by unpacking it.
+    Skipped bytes count too: the unpacked size of a stream is known only by unpacking it.
 
     Attributes:
         last_read: what the latest `read` returned.
@@ -78,11 +78,11 @@ class CountingStream(io.RawIOBase):
         self.last_read = b""
 
     def readable(self) -> bool:
-        """Always true."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """How many bytes have been unpacked."""
+        """Return the number of bytes unpacked so far."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -95,7 +95,7 @@ class CountingStream(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes; fails when that is everything, or too much."""
+        """Read `size` bytes; fail when `size` is negative (read everything) or too large."""
         if not 0 <= size <= self._longest_read:
             raise self._damaged()
         self.last_read = self._take(size)

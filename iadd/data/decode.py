@@ -1,6 +1,6 @@
-"""From the bytes of one untrusted picture to grey pixels of one size.
+"""Decodes the bytes of one untrusted picture to grey pixels of one size.
 
-Legend: S is the side of the square that every picture is brought to.
+Legend: S is the side of the square that every picture is resized to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from iadd.data.errors import FileRefused
+from iadd.data.errors import FileError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -34,45 +34,43 @@ def decode(data: bytes, *, image_size: int) -> Pixels:
 
     The picture is turned upright where its file says so, colours become luma (ITU-R 601), grey
     values of more than 8 bits are scaled by the depth they use, and the aspect ratio is not kept,
-    as in the published experiments. Of several pictures in a file the first counts.
+    as in the published experiments. If a file holds several pictures, the first is decoded.
 
     Returns:
         uint8 (S, S).
 
     Raises:
-        FileRefused: ``empty_file``, ``dicom_not_yet``, ``nested_archive``, ``not_an_image``,
+        FileError: ``empty_file``, ``dicom_not_yet``, ``nested_archive``, ``not_an_image``,
             ``too_large``, ``too_small``, ``truncated``, ``unsupported_pixels`` or ``blank``.
     """
-    _refuse_known_strangers(data)
+    _reject_known_formats(data)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image)
             pixels = _grey(image, image_size)
-    except FileRefused:
+    except FileError:
         raise
     except UnidentifiedImageError as error:
-        raise FileRefused("not_an_image", "It is no PNG, JPEG, TIFF or BMP picture.") from error
+        raise FileError("not_an_image", "It is not a PNG, JPEG, TIFF or BMP picture.") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
     except Exception as error:
         # Decoders of damaged files fail with OSError, SyntaxError, struct.error, IndexError, …
-        raise FileRefused("truncated", "The picture is damaged or cut short.") from error
+        raise FileError("truncated", "The picture is damaged or cut short.") from error
     if pixels.min() == pixels.max():
-        raise FileRefused("blank", "All its pixels have the same value.")
+        raise FileError("blank", "All its pixels have the same value.")
     return pixels
 
 
-def _refuse_known_strangers(data: bytes) -> None:
+def _reject_known_formats(data: bytes) -> None:
     if not data:
-        raise FileRefused("empty_file", "It holds no bytes.")
+        raise FileError("empty_file", "It holds no bytes.")
     if data[128:132] == b"DICM":
-        raise FileRefused(
-            "dicom_not_yet", "DICOM is not read yet; export the image as PNG or TIFF."
-        )
+        raise FileError("dicom_not_yet", "DICOM is not read yet; export the image as PNG or TIFF.")
     if data.startswith((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")) or (
         data[257:262] == b"ustar"
     ):
-        raise FileRefused(
+        raise FileError(
             "nested_archive", "Archives inside the archive are not opened; unpack it first."
         )
 
@@ -81,16 +79,16 @@ def _check_size(image: Image.Image) -> None:
     if image.width * image.height > MOST_PIXELS:
         raise _too_many_pixels()
     if min(image.size) < SHORTEST_SIDE:
-        raise FileRefused("too_small", f"Its shorter side has fewer than {SHORTEST_SIDE} pixels.")
+        raise FileError("too_small", f"Its shorter side has fewer than {SHORTEST_SIDE} pixels.")
 
 
-def _too_many_pixels() -> FileRefused:
-    return FileRefused("too_large", f"It has more than {MOST_PIXELS // 1_000_000} million pixels.")
+def _too_many_pixels() -> FileError:
+    return FileError("too_large", f"It has more than {MOST_PIXELS // 1_000_000} million pixels.")
 
 
 def _grey(image: Image.Image, image_size: int) -> Pixels:
     side = (image_size, image_size)
-    # A JPEG of many pixels is decoded at a fraction of its size, still twice what is needed.
+    # A large JPEG is decoded at a fraction of its size, still twice what is needed.
     image.draft("L", (2 * image_size, 2 * image_size))
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = Image.fromarray(_eight_bits(image))
@@ -113,16 +111,16 @@ def _eight_bits(image: Image.Image) -> Pixels:
     values: npt.NDArray[Any] = np.asarray(image)
     highest = float(values.max())
     if not (np.isfinite(values).all() and values.min() >= 0 and highest < 1 << _DEPTHS[-1]):
-        raise FileRefused(
-            "unsupported_pixels", "Its grey values are no whole numbers from 0 to 65,535."
+        raise FileError(
+            "unsupported_pixels", "Its grey values are not whole numbers from 0 to 65,535."
         )
     if image.mode == "F" and highest <= 1:
-        raise FileRefused(
+        raise FileError(
             "unsupported_pixels", "Its grey values are fractions; export it with 8 or 16 bits."
         )
     depth = next(depth for depth in _DEPTHS if highest < 1 << depth)
     scaled = np.rint(values * (255.0 / ((1 << depth) - 1))).astype(np.uint8)
-    # Pillow turns inverted TIFFs round by itself, but only those of 8 bits.
+    # Pillow inverts white-is-zero TIFFs by itself, but only those of 8 bits.
     inverted = isinstance(image, TiffImageFile) and (
         image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     )

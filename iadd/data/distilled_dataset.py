@@ -1,4 +1,4 @@
-"""The distilled set and what came with it."""
+"""The distilled set with its learning rate, importance weights and history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,15 +19,15 @@ CURVES = (
     "weights_min",
     "weights_std",
 )
-"""What the history holds for every iteration."""
+"""Curves of the history: one value for every iteration."""
 
 _PRIVATE = ("importance_weights", "difference", "initial_images")
-"""Tensors that stay with the organisation: a set that was read from a bundle has none of them."""
+"""Tensors that stay with the organisation; a set read from a bundle has none of them."""
 
 
 @dataclass(frozen=True)
 class History:
-    """How a distillation went.
+    """The course of a distillation.
 
     Attributes:
         curves: One list per name in ``CURVES``, all of the same length.
@@ -48,12 +48,12 @@ class DistilledDataset:
         labels: (M,) int64, class by class.
         classes: Names, in the order of the labels.
         syn_lr: α*, the learned learning rate.
-        importance_weights: W*, (P,), or None: it is no part of a bundle.
-        difference: |θ_J − θ*|, the mean over the iterations, (P,), or None: no part of a bundle.
-        history: How the distillation went.
+        importance_weights: W*, (P,), or None: a bundle does not contain it.
+        difference: |θ_J − θ*|, the mean over the iterations, (P,), or None: not in a bundle.
+        history: The course of the distillation.
         config: The settings it was made with.
         normalisation: Mean and standard deviation of the training images.
-        initial_images: What the images started from, (M, C, H, W), or None: no part of a bundle.
+        initial_images: Start of the images, (M, C, H, W), or None: not in a bundle.
         best_iteration: The iteration kept, chosen on the validation split. 0 is the start.
     """
 
@@ -73,7 +73,7 @@ class DistilledDataset:
         return len(self.labels)
 
     def to_bytes(self) -> bytes:
-        """All of it as one safetensors file; equal content gives equal bytes."""
+        """Serialise the set as one safetensors file; equal content gives equal bytes."""
         tensors = {"images": self.images, "labels": self.labels}
         for name in _PRIVATE:
             tensor = getattr(self, name)

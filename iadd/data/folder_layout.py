@@ -1,6 +1,6 @@
-"""What the folders of an archive say: the class of each picture, and its split where one is given.
+"""Reads the class of each picture, and its split where one is given, from the folders.
 
-Understood are one folder per class, with any folders around all of them; the layout of the public
+It understands one folder per class, with any folders around all of them; the layout of the public
 radiography database, ``<root>/<class>/images/x.png`` with ``<class>/masks/`` beside; and a level
 ``train``, ``test``, ``val`` above or below the class.
 """
@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iadd.data.errors import DatasetError, shown
+from iadd.data.errors import DatasetError, printable
 from iadd.data.image_set import SPLITS
 
 LONGEST_CLASS_NAME = 80
@@ -43,11 +43,11 @@ _FORBIDDEN_NAMES = {"con", "prn", "aux", "nul"} | {
 
 @dataclass(frozen=True)
 class Placement:
-    """Where one picture belongs.
+    """The class and the split of one picture.
 
     Attributes:
         class_name: None where it lies in no class folder.
-        split: index into `SPLITS`, None where the archive does not say.
+        split: index into `SPLITS`, None where the archive states none.
     """
 
     class_name: str | None
@@ -55,15 +55,15 @@ class Placement:
 
 
 def path_parts(name: str) -> tuple[str, ...] | None:
-    """The folders and the file name in an entry's name; None when it points outside the archive."""
+    """Split an entry's name into folders and file name; None when it points outside the archive."""
     plain = unicodedata.normalize("NFC", name.replace("\\", "/"))
     parts = tuple(part for part in plain.split("/") if part not in ("", "."))
     outside = plain.startswith("/") or ".." in parts or plain[1:2] == ":"
     return None if outside or not parts else parts
 
 
-def ignored_because(parts: tuple[str, ...]) -> str | None:
-    """Why a file is no candidate at all, judged by its name; None for the others."""
+def ignore_reason(parts: tuple[str, ...]) -> str | None:
+    """Return why a file is not a candidate, judged by its name; None for candidates."""
     *folders, file = (part.lower() for part in parts)
     if "__macosx" in folders or file in _SYSTEM_FILES or any(p.startswith(".") for p in parts):
         return "system files"
@@ -75,7 +75,7 @@ def ignored_because(parts: tuple[str, ...]) -> str | None:
 
 
 def place(names: Sequence[tuple[str, ...]]) -> list[Placement]:
-    """The class and the split of each picture, from the parts of their names.
+    """Derive the class and the split of each picture from the parts of their names.
 
     Raises:
         DatasetError: ``class_name``, ``class_names_alike`` or ``too_many_classes``.
@@ -122,10 +122,10 @@ def _with_split_level(folders: list[tuple[str, ...]]) -> list[Placement]:
 
 
 def class_name_problem(name: str) -> str | None:
-    r"""What is wrong with a class name, as the end of a sentence; None for a good one.
+    r"""Describe what is wrong with a class name, as the end of a sentence; None for a good one.
 
-    A good name is 1 to 80 printable characters, none of ``<>:"/\|?*``, does not begin with a dot,
-    does not begin or end with a space, does not end with a dot, and is no device name of Windows.
+    A good name has 1 to 80 printable characters, none of ``<>:"/\|?*``, neither begins nor ends
+    with a dot or a space, and is not a device name of Windows.
     """
     if not 1 <= len(name) <= LONGEST_CLASS_NAME:
         return f"must have 1 to {LONGEST_CLASS_NAME} characters"
@@ -153,7 +153,7 @@ def _check_class_names(names: list[str]) -> None:
             raise DatasetError(
                 "class_name",
                 "A class folder has a name that cannot be used",
-                f"The name of the class folder “{shown(name)}” {problem}. Rename it and upload "
+                f"The name of the class folder “{printable(name)}” {problem}. Rename it and upload "
                 "the archive again.",
             )
     seen: dict[str, str] = {}

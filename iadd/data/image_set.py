@@ -1,4 +1,4 @@
-"""A labelled, split set of chest X-rays, as everything behind the intake sees it.
+"""A labelled, split set of chest X-rays, the form in which everything behind the intake reads it.
 
 Shapes: N images, C channels (1: grey), H and W pixels.
 """
@@ -61,7 +61,7 @@ class ImageSet:
         return len(self.images)
 
     def part(self, name: str) -> ImageSet:
-        """The images of one split, with all classes kept.
+        """Return the images of one split, with all classes kept.
 
         Raises:
             ValueError: when `name` is not one of `SPLITS`.
@@ -70,25 +70,25 @@ class ImageSet:
         return ImageSet(self.images[chosen], self.labels[chosen], self.classes, self.split[chosen])
 
     def of_classes(self, names: Sequence[str]) -> ImageSet:
-        """The images of some classes, labelled in the order of `names`.
+        """Return the images of some classes, labelled in the order of `names`.
 
         Raises:
-            ValueError: when a name is none of `classes`.
+            ValueError: when a name is not one of `classes`.
         """
         kept = torch.tensor([self.classes.index(name) for name in names], dtype=torch.int64)
-        places = torch.full((len(self.classes),), -1, dtype=torch.int64)
-        places[kept] = torch.arange(len(kept))
-        labels = places[self.labels]
+        new_labels = torch.full((len(self.classes),), -1, dtype=torch.int64)
+        new_labels[kept] = torch.arange(len(kept))
+        labels = new_labels[self.labels]
         chosen = labels >= 0
         return ImageSet(self.images[chosen], labels[chosen], tuple(names), self.split[chosen])
 
     def count_by_class(self) -> dict[str, int]:
-        """How many images each class has, in class order."""
+        """Count the images of each class, in class order."""
         counts = torch.bincount(self.labels, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, counts, strict=True))
 
     def to_bytes(self) -> bytes:
-        """The set as one safetensors file; equal sets give equal bytes."""
+        """Serialise the set as one safetensors file; equal sets give equal bytes."""
         tensors = {
             "images": self.images.contiguous(),
             "labels": self.labels.contiguous(),
@@ -102,7 +102,7 @@ class ImageSet:
         """Read what `to_bytes` wrote.
 
         Raises:
-            ValueError: when the bytes are no image set.
+            ValueError: when the bytes are not an image set.
         """
         try:
             tensors = tensors_from_bytes(data)
@@ -126,6 +126,6 @@ class ImageSet:
         """Read a set that `save` wrote.
 
         Raises:
-            ValueError: when the file is no image set.
+            ValueError: when the file is not an image set.
         """
         return ImageSet.from_bytes(path.read_bytes())

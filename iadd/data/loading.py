@@ -1,4 +1,4 @@
-"""Reading labelled images from a folder or an archive, and the set that comes of it.
+"""Reads labelled images from a folder or an archive into a checked, split image set.
 
 Legend: N images, S their side, both after everything unusable was left out.
 """
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.decode_archive import Gathered, gather
-from iadd.data.errors import DatasetError, Refusal
+from iadd.data.decode_archive import DecodedArchive, decode_archive
+from iadd.data.errors import DatasetError, RejectedFile
 from iadd.data.folder_layout import Placement, place
 from iadd.data.image_set import SPLITS, ImageSet
 from iadd.data.split import split_class
@@ -26,7 +26,7 @@ __all__ = [
     "DatasetError",
     "ImageSet",
     "Reading",
-    "Refusal",
+    "RejectedFile",
     "load_images",
     "read_images",
 ]
@@ -37,21 +37,21 @@ FEWEST_IMAGES = 3
 
 @dataclass(frozen=True)
 class Reading:
-    """What came out of one archive.
+    """The result of reading one archive.
 
     Attributes:
         image_set: the images that can be used, grouped by class.
-        refusals: every file that was left out for a defect, in the order of the names.
-        ignored: how many files were no candidates, by what they are: masks, documents, …
+        rejected: every file that was left out for a defect, in the order of the names.
+        ignored: number of files that are not candidates, by kind: masks, documents, …
     """
 
     image_set: ImageSet
-    refusals: tuple[Refusal, ...]
+    rejected: tuple[RejectedFile, ...]
     ignored: dict[str, int]
 
 
 def load_images(source: Path | str, image_size: int = 112) -> ImageSet:
-    """The images of a folder, an archive, or a saved image set (``.safetensors``).
+    """Load the images of a folder, an archive, or a saved image set (``.safetensors``).
 
     Raises:
         DatasetError: as `read_images`.
@@ -63,7 +63,7 @@ def load_images(source: Path | str, image_size: int = 112) -> ImageSet:
     image_set = ImageSet.load(source)
     if image_set.images.shape[-1] != image_size:
         found = image_set.images.shape[-1]
-        raise ValueError(f"the saved images are {found} pixels wide, {image_size} were asked for")
+        raise ValueError(f"the saved images are {found} pixels wide, {image_size} were requested")
     return image_set
 
 
@@ -77,58 +77,58 @@ def read_images(
 ) -> Reading:
     """Read, check, deduplicate and split the images of a folder or an archive.
 
-    At any time the memory holds the images at their final size, and at most some hundred megabytes
-    beside. The order of the images depends on their pixels alone, so the same pictures packed
-    otherwise give the same set.
+    Memory holds the images at their final size, and at most some hundred megabytes more. The order
+    of the images depends on their pixels alone, so the same pictures packed in another way give
+    the same set.
 
     Args:
         source: a folder, or a zip, tar or tar.gz file, with one folder per class.
         image_size: the side S that every picture is resized to.
         seed: of the split into training, validation and test images.
-        limits: what the archive may cost.
-        on_progress: told about every fiftieth entry; phase ``reading``.
+        limits: bounds on the cost of the archive.
+        on_progress: called at every fiftieth entry; phase ``reading``.
 
     Raises:
         DatasetError: when the archive cannot be read (`iadd.data.archive.open_archive` names the
             codes), or nothing of use is in it: ``no_images``, ``encrypted``, ``no_classes``,
             ``one_class``, ``too_few_images``, ``too_many_classes``, ``class_name``,
             ``class_names_alike``.
-        OSError: when `source` is not there.
+        OSError: when `source` does not exist.
     """
     with open_archive(source, limits) as archive:
-        gathered = gather(archive, image_size=image_size, on_progress=on_progress)
+        decoded = decode_archive(archive, image_size=image_size, on_progress=on_progress)
     try:
-        image_set = _sort_out(gathered, seed)
+        image_set = _build_image_set(decoded, seed)
     except DatasetError as error:
-        error.refusals = _by_name(gathered.refusals)
+        error.rejected = _by_name(decoded.rejected)
         raise
-    return Reading(image_set, _by_name(gathered.refusals), dict(sorted(gathered.ignored.items())))
+    return Reading(image_set, _by_name(decoded.rejected), dict(sorted(decoded.ignored.items())))
 
 
-def _by_name(refusals: list[Refusal]) -> tuple[Refusal, ...]:
-    return tuple(sorted(refusals, key=lambda refusal: (refusal.name, refusal.code)))
+def _by_name(rejected: list[RejectedFile]) -> tuple[RejectedFile, ...]:
+    return tuple(sorted(rejected, key=lambda file: (file.name, file.code)))
 
 
-def _sort_out(gathered: Gathered, seed: int) -> ImageSet:
-    if not gathered.parts:
-        raise _no_images(gathered)
-    placements = place(gathered.parts)
-    members = _members_by_class(gathered, placements)
-    _check_classes(members, gathered.refusals)
+def _build_image_set(decoded: DecodedArchive, seed: int) -> ImageSet:
+    if not decoded.parts:
+        raise _no_images(decoded)
+    placements = place(decoded.parts)
+    members = _members_by_class(decoded, placements)
+    _check_classes(members, decoded.rejected)
     classes = tuple(sorted(members))
     order: list[int] = []
     labels: list[int] = []
     splits: list[int] = []
     for label, name in enumerate(classes):
-        images = sorted(members[name], key=lambda image: gathered.digests[image])
-        digests = [gathered.digests[image] for image in images]
+        images = sorted(members[name], key=lambda image: decoded.digests[image])
+        digests = [decoded.digests[image] for image in images]
         class_splits = split_class(digests, seed, [placements[image].split for image in images])
         _check_splits(name, class_splits)
         order += images
         labels += [label] * len(images)
         splits += class_splits
-    size = gathered.image_size
-    pixels = np.frombuffer(gathered.pixels, dtype=np.uint8).reshape(-1, 1, size, size)
+    size = decoded.image_size
+    pixels = np.frombuffer(decoded.pixels, dtype=np.uint8).reshape(-1, 1, size, size)
     return ImageSet(
         images=torch.from_numpy(pixels[order]),
         labels=torch.tensor(labels, dtype=torch.int64),
@@ -138,13 +138,13 @@ def _sort_out(gathered: Gathered, seed: int) -> ImageSet:
 
 
 def _members_by_class(
-    gathered: Gathered, placements: list[Placement]
+    decoded: DecodedArchive, placements: list[Placement]
 ) -> defaultdict[str, list[int]]:
-    """The pictures of each class, without those that lie in none, come twice, or contradict."""
+    """Group the pictures by class; reject those in no class, duplicates and contradictions."""
     same_pixels: defaultdict[bytes, list[int]] = defaultdict(list)
-    for image, digest in enumerate(gathered.digests):
+    for image, digest in enumerate(decoded.digests):
         if placements[image].class_name is None:
-            _refuse(gathered, image, "no_class", "It lies in no class folder; move it into one.")
+            _reject(decoded, image, "no_class", "It lies in no class folder; move it into one.")
         else:
             same_pixels[digest].append(image)
     members: defaultdict[str, list[int]] = defaultdict(list)
@@ -152,26 +152,26 @@ def _members_by_class(
         names = {placements[image].class_name for image in images}
         if len(names) > 1:
             for image in images:
-                _refuse(
-                    gathered,
+                _reject(
+                    decoded,
                     image,
                     "conflicting_label",
                     "The same picture lies in several class folders; keep it in the right one.",
                 )
             continue
-        first, *others = sorted(images, key=lambda image: gathered.parts[image])
+        first, *others = sorted(images, key=lambda image: decoded.parts[image])
         members[placements[first].class_name or ""].append(first)
         for image in others:
-            _refuse(gathered, image, "duplicate", "It shows the same pixels as another picture.")
+            _reject(decoded, image, "duplicate", "It shows the same pixels as another picture.")
     return members
 
 
-def _refuse(gathered: Gathered, image: int, code: str, reason: str) -> None:
-    gathered.refuse("/".join(gathered.parts[image]), code, reason)
+def _reject(decoded: DecodedArchive, image: int, code: str, reason: str) -> None:
+    decoded.reject("/".join(decoded.parts[image]), code, reason)
 
 
-def _no_images(gathered: Gathered) -> DatasetError:
-    codes = Counter(refusal.code for refusal in gathered.refusals)
+def _no_images(decoded: DecodedArchive) -> DatasetError:
+    codes = Counter(file.code for file in decoded.rejected)
     if set(codes) == {"encrypted"}:
         return DatasetError(
             "encrypted",
@@ -180,11 +180,11 @@ def _no_images(gathered: Gathered) -> DatasetError:
             "the way to the portal is protected by itself.",
         )
     seen = (
-        f"Of {len(gathered.refusals):,} files none could be read"
+        f"Of {len(decoded.rejected):,} files none could be read"
         if codes
         else "No file in it could be an image"
     )
-    reasons = dict.fromkeys(refusal.reason for refusal in gathered.refusals)
+    reasons = dict.fromkeys(file.reason for file in decoded.rejected)
     most_common = f" ({next(iter(reasons)).rstrip('.')})" if len(reasons) == 1 else ""
     return DatasetError(
         "no_images",
@@ -194,8 +194,8 @@ def _no_images(gathered: Gathered) -> DatasetError:
     )
 
 
-def _check_classes(members: dict[str, list[int]], refusals: Sequence[Refusal]) -> None:
-    if not members and any(refusal.code == "conflicting_label" for refusal in refusals):
+def _check_classes(members: dict[str, list[int]], rejected: Sequence[RejectedFile]) -> None:
+    if not members and any(file.code == "conflicting_label" for file in rejected):
         raise DatasetError(
             "conflicting_labels",
             "Every image contradicts another",

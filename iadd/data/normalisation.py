@@ -1,4 +1,4 @@
-"""From bytes to what the networks see, and back."""
+"""Normalises stored bytes for the networks, and inverts it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +19,7 @@ class Normalisation:
 
     @classmethod
     def of(cls, images: Tensor) -> Self:
-        """Measure uint8 images (N, C, H, W), in chunks so that memory does not grow with N."""
+        """Measure uint8 images (N, C, H, W), in chunks, so that memory does not grow with N."""
         channels = images.shape[1]
         total = torch.zeros(channels, dtype=torch.float64)
         squares = torch.zeros(channels, dtype=torch.float64)
@@ -29,7 +29,7 @@ class Normalisation:
             squares += values.square().sum(dim=(0, 2, 3)).cpu()
         count = max(images.numel() // channels, 1)
         mean = total / count
-        # A set of equal pixels has no spread; one keeps the division defined.
+        # A set of equal pixels has no spread; a deviation of one keeps the division defined.
         std = (squares / count - mean.square()).clamp(min=0).sqrt()
         std = torch.where(std > 0, std, torch.ones_like(std))
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
@@ -49,15 +49,15 @@ class Normalisation:
         return images * std + mean
 
     def invert(self, images: Tensor) -> Tensor:
-        """Turn normalised (N, C, H, W) into uint8 for the eye; what lies outside is clipped."""
+        """Turn normalised (N, C, H, W) into uint8 for display, clipped to 0..255."""
         return (self.to_intensities(images) * 255).round().clamp(0, 255).to(torch.uint8)
 
 
 @lru_cache(maxsize=64)
 def _as_tensors(normalisation: Normalisation, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and deviation, (1, C, 1, 1): sent to a device once, since sending waits for it."""
+    """Copy mean and deviation, (1, C, 1, 1), to a device once, since copying waits for it."""
     shape = (1, -1, 1, 1)
-    # What is made in inference mode could not be differentiated through later.
+    # Tensors made in inference mode could not be differentiated through later.
     with torch.inference_mode(False):
         return (
             torch.tensor(normalisation.mean, dtype=torch.float32, device=device).view(shape),

@@ -1,4 +1,4 @@
-"""Choosing real images: the baselines that a distilled set has to beat."""
+"""Selects real images: the baselines that a distilled set has to beat."""
 
 from collections.abc import Iterator
 
@@ -10,17 +10,17 @@ from iadd.runtime.seed import make_generator
 
 
 class TooFewImagesError(ValueError):
-    """A class holds fewer images than asked for. The message names it and says what to do."""
+    """A class holds fewer images than requested. The message names it and says what to do."""
 
 
-def random_images(train: ImageSet, per_class: int, *, seed: int, purpose: str) -> Tensor:
-    """Draw as many images of each class, without replacement.
+def random_images(train: ImageSet, per_class: int, *, seed: int, rng_key: str) -> Tensor:
+    """Draw ``per_class`` images of each class, without replacement.
 
     Args:
-        train: Where to draw from.
-        per_class: How many of each class.
+        train: Images to draw from.
+        per_class: Images of each class.
         seed: Seed of the run.
-        purpose: Name of the draw: another name draws another subset.
+        rng_key: Name of the draw: another name draws another subset.
 
     Returns:
         Indices into ``train``, (classes·per_class,) int64, class by class.
@@ -28,7 +28,7 @@ def random_images(train: ImageSet, per_class: int, *, seed: int, purpose: str) -
     Raises:
         TooFewImagesError: When a class holds fewer.
     """
-    generator = make_generator(seed, "random images", purpose)
+    generator = make_generator(seed, "random images", rng_key)
     chosen = [
         members[torch.randperm(len(members), generator=generator)[:per_class]]
         for members in _members(train, per_class)
@@ -37,15 +37,15 @@ def random_images(train: ImageSet, per_class: int, *, seed: int, purpose: str) -
 
 
 def herding_images(train: ImageSet, per_class: int, *, features: Tensor) -> Tensor:
-    """Choose the images of each class whose mean comes nearest to the class's own.
+    """Choose the images of each class whose mean comes nearest to the mean of the class (herding).
 
-    Greedily, as in Welling (2009) and Chen, Welling and Smola (2010): each image chosen is the one
-    that brings the mean of those chosen so far nearest to the mean of the class.
+    The choice is greedy, as in Welling (2009) and Chen, Welling and Smola (2010): each image chosen
+    is the one that brings the mean of those chosen so far nearest to the mean of the class.
 
     Args:
-        train: Where to choose from.
-        per_class: How many of each class.
-        features: (N, D), what a network makes of each image: see
+        train: Images to choose from.
+        per_class: Images of each class.
+        features: (N, D), a network's features of each image: see
             :func:`iadd.training.selection_scores.trained_features`.
 
     Returns:
@@ -74,14 +74,14 @@ def forgetting_images(train: ImageSet, per_class: int, *, events: Tensor) -> Ten
     Toneva et al. (ICLR 2019).
 
     Args:
-        train: Where to choose from.
-        per_class: How many of each class.
+        train: Images to choose from.
+        per_class: Images of each class.
         events: (N,), how often each image was forgotten: see
             :func:`iadd.training.selection_scores.forgetting_events`.
 
     Returns:
         Indices into ``train``, (classes·per_class,) int64, class by class, the most forgotten
-        first; of equals, those that come first in ``train``.
+        first; equal counts in the order of ``train``.
 
     Raises:
         TooFewImagesError: When a class holds fewer.
@@ -95,7 +95,7 @@ def forgetting_images(train: ImageSet, per_class: int, *, events: Tensor) -> Ten
 
 
 def _members(train: ImageSet, per_class: int) -> Iterator[Tensor]:
-    """Indices of each class's images, checked to be enough."""
+    """Yield the indices of each class's images, checked to be enough."""
     for label, name in enumerate(train.classes):
         members = (train.labels == label).nonzero().squeeze(1)
         if len(members) < per_class:

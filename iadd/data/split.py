@@ -1,7 +1,7 @@
-"""Splitting a dataset 8:2 into training and test images, and a tenth of the former to choose by.
+"""Splits a dataset 8:2 into training and test images, and takes a tenth of training to validate.
 
 Section 4.1 of the paper splits 8:2; the validation part is taken from the training part so that
-the test part is read once. Who goes where depends on the seed and on the pixels alone: the same
+the test part is read once. The split depends on the seed and on the pixels alone: the same
 pictures in another archive, under other names, are split alike.
 """
 
@@ -15,7 +15,7 @@ from iadd.data.image_set import SPLITS
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
-"""Of the training images."""
+"""Share of the training images."""
 
 
 def split_class(digests: Sequence[bytes], seed: int, given: Sequence[int | None]) -> list[int]:
@@ -23,11 +23,11 @@ def split_class(digests: Sequence[bytes], seed: int, given: Sequence[int | None]
 
     Args:
         digests: one per image, of its pixels.
-        seed: another seed, another split.
+        seed: another seed gives another split.
         given: the split that the archive states for each image; None where it states none.
 
     Returns:
-        The index into `SPLITS` of each image. A split that the archive states stays; a test or
+        The index into `SPLITS` of each image. A split that the archive states is kept; a test or
         validation part that it leaves out is drawn from its training images.
     """
     splits = [TRAIN if stated is None else stated for stated in given]

@@ -1,4 +1,4 @@
-"""Algorithm 1: learning the distilled images, α and W."""
+"""Algorithm 1: learns the distilled images, α and W."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from iadd.distillation.distiller import (
     DistillationDivergedError,
     DistillationRun,
 )
-from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, Pacer, as_store
+from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, CheckpointTimer, as_store
 from iadd.runtime.device import watching_device
 from iadd.runtime.precision import computing_at
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
@@ -36,28 +36,28 @@ def distill(
     On CPU and at a fixed number of threads the result is the same to the bit, resumed or not.
 
     Args:
-        train: Images of the ``train`` split (for the start) and of the ``validation`` split (by
-            which the best iteration is chosen; without any, the last is kept).
+        train: Images of the ``train`` split (for the start) and of the ``validation`` split (to
+            choose the best iteration; without any, the last is kept).
         buffer: The teachers.
         config: Settings of the run.
         on_progress: Called after each iteration, with the metrics ``loss``, ``unweighted_loss``,
             ``syn_lr`` and, after an evaluation, ``validation_balanced_accuracy``. Its messages
-            tell how it computes, when memory ran out and when W collapses.
-        checkpoint: Where to leave the state; a run that finds one there goes on from it.
+            say how the run computes, when memory ran out and when W collapses.
+        checkpoint: Store for the state; a run that finds a checkpoint there resumes from it.
         checkpoint_seconds: Time between two checkpoints, at least one iteration.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         TooFewImagesError: When a class holds fewer images than its start needs.
         CheckpointMismatchError: When the checkpoint is of a run of other settings.
-        DistillationDivergedError: When the loss stops being a number. The last checkpoint stays.
-        OutOfMemoryError: When even one image at a time does not fit. The last checkpoint stays.
-        DeviceLostError: When the GPU stops answering. The last checkpoint stays.
+        DistillationDivergedError: When the loss is not finite. The last checkpoint is kept.
+        OutOfMemoryError: When not even one image at a time fits. The last checkpoint is kept.
+        DeviceLostError: When the GPU stops responding. The last checkpoint is kept.
     """
-    listener, store, pacer = (
+    listener, store, timer = (
         on_progress or ignore_progress,
         as_store(checkpoint),
-        Pacer(checkpoint_seconds),
+        CheckpointTimer(checkpoint_seconds),
     )
     with computing_at(config.compute.precision), watching_device():
         run = DistillationRun.start(train, buffer, config, device)
@@ -75,22 +75,22 @@ def distill(
                 message=message,
             )
 
-        def tell() -> None:
+        def emit_messages() -> None:
             while run.messages:
                 listener(progress({}, run.messages.pop(0)))
 
-        def beat() -> None:
+        def notify() -> None:
             listener(progress({}))
 
-        tell()
+        emit_messages()
         if run.iteration == 0 and not run.history.validation:
-            run.choose(validation, beat)
+            run.choose(validation, notify)
         while run.iteration < config.distillation.iterations:
             metrics = run.iterate()
             if run.is_due_for_validation():
-                metrics |= run.choose(validation, beat)
+                metrics |= run.choose(validation, notify)
             if store is not None and run.iteration < config.distillation.iterations:
-                pacer.run_if_due(lambda: store.write(run.to_bytes()))
-            tell()
+                timer.run_if_due(lambda: store.write(run.to_bytes()))
+            emit_messages()
             listener(progress(metrics))
         return run.result(train.classes)

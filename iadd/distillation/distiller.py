@@ -1,4 +1,4 @@
-"""One distillation: its state, one iteration at a time, and its checkpoint."""
+"""Runs one distillation: its state, one iteration at a time, and its checkpoint."""
 
 import math
 from collections.abc import Callable
@@ -12,9 +12,8 @@ from iadd.config import Config
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
 from iadd.data.image_set import ImageSet
-from iadd.distillation.correct import correctly_classified
 from iadd.distillation.importance import ImportanceWeights, Pruning, is_collapsed
-from iadd.distillation.initialisation import initialise
+from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.distillation.matching import MatchingGradients, matching_gradients
 from iadd.distillation.student import StudentSteps
 from iadd.evaluation.evaluator import validate
@@ -23,21 +22,21 @@ from iadd.runtime.checkpoint import pack, unpack
 from iadd.runtime.compile import choose_compilation
 from iadd.runtime.oom import Halving
 from iadd.runtime.seed import make_generator
-from iadd.training.cost_model import matching_operations
+from iadd.training.cost_model import matching_flops
 from iadd.trajectories.record import TrajectoryBuffer
 
 
 class DistillationDivergedError(RuntimeError):
-    """The loss is no number any more. The message names the settings to change."""
+    """The loss is no longer finite. The message names the settings to change."""
 
 
 class CheckpointMismatchError(ValueError):
-    """A checkpoint belongs to a run of other settings."""
+    """A checkpoint belongs to a run with other settings."""
 
 
 @dataclass
 class _State:
-    """What an iteration reads and leaves: the three SGD updates act on it.
+    """The state that the three SGD updates of an iteration change.
 
     Attributes:
         images: The distilled images, (M, C, H, W).
@@ -45,8 +44,8 @@ class _State:
         syn_lr: α.
         weights: W.
         difference: Mean over the iterations of |θ_J − θ*|, (P,).
-        images_momentum: Of the images.
-        lr_momentum: Of α.
+        images_momentum: Momentum of the images.
+        lr_momentum: Momentum of α.
     """
 
     images: Tensor
@@ -60,7 +59,7 @@ class _State:
 
 @dataclass
 class _Best:
-    """The iteration to keep so far."""
+    """The best iteration so far."""
 
     images: Tensor
     syn_lr: float
@@ -72,9 +71,9 @@ class DistillationRun:
     """One distillation: the state, the history, and one iteration at a time.
 
     Attributes:
-        iteration: How many are done.
-        history: How it went so far.
-        messages: What is worth telling a person and was not told yet.
+        iteration: Number of finished iterations.
+        history: Curves and validation figures so far.
+        messages: Lines for the log that were not emitted yet.
     """
 
     def __init__(
@@ -105,11 +104,9 @@ class DistillationRun:
         self.iteration = 0
         self.messages: list[str] = []
         self._collapsed = False
-        operations = matching_operations(
-            config, channels=images.shape[1], classes=int(labels.max()) + 1
-        )
+        flops = matching_flops(config, channels=images.shape[1], classes=int(labels.max()) + 1)
         steps = config.distillation.iterations * config.distillation.syn_steps
-        choice = choose_compilation(config, operations, device, steps=steps)
+        choice = choose_compilation(config, flops, device, steps=steps)
         self.messages.append(f"Matching: {choice.reason}.")
         self._steps = StudentSteps(network, compiled=choice.compiled)
         batch = config.distillation.syn_batch_size or len(labels)
@@ -117,7 +114,7 @@ class DistillationRun:
             config.distillation.micro_batch_size or min(batch, len(labels)),
             advice="Use a smaller image_size, width or depth, or a device with more memory.",
             on_halved=lambda size: self.messages.append(
-                f"Memory ran out: going on with {size} images at once (micro_batch_size), which "
+                f"Memory ran out: continuing with {size} images at once (micro_batch_size), which "
                 "takes longer and changes the result by rounding alone."
             ),
         )
@@ -136,29 +133,29 @@ class DistillationRun:
             train: Images of all splits; those of ``train`` are read.
             buffer: The teachers.
             config: Settings of the run.
-            device: Where to compute.
+            device: Device to compute on.
         """
         train = train.part("train")
         settings = config.distillation
-        asks = settings.start_from == "correct" and settings.initialisation != "noise"
-        correct = correctly_classified(train, buffer, config, device=device) if asks else None
+        needed = settings.start_from == "correct" and settings.initialisation != "noise"
+        correct = correctly_classified(train, buffer, config, device=device) if needed else None
         initial, labels = initialise(train, buffer.normalisation, config, correct=correct)
         network = build_network(
             config.network,
             channels=train.images.shape[1],
             classes=len(train.classes),
             image_size=config.image_size,
-            seed=0,  # gives the form; its parameters are never read
+            seed=0,  # gives the architecture; its parameters are never read
             precision=config.compute.precision,
         ).to(device)
         return cls(config, buffer, network, initial, labels, device)
 
     def iterate(self) -> dict[str, float]:
-        """One iteration of Algorithm 1: lines 4 to 14.
+        """Run one iteration of Algorithm 1: lines 4 to 14.
 
         Raises:
-            DistillationDivergedError: When the loss is no number.
-            OutOfMemoryError: When even one image at a time does not fit.
+            DistillationDivergedError: When the loss is not finite.
+            OutOfMemoryError: When not even one image at a time fits.
         """
         generator = make_generator(self.config.seed, "distillation", self.iteration)
         teacher = int(torch.randint(len(self.buffer), (), generator=generator))
@@ -195,7 +192,7 @@ class DistillationRun:
         if not (math.isfinite(loss) and bool(gradients.images.isfinite().all())):
             raise DistillationDivergedError(
                 f"The matching loss became {loss} at iteration {self.iteration + 1}: the student "
-                "ran away. Lower syn_lr (α₀), lr_lr or lr_img and distill again; the teachers are "
+                "diverged. Lower syn_lr (α₀), lr_lr or lr_img and distill again; the teachers are "
                 "kept."
             )
         self._update(gradients)
@@ -203,7 +200,7 @@ class DistillationRun:
         return self._record(gradients, loss)
 
     def _start_epochs(self) -> int:
-        """I⁺ of this iteration."""
+        """Return I⁺ of this iteration."""
         settings = self.config.distillation
         last, first = settings.max_start_epoch, settings.first_max_start_epoch
         growing = settings.start_growth * settings.iterations
@@ -215,18 +212,18 @@ class DistillationRun:
         return ImportanceWeights(offset, [part for _, part in layers_of(self.network)])
 
     def _importance(self) -> Tensor | Pruning:
-        """W of the method: learned, at ones, or DDPP's rule."""
+        """Return W of the method: learned, ones, or DDPP's rule."""
         settings = self.config.distillation
         if settings.method == "ddpp":
             return Pruning(settings.pruning_threshold)
         return self.state.weights.values
 
     def _update(self, gradients: MatchingGradients) -> None:
-        """Algorithm 1, line 14: eqs. 10 to 12, once per iteration."""
+        """Apply Algorithm 1, line 14: eqs. 10 to 12, once per iteration."""
         settings, state = self.config.distillation, self.state
         state.lr_momentum = settings.momentum * state.lr_momentum + gradients.syn_lr
         stepped = state.syn_lr - settings.lr_lr * state.lr_momentum
-        # α has to stay above 0: a step that would pass it halves α instead.
+        # α must stay above 0: a step takes away half of it at most.
         state.syn_lr = torch.maximum(stepped, state.syn_lr / 2)
         state.images_momentum = settings.momentum * state.images_momentum + gradients.images
         state.images = state.images - settings.lr_img * state.images_momentum
@@ -236,18 +233,18 @@ class DistillationRun:
                 gradients.importance_weights, settings.lr_weights, settings.weights_gradient
             )
         elif settings.method == "ddpp":
-            # What the run leaves is the share of iterations that each parameter counted in.
+            # W becomes the share of iterations in which each parameter counted.
             state.weights.offset.lerp_(gradients.weights - 1, 1 / (self.iteration + 1))
         state.difference.lerp_(gradients.difference.abs(), 1 / (self.iteration + 1))
 
     def is_due_for_validation(self) -> bool:
-        """Whether this iteration is one to ask the validation split about."""
+        """Return whether this iteration is evaluated on the validation split."""
         every = self.config.distillation.validate_every
         last = self.iteration == self.config.distillation.iterations
         return every > 0 and (last or self.iteration % every == 0)
 
-    def choose(self, validation: ImageSet, beat: Callable[[], None]) -> dict[str, float]:
-        """Ask the validation split whether this iteration is the best so far."""
+    def choose(self, validation: ImageSet, on_epoch: Callable[[], None]) -> dict[str, float]:
+        """Evaluate this iteration on the validation split, and keep it if it is the best so far."""
         if self.config.distillation.validate_every == 0 or len(validation) == 0:
             return {}
         lr = self.state.syn_lr.item()
@@ -258,7 +255,7 @@ class DistillationRun:
             validation,
             self.buffer.normalisation,
             self.config,
-            on_epoch=beat,
+            on_epoch=on_epoch,
         )
         self.history.validation.append({"iteration": self.iteration, "balanced_accuracy": score})
         if score > self.best.score:
@@ -266,7 +263,7 @@ class DistillationRun:
         return {"validation_balanced_accuracy": score}
 
     def result(self, classes: tuple[str, ...]) -> DistilledDataset:
-        """The best iteration, or the last one when none was asked about."""
+        """Return the best iteration, or the last one when none was evaluated."""
         if not self.history.validation:
             lr = self.state.syn_lr.item()
             self.best = _Best(self.state.average, lr, math.nan, self.iteration)
@@ -285,7 +282,7 @@ class DistillationRun:
         )
 
     def to_bytes(self) -> bytes:
-        """The checkpoint: all that an iteration reads, and all that the result holds."""
+        """Serialise the checkpoint: all that an iteration reads, and all that the result holds."""
         state = self.state
         tensors = {
             "images": state.images,
@@ -302,7 +299,7 @@ class DistillationRun:
             "iteration": self.iteration,
             "best": {
                 "syn_lr": self.best.syn_lr,
-                # JSON has no −∞: nothing was chosen yet.
+                # JSON has no −∞, which says that nothing was chosen yet.
                 "score": self.best.score if math.isfinite(self.best.score) else None,
                 "iteration": self.best.iteration,
             },
@@ -312,12 +309,12 @@ class DistillationRun:
         return pack(tensors, document)
 
     def restore(self, data: bytes) -> None:
-        """Go on where a checkpoint was left."""
+        """Restore the state of a checkpoint."""
         tensors, document = unpack(data)
         if Config.from_dict(document["config"]) != self.config:
             raise CheckpointMismatchError(
-                "The checkpoint belongs to a distillation of other settings: remove it to start "
-                "anew, or run with the settings it was made with."
+                "The checkpoint belongs to a distillation with other settings: remove it to start "
+                "anew, or run with the settings that it was made with."
             )
         on_device = {name: tensor.to(self.device) for name, tensor in tensors.items()}
         self.state = _State(
@@ -337,7 +334,7 @@ class DistillationRun:
         self.iteration = document["iteration"]
 
     def _draw_mini_batches(self, generator: torch.Generator) -> list[Tensor]:
-        """J mini-batches: shuffled passes over the distilled set, the last of each maybe short."""
+        """Draw J mini-batches: shuffled passes over the distilled set, with short last batches."""
         size = self.config.distillation.syn_batch_size or len(self.labels)
         batches: list[Tensor] = []
         while len(batches) < self.config.distillation.syn_steps:
@@ -368,6 +365,6 @@ class DistillationRun:
         if self._collapsed and not before:
             self.messages.append(
                 f"The importance weights are collapsing: their mean is {weights.mean():.2f} and "
-                f"the smallest {weights.min():.2f}, so the loss falls without the images' doing. "
+                f"the smallest {weights.min():.2f}, so the loss falls without better images. "
                 "Watch the unweighted loss, and lower lr_weights."
             )

@@ -1,4 +1,4 @@
-"""What the distilled images start from (paper, Algorithm 1, line 1)."""
+"""Initialises the distilled images (paper, Algorithm 1, line 1)."""
 
 from dataclasses import replace
 
@@ -9,7 +9,12 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError, random_images
+from iadd.networks.build import build_network, load_parameters
+from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import make_generator
+from iadd.trajectories.buffer import TrajectoryBuffer
+
+_CHUNK = 256
 
 
 def initialise(
@@ -23,24 +28,23 @@ def initialise(
 
     ``real`` takes different training images, as the paper does. ``k_mean`` takes for each image
     the mean of k different training images of its class, after the k-Same idea (Newton, Sweeney
-    and Malin 2005), so that no single patient is in it. ``noise`` reads no image. Under
-    ``start_from="correct"`` both draw from the images that most teachers classify correctly
-    (Guo et al. 2024, DATM).
+    and Malin 2005), so that it shows no single patient. ``noise`` reads no image. Under
+    ``start_from="correct"`` the first two draw from the images that most teachers classify
+    correctly (Guo et al. 2024, DATM).
 
     Args:
         train: Images of the training split.
-        normalisation: Of the training images.
+        normalisation: Normalisation of the training images.
         config: Settings of the run.
-        correct: (N,) bool, of :func:`iadd.distillation.correct.correctly_classified`; read, and
-        needed, under
-            ``start_from="correct"`` alone.
+        correct: (N,) bool, the result of :func:`correctly_classified`; read, and required, only
+            under ``start_from="correct"``.
 
     Returns:
         Images (classes·IPC, C, H, W), normalised, and labels (classes·IPC,), class by class.
 
     Raises:
         TooFewImagesError: When a class holds fewer images than its start needs.
-        ValueError: When ``start_from`` asks for ``correct`` and it is not given.
+        ValueError: When ``start_from`` is ``correct`` and `correct` is not given.
     """
     settings = config.distillation
     per_class, classes = settings.images_per_class, len(train.classes)
@@ -64,26 +68,66 @@ def initialise(
 
 
 def _choose(
-    train: ImageSet, per_class: int, config: Config, purpose: str, correct: Tensor | None
+    train: ImageSet, per_class: int, config: Config, rng_key: str, correct: Tensor | None
 ) -> Tensor:
-    """Indices of as many images of each class, drawn from all or from the correct ones."""
+    """Draw ``per_class`` images of each class, from all or from the correct ones."""
     if config.distillation.start_from == "all":
-        return random_images(train, per_class, seed=config.seed, purpose=purpose)
+        return random_images(train, per_class, seed=config.seed, rng_key=rng_key)
     if correct is None:
-        raise ValueError("start_from is 'correct': say which images are (correctly_classified).")
+        raise ValueError("start_from is 'correct': pass the result of correctly_classified.")
     candidates = correct.nonzero().squeeze(1)
-    # Drawing looks at labels alone; the images stay where they are.
-    understood = replace(
+    # Drawing reads the labels alone; the images are not copied.
+    correct_images = replace(
         train,
         images=train.images[:1].expand(len(candidates), -1, -1, -1),
         labels=train.labels[candidates],
         split=train.split[candidates],
     )
-    for name, count in understood.count_by_class().items():
+    for name, count in correct_images.count_by_class().items():
         if count < per_class:
             raise TooFewImagesError(
                 f"Class {name!r} has {count} training images that most teachers classify "
                 f"correctly, and {per_class} are needed: set start_from to all, train the "
                 "teachers for longer, or ask for fewer images."
             )
-    return candidates[random_images(understood, per_class, seed=config.seed, purpose=purpose)]
+    return candidates[random_images(correct_images, per_class, seed=config.seed, rng_key=rng_key)]
+
+
+@torch.no_grad()
+def correctly_classified(
+    train: ImageSet,
+    buffer: TrajectoryBuffer,
+    config: Config,
+    *,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Predict every image with every teacher's last snapshot (Guo et al. 2024, DATM, section 3.3).
+
+    Args:
+        train: Images of the training split.
+        buffer: The teachers.
+        config: Settings of the run.
+        device: Device to compute on.
+
+    Returns:
+        (N,) bool, on the CPU: True where more than half of the teachers predict the correct class.
+    """
+    network = build_network(
+        config.network,
+        channels=train.images.shape[1],
+        classes=len(train.classes),
+        image_size=config.image_size,
+        seed=0,  # gives the architecture; its parameters are never read
+        precision=config.compute.precision,
+    ).to(device)
+    images, labels = train.images.to(device), train.labels.to(device)
+    votes = torch.zeros(len(train), dtype=torch.int64, device=device)
+    with computing_at(config.compute.precision):
+        for teacher in range(len(buffer)):
+            load_parameters(network, buffer.snapshot(teacher, buffer.epochs).to(device))
+            predicted = [
+                network(buffer.normalisation.apply(chunk)).argmax(dim=1)
+                for chunk in images.split(_CHUNK)
+            ]
+            votes += torch.cat(predicted) == labels
+    return (2 * votes > len(buffer)).cpu()

@@ -8,8 +8,8 @@ differentiated on its own. With d = W⊙(θ_J − θ*) and den = ‖θ_0 − θ*
     φ_j(θ, b) = ⟨∇_θ ℓ(𝒜_j(b); θ), λ_{j+1}⟩
     λ_j = λ_{j+1} − α ∂φ_j/∂θ        ∂L/∂b_j = −α ∂φ_j/∂b        ∂L/∂α = −Σ_j φ_j
 
-(docs/adr/001). How a step is differentiated is in :mod:`iadd.distillation.student`. Shapes: P
-parameters, M distilled images, n of them in a mini-batch.
+(docs/adr/001). :mod:`iadd.distillation.student` differentiates a step. Shapes: P parameters, M
+distilled images, n of them in a mini-batch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from iadd.distillation.student import StudentSteps
 
 ImportanceRule = Callable[[Tensor, Tensor], Tensor]
-"""W as a function of the student's end θ_J and the target θ*, each (P,): a rule that looks at both
-and is not itself differentiated."""
+"""W as a function of the student's end θ_J and the target θ*, each (P,). The rule itself is not
+differentiated."""
 
 
 class StepAugmentation(Protocol):
@@ -35,7 +35,7 @@ class StepAugmentation(Protocol):
         Args:
             images: (m, C, H, W), the images ``part`` of the mini-batch of this step.
             step: j, 0 to J − 1.
-            part: Which rows of the mini-batch they are.
+            part: Their rows in the mini-batch.
         """
 
 
@@ -50,7 +50,7 @@ class MatchingGradients:
         syn_lr: ∂L/∂α, a scalar.
         importance_weights: ∂L/∂W, (P,), never negative where W is not.
         difference: θ_J − θ*, (P,).
-        weights: W, (P,), as it was given, or as its rule had it.
+        weights: W, (P,), as given, or as computed by its rule.
     """
 
     loss: Tensor
@@ -79,19 +79,18 @@ def matching_gradients(
     """Train a student for J steps and differentiate its distance to the teacher.
 
     Args:
-        network: Gives the form of the student; its own parameters are not read.
+        network: Gives the architecture of the student; its own parameters are not read.
         start: θ_0, (P,): the teacher at the start epoch.
         target: θ*, (P,): the teacher K epochs later.
         images: The distilled images, (M, C, H, W), normalised.
         labels: (M,) int64.
         indices: J mini-batches, each (n,) int64 into the distilled images.
         syn_lr: α.
-        importance_weights: W, (P,), or the rule that gives it once θ_J is known.
+        importance_weights: W, (P,), or the rule that computes it once θ_J is known.
         augment: 𝒜, or None for none.
         micro_batch_size: Images in memory at once; 0 takes each mini-batch whole. Since ℓ is a
             mean, parts are weighted m/n, and the result changes by rounding alone.
-        steps: How this network's steps are differentiated, made once for many calls; eagerly
-            unless given.
+        steps: Differentiates this network's steps, made once for many calls; eager unless given.
 
     Returns:
         The loss and its gradients, all without a graph.
@@ -156,7 +155,7 @@ def matching_gradients(
 
 @dataclass(frozen=True)
 class _Parts:
-    """The mini-batches, cut into what fits in memory."""
+    """The mini-batches, cut into parts that fit in memory."""
 
     images: Tensor
     labels: Tensor
@@ -173,11 +172,11 @@ class _Parts:
             yield self.images[self.indices[step][part]], (part.stop - first) / rows, part
 
     def labels_of(self, step: int, part: slice) -> Tensor:
-        """Labels of the part, (m,)."""
+        """Return the labels of the part, (m,)."""
         return self.labels[self.indices[step][part]]
 
     def augmented(self, batch: Tensor, step: int, part: slice) -> Tensor:
-        """𝒜_j(b), (m, C, H, W), with a graph where ``batch`` asks for one."""
+        """Compute 𝒜_j(b), (m, C, H, W), with a graph where ``batch`` requires gradients."""
         if self.augment is None:
             return batch.view_as(batch)
         return self.augment(batch, step, part)

@@ -1,4 +1,4 @@
-"""One step of the student, and what the adjoint recursion asks of it (docs/adr/001).
+"""Differentiates one step of the student for the adjoint recursion (docs/adr/001).
 
 With ℓ the mean cross-entropy of a mini-batch b and λ a vector like θ,
 
@@ -21,18 +21,19 @@ from iadd.runtime.compile import compile_step
 
 
 class StudentSteps:
-    """How the steps of one network are differentiated.
+    """Differentiates the steps of one network.
 
     Args:
-        network: Gives the form; its own parameters are not read.
+        network: Gives the architecture; its own parameters are not read.
         compiled: Compile both functions at their first call, once for each shape of mini-batch.
-            Worth it in long runs (:mod:`iadd.runtime.compile`); the result changes by rounding
+            It pays in long runs (:mod:`iadd.runtime.compile`); the result changes by rounding
             alone.
     """
 
     def __init__(self, network: nn.Module, *, compiled: bool = False) -> None:
         self._network = network
-        # Channels-last convolutions are faster, and compiled code has no eager norm to slow down.
+        # Channels-last convolutions are faster; only eager norms, which compiled code does not
+        # have, would be slower.
         self._memory_format = torch.channels_last if compiled else None
         self._gradient = compile_step(self._forward_gradient) if compiled else self._eager_gradient
         self._pull_back = (
@@ -40,7 +41,7 @@ class StudentSteps:
         )
 
     def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        """∇_θ ℓ of eq. 2, (P,).
+        """Compute ∇_θ ℓ of eq. 2, (P,).
 
         Args:
             theta: θ, (P,).
@@ -52,7 +53,7 @@ class StudentSteps:
     def pull_back(
         self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """φ, a scalar, ∂φ/∂θ, (P,), and ∂φ/∂b, (m, C, H, W).
+        """Compute φ, a scalar, ∂φ/∂θ, (P,), and ∂φ/∂b, (m, C, H, W).
 
         Args:
             theta: θ, (P,).
@@ -89,8 +90,8 @@ class StudentSteps:
         self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         def phi(theta: Tensor, images: Tensor) -> Tensor:
-            # Copies cost nothing in compiled code, and tangents that are views of a larger tensor
-            # are refused there.
+            # Copies cost nothing in compiled code, which rejects tangents that are views of a
+            # larger tensor.
             derivative: Tensor = torch.func.jvp(
                 lambda at: self._loss(at, images, labels), (theta.clone(),), (adjoint.clone(),)
             )[1]

@@ -1,1 +1,1 @@
-"""What a distilled set is worth: networks trained on it, tested on real images."""
+"""Evaluates distilled sets: trains networks on them and tests these on real images."""

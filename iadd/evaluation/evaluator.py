@@ -1,8 +1,8 @@
-"""What a distilled set is worth, beside its two yardsticks (paper, section 4.1).
+"""Evaluates a distilled set beside its two baselines (paper, section 4.1).
 
 Networks are trained from scratch on the distilled images, on as many random real images, and on
-the whole training set, with the same augmentation and the same network, and asked about test
-images that no choice was made by.
+the whole training set, with the same augmentation and the same network, and tested on images that
+took no part in any choice.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,15 +20,9 @@ from iadd.data.normalisation import Normalisation
 from iadd.data.selection import random_images
 from iadd.evaluation.metrics import Evaluation, Scores
 from iadd.runtime.precision import computing_at
-from iadd.runtime.progress import Beat, Progress, ProgressListener, ignore_progress
-from iadd.training.trainer import (
-    Pupil,
-    Purpose,
-    Recipe,
-    full_set_recipe,
-    predict_each,
-    train_networks,
-)
+from iadd.runtime.progress import Progress, ProgressCounter, ProgressListener, ignore_progress
+from iadd.training.recipe import Recipe, full_set_recipe, small_set_recipe
+from iadd.training.trainer import NetworkSpec, RngKey, predict_each, train_networks
 
 
 def evaluate(
@@ -42,17 +36,17 @@ def evaluate(
 ) -> Evaluation:
     """Train networks on a distilled set, at its learned rate α, and test them.
 
-    α is learned for the network that the set was distilled with. Across architectures (section
+    α is learned for the network that the set was distilled with. For other architectures (section
     4.4), with ``config.override({"network": "resnet18"})``, another rate may suit better: see
     :func:`choose_lr`.
 
     Args:
         distilled: The set.
-        test: Images; those of the ``test`` split are asked about.
-        config: Which network, how many of them, and how to train them.
+        test: Images; those of the ``test`` split are used.
+        config: Architecture, number of networks, and how to train them.
         lr: Learning rate; α unless given.
         on_progress: Called after each network's pass over the set.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         OutOfMemoryError: When not even one image at a time fits into memory.
@@ -61,12 +55,12 @@ def evaluate(
     recipe = small_set_recipe(config, distilled.syn_lr if lr is None else lr)
     images, labels = distilled.images.to(device), distilled.labels.to(device)
     scores = _score(
-        [_pupil(images, labels, ("evaluation", number)) for number in range(total)],
+        [_spec(images, labels, ("evaluation", number)) for number in range(total)],
         test.part("test"),
         distilled.normalisation,
         config,
         recipe,
-        on_epoch=Beat(on_progress, total * recipe.epochs),
+        on_epoch=ProgressCounter(on_progress, total * recipe.epochs),
     )
     return Evaluation(scores, test.classes, recipe.lr, recipe.epochs, len(labels))
 
@@ -79,21 +73,22 @@ def choose_lr(
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> float:
-    """The learning rate at which a network learns best from a distilled set.
+    """Choose the learning rate at which a network learns best from a distilled set.
 
-    For networks other than the one that α was learned for, and for sets of selected real images,
-    which have no α of their own. α and each of ``baseline_lrs`` are tried with
-    ``validation_networks`` networks; the test split is not looked at.
+    Use it for networks other than the one that α was learned for, and for sets of selected real
+    images, which have no α of their own. α and each of ``baseline_lrs`` are tried with
+    ``validation_networks`` networks; the test split is not read.
 
     Args:
         distilled: The set.
-        images: Images; those of the ``validation`` split are asked about.
-        config: Which network, and how to train it.
+        images: Images; those of the ``validation`` split are used.
+        config: Architecture, and how to train it.
         on_progress: Called after each network's pass over the set.
-        device: Where to compute.
+        device: Device to compute on.
 
     Returns:
-        The rate of the highest mean balanced accuracy; of equals, the first, α before the others.
+        The rate of the highest mean balanced accuracy; the first of equal ones, α before the
+        others.
 
     Raises:
         ValueError: When there are no validation images.
@@ -105,15 +100,17 @@ def choose_lr(
     rates = _rates(distilled, config)
     trials = config.distillation.validation_networks
     small, labels = distilled.images.to(device), distilled.labels.to(device)
-    beat = Beat(on_progress, len(rates) * trials * config.evaluation.evaluation_epochs)
+    counter = ProgressCounter(
+        on_progress, len(rates) * trials * config.evaluation.evaluation_epochs
+    )
     return _best_rate(
         rates,
-        # The same initialisations for each rate: rates are compared, not luck.
-        lambda trial: _pupil(small, labels, ("rate", trial)),
+        # Each rate gets the same initialisations, so that chance does not decide between rates.
+        lambda trial: _spec(small, labels, ("rate", trial)),
         validation,
         distilled.normalisation,
         config,
-        on_epoch=beat,
+        on_epoch=counter,
     )
 
 
@@ -125,17 +122,18 @@ def evaluate_across(
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
-    """Train another network than the set was made for on it, and test it (section 4.4).
+    """Evaluate a set on another network than it was made for (section 4.4).
 
-    The learning rate is the best on the validation split, as that of :func:`evaluate_random` with
-    the same settings, which is what to compare it with; α where there are no validation images.
+    The learning rate is the best on the validation split, or α where there are no validation
+    images. :func:`evaluate_random` with the same settings chooses its rate in the same way: compare
+    with that.
 
     Args:
         distilled: The set.
-        images: Images; those of the ``validation`` and ``test`` splits are asked about.
-        config: Settings on that network: :meth:`Config.across`.
+        images: Images; those of the ``validation`` and ``test`` splits are used.
+        config: Settings with that network: :meth:`Config.across`.
         on_progress: Called after each network's pass over the set.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         OutOfMemoryError: When not even one image at a time fits into memory.
@@ -148,9 +146,9 @@ def evaluate_across(
     total = tried + evaluation.evaluation_networks * evaluation.evaluation_epochs
     listener = on_progress or ignore_progress
     if trials:
-        part = partial(_of_more, listener, 0, total)
+        part = partial(_notify_part, listener, 0, total)
         lr = choose_lr(distilled, images, config, on_progress=part, device=device)
-    part = partial(_of_more, listener, tried, total)
+    part = partial(_notify_part, listener, tried, total)
     return evaluate(distilled, images, config, lr=lr, on_progress=part, device=device)
 
 
@@ -161,16 +159,16 @@ def evaluate_random(
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
-    """The honest small yardstick: as many random real images, another subset for each network.
+    """Evaluate the random-subset baseline: as many random real images, a new subset per network.
 
-    The subsets are trained on for as many steps, with the same augmentation, at a learning rate
-    of their own: the best of ``baseline_lrs`` on the validation split.
+    The networks take as many steps, with the same augmentation, at the best of ``baseline_lrs`` on
+    the validation split.
 
     Args:
         images: Images of all three splits.
         config: Settings of the run.
         on_progress: Called after each network's pass over its subset.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         TooFewImagesError: When a class holds fewer training images than the distilled set.
@@ -181,33 +179,33 @@ def evaluate_random(
     evaluation = config.evaluation
     trials = len(evaluation.baseline_lrs) * config.distillation.validation_networks
     total = trials + evaluation.evaluation_networks
-    beat = Beat(on_progress, total * evaluation.evaluation_epochs)
+    counter = ProgressCounter(on_progress, total * evaluation.evaluation_epochs)
 
-    def pupil(*purpose: str | int) -> Pupil:
+    def spec(*rng_key: str | int) -> NetworkSpec:
         chosen = random_images(
             train,
             config.distillation.images_per_class,
             seed=config.seed,
-            purpose="/".join(str(p) for p in purpose),
+            rng_key="/".join(str(p) for p in rng_key),
         )
         small = normalisation.apply(train.images[chosen].to(device))
-        return _pupil(small, train.labels[chosen].to(device), purpose)
+        return _spec(small, train.labels[chosen].to(device), rng_key)
 
     best = _best_rate(
         evaluation.baseline_lrs,
-        lambda trial: pupil("random", "validation", trial),
+        lambda trial: spec("random", "validation", trial),
         validation,
         normalisation,
         config,
-        on_epoch=beat,
+        on_epoch=counter,
     )
     tested = _score(
-        [pupil("random", number) for number in range(evaluation.evaluation_networks)],
+        [spec("random", number) for number in range(evaluation.evaluation_networks)],
         test,
         normalisation,
         config,
         small_set_recipe(config, best),
-        on_epoch=beat,
+        on_epoch=counter,
     )
     size = config.distillation.images_per_class * len(images.classes)
     return Evaluation(tested, images.classes, best, evaluation.evaluation_epochs, size)
@@ -220,17 +218,17 @@ def evaluate_full(
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
-    """The large yardstick: networks trained on the whole training split.
+    """Evaluate the full-set baseline: networks trained on the whole training split.
 
     They are trained as the teachers are (learning rate, momentum, batch size) for
-    ``full_epochs``, the rate falling at half time; one at a time, as their batches are large,
-    unless ``networks_at_once`` says otherwise.
+    ``full_epochs``, with a rate that falls at half time; one at a time, since their batches are
+    large, unless ``networks_at_once`` says otherwise.
 
     Args:
         images: Images of all splits.
         config: Settings of the run.
         on_progress: Called after each network's pass over the images.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         OutOfMemoryError: When not even one image at a time fits into memory.
@@ -242,7 +240,7 @@ def evaluate_full(
     recipe = full_set_recipe(config)
     scores = _score(
         [
-            Pupil(lambda batch: normalisation.apply(data[batch]), labels, ("full", number))
+            NetworkSpec(lambda batch: normalisation.apply(data[batch]), labels, ("full", number))
             for number in range(total)
         ],
         test,
@@ -250,7 +248,7 @@ def evaluate_full(
         config,
         recipe,
         at_once=config.compute.networks_at_once or 1,
-        on_epoch=Beat(on_progress, total * recipe.epochs),
+        on_epoch=ProgressCounter(on_progress, total * recipe.epochs),
     )
     return Evaluation(scores, images.classes, recipe.lr, recipe.epochs, len(labels))
 
@@ -265,21 +263,21 @@ def validate(
     *,
     on_epoch: Callable[[], None] | None = None,
 ) -> float:
-    """Mean balanced accuracy on the validation split: what the best iteration is chosen by.
+    """Return the mean balanced accuracy on the validation split, which selects the best iteration.
 
     Args:
         images_syn: (M, C, H, W), normalised.
         labels: (M,) int64.
         syn_lr: α.
         validation: Images of the validation split.
-        normalisation: Of the training images.
+        normalisation: Normalisation of the training images.
         config: Settings of the run.
         on_epoch: Called after each network's pass; may raise to stop.
     """
     scores = _score(
         [
-            # The same initialisations each time: iterations are compared, not luck.
-            _pupil(images_syn, labels, ("validation", number))
+            # The same initialisations each time, so that chance does not decide.
+            _spec(images_syn, labels, ("validation", number))
             for number in range(config.distillation.validation_networks)
         ],
         validation,
@@ -291,45 +289,34 @@ def validate(
     return mean(score.balanced_accuracy for score in scores)
 
 
-def small_set_recipe(config: Config, lr: float) -> Recipe:
-    """How every small set is trained on, distilled or real: only the learning rate differs."""
-    evaluation = config.evaluation
-    return Recipe(
-        lr=lr,
-        epochs=evaluation.evaluation_epochs,
-        batch_size=evaluation.evaluation_batch_size,
-        momentum=evaluation.evaluation_momentum,
-    )
-
-
 def _rates(distilled: DistilledDataset, config: Config) -> tuple[float, ...]:
-    """Learning rates to try with a distilled set: α, and those that others choose from."""
+    """Return the learning rates to try with a distilled set: α and ``baseline_lrs``."""
     return tuple(dict.fromkeys((distilled.syn_lr, *config.evaluation.baseline_lrs)))
 
 
-def _of_more(listener: ProgressListener, before: int, total: int, progress: Progress) -> None:
-    """Tell a part as a part of the whole."""
+def _notify_part(listener: ProgressListener, before: int, total: int, progress: Progress) -> None:
+    """Report the progress of a part as a part of the whole."""
     listener(replace(progress, done=before + progress.done, total=total))
 
 
-def _pupil(images: Tensor, labels: Tensor, purpose: Purpose) -> Pupil:
-    """A network that is trained on a small set of normalised images."""
-    return Pupil(lambda batch: images[batch], labels, purpose)
+def _spec(images: Tensor, labels: Tensor, rng_key: RngKey) -> NetworkSpec:
+    """Specify a network to train on a small set of normalised images."""
+    return NetworkSpec(lambda batch: images[batch], labels, rng_key)
 
 
 def _best_rate(
     rates: Sequence[float],
-    pupil: Callable[[int], Pupil],
+    spec: Callable[[int], NetworkSpec],
     validation: ImageSet,
     normalisation: Normalisation,
     config: Config,
     *,
     on_epoch: Callable[[], None],
 ) -> float:
-    """Try each rate with the same ``validation_networks`` pupils; the first of the best."""
+    """Try each rate with the same ``validation_networks`` specs; return the first of the best."""
     trials = config.distillation.validation_networks
     scores = _score(
-        [replace(pupil(trial), lr=lr) for lr in rates for trial in range(trials)],
+        [replace(spec(trial), lr=lr) for lr in rates for trial in range(trials)],
         validation,
         normalisation,
         config,
@@ -344,8 +331,8 @@ def _best_rate(
 
 
 def _score(
-    pupils: Sequence[Pupil],
-    asked: ImageSet,
+    specs: Sequence[NetworkSpec],
+    images: ImageSet,
     normalisation: Normalisation,
     config: Config,
     recipe: Recipe,
@@ -353,17 +340,17 @@ def _score(
     at_once: int | None = None,
     on_epoch: Callable[[], None] | None = None,
 ) -> list[Scores]:
-    """Train networks and ask each about real images."""
+    """Train networks and score each on real images."""
     networks = train_networks(
-        pupils,
-        classes=len(asked.classes),
-        channels=asked.images.shape[1],
+        specs,
+        classes=len(images.classes),
+        channels=images.images.shape[1],
         config=config,
         recipe=recipe,
         at_once=at_once,
         on_epoch=on_epoch,
-        on_message=on_epoch.say if isinstance(on_epoch, Beat) else None,
+        on_message=on_epoch.log if isinstance(on_epoch, ProgressCounter) else None,
     )
     with computing_at(config.compute.precision):
-        answers = predict_each(networks, asked, normalisation)
-    return [Scores.of(answer, asked.labels) for answer in answers]
+        predictions = predict_each(networks, images, normalisation)
+    return [Scores.of(probabilities, images.labels) for probabilities in predictions]

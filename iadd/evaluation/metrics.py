@@ -1,4 +1,4 @@
-"""What a classifier is worth: figures of one network, and their spread over several."""
+"""Metrics of one classifier, and their spread over several."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,30 +6,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_auroc,
-    multiclass_confusion_matrix,
-    multiclass_f1_score,
-    multiclass_recall,
-    multiclass_roc,
-    multiclass_specificity,
-)
 
 ROC_POINTS = 51
 """Points of a ROC curve: false positive rates 0, 0.02, … 1."""
 FEWEST_FOR_ROC = 10
-"""Test images of a class, and of the others, below which a curve would tell of single images."""
+"""Test images of a class, and of the others, below which a curve would reveal single images."""
 
 Spread = dict[str, float | int]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures of one network on one test set, all between 0 and 1.
+    """Metrics of one network on one test set, all between 0 and 1.
 
     Attributes:
-        accuracy: Share of right answers.
+        accuracy: Share of correct predictions.
         balanced_accuracy: Mean of the classes' sensitivities.
         macro_f1: Mean of the classes' F1.
         auroc: Mean of the classes' areas under the curve, each against the rest.
@@ -53,7 +44,17 @@ class Scores:
 
     @classmethod
     def of(cls, probabilities: Tensor, labels: Tensor) -> "Scores":
-        """Measure probabilities (N, classes) against labels (N,)."""
+        """Compare probabilities (N, classes) with labels (N,)."""
+        # Imported here: it brings scipy and matplotlib, which take longer to load than torch.
+        from torchmetrics.functional.classification import (
+            multiclass_accuracy,
+            multiclass_auroc,
+            multiclass_confusion_matrix,
+            multiclass_f1_score,
+            multiclass_recall,
+            multiclass_specificity,
+        )
+
         n = probabilities.shape[1]
 
         def per_class(metric: Callable[..., Tensor]) -> Tensor:
@@ -82,7 +83,7 @@ class Evaluation:
         classes: Names of the classes.
         lr: Learning rate that the networks were trained with.
         epochs: Passes over their training images.
-        training_images: How many images each was trained on.
+        training_images: Number of images that each was trained on.
     """
 
     scores: Sequence[Scores]
@@ -92,11 +93,11 @@ class Evaluation:
     training_images: int
 
     def spread(self, name: str) -> Spread:
-        """Mean, standard deviation (n − 1) and number of networks of a figure."""
+        """Return mean, standard deviation (n − 1) and number of networks of a metric."""
         return _spread([getattr(s, name) for s in self.scores])
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it, in the shape of ``report.json``."""
+        """Convert to plain JSON types, in the shape of ``report.json``."""
         confusion = torch.stack([s.confusion for s in self.scores]).sum(dim=0)
         support = self.scores[0].confusion.sum(dim=1)
 
@@ -124,12 +125,12 @@ class Evaluation:
         }
 
     def roc_curves(self) -> dict[str, Any]:
-        """ROC curves as JSON knows them: rates up to four digits, averaged vertically.
+        """Compute ROC curves as plain JSON types: rates of four digits, averaged vertically.
 
         Returns:
             ``false_positive_rate``, and under ``classes`` for each class the ``mean`` and ``std``
-            of the networks' true positive rates there; None for a class that has fewer than
-            ``FEWEST_FOR_ROC`` test images, or whose others have.
+            of the networks' true positive rates there; None for a class with fewer than
+            ``FEWEST_FOR_ROC`` test images in it or outside it.
         """
         support = self.scores[0].confusion.sum(dim=1)
         rates = torch.stack([s.roc for s in self.scores]).double()
@@ -152,11 +153,13 @@ def _false_positive_rates() -> Tensor:
 
 
 def _roc(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """True positive rates on a grid, so that several networks' curves can be averaged.
+    """Compute true positive rates on a grid, so that several networks' curves can be averaged.
 
-    Between the points of a curve it is linear, as the area under it takes it to be; where it rises
-    straight up, the upper end counts (Fawcett 2006, "An introduction to ROC analysis", alg. 3).
+    Between its points a curve is linear, as for the area under it; where it rises vertically, the
+    upper end counts (Fawcett 2006, "An introduction to ROC analysis", alg. 3).
     """
+    from torchmetrics.functional.classification import multiclass_roc
+
     grid = _false_positive_rates()
     curves = []
     false_rates, true_rates, _ = multiclass_roc(probabilities, labels, probabilities.shape[1])

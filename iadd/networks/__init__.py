@@ -1,1 +1,1 @@
-"""The networks of the paper: ConvNet, AlexNet, VGG-11, ResNet-18."""
+"""Networks of the paper: ConvNet, AlexNet, VGG-11, ResNet-18."""

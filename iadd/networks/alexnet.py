@@ -1,4 +1,4 @@
-"""AlexNet for small images, as dataset distillation evaluates with it (paper, section 4.4).
+"""AlexNet for small images, as used to evaluate dataset distillation (paper, section 4.4).
 
 Five convolutions and one linear layer (Zhao, Mopuri and Bilen, ICLR 2021), with an instance norm
 after each convolution. Shapes: N images, C channels, H = W = ``image_size``.
@@ -46,12 +46,12 @@ class AlexNet(Classifier):
         self.classifier = nn.Linear(channels * min(size, _SIDE) ** 2, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Map (N, C, H, W) to what the classifier reads, (N, 192·min(H//8, 4)²)."""
+        """Map (N, C, H, W) to the inputs of the classifier, (N, 192·min(H//8, 4)²)."""
         return torch.flatten(_average_to(_SIDE, self.convolutions(images)), start_dim=1)
 
 
 def _average_to(side: int, maps: Tensor) -> Tensor:
-    """Average to side × side, by windows of one size, which overlap where they must."""
+    """Average to side × side, in windows of one size, which overlap where needed."""
     size = maps.shape[-1]
     if size <= side:
         return maps

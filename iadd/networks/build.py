@@ -1,4 +1,4 @@
-"""Networks by name, and their parameters as one vector θ (paper, eq. 3)."""
+"""Builds networks by name, and handles their parameters as one vector θ (paper, eq. 3)."""
 
 from collections.abc import Callable, Iterator
 
@@ -27,12 +27,12 @@ def build_network(
     """Build a freshly initialised network.
 
     Args:
-        config: Which network.
+        config: Architecture of the network.
         channels: C of the images.
         classes: Number of logits.
         image_size: Side of the images, in pixels.
-        seed: The initial parameters follow from it alone; the global generator is left as it was.
-        precision: What its convolutions round their inputs to.
+        seed: Determines the initial parameters; the global generator is left unchanged.
+        precision: Precision that its convolutions round their inputs to.
     """
     builders: dict[str, Callable[[], Classifier]] = {
         "convnet": lambda: ConvNet(
@@ -68,7 +68,7 @@ def load_parameters(network: nn.Module, theta: Tensor) -> None:
 
 
 def layers_of(network: nn.Module) -> list[tuple[str, slice]]:
-    """The name of every parameter tensor, and which part of θ it is, in the order of θ."""
+    """Return the name of every parameter tensor and its slice of θ, in the order of θ."""
     layers, first = [], 0
     for name, parameter in network.named_parameters():
         layers.append((name, slice(first, first + parameter.numel())))
@@ -83,13 +83,14 @@ def call_with(
     *,
     memory_format: torch.memory_format | None = None,
 ) -> Tensor:
-    """Logits of a network whose parameters are θ, differentiable in θ and in the images.
+    """Compute the logits of a network at parameters θ, differentiable in θ and in the images.
 
     Args:
-        network: Gives the form; its own parameters are not read.
+        network: Gives the architecture; its own parameters are not read.
         theta: (P,), in the order of ``network.parameters()``.
         images: (N, C, H, W), normalised.
-        memory_format: Of the images and of the convolutions' weights; as they are unless given.
+        memory_format: Layout of the images and of the convolutions' weights; unchanged unless
+            given.
 
     Returns:
         (N, classes).

@@ -51,5 +51,5 @@ class ConvNet(Classifier):
         self.classifier = nn.Linear(width * (image_size >> depth) ** 2, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Map (N, C, H, W) to what the classifier reads, (N, D·(H >> depth)²)."""
+        """Map (N, C, H, W) to the inputs of the classifier, (N, D·(H >> depth)²)."""
         return torch.flatten(self.blocks(images), start_dim=1)

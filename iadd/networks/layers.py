@@ -1,4 +1,4 @@
-"""The layers that the networks share: convolution at a chosen precision, and instance norm.
+"""Layers that the networks share: convolution at a chosen precision, and instance norm.
 
 Shapes: N images, C channels, H × W pixels.
 """
@@ -12,8 +12,8 @@ from iadd.config import Precision
 class Convolution(nn.Conv2d):
     """Convolution whose inputs may be rounded to bfloat16; parameters and results stay float32.
 
-    The rounding is written as casts and not left to autocast, so that every derivative that is
-    taken of it, forwards, backwards and twice, rounds at the same places.
+    The rounding is written as casts and not left to autocast, so that every derivative (forward
+    mode, reverse mode, second) rounds at the same places.
     """
 
     rounds_to: torch.dtype | None = None
@@ -39,8 +39,8 @@ class InstanceNorm(nn.GroupNorm):
         """Map (N, C, H, W) to the same shape."""
         if not torch.compiler.is_compiling():
             return super().forward(images)
-        # Written out, it fuses with what follows; the library's own norm is compiled into a
-        # running variance that the CPU computes one number at a time.
+        # Written out, the norm fuses with the next operations; PyTorch's own norm is compiled into
+        # a running variance that the CPU computes one number at a time.
         centred = images - images.mean(dim=(2, 3), keepdim=True)
         variance = centred.square().mean(dim=(2, 3), keepdim=True)
         scale = torch.rsqrt(variance + self.eps) * self.weight[:, None, None]
@@ -48,7 +48,7 @@ class InstanceNorm(nn.GroupNorm):
 
 
 def set_precision(network: nn.Module, precision: Precision) -> None:
-    """Choose what the convolutions of a network round their inputs to.
+    """Set the precision that the convolutions of a network round their inputs to.
 
     ``tf32`` is a setting of the GPU's libraries and not of a layer: see `iadd.runtime.precision`.
     """

@@ -1,4 +1,4 @@
-"""ResNet18 for small images, as dataset distillation evaluates with it (paper, section 4.4).
+"""ResNet18 for small images, as used to evaluate dataset distillation (paper, section 4.4).
 
 Basic blocks in four stages of two (He et al., 2016), with instance norm (Zhao, Mopuri and Bilen,
 ICLR 2021). Shapes: N images, C channels, H = W = ``image_size``.
@@ -45,7 +45,7 @@ class ResNet18(Classifier):
         image_size: H = W of the images, in pixels, at least 8.
 
     Up to 64 pixels the stem is the literature's for small images, one 3×3 convolution. Above, it
-    is the original one, 7×7 at stride 2 and a 3×3 maximum at stride 2: a sixteenth of the work,
+    is the original one, 7×7 at stride 2 and a 3×3 maximum at stride 2: a sixteenth of the cost,
     and receptive fields that fit the images. A stride that would leave a norm a single pixel (below
     16 pixels) is left out.
     """
@@ -74,7 +74,7 @@ class ResNet18(Classifier):
         self.classifier = nn.Linear(channels, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Map (N, C, H, W) to what the classifier reads, (N, 512)."""
+        """Map (N, C, H, W) to the inputs of the classifier, (N, 512)."""
         maps: Tensor = self.blocks(self.stem(images))
         return maps.mean(dim=(2, 3))
 

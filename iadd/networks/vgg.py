@@ -1,4 +1,4 @@
-"""VGG11 for small images, as dataset distillation evaluates with it (paper, section 4.4).
+"""VGG11 for small images, as used to evaluate dataset distillation (paper, section 4.4).
 
 Configuration A of Simonyan and Zisserman (2015) with an instance norm after each convolution and
 one linear layer (Zhao, Mopuri and Bilen, ICLR 2021).
@@ -47,6 +47,6 @@ class VGG11(Classifier):
         self.classifier = nn.Linear(channels, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Map (N, C, H, W) to what the classifier reads, (N, 512)."""
+        """Map (N, C, H, W) to the inputs of the classifier, (N, 512)."""
         maps: Tensor = self.convolutions(images)
         return maps.mean(dim=(2, 3))

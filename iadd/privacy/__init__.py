@@ -1,7 +1,7 @@
-"""Measuring what a distilled set gives away about the patients behind it.
+"""Audits what a distilled set reveals about the patients behind it.
 
-The battery so far compares images: retention of the start (A), distance to the closest record (B)
-and near-copies (D). It can refuse a release and never clear one; attacks come with later metrics.
+The metrics so far compare images: retention of the start (A), distance to the closest record (B)
+and near-copies (D). They can refuse a release and never clear one; attacks come with later metrics.
 
     report = iadd.privacy.audit(distilled, images)
     print(report.verdict, report.statement)

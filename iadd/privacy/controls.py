@@ -1,4 +1,4 @@
-"""Images of which the right answer is known, to see whether the battery would have found it."""
+"""Makes the controls: images with a known outcome, which show whether the metrics have power."""
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ def perturb(images: Tensor, generator: torch.Generator) -> Tensor:
         generator: Draws the noise.
 
     Returns:
-        uint8 (N, C, H, W), which anybody would call the same picture.
+        uint8 (N, C, H, W), which a person would call the same picture.
     """
     noise = torch.randn(images.shape, generator=generator) * _NOISE
     changed = images.float() / 255.0 * _CONTRAST + _BRIGHTNESS + noise
@@ -24,12 +24,12 @@ def perturb(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def draw_like(labels: Tensor, pool_labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw for each label a different image of its class, as far as the pool has enough.
+    """Draw a different image of the class of each label, as far as the pool has enough.
 
     Args:
-        labels: int64 (M,), the classes asked for.
+        labels: int64 (M,), the requested classes.
         pool_labels: int64 (R,), the classes of the pool.
-        generator: Draws.
+        generator: Source of random numbers.
 
     Returns:
         int64, at most M different rows of the pool.

@@ -1,4 +1,4 @@
-"""What a network sees in an image: the features in front of its classifier."""
+"""Embeds images by a network's features in front of its classifier."""
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ def penultimate_features(network: Classifier, normalisation: Normalisation) -> E
 
     Args:
         network: Its parameters are read when the embedding is called.
-        normalisation: What the network was trained with.
+        normalisation: Normalisation that the network was trained with.
 
     Returns:
         A callable from intensities (N, C, H, W) in 0..1 to features (N, D), on the CPU.
@@ -35,11 +35,11 @@ def penultimate_features(network: Classifier, normalisation: Normalisation) -> E
 
 
 def untrained_features(channels: int, image_size: int) -> Embed:
-    """The default embedding: a ConvNet as initialised from a fixed seed.
+    """Make the default embedding: a ConvNet initialised from a fixed seed.
 
-    Random convolutions with instance norm compare edges and textures whatever the exposure, which
-    pixels do not; and they have learnt from nobody's images. Large images are shrunk to 56 pixels
-    first, so that thousands take seconds.
+    Random convolutions with instance norm compare edges and textures whatever the exposure, unlike
+    pixels; and they have learnt from no image. Large images are first reduced to 56 pixels, so that
+    thousands take seconds.
     """
     side = min(image_size, _SIDE)
     depth = 1

@@ -1,7 +1,7 @@
-"""The rules of the battery: retention (A), distance to the closest record (B), near-copies (D).
+"""The metrics of the audit: retention (A), distance to the closest record (B), near-copies (D).
 
-Each reads rankings that were made once, and answers with one `Metric` per measure. Nothing here
-knows whether the images are the distilled ones or a control.
+Each reads rankings that were made once, and returns one `Metric` per measure. The metrics do not
+depend on whether the images are the distilled ones or a control.
 
 Shapes: M queries, R records (training and held-out images together).
 """
@@ -38,7 +38,7 @@ _NEAR_COPIES = ("ssim", "phash", "embedding")
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """Which records are training images and which held-out ones.
+    """Membership of the records: training images or held-out ones.
 
     Attributes:
         training: bool (R,).
@@ -57,12 +57,12 @@ class Sides:
 
 @dataclass(frozen=True)
 class Threshold:
-    """What makes an image a near-copy: near to one training image, and to that one above others.
+    """Limits of a near-copy: near to one training image, and nearer to it than to others.
 
     Attributes:
         distance: The largest distance to the nearest training image that counts.
         standing_out: The largest ratio of it to the mean distance of the next ones that counts.
-        chance: How often a held-out image is within both, at most.
+        chance: Upper bound of the share of held-out images within both limits.
     """
 
     distance: float
@@ -70,14 +70,14 @@ class Threshold:
     chance: float
 
     def count(self, ranking: Ranking, sides: Sides) -> int:
-        """How many of the ranked images are near-copies of a training image."""
+        """Count the ranked images that are near-copies of a training image."""
         distance, _ = ranking.nearest(sides.training)
         ratio = ranking.standing_out(sides.training)
         return int(((distance <= self.distance) & (ratio <= self.standing_out)).sum())
 
 
 def retention(queries: Neighbourhood, starts: Tensor | None, sides: Sides) -> list[Metric]:
-    """Metric A: whose nearest training image is the very image that it started from.
+    """Metric A: share of images whose nearest training image is the one they started from.
 
     Args:
         queries: Rankings of M images.
@@ -97,12 +97,12 @@ def _retention_by(measure: str, ranking: Ranking, starts: Tensor | None, sides: 
     else:
         count, real = len(starts), int((starts >= 0).sum())
         _, nearest = ranking.nearest(sides.training)
-        hits = int((nearest == starts).sum())
-        outcome = "refused" if hits else "passed"
-        value, interval = hits / count, clopper_pearson(hits, count)
+        successes = int((nearest == starts).sum())
+        outcome = "refused" if successes else "passed"
+        value, interval = successes / count, clopper_pearson(successes, count)
         explanation = (
-            f"{hits} of {count} distilled images are still nearest to the patient's image that "
-            "they started from."
+            f"{successes} of {count} distilled images are still nearest to the patient's image "
+            "that they started from."
             if real
             else "No distilled image started from a patient's image, so there is none to retain."
         )
@@ -118,21 +118,21 @@ def _retention_by(measure: str, ranking: Ranking, starts: Tensor | None, sides: 
 
 
 def distance_to_closest_record(queries: Neighbourhood, sides: Sides) -> list[Metric]:
-    """Metric B: whether the nearest record is a training image more often than chance has it.
+    """Metric B: tests whether the nearest record is a training image more often than by chance.
 
     Under the null hypothesis that training left no trace, training and held-out images are
     exchangeable, and the nearest record is a training image with probability N/(N + n): one half
-    for sets of equal size. Taking the training set whole and moving the chance, instead of cutting
-    it to the size of the held-out set, keeps every possible source in the test. A record that is
-    nearest to several distilled images counts once: those are not independent evidence.
+    for sets of equal size. Using the whole training set and adapting the probability, instead of
+    cutting it to the size of the held-out set, keeps every possible source in the test. A record
+    that is nearest to several distilled images counts once: those are not independent evidence.
     """
     counts = [_closest_counts(queries[measure], sides) for measure in _CLOSEST]
     if not (bool(sides.training.any()) and bool(sides.held_out.any())):
         counts = [(0, 0) for _ in _CLOSEST]
-    adjusted = holm([binomial_tail(hits, n, sides.chance) for hits, n in counts])
+    adjusted = holm([binomial_tail(successes, n, sides.chance) for successes, n in counts])
     return [
-        _closest_by(measure, hits, n, p, sides.chance)
-        for measure, (hits, n), p in zip(_CLOSEST, counts, adjusted, strict=True)
+        _closest_by(measure, successes, n, p, sides.chance)
+        for measure, (successes, n), p in zip(_CLOSEST, counts, adjusted, strict=True)
     ]
 
 
@@ -142,24 +142,24 @@ def _closest_counts(ranking: Ranking, sides: Sides) -> tuple[int, int]:
     return int(sides.training[records].sum()), len(records)
 
 
-def _closest_by(measure: str, hits: int, trials: int, p: float, chance: float) -> Metric:
+def _closest_by(measure: str, successes: int, trials: int, p: float, chance: float) -> Metric:
     outcome: Outcome = "refused" if p < LEVEL else "passed"
     if trials < FEWEST:
         outcome = "no_power"
         explanation = (
             f"The distilled images have {trials} different nearest records; below {FEWEST} the "
-            "comparison cannot tell a leak from luck, so it never passes."
+            "comparison cannot distinguish a leak from chance, so it never passes."
         )
     else:
         explanation = (
-            f"{hits} of {trials} nearest records are training images; {chance:.0%} would be "
+            f"{successes} of {trials} nearest records are training images; {chance:.0%} would be "
             f"expected if training had left no trace (p = {p:.2g}, Holm-corrected)."
         )
     return Metric(
         name=f"closest_record_{measure}",
         title=f"Distance to the closest record, {IN_WORDS[measure]}",
-        value=hits / trials if trials else None,
-        interval=clopper_pearson(hits, trials) if trials else None,
+        value=successes / trials if trials else None,
+        interval=clopper_pearson(successes, trials) if trials else None,
         rule=(
             "Refuses when the nearest record is a training image more often than chance has it "
             f"(binomial test, p < {LEVEL}, Holm over the measures)."
@@ -170,32 +170,32 @@ def _closest_by(measure: str, hits: int, trials: int, p: float, chance: float) -
 
 
 def exact_copies(copied: Tensor) -> Metric:
-    """Metric D, first part.
+    """Metric D, first part: share of exact copies.
 
     Args:
         copied: int64 (M,), the training image that each equals to one grey level, or −1.
     """
-    hits, count = int((copied >= 0).sum()), len(copied)
+    successes, count = int((copied >= 0).sum()), len(copied)
     return Metric(
         name="exact_copies",
         title="Exact copies",
-        value=hits / count,
-        interval=clopper_pearson(hits, count),
+        value=successes / count,
+        interval=clopper_pearson(successes, count),
         rule="Refuses at the first distilled image that equals a training image to one grey level.",
-        outcome="refused" if hits else "passed",
-        explanation=f"{hits} of {count} distilled images equal a training image.",
+        outcome="refused" if successes else "passed",
+        explanation=f"{successes} of {count} distilled images equal a training image.",
     )
 
 
 def near_copy_thresholds(
     reference: Neighbourhood, rows: Tensor, sides: Sides
 ) -> dict[str, Threshold]:
-    """The first percentile of the distances from held-out images to the training images.
+    """Compute the first percentile of the distances from held-out images to the training images.
 
-    An average of many images, which ``k_mean`` starts from, is nearer to everybody than any real
-    image is, and a copy of nobody. So the distance has to stand out too, against the nearest
-    neighbours' mean, as Carlini et al. (arXiv 2301.13188) judge copies in what diffusion
-    models draw; the threshold of that ratio is its first percentile over the same held-out images.
+    An average of many images, which ``k_mean`` starts from, is nearer to all images than any real
+    image is, and a copy of none. So the distance has to stand out too, against the nearest
+    neighbours' mean, as Carlini et al. (arXiv 2301.13188) judge copies in the output of diffusion
+    models; the threshold of that ratio is its first percentile over the same held-out images.
 
     Args:
         reference: Rankings of held-out images, each left out of its own neighbours.
@@ -213,11 +213,11 @@ def near_copy_thresholds(
 
 
 def _first_percentile(values: Tensor) -> tuple[float, float]:
-    """A value that about 1% do not pass, and the chance that a new one does not.
+    """Return the value that about 1% of values do not exceed, and the chance of a new one below it.
 
-    Where fewer than 99 values cannot show a first percentile it is the smallest of them, which a
-    new one undercuts with chance 1/(n + 1). Values that are tied, as hash distances are, count
-    together or not at all.
+    Fewer than 99 values have no first percentile: then it is the smallest of them, which a new
+    value undercuts with chance 1/(n + 1). Tied values, such as hash distances, count together or
+    not at all.
     """
     ordered = values.sort().values
     within = max(1, int(TAIL * (len(ordered) + 1)))
@@ -230,27 +230,31 @@ def _first_percentile(values: Tensor) -> tuple[float, float]:
 def near_copies(
     queries: Neighbourhood, thresholds: Mapping[str, Threshold], sides: Sides
 ) -> list[Metric]:
-    """Metric D: more near-copies of training images than held-out images show by chance."""
-    hits = [threshold.count(queries[name], sides) for name, threshold in thresholds.items()]
+    """Metric D: tests for more near-copies of training images than held-out images have."""
+    successes = [threshold.count(queries[name], sides) for name, threshold in thresholds.items()]
     count = len(queries["ssim"].index)
     adjusted = holm(
         [
             binomial_tail(found, count, threshold.chance)
-            for found, threshold in zip(hits, thresholds.values(), strict=True)
+            for found, threshold in zip(successes, thresholds.values(), strict=True)
         ]
     )
     return [
         _near_copies_by(measure, found, count, p, threshold)
-        for (measure, threshold), found, p in zip(thresholds.items(), hits, adjusted, strict=True)
+        for (measure, threshold), found, p in zip(
+            thresholds.items(), successes, adjusted, strict=True
+        )
     ]
 
 
-def _near_copies_by(measure: str, hits: int, count: int, p: float, threshold: Threshold) -> Metric:
+def _near_copies_by(
+    measure: str, successes: int, count: int, p: float, threshold: Threshold
+) -> Metric:
     return Metric(
         name=f"near_copies_{measure}",
         title=f"Near-copies, {IN_WORDS[measure]}",
-        value=hits / count,
-        interval=clopper_pearson(hits, count),
+        value=successes / count,
+        interval=clopper_pearson(successes, count),
         rule=(
             "Refuses when more distilled images are near-copies of a training image than chance "
             f"allows (binomial test, p < {LEVEL}, Holm over the measures). A near-copy is nearer "
@@ -259,14 +263,14 @@ def _near_copies_by(measure: str, hits: int, count: int, p: float, threshold: Th
         ),
         outcome="refused" if p < LEVEL else "passed",
         explanation=(
-            f"{hits} of {count} distilled images are near-copies; chance alone gives up to "
+            f"{successes} of {count} distilled images are near-copies; chance alone gives up to "
             f"{threshold.chance * count:.1f} (p = {p:.2g}, Holm-corrected)."
         ),
     )
 
 
 def no_held_out_images(count: int) -> list[Metric]:
-    """Metric D without anything to compare with."""
+    """Metric D without held-out images to compare with."""
     return [
         Metric(
             name=f"near_copies_{measure}",
@@ -284,6 +288,6 @@ def no_held_out_images(count: int) -> list[Metric]:
     ]
 
 
-def refusals(metrics: Sequence[Metric]) -> dict[str, bool]:
-    """Which metrics refused, by name."""
+def refused_by_name(metrics: Sequence[Metric]) -> dict[str, bool]:
+    """Return for each metric, by name, whether it refused."""
     return {metric.name: metric.outcome == "refused" for metric in metrics}

@@ -1,4 +1,4 @@
-"""For each query image its nearest records, by every measure, in bounded memory.
+"""Finds the nearest records of each query image, by every measure, in bounded memory.
 
 Shapes: M queries, R records, K neighbours kept, D features.
 """
@@ -29,7 +29,7 @@ Embed = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """Images with what the measures compare.
+    """Images with the features and hashes that the measures compare.
 
     Attributes:
         images: uint8 (N, C, H, W).
@@ -45,7 +45,7 @@ class Described:
         return len(self.images)
 
     def take(self, rows: Tensor) -> "Described":
-        """The chosen images, in the order of `rows`."""
+        """Return the chosen images, in the order of `rows`."""
         return Described(self.images[rows], self.features[rows], self.hashes[rows])
 
 
@@ -78,7 +78,7 @@ class Ranking:
     distance: Tensor
 
     def nearest(self, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance (M,) and row (M,) of the nearest record that is allowed.
+        """Return distance (M,) and row (M,) of the nearest allowed record.
 
         Args:
             allowed: bool (R,). Where no kept neighbour is allowed, the distance is infinite.
@@ -88,10 +88,10 @@ class Ranking:
         return smallest, self.index.gather(1, column[:, None])[:, 0]
 
     def standing_out(self, allowed: Tensor) -> Tensor:
-        """Distance of the nearest allowed record relative to the mean of the others kept, (M,).
+        """Divide the distance of the nearest allowed record by the mean of the others kept, (M,).
 
-        Near 1, a query is as near to many; near 0, to one in particular. It is 0 where only one
-        is allowed.
+        Near 1, a query is equally near to many; near 0, to one in particular. It is 0 where only
+        one is allowed.
         """
         distance = torch.where(allowed[self.index], self.distance, torch.inf).sort(dim=1).values
         nearest, others = distance[:, :1], distance[:, 1:]
@@ -100,7 +100,7 @@ class Ranking:
         return torch.where(mean > 0, nearest[:, 0] / mean, 0.0)
 
     def take(self, rows: Tensor) -> "Ranking":
-        """The rankings of some of the queries."""
+        """Return the rankings of some of the queries."""
         return Ranking(self.index[rows], self.distance[rows])
 
 
@@ -120,7 +120,7 @@ def find_neighbours(
     Args:
         queries: M images.
         records: R images, at least one.
-        left_out: int64 (M,), for each query one record that is not its neighbour (itself).
+        left_out: int64 (M,), for each query one record to leave out (itself).
         included: int64 (M,), for each query one record whose SSIM is computed wherever it ranks.
     """
     pixels = find_by_pixels(queries, records, left_out=left_out)
@@ -139,7 +139,7 @@ def find_neighbours(
 def find_by_pixels(
     queries: Described, records: Described, *, left_out: Tensor | None = None
 ) -> Ranking:
-    """Rank the records by pixels alone; arguments as in `find_neighbours`."""
+    """Rank the records by pixels only; arguments as in `find_neighbours`."""
     flat = queries.images.flatten(1).float() / 255.0
     return _search(flat, records.images, left_out, _pixel_distances)
 
@@ -147,12 +147,12 @@ def find_by_pixels(
 def equal_neighbour(
     queries: Described, records: Described, ranking: Ranking, allowed: Tensor
 ) -> Tensor:
-    """For each query a record that equals it to one grey level, int64 (M,), or −1.
+    """Find a record that equals each query to one grey level, int64 (M,), or −1.
 
     Args:
         queries: M images.
         records: R images.
-        ranking: The queries' neighbours by pixels; an equal record is always among the first.
+        ranking: The queries' neighbours by pixels; an equal record is always among them.
         allowed: bool (R,), the records that count.
     """
     rows = torch.full((len(queries),), -1)
@@ -165,7 +165,7 @@ def equal_neighbour(
 
 
 def _pixel_distances(queries: Tensor, images: Tensor) -> Tensor:
-    # Root mean square, so that distances read as shares of the intensity range.
+    # Root mean square, so that distances are shares of the intensity range.
     return euclidean(queries, images.flatten(1).float() / 255.0).div_(queries.shape[1] ** 0.5)
 
 

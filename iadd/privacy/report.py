@@ -1,4 +1,4 @@
-"""What an audit answers."""
+"""The report of an audit."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,17 +10,17 @@ Verdict = Literal["refuted", "not_refuted", "proven"]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One question put to the distilled set, and what came of it.
+    """One metric of the distilled set, with its outcome.
 
     Attributes:
-        name: Stable, such as ``closest_record_ssim``.
-        title: For people.
-        value: What was measured, or None where nothing could be.
+        name: Stable name, such as ``closest_record_ssim``.
+        title: Title for people.
+        value: The measured value, or None where nothing could be measured.
         interval: 95% interval of the value, or None.
-        rule: When the metric refuses.
-        outcome: ``passed``; ``refused``; ``warned``; or ``no_power``, when it would have answered
-            the same had there been a leak.
-        explanation: What the numbers mean here.
+        rule: Condition under which the metric refuses.
+        outcome: ``passed``; ``refused``; ``warned``; or ``no_power``, when the outcome would have
+            been the same with a leak.
+        explanation: Meaning of the numbers.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """The same metrics on images of which the right answer is known.
+    """The same metrics on images with a known outcome.
 
     Attributes:
         name: ``positive`` (must be refused) or ``negative`` (must not be).
-        title: For people.
-        description: What the images are.
-        images: How many were put in.
+        title: Title for people.
+        description: Description of the images.
+        images: Number of images.
         refused: For each metric that was run on them, by name, whether it refused.
     """
 
@@ -52,22 +52,22 @@ class Control:
 
     @property
     def as_expected(self) -> bool:
-        """Whether every metric answered as it should."""
+        """True if every metric had the expected outcome."""
         return bool(self.refused) and set(self.refused.values()) == {self.name == "positive"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacyReport:
-    """The answer of the battery.
+    """The verdict of an audit, with its metrics and controls.
 
     Attributes:
         verdict: ``refuted`` when any metric refuses, else ``not_refuted``.
-        statement: The verdict in words, with what it does not say.
-        metrics: In the order of the battery.
-        controls: The positive and the negative one.
+        statement: The verdict in words, with its limits.
+        metrics: Metrics in the order of the audit.
+        controls: The positive and the negative control.
         counts: ``distilled``, ``training`` and ``held_out`` images, ``reference`` images that the
             thresholds come from, and ``duplicates`` left out of these.
-        embedding: Which embedding was used, in words.
+        embedding: The embedding that was used, in words.
     """
 
     verdict: Verdict
@@ -78,7 +78,7 @@ class PrivacyReport:
     embedding: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it; :meth:`from_dict` reads it back. It holds no figure of one image."""
+        """Convert to plain JSON types, which :meth:`from_dict` reads; no figure is of one image."""
         document = asdict(self)
         for metric in document["metrics"]:
             metric["interval"] = None if metric["interval"] is None else list(metric["interval"])

@@ -1,4 +1,4 @@
-"""Distances between images: pixels, structural similarity and perceptual hash.
+"""Computes distances between images: pixels, structural similarity and perceptual hash.
 
 Shapes: M queries, R records, K candidates per query, C channels, H and W pixels. Intensities are
 float32 in 0..1, and every distance is 0 between equal images.
@@ -20,14 +20,14 @@ HASH_BITS = _HASH_FREQUENCIES**2
 
 
 def euclidean(queries: Tensor, records: Tensor) -> Tensor:
-    """Distances between all rows, ‖q − r‖₂.
+    """Compute the distances between all rows, ‖q − r‖₂.
 
     Args:
         queries: (M, D).
         records: (R, D).
 
     Returns:
-        (M, R). One matrix product; next to zero it is exact to about 1e-3 of the rows' norms.
+        (M, R). One matrix product; near zero it is exact to about 1e-3 of the rows' norms.
     """
     squares = (
         queries.square().sum(1, keepdim=True)
@@ -38,11 +38,11 @@ def euclidean(queries: Tensor, records: Tensor) -> Tensor:
 
 
 def structural_distance(query: Tensor, candidates: Tensor) -> Tensor:
-    """1 − SSIM of one image with each candidate (Wang et al., IEEE TIP 2004).
+    """Compute 1 − SSIM of one image with each candidate (Wang et al., IEEE TIP 2004).
 
     The window is the published one, Gaussian, 11×11, σ = 1.5 (smaller on smaller images), at
-    every position where it fits. As a product with a banded matrix from either side it costs
-    a fraction of a convolution on CPU.
+    every position where it fits. A product with a banded matrix from either side costs a fraction
+    of a convolution on CPU.
 
     Args:
         query: (C, H, W).
@@ -67,7 +67,7 @@ def structural_distance(query: Tensor, candidates: Tensor) -> Tensor:
 
 
 def _smoothing(size: int) -> Tensor:
-    """Gaussian averages along one side, as a matrix (positions, size)."""
+    """Make the matrix of Gaussian averages along one side, (positions, size)."""
     window = min(_SSIM_WINDOW, size)
     offsets = torch.arange(window) - (window - 1) / 2.0
     weights = torch.exp(-offsets.square() / (2.0 * _SSIM_SIGMA**2))
@@ -80,7 +80,7 @@ def _smoothing(size: int) -> Tensor:
 
 
 def perceptual_hash(images: Tensor) -> Tensor:
-    """Sixty-four signs of the lowest frequencies, +1 where above their median (the usual pHash).
+    """Compute 64 signs of the lowest frequencies, +1 where above their median (the usual pHash).
 
     Args:
         images: (M, C, H, W).
@@ -99,12 +99,12 @@ def perceptual_hash(images: Tensor) -> Tensor:
 
 
 def _cosines(size: int) -> Tensor:
-    """The DCT-II matrix, one frequency a row."""
+    """Make the DCT-II matrix, one frequency per row."""
     frequency = torch.arange(size)[:, None]
     position = torch.arange(size)[None, :] + 0.5
     return torch.cos(math.pi * frequency * position / size)
 
 
 def hamming(queries: Tensor, records: Tensor) -> Tensor:
-    """Number of differing bits between all rows of `perceptual_hash`, (M, R)."""
+    """Count the differing bits between all rows of `perceptual_hash`, (M, R)."""
     return (HASH_BITS - queries @ records.T) / 2.0

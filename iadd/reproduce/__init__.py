@@ -1,9 +1,9 @@
-"""The paper's experiments, run whole: a study is a list of rows, a row is what is trained on.
+"""Runs the paper's experiments whole: a study is a list of rows, a row is what is trained on.
 
-``study``: rows and studies. ``runner``: runs them, and goes on where it was stopped. ``records``:
-what a run leaves on disk. ``selected``: real images as a small set. ``summary``, ``table``,
-``report``: figures side by side. ``analysis``: the plots of section 4.3. ``paper``: the published
-figures.
+``study`` defines rows and studies; ``runner`` runs them and resumes where it was stopped;
+``run_record`` stores a run on disk; ``real_subset`` makes a small set of real images; ``summary``,
+``tables`` and ``report`` compare the figures; ``plots`` draws section 4.3; ``published`` holds the
+paper's figures.
 """
 
 from iadd.reproduce.runner import StudyError, StudyProgress, run_study

@@ -1,7 +1,7 @@
-"""The analysis of W (paper, section 4.3), as plots and numbers of every run.
+"""Plots and measures W of every run (paper, section 4.3).
 
 Legend: P parameters; the difference is |θ_J − θ*|, its mean over the iterations; a dimension is an
-index into θ. Two quantities are told apart by colour and by line, so that the plots hold in grey.
+index into θ. Two quantities differ in colour and in line, so that the plots work in grey.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from iadd.data.distilled_dataset import DistilledDataset
 from iadd.networks.build import build_network, layers_of
 
 FIRST, SECOND = "#0072B2", "#D55E00"
-"""Blue and vermilion of Okabe and Ito: apart for every kind of colour vision, and in grey."""
+"""Blue and vermilion of Okabe and Ito: distinct for every kind of colour vision, and in grey."""
 
 _COLUMNS = 1500
 _STYLE: dict[Any, Any] = {
@@ -41,7 +41,7 @@ def draw_run(distilled: DistilledDataset, folder: Path) -> list[Path]:
 
     Args:
         distilled: A set straight from a distillation; a bundle holds no W.
-        folder: Where the pictures go.
+        folder: Folder for the pictures.
 
     Returns:
         The files.
@@ -52,7 +52,7 @@ def draw_run(distilled: DistilledDataset, folder: Path) -> list[Path]:
         for name, figure in _figures(distilled).items():
             for suffix in (".svg", ".png"):
                 path = folder / f"{name}{suffix}"
-                # A date would make equal runs draw different files.
+                # With a date, equal runs would draw different files.
                 metadata: dict[str, Any] = {"Date": None} if suffix == ".svg" else {}
                 figure.savefig(path, dpi=150, metadata=metadata)
                 files.append(path)
@@ -71,7 +71,7 @@ def _figures(distilled: DistilledDataset) -> dict[str, Figure]:
 
 
 def measure_run(distilled: DistilledDataset) -> dict[str, Any]:
-    """The numbers of a run that a table shows.
+    """Compute the numbers of a run for the tables.
 
     Returns:
         ``best_iteration``, ``syn_lr``; where the run learned: ``unweighted_loss`` and ``loss``
@@ -104,7 +104,7 @@ def measure_run(distilled: DistilledDataset) -> dict[str, Any]:
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float | None:
-    """Spearman's rank correlation of two vectors, ties at their mean rank; None for a constant."""
+    """Compute Spearman's rank correlation, ties at their mean rank; None for a constant vector."""
     ranks = torch.stack([_ranks(first), _ranks(second)])
     if bool((ranks.std(dim=1) == 0).any()):
         return None
@@ -119,10 +119,10 @@ def _ranks(values: Tensor) -> Tensor:
 
 
 def dimension_figure(difference: Tensor, weights: Tensor, layers: Layers) -> Figure:
-    """Difference and W by dimension, layers marked (the paper's Figures 6 and 7).
+    """Plot difference and W by dimension, layers marked (the paper's Figures 6 and 7).
 
     A column of the picture stands for several hundred dimensions: the line is their mean, the band
-    goes from the smallest to the largest.
+    reaches from the smallest to the largest.
     """
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
@@ -152,7 +152,7 @@ def _draw_columns(axes: Axes, values: Values, colour: str) -> None:
 
 
 def _name_wide_layers(axes: Axes, layers: Layers, total: int) -> None:
-    """Write the names of layers above the picture, where there is room for them."""
+    """Write the names of layers above the picture, where there is space for them."""
     for name, part in layers:
         if part.stop - part.start >= 0.06 * total:
             axes.annotate(
@@ -167,20 +167,22 @@ def _name_wide_layers(axes: Axes, layers: Layers, total: int) -> None:
 
 
 def layer_figure(difference: Tensor, weights: Tensor, layers: Layers) -> Figure:
-    """Mean difference and mean W of every layer, with the middle 90% of W."""
+    """Plot mean difference and mean W of every layer, with the middle 90% of W."""
     figure = Figure(figsize=(9, 1.4 + 0.22 * len(layers)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    places = np.arange(len(layers))
+    positions = np.arange(len(layers))
     parts = [part for _, part in layers]
-    left.barh(places, [difference[part].mean().item() for part in parts], color=FIRST, height=0.7)
+    left.barh(
+        positions, [difference[part].mean().item() for part in parts], color=FIRST, height=0.7
+    )
     left.set_xlabel("mean of |θ$_J$ − θ*|")
-    left.set_yticks(places, [name for name, _ in layers])
+    left.set_yticks(positions, [name for name, _ in layers])
     left.invert_yaxis()
     left.xaxis.set_major_locator(MaxNLocator(5))
     middle = np.array([weights[part].mean().item() for part in parts])
     ends = np.array([np.quantile(_to_numpy(weights[part]), (0.05, 0.95)) for part in parts])
-    right.hlines(places, ends[:, 0], ends[:, 1], color=SECOND, linewidth=1.5)
-    right.plot(middle, places, "o", color=SECOND, markersize=4)
+    right.hlines(positions, ends[:, 0], ends[:, 1], color=SECOND, linewidth=1.5)
+    right.plot(middle, positions, "o", color=SECOND, markersize=4)
     right.set_xlabel("W (dot: mean; line: middle 90%)")
     right.grid(axis="y", color="0.9", linewidth=0.5)
     right.set_axisbelow(True)
@@ -188,12 +190,12 @@ def layer_figure(difference: Tensor, weights: Tensor, layers: Layers) -> Figure:
 
 
 def relation_figure(difference: Tensor, weights: Tensor) -> Figure:
-    """W against difference: do large differences get small weights?"""
+    """Plot W against difference, which shows whether large differences get small weights."""
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     axes = figure.subplots()
     x, y = _to_numpy(difference), _to_numpy(weights)
     if np.ptp(y) > 0:
-        # Counts start above the palest grey: a single parameter has to be seen too.
+        # Counts start above the palest grey, so that a single parameter is visible too.
         cells = axes.hexbin(
             x, y, gridsize=60, bins="log", mincnt=1, vmin=0.3, cmap="Greys", rasterized=True
         )
@@ -210,8 +212,8 @@ def relation_figure(difference: Tensor, weights: Tensor) -> Figure:
         label="median of W, fortieths of the parameters",
     )
     found = rank_correlation(difference, weights)
-    said = "W is the same everywhere" if found is None else f"rank correlation {found:+.2f}"
-    axes.set_title(said, fontsize=9)
+    title = "W is the same everywhere" if found is None else f"rank correlation {found:+.2f}"
+    axes.set_title(title, fontsize=9)
     axes.set_xlabel("|θ$_J$ − θ*|, mean over iterations")
     axes.set_ylabel("weight W")
     figure.legend(loc="outside lower right", frameon=False, fontsize=8)
@@ -219,7 +221,7 @@ def relation_figure(difference: Tensor, weights: Tensor) -> Figure:
 
 
 def history_figure(distilled: DistilledDataset) -> Figure:
-    """Loss, α, W and the validation figure over the iterations."""
+    """Plot loss, α, W and the validation figure over the iterations."""
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     (loss, rate), (weight, choice) = figure.subplots(2, 2, sharex=True)
     curves = distilled.history.curves
@@ -254,7 +256,7 @@ def history_figure(distilled: DistilledDataset) -> Figure:
 def _draw_curve(
     axes: Axes, x: list[float], y: list[float], colour: str, label: str, *, dashed: bool = False
 ) -> None:
-    """A noisy curve: faint as it is, strong as its mean over a fiftieth of the run."""
+    """Draw a noisy curve faintly, and strongly its mean over a fiftieth of the run."""
     axes.plot(x, y, color=colour, alpha=0.25, linewidth=0.6)
     width = max(1, len(y) // 50)
     means = [float(np.mean(y[end - width : end])) for end in range(width, len(y) + 1)]
@@ -267,7 +269,7 @@ def _layers(distilled: DistilledDataset) -> Layers:
         channels=distilled.images.shape[1],
         classes=len(distilled.classes),
         image_size=distilled.config.image_size,
-        seed=0,  # gives the form; its parameters are never read
+        seed=0,  # gives the architecture; its parameters are never read
     )
     return layers_of(network)
 

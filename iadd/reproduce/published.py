@@ -1,4 +1,4 @@
-"""Published figures, for beside ours.
+"""Published figures, to compare with ours.
 
 Source: Li, Togo, Ogawa and Haseyama, Importance-Aware Adaptive Dataset Distillation, Table 4.
 """
@@ -11,7 +11,7 @@ class Published:
     """One line of a published table.
 
     Attributes:
-        accuracy: Share of right answers on the test set, 0 to 1. The paper gives no spread.
+        accuracy: Share of correct predictions on the test set, 0 to 1. The paper gives no spread.
         images: Training images.
         structure: The network.
     """
@@ -30,4 +30,4 @@ TABLE_4_FIGURES = {
     "iadd": Published(0.852, 80, "ConvNetD5"),
     "full": Published(0.889, 16_933, "ConvNetD5"),
 }
-"""COVID-19 detection accuracy at 20 images per class, by the name of the row that repeats it."""
+"""COVID-19 detection accuracy at 20 images per class, by the name of the row that reproduces it."""

@@ -1,4 +1,4 @@
-"""Selected real images as a small set, so that they are trained on as distilled images are."""
+"""Makes a small set of selected real images, to train on like a distilled set."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def as_small_set(
         chosen: Indices into the ``train`` part, (classes·IPC,), class by class.
         config: Settings of the run.
         on_progress: Called while learning rates are tried on the validation split.
-        device: Where to compute.
+        device: Device to compute on.
     """
     train = images.part("train")
     normalisation = Normalisation.of(train.images)
@@ -59,15 +59,15 @@ def select_images(
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Choose real images by what a network trained on all of them makes of them.
+    """Choose real images by the scores of a network trained on all of them.
 
     Args:
         train: Images of the training split.
         method: ``herding`` or ``forgetting``.
-        per_class: How many of each class.
+        per_class: Images of each class.
         config: Settings of that network.
         on_progress: Called after each of its epochs.
-        device: Where to compute.
+        device: Device to compute on.
 
     Returns:
         Indices into ``train``, (classes·per_class,), class by class.

@@ -1,4 +1,4 @@
-"""A finished study as a page and as JSON."""
+"""Writes a finished study as a page and as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from iadd.data.image_set import ImageSet
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Study
 from iadd.reproduce.summary import Line
-from iadd.reproduce.table import (
+from iadd.reproduce.tables import (
     architecture_cells,
     explain,
     figure_cells,
@@ -35,9 +35,9 @@ def write_report(
     Args:
         study: The study.
         lines: Its rows with their figures.
-        images: What it was measured on.
+        images: Images that it was measured on.
         config: Settings that every row started from.
-        environment: As :func:`describe_environment` gives it.
+        environment: Result of :func:`iadd.runtime.environment.describe_environment`.
         out: Folder of the study.
         failed: Runs that have no figures.
     """
@@ -63,7 +63,7 @@ def to_page(
     environment: Mapping[str, Any],
     failed: Sequence[RunRecord] = (),
 ) -> str:
-    """The study as Markdown."""
+    """Format the study as Markdown."""
     data = _describe_data(images)
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     cores, threads = environment["cores"], environment["threads"]
@@ -82,10 +82,10 @@ def to_page(
     ]
     for figure in ("accuracy", "balanced_accuracy"):
         if cells := architecture_cells(lines, figure):
-            named = figure.replace("_", " ")
-            parts += [f"## Networks, {named} (paper, section 4.4)", to_markdown(cells)]
+            name = figure.replace("_", " ")
+            parts += [f"## Networks, {name} (paper, section 4.4)", to_markdown(cells)]
     if cells := weight_cells(lines):
-        parts += ["## What became of α and W (paper, section 4.3)", to_markdown(cells)]
+        parts += ["## α and W after training (paper, section 4.3)", to_markdown(cells)]
         parts.append(
             "Loss without W: means over the first and the last tenth of the iterations. Kept: the "
             "iteration chosen on validation, by seed. "

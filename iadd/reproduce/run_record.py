@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: figures as JSON, and the time that it took."""
+"""Stores the record of a run in its folder: figures as JSON, and the time that it took."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from iadd.runtime.checkpoint import write_atomically
 
 
 class StudyError(ValueError):
-    """A study cannot go on in this folder. The message says what to do."""
+    """A study cannot continue in this folder. The message says what to do."""
 
 
 @dataclass
@@ -25,15 +25,15 @@ class RunRecord:
     """The figures of one row with one seed, in ``evaluation.json``.
 
     Attributes:
-        row: What was trained on.
+        row: The row of the study.
         seed: Seed of the run.
         config: Its settings.
-        folder: Where everything of the run lies.
-        networks: Figures by network, as :meth:`Evaluation.to_dict` gives them.
-        seconds: Time by phase. What a killed process did since its last phase is not in it.
-        facts: Numbers worth a table: the iteration kept, α, what became of W.
-        failure: Why the run ended without figures, or nothing. It is not kept: the next call
-            tries again.
+        folder: Folder of all files of the run.
+        networks: Figures by network, as :meth:`Evaluation.to_dict` returns them.
+        seconds: Time by phase, without the time of a killed process since its last phase.
+        facts: Numbers for the tables: the iteration kept, α, the spread of W.
+        failure: Reason why the run ended without figures, or empty. It is not stored: the next
+            call tries again.
     """
 
     row: Row
@@ -47,7 +47,7 @@ class RunRecord:
 
     @classmethod
     def open(cls, row: Row, config: Config, folder: Path) -> Self:
-        """The record in a folder, or an empty one.
+        """Open the record in a folder, or make an empty one.
 
         Raises:
             StudyError: When the folder holds a run of other settings.
@@ -67,19 +67,19 @@ class RunRecord:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the record's file."""
         return self.folder / "evaluation.json"
 
     def add(self, network: str, evaluation: Evaluation) -> None:
-        """Keep the figures of one network."""
+        """Add the figures of one network."""
         self.networks[network] = evaluation.to_dict()
 
     def save(self) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file completely or not at all."""
         write_atomically(self.path, json.dumps(self.to_dict(), indent=2).encode())
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """Convert to plain JSON types."""
         return {
             "row": self.row.name,
             "kind": self.row.kind,
@@ -92,7 +92,7 @@ class RunRecord:
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
-        """Add what the block takes to the seconds of a phase, also when it is interrupted."""
+        """Add the time of the block to the seconds of a phase, also when it is interrupted."""
         start = time.perf_counter()
         try:
             yield
@@ -103,10 +103,10 @@ class RunRecord:
 
 
 def keep_to_one_data_set(out: Path, images: ImageSet) -> str:
-    """Remember which images a study is about, and refuse others.
+    """Record the images of a study at its first run, and reject others later.
 
     Returns:
-        Their digest, 16 hexadecimal digits.
+        Digest of the images, 16 hexadecimal digits.
 
     Raises:
         StudyError: When the folder holds a study of other images.

@@ -1,4 +1,4 @@
-"""Running a study: every row with every seed, each skipped where it is done already."""
+"""Runs a study: every row with every seed, except those that are done already."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from iadd.bundle.image_grid import draw_sheet
+from iadd.bundle.image_grid import draw_image_grid
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
@@ -25,21 +25,21 @@ from iadd.runtime.oom import OutOfMemoryError
 from iadd.runtime.progress import Progress, ProgressListener
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectories
 
-_OF_ONE_RUN = (DistillationDivergedError, OutOfMemoryError, TooFewImagesError)
-"""What ends a run and says nothing about the others of a study."""
+_RUN_ERRORS = (DistillationDivergedError, OutOfMemoryError, TooFewImagesError)
+"""Errors that end one run; the other runs of the study continue."""
 
 __all__ = ["RunRecord", "StudyError", "StudyProgress", "run_study"]
 
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """One report of a study at work.
+    """One progress report of a study.
 
     Attributes:
-        run: Which run, in words.
+        run: Description of the run.
         done: Runs finished.
         runs: Runs in all.
-        progress: What the run itself reports, or None when it has just ended.
+        progress: Progress of the run itself, or None when it has just ended.
         record: The figures of the run that has just ended, or None.
     """
 
@@ -65,28 +65,28 @@ def run_study(
     on_progress: StudyListener | None = None,
     device: torch.device | str = "cpu",
 ) -> list[RunRecord]:
-    """Run every row of a study, and keep each run in ``out/<row>/seed-<n>``.
+    """Run every row of a study, and store each run in ``out/<row>/seed-<n>``.
 
-    A run that is there is not repeated; one that was interrupted goes on. Choices (iteration,
-    learning rate) are made on the validation split; the test split is asked when they are made.
+    A finished run is not repeated; an interrupted one resumes. Choices (iteration, learning rate)
+    are made on the validation split; the test split is read once they are made.
 
     Args:
         study: The rows.
         images: Images of all three splits.
         config: Settings that every row starts from; ``evaluation_networks`` per seed.
         out: Folder of the study.
-        seeds: Distillations per row: seeds ``config.seed`` and on. Teachers are those of
-            ``config.seed`` for all; training on everything is done with that seed alone.
+        seeds: Distillations per row, with the seeds from ``config.seed`` on. All use the teachers
+            of ``config.seed``; training on the full set uses that seed only.
         architectures: Names in ``ARCHITECTURES`` to try distilled sets on; the study's unless
             given.
         teachers: Folder of the teachers; ``out/teachers`` unless given. Rows that need teachers
             of their own record them beside it.
-        on_progress: Called while a run works and when it ends.
-        device: Where to compute.
+        on_progress: Called during a run and at its end.
+        device: Device to compute on.
 
     Returns:
         One record per row and seed, in the order of the rows. A run that its settings end (it
-        diverges, or a class has too few images) has its ``failure`` there, and the others go on.
+        diverges, or a class has too few images) has a ``failure``, and the others continue.
 
     Raises:
         StudyError: When ``out`` holds runs of other settings or images.
@@ -95,7 +95,7 @@ def run_study(
     names = study.architectures if architectures is None else tuple(architectures)
     listener = on_progress or (lambda _: None)
     tried = {name: _architecture(name) for name in names}
-    # Every setting of every row is checked before the first hour is spent.
+    # Every setting of every row is checked before the first run starts.
     runs = [
         RunRecord.open(row, row.config(config, seed), out / row.folder / f"seed-{seed}")
         for row in study.rows
@@ -104,7 +104,7 @@ def run_study(
     for network in tried.values():
         _check_fit(config.override(network), images)
     keep_to_one_data_set(out, images)
-    school = _School(images, config, teachers or out / "teachers", device)
+    teacher_cache = _TeacherCache(images, config, teachers or out / "teachers", device)
     for done, record in enumerate(runs):
         run = f"{record.row.name}, seed {record.seed}"
 
@@ -112,8 +112,8 @@ def run_study(
             listener(StudyProgress(run, done, len(runs), progress))
 
         try:
-            _run(record, images, tried, school, listen, device)
-        except _OF_ONE_RUN as error:
+            _run(record, images, tried, teacher_cache, listen, device)
+        except _RUN_ERRORS as error:
             record.failure = str(error)
         listener(StudyProgress(run, done + 1, len(runs), record=record))
     return runs
@@ -130,7 +130,7 @@ def _architecture(name: str) -> Mapping[str, object]:
 
 
 def _check_fit(config: Config, images: ImageSet) -> None:
-    """Refuse a network that the images are too small for, before anything is trained."""
+    """Reject a network that the images are too small for, before anything is trained."""
     build_network(
         config.network,
         channels=images.images.shape[1],
@@ -141,16 +141,16 @@ def _check_fit(config: Config, images: ImageSet) -> None:
 
 
 @dataclass
-class _School:
-    """Where a run's teachers come from: those of the study's first seed, whatever the run's."""
+class _TeacherCache:
+    """Records and reuses teachers: those of the study's first seed, whatever the run's seed."""
 
     images: ImageSet
     config: Config
     folder: Path
     device: torch.device | str
 
-    def teachers_of(self, config: Config, on_progress: ProgressListener) -> TrajectoryBuffer:
-        """The teachers that a run's settings ask for, trained where they are not there yet."""
+    def get(self, config: Config, on_progress: ProgressListener) -> TrajectoryBuffer:
+        """Return the teachers for a run's settings; train those that do not exist yet."""
         own = replace(config, seed=self.config.seed)
         key = own.teacher_key()
         shared = key == self.config.teacher_key()
@@ -164,18 +164,19 @@ def _run(
     record: RunRecord,
     images: ImageSet,
     architectures: Mapping[str, Mapping[str, object]],
-    school: _School,
+    teacher_cache: _TeacherCache,
     listen: ProgressListener,
     device: torch.device | str,
 ) -> None:
-    """Do what is left of one run."""
+    """Run the unfinished part of one run."""
     config, kind = record.config, record.row.kind
     own = network_label(config.network)
     if kind in ("random", "full"):
         if own not in record.networks:
-            judge = evaluate_random if kind == "random" else evaluate_full
+            evaluate_baseline = evaluate_random if kind == "random" else evaluate_full
             with record.timed("evaluating"):
-                record.add(own, judge(images, config, on_progress=listen, device=device))
+                baseline = evaluate_baseline(images, config, on_progress=listen, device=device)
+                record.add(own, baseline)
         return
     networks = {own: config} | {
         label: config.override(settings)
@@ -185,11 +186,11 @@ def _run(
     missing = [label for label in networks if label not in record.networks]
     if not missing and record.facts:
         return
-    small_set = _make_set(record, images, school, listen, device)
+    small_set = _make_set(record, images, teacher_cache, listen, device)
     for label in missing:
-        named = partial(_say_network, listen, label)
+        named = partial(_name_network, listen, label)
         with record.timed(f"evaluating {label}"):
-            # α was learned for the network of the run; another has to be asked for its rate.
+            # α was learned for the network of the run; another network needs its own rate.
             lr = None
             if label != own:
                 lr = choose_lr(small_set, images, networks[label], on_progress=named, device=device)
@@ -197,25 +198,25 @@ def _run(
                 small_set, images, networks[label], lr=lr, on_progress=named, device=device
             )
             record.add(label, evaluation)
-    draw_sheet(small_set).save(record.folder / "images.png")
+    draw_image_grid(small_set).save(record.folder / "images.png")
     if kind == "distilled":
         draw_run(small_set, record.folder / "plots")
     record.facts = measure_run(small_set)
     record.save()
 
 
-def _say_network(listen: ProgressListener, label: str, progress: Progress) -> None:
+def _name_network(listen: ProgressListener, label: str, progress: Progress) -> None:
     listen(replace(progress, phase=f"{progress.phase} {label}"))
 
 
 def _make_set(
     record: RunRecord,
     images: ImageSet,
-    school: _School,
+    teacher_cache: _TeacherCache,
     listen: ProgressListener,
     device: torch.device | str,
 ) -> DistilledDataset:
-    """The small set of a run: read where it is there, learned or selected where it is not."""
+    """Read the small set of a run, or learn or select it where it does not exist yet."""
     path = record.folder / "distilled.safetensors"
     if path.exists():
         return DistilledDataset.from_bytes(path.read_bytes())
@@ -225,7 +226,7 @@ def _make_set(
         write_atomically(path, small_set.to_bytes())
         return small_set
     checkpoint = path.with_suffix(".checkpoint")
-    buffer = school.teachers_of(record.config, listen)
+    buffer = teacher_cache.get(record.config, listen)
     with record.timed("distilling"):
         small_set = distill(
             images,

@@ -1,4 +1,4 @@
-"""What a study consists of. Another experiment is another :class:`Study`, and no other code."""
+"""Defines studies. Another experiment is another :class:`Study`, without other code."""
 
 import re
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ ARCHITECTURES: dict[str, Mapping[str, Any]] = {
     "VGG11": {"network": "vgg11"},
     "ResNet18": {"network": "resnet18"},
 }
-"""The networks that distilled sets are tried on (paper, section 4.4), with instance norm."""
+"""Networks that distilled sets are tried on (paper, section 4.4), with instance norm."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a table: what networks are trained on, and how it comes about.
+    """One row of a study: the training data of its networks, and how it is made.
 
     Attributes:
-        name: Names the row, and its folder.
-        kind: ``distilled``: by the engine; ``random``, ``herding``, ``forgetting``: as many real
-            images; ``full``: all of them.
-        settings: What the row changes of the study's settings.
+        name: Name of the row, and of its folder.
+        kind: ``distilled``: a distilled set; ``random``, ``herding``, ``forgetting``: as many real
+            images; ``full``: all real images.
+        settings: The row's changes of the study's settings.
         factors: Settings that it multiplies instead, by name.
-        note: What the row is, in a few words.
+        note: Description of the row in a few words.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Row:
     note: str = ""
 
     def config(self, base: Config, seed: int) -> Config:
-        """The settings of one run.
+        """Return the settings of one run.
 
         Raises:
-            ConfigError: When what the row changes does not fit the study's settings.
+            ConfigError: When the row's changes do not fit the study's settings.
         """
         changes = {name: base.flat()[name] * factor for name, factor in self.factors.items()}
         return base.override({**changes, **self.settings, "seed": seed})
 
     @property
     def folder(self) -> str:
-        """The name as a file system takes it."""
+        """The name of the row's folder, safe for any file system."""
         return re.sub(r"[^\w.+-]+", "-", self.name).strip("-.")
 
 
@@ -60,15 +60,15 @@ class Study:
     """An experiment.
 
     Attributes:
-        name: What the command calls it.
+        name: Name of its command.
         title: Heading of its table.
-        about: What it compares, a sentence.
-        rows: Its lines, in order.
+        about: Sentence that says what it compares.
+        rows: Its rows, in order.
         reference: Name of the row that the others are compared with, seed by seed.
         architectures: Names in ``ARCHITECTURES`` that every distilled set is tried on, beside the
             network that it was made with.
         published: The paper's figures, by name of the row.
-        published_classes: How many classes these were measured on; 0 where there are none.
+        published_classes: Number of classes that these were measured on; 0 where there are none.
     """
 
     name: str
@@ -102,8 +102,8 @@ TABLE_4 = Study(
 
 IMPROVEMENTS = Study(
     name="improvements",
-    title="What each setting brings, everything else equal",
-    about="What W changes against MTT, and what each later finding brings, all else equal.",
+    title="The effect of each setting, everything else equal",
+    about="The effect of W against MTT, and of each later finding, everything else equal.",
     rows=(
         Row(name="iadd", settings={"method": "iadd"}, note="the settings as they are"),
         Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
@@ -114,7 +114,11 @@ IMPROVEMENTS = Study(
         Row(name="average-0.99", settings={"image_average": 0.99}, note="average of the images"),
         Row(name="growing-start", settings={"first_max_start_epoch": 1}, note="I⁺ grows from 1"),
         Row(name="flat-teachers", settings={"teacher_flatness": 0.05}, note="flat minima"),
-        Row(name="correct-starts", settings={"start_from": "correct"}, note="understood starts"),
+        Row(
+            name="correct-starts",
+            settings={"start_from": "correct"},
+            note="starts that teachers classify correctly",
+        ),
     ),
     reference="iadd",
 )
@@ -124,8 +128,8 @@ STUDIES = {study.name: study for study in (TABLE_4, IMPROVEMENTS)}
 
 
 def network_label(network: NetworkConfig) -> str:
-    """How tables call a network: ``ConvNetD5``, ``ResNet18``."""
+    """Return the name of a network in tables: ``ConvNetD5``, ``ResNet18``."""
     if network.network == "convnet":
         return f"ConvNetD{network.depth}"
-    named = {settings["network"]: label for label, settings in ARCHITECTURES.items()}
-    return named[network.network]
+    labels = {settings["network"]: label for label, settings in ARCHITECTURES.items()}
+    return labels[network.network]

@@ -1,9 +1,9 @@
-"""A study's runs brought together: means, three spreads, differences.
+"""Summarises the runs of a study: means, three spreads, differences.
 
-Three spreads are told apart. Over networks: the mean of the runs' standard deviations, each over
-the networks trained from scratch on one small set. Over seeds: the standard deviation of the runs'
-means, each from a distillation of its own. Against the reference row: mean and standard deviation
-of the differences, seed by seed, so that what a seed brings falls out.
+There are three spreads. Over networks: the mean of the runs' standard deviations, each over the
+networks trained from scratch on one small set. Over seeds: the standard deviation of the runs'
+means, each from a separate distillation. Against the reference row: mean and standard deviation of
+the differences, seed by seed, which removes the effect of the seed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Difference:
-    """A row less the reference row in one measure, over the seeds that both have."""
+    """Difference between a row and the reference row in one measure, over their common seeds."""
 
     mean: float
     over_seeds: float | None
@@ -55,10 +55,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a study with everything that was measured.
+    """One row of a study with its figures.
 
     Attributes:
-        row: What was trained on.
+        row: The row of the study.
         network: The network that the row's set was made with, by label.
         training_images: Images that each network was trained on.
         networks: Figures by network and measure.
@@ -78,7 +78,7 @@ class Line:
 
 
 def summarise(study: Study, records: Sequence[RunRecord]) -> list[Line]:
-    """Bring the runs of every row together, in the order of the study."""
+    """Summarise the runs of every row, in the order of the study."""
     by_row: dict[str, list[RunRecord]] = {row.name: [] for row in study.rows}
     for record in records:
         if record.networks:

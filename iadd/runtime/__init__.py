@@ -1,1 +1,1 @@
-"""What every long computation needs: devices, precision, checkpoints, progress, memory."""
+"""Services of long computations: devices, precision, checkpoints, progress, memory."""

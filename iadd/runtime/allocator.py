@@ -1,4 +1,4 @@
-"""Keeping the allocator from giving memory back only to ask for it again."""
+"""Makes the memory allocator keep freed blocks for the next allocation."""
 
 import ctypes
 import sys
@@ -15,11 +15,11 @@ def reuse_freed_memory() -> bool:
     By default it maps every block above 32 MiB anew and unmaps it when freed. One layer's
     activations at 112×112 are that large, so each step of a training loop pays page faults for
     every tensor: a ConvNetD5 of width 16 at batch 64 took 6.5 ms an image, and 2.8 ms with this
-    (``python -m benchmarks.allocator``). The setting holds for the whole process, so it is for
-    programs to call, once, at their start; the library never does by itself.
+    (``python -m benchmarks.allocator``). The setting holds for the whole process, so programs call
+    it once, at their start; the library itself never does.
 
     Returns:
-        Whether the C library took the setting. Others than glibc are left as they are.
+        Whether the C library accepted the setting. C libraries other than glibc are not changed.
     """
     if sys.platform != "linux":
         return False

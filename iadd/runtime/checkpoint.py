@@ -1,4 +1,4 @@
-"""Where a long call leaves its state, so that a later call goes on instead of beginning anew."""
+"""Stores the state of a long call, so that a later call resumes instead of starting anew."""
 
 import json
 import os
@@ -14,17 +14,17 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 CHECKPOINT_SECONDS = 20.0
-"""Work that a killed run loses at most, by default."""
+"""Default limit of the computation that a killed run loses, in seconds."""
 
 
 class CheckpointStore(Protocol):
-    """One place for one run's state. A write replaces what was there, whole or not at all."""
+    """Stores the state of one run. A write replaces the state completely or not at all."""
 
     def read(self) -> bytes | None:
-        """What was written last, or None."""
+        """Return the state that was written last, or None."""
 
     def write(self, data: bytes) -> None:
-        """Replace it."""
+        """Replace the state."""
 
 
 class FileCheckpoint:
@@ -34,21 +34,21 @@ class FileCheckpoint:
         self.path = Path(path)
 
     def read(self) -> bytes | None:
-        """What was written last, or None."""
+        """Return the state that was written last, or None."""
         return self.path.read_bytes() if self.path.exists() else None
 
     def write(self, data: bytes) -> None:
-        """Replace it."""
+        """Replace the state."""
         write_atomically(self.path, data)
 
 
 def as_store(checkpoint: "Path | CheckpointStore | None") -> CheckpointStore | None:
-    """Let a path stand for a :class:`FileCheckpoint`."""
+    """Turn a path into a :class:`FileCheckpoint`; return a store unchanged."""
     return FileCheckpoint(checkpoint) if isinstance(checkpoint, Path) else checkpoint
 
 
-class Pacer:
-    """Says when the next checkpoint is due. The clock decides when state is saved, never what."""
+class CheckpointTimer:
+    """Decides when the next checkpoint is due. The clock never changes what is saved."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -62,14 +62,14 @@ class Pacer:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a crash leaves the old content or the new, never a part."""
+    """Write a file so that a crash leaves the old content or the new, never a part of it."""
     with replacing(path) as file:
         file.write(data)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of ``path`` when the block ends well, and else vanishes."""
+    """Open a file that replaces ``path`` when the block succeeds, and is deleted otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name}.", delete=False
@@ -85,9 +85,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def pack(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> bytes:
-    """Tensors and a JSON document as one safetensors file, the same bytes for the same content."""
+    """Serialise tensors and a JSON document as safetensors; equal content gives equal bytes."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # One metadata key alone: with several, safetensors writes them in no fixed order.
+    # One metadata key only: safetensors writes several in no fixed order.
     return save_tensors(contiguous, {"document": json.dumps(document, sort_keys=True)})
 
 

@@ -1,9 +1,9 @@
-"""When compiling a training step pays, and what is compiled.
+"""Compiles training steps, and decides when that pays.
 
 A compiled step fuses norms, activations and pooling and saves the passes over memory between
 them; compiling it costs tens of seconds, less when the cache of an earlier job holds it. The
-choice follows from a count of operations and never from a clock: a run that resumes has to choose
-alike, since the two ways round differently.
+choice depends on a count of FLOPs and never on a clock: a run that resumes has to choose the same,
+since compiled and eager steps round differently.
 """
 
 import logging
@@ -20,36 +20,37 @@ from typing import Any, TypeVar, cast
 import torch
 
 from iadd.config import Config
+from iadd.counts import WORTH_COMPILING
 
 SECONDS_TO_COMPILE = 80.0
-"""What compiling both functions of a step costs on two cores with nothing cached."""
+"""Time to compile both functions of a step on two cores with an empty cache."""
 
 _SAVED_PER_STEP = {"cpu": 8e-3, "cuda": 2e-3}
-_SAVED_PER_OPERATION = {"cpu": 2.5e-12, "cuda": 2e-14}
-"""Seconds that compiling saves: for each step, which is what lies between the convolutions, and for
-each floating point operation (``python -m benchmarks.matching``; a GPU's are assumed)."""
+_SAVED_PER_FLOP = {"cpu": 2.5e-12, "cuda": 2e-14}
+"""Seconds that compiling saves: for each step (what lies between the convolutions), and for each
+FLOP (``python -m benchmarks.matching``; a GPU's are assumed)."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class CompilationChoice:
-    """Whether a run compiles, and why: a sentence for people."""
+    """The choice whether a run compiles, with its reason as a sentence for people."""
 
     compiled: bool
     reason: str
 
 
 def choose_compilation(
-    config: Config, operations: float, device: torch.device | str, *, steps: int = 0
+    config: Config, flops: float, device: torch.device | str, *, steps: int = 0
 ) -> CompilationChoice:
     """Decide whether a run compiles its steps.
 
     Args:
         config: ``config.compute.compilation`` decides, or leaves it to the count.
-        operations: Floating point operations of the whole run (:mod:`iadd.training.cost_model`).
-        device: Where it computes.
-        steps: In which it does them.
+        flops: FLOPs of the whole run (:mod:`iadd.training.cost_model`).
+        device: Device of the run.
+        steps: Number of steps that these FLOPs are spread over.
     """
     kind = torch.device(device).type
     setting = config.compute.compilation
@@ -63,8 +64,8 @@ def choose_compilation(
         )
     if setting == "always":
         return CompilationChoice(True, "steps are compiled, as set")
-    saved = seconds_saved(operations, kind, steps=steps)
-    if saved < 1.25 * SECONDS_TO_COMPILE:
+    saved = seconds_saved(flops, kind, steps=steps)
+    if saved < WORTH_COMPILING * SECONDS_TO_COMPILE:
         return CompilationChoice(
             False, f"steps are computed eagerly: compiling would save about {saved:.0f} s"
         )
@@ -73,26 +74,26 @@ def choose_compilation(
     )
 
 
-def seconds_saved(operations: float, device: torch.device | str, *, steps: int = 0) -> float:
-    """Seconds that compiled steps of so many operations save beside eager ones."""
+def seconds_saved(flops: float, device: torch.device | str, *, steps: int = 0) -> float:
+    """Estimate the seconds that compiled steps save over eager ones."""
     kind = torch.device(device).type
-    return steps * saved_per_step(kind) + operations * saved_per_operation(kind)
+    return steps * saved_per_step(kind) + flops * saved_per_flop(kind)
 
 
 def saved_per_step(device_type: str) -> float:
-    """Seconds of each step that compiling saves, however small the step."""
+    """Return the seconds that compiling saves in each step, however small the step."""
     return _SAVED_PER_STEP.get(device_type, 0.0)
 
 
-def saved_per_operation(device_type: str) -> float:
-    """Seconds of each floating point operation that compiling saves."""
-    return _SAVED_PER_OPERATION.get(device_type, 0.0)
+def saved_per_flop(device_type: str) -> float:
+    """Return the seconds that compiling saves for each FLOP."""
+    return _SAVED_PER_FLOP.get(device_type, 0.0)
 
 
 def can_compile(device_type: str) -> bool:
-    """Whether this machine has what compiling for the device needs."""
+    """Return whether this machine has the tools to compile for the device."""
     if device_type == "cuda":
-        # Triton builds a launcher in C, against Python's headers, for what it compiles.
+        # Triton builds a launcher in C, against Python's headers, for each compiled function.
         has_headers = (Path(sysconfig.get_paths()["include"]) / "Python.h").exists()
         has_compiler = "CC" in os.environ or any(shutil.which(name) for name in ("gcc", "clang"))
         return sys.platform == "linux" and has_headers and has_compiler
@@ -100,13 +101,13 @@ def can_compile(device_type: str) -> bool:
 
 
 def compile_step(function: F) -> F:
-    """Compile a function of tensors, one program for each shape that it meets.
+    """Compile a function of tensors, once for each shape of its arguments.
 
     On a GPU its kernels are recorded once and replayed as a whole (CUDA graphs), so that the
-    Python between them costs nothing. There a call's results are overwritten by the next call:
-    what is kept has to be copied, or used up, before.
+    Python between them costs nothing. There the next call overwrites a call's results: copy or use
+    them before.
     """
-    _quieten()
+    _silence_pytorch()
     if not torch.cuda.is_available():
         return cast(F, torch.compile(function, dynamic=False))
     compiled = torch.compile(function, dynamic=False, mode="reduce-overhead")
@@ -118,8 +119,8 @@ def compile_step(function: F) -> F:
     return cast(F, replay)
 
 
-def _quieten() -> None:
-    """Keep what PyTorch tells of itself while compiling from the people who wait."""
+def _silence_pytorch() -> None:
+    """Suppress PyTorch's internal warnings and log lines about compiling."""
     warnings.filterwarnings(
         "ignore", message=r".*torch\.jit\.script. is deprecated", category=FutureWarning
     )

@@ -1,4 +1,4 @@
-"""What a figure was measured on: machine, versions, command."""
+"""Describes the environment of a measurement: machine, versions, command."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ _CPU_INFO = Path("/proc/cpuinfo")
 
 
 def describe_environment(device: torch.device | str, command: str) -> dict[str, Any]:
-    """Name the machine and the software, for beside every table.
+    """Describe the machine and the software that produced a table.
 
     Returns:
         ``command``, ``device`` (the model of the GPU, or ``cpu``), ``cpu`` (its model), ``cores``,

@@ -1,4 +1,4 @@
-"""Counting the floating point operations of a computation while it runs."""
+"""Counts the floating point operations (FLOPs) of a computation while it runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,30 +8,29 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 
-def count_operations(function: Callable[[], Any]) -> float:
-    """Floating point operations of one call, forwards, backwards and differentiated twice.
+def count_flops(function: Callable[[], Any]) -> float:
+    """Count the FLOPs of one call, forwards, backwards and differentiated twice.
 
-    They are the multiplications and additions of convolutions and matrix products, as the direct
-    algorithm does them. Compiled code is invisible to the counter: what is compiled runs
-    uncompiled while it counts. Tensors on the ``meta`` device are counted without computing.
+    FLOPs are the multiplications and additions of convolutions and matrix products by the direct
+    algorithm. Compiled code is invisible to the counter: compiled functions run eagerly while it
+    counts. Tensors on the ``meta`` device are counted without computing.
     """
     counter = _Counter()
     with torch.compiler.set_stance("force_eager"), counter:
         function()
-    return float(counter.operations)
+    return float(counter.flops)
 
 
 class _Counter(TorchDispatchMode):
-    """Sees every operation below autograd.
+    """Intercepts every operation below autograd.
 
-    PyTorch's own ``FlopCounterMode`` has the same formulas, and besides them hooks on modules,
-    which refuse a gradient for what a module reads directly (θ and the images of the matching
-    loss).
+    PyTorch's own ``FlopCounterMode`` has the same formulas, but also hooks on modules, which fail
+    for a gradient of a module's direct inputs (θ and the images of the matching loss).
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.operations = 0
+        self.flops = 0
 
     def __torch_dispatch__(
         self,
@@ -49,5 +48,5 @@ class _Counter(TorchDispatchMode):
                 return parts
         result = func(*args, **kwargs)
         if formula is not None:
-            self.operations += formula(*args, **kwargs, out_val=result)
+            self.flops += formula(*args, **kwargs, out_val=result)
         return result

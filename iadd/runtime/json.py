@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no number that is none."""
+"""Strict JSON: NaN and infinity become null."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def finite(document: Any) -> Any:
-    """The same document, null where a number is infinite or none at all."""
+    """Copy a document with null in place of NaN and infinity."""
     if isinstance(document, dict):
         return {name: finite(value) for name, value in document.items()}
     if isinstance(document, list | tuple):
@@ -17,6 +17,6 @@ def finite(document: Any) -> Any:
 
 
 def to_strict_json(document: Any) -> bytes:
-    """Write a document, indented, for people and for any reader of JSON."""
+    """Serialise a document as strict, indented JSON."""
     text = json.dumps(finite(document), indent=2, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()

@@ -1,4 +1,4 @@
-"""Going on with half as much at once when memory runs out."""
+"""Halves the batch when memory runs out, and tries again."""
 
 import gc
 from collections.abc import Callable
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class OutOfMemoryError(RuntimeError):
-    """There was too little memory even for the smallest part. The message names the setting."""
+    """Memory was too small even for the smallest part. The message names the setting to change."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or on the CPU.
+    """Return whether an error says that memory ran out, on a GPU or on the CPU.
 
-    The CPU's allocator raises a plain RuntimeError, known by its text alone.
+    The CPU's allocator raises a plain RuntimeError, recognised by its text.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
@@ -24,14 +24,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class Halving:
-    """How much is computed at once: as much as asked for, and half of it after running out.
+    """Limits how much is computed at once: the given size, halved whenever memory runs out.
 
-    What was found to fit stays for the rest of the run, so that memory runs out once and not at
-    each step.
+    A size that fits is kept for the rest of the run, so that memory runs out once and not at each
+    step.
 
     Args:
-        size: How much at once to begin with: images or networks, at least 1.
-        advice: What to change when even one is too much, a sentence for people.
+        size: Number to start with: images or networks, at least 1.
+        advice: Sentence for people that says what to change when even one is too much.
         on_halved: Called with the new size, after each halving.
     """
 
@@ -41,25 +41,25 @@ class Halving:
         self.size = size
         self._advice, self._on_halved = advice, on_halved
 
-    def run(self, work: Callable[[int], T]) -> T:
-        """Call ``work(size)``; where memory runs out, free it, halve the size and call again.
+    def run(self, compute: Callable[[int], T]) -> T:
+        """Call ``compute(size)``; when memory runs out, free it, halve the size and call again.
 
         Args:
-            work: Begins anew at each call: a try that failed has to leave nothing behind.
+            compute: Starts anew at each call: a failed call has to leave no effects.
 
         Raises:
             OutOfMemoryError: When size 1 did not fit either.
         """
         while True:
             try:
-                return work(self.size)
+                return compute(self.size)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
                 failure = str(error).splitlines()[0][:200]
             except MemoryError:
                 failure = "the machine has no memory left"
-            # Outside the handler: there the traceback still holds the tensors of the failed try.
+            # Outside the handler, where the traceback would still hold the failed call's tensors.
             if self.size == 1:
                 raise OutOfMemoryError(
                     f"There is too little memory even for one at a time ({failure}). {self._advice}"

@@ -1,4 +1,4 @@
-"""The most memory that a piece of work takes, while other work of the process came before."""
+"""Measures the peak memory of a block of code."""
 
 import os
 import resource
@@ -15,11 +15,11 @@ _INTERVAL = 0.005
 
 
 class MemoryWatch:
-    """Watches a block: ``before`` is bytes when it begins, ``peak`` the most once it has ended.
+    """Measures a block: ``before`` is bytes at its start, ``peak`` the maximum, set at its end.
 
-    On a GPU it is what tensors held at most. On a CPU it is the resident memory of the process,
-    libraries and all, sampled every 5 ms; where the system has no ``/proc``, the most that the
-    process ever held.
+    On a GPU the peak is that of all tensors. On a CPU it is the resident memory of the process,
+    libraries included, sampled every 5 ms; where the system has no ``/proc``, the maximum over the
+    life of the process.
     """
 
     def __init__(self, device: torch.device | str) -> None:

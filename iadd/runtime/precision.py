@@ -1,4 +1,4 @@
-"""TF32 while a call computes, and exactly then."""
+"""Sets the precision of the GPU's libraries for the duration of a call."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ from iadd.config import Precision
 
 @contextmanager
 def computing_at(precision: Precision) -> Iterator[None]:
-    """Let the GPU's libraries use TF32 within the block, or keep them from it.
+    """Allow or forbid TF32 in the GPU's libraries within the block.
 
-    The setting belongs to the process and not to a layer, so what was there before comes back at
-    the end. On a CPU, which knows no TF32, and for ``bfloat16``, which the layers round to
-    themselves (:mod:`iadd.networks.layers`), the block computes in full float32.
+    The setting belongs to the process and not to a layer, so the former value is restored at the
+    end. On a CPU, which has no TF32, and for ``bfloat16``, which the layers round to themselves
+    (:mod:`iadd.networks.layers`), the block computes in full float32.
 
     Args:
         precision: ``config.compute.precision``.

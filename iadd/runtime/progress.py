@@ -1,4 +1,4 @@
-"""What a long call tells while it works."""
+"""Progress reports of long calls."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ class Progress:
         phase: ``reading``, ``teaching``, ``distilling``, ``evaluating`` or ``training``.
         done: Units finished so far, 0 to ``total``.
         total: Units in all, at least 1.
-        unit: What is counted, in the plural: ``epochs``, ``iterations``, ``networks``.
-        metrics: Numbers worth a plot, by name. Empty when there is nothing new.
-        message: One line worth a log, or None.
+        unit: Name of the units, in the plural: ``epochs``, ``iterations``, ``networks``.
+        metrics: Numbers to plot, by name. Empty when there is nothing new.
+        message: One line for the log, or None.
     """
 
     phase: str
@@ -26,21 +26,21 @@ class Progress:
 
 
 ProgressListener = Callable[[Progress], None]
-"""Called from the thread that works. An exception that it raises stops the run: whatever was
-checkpointed by then stays valid, which is how a job is cancelled."""
+"""Called from the computing thread. An exception that it raises stops the run and leaves the last
+checkpoint valid; jobs are cancelled in this way."""
 
 
 def ignore_progress(_: Progress) -> None:
-    """Listen to nothing."""
+    """Ignore a report."""
 
 
-class Beat:
-    """Turns the epochs of single networks, as they end, into progress of all.
+class ProgressCounter:
+    """Counts the finished epochs of single networks as the progress of all.
 
     Args:
-        listener: Whom to tell; nobody unless given.
+        listener: Called with each report, if given.
         total: Epochs of all networks together.
-        phase: What the networks are trained for.
+        phase: Phase of the reports.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Beat:
         self._message: str | None = None
 
     def __call__(self) -> None:
-        """One network has ended one epoch."""
+        """Count one epoch of one network."""
         self._done += 1
         message, self._message = self._message, None
         self._listener(
@@ -64,6 +64,6 @@ class Beat:
             )
         )
 
-    def say(self, message: str) -> None:
-        """Tell a line with the next report."""
+    def log(self, message: str) -> None:
+        """Emit a line with the next report."""
         self._message = message

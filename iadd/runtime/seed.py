@@ -1,8 +1,8 @@
-"""Random numbers that depend on what they are for, and on nothing that happened before.
+"""Random number generators that depend on a seed and a key, and on nothing that happened before.
 
-A generator is made anew for every teacher's epoch and every iteration from the run's seed and the
-name of its purpose. So a run that resumes needs no saved generator state, and drawing more in one
-place changes nothing in another.
+A new generator is made for every teacher's epoch and every iteration, from the run's seed and an
+rng key that names its use. So a run that resumes needs no saved generator state, and drawing more
+in one place changes nothing in another.
 """
 
 import hashlib
@@ -10,12 +10,12 @@ import hashlib
 import torch
 
 
-def derive_seed(seed: int, *purpose: str | int) -> int:
-    """A 63-bit seed for one purpose: ``derive_seed(0, "teacher", 3)``."""
-    text = "/".join(str(part) for part in (seed, *purpose))
+def derive_seed(seed: int, *rng_key: str | int) -> int:
+    """Derive a 63-bit seed for an rng key: ``derive_seed(0, "teacher", 3)``."""
+    text = "/".join(str(part) for part in (seed, *rng_key))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def make_generator(seed: int, *purpose: str | int) -> torch.Generator:
-    """A CPU generator for one purpose. Drawing on the CPU gives every device the same numbers."""
-    return torch.Generator().manual_seed(derive_seed(seed, *purpose))
+def make_generator(seed: int, *rng_key: str | int) -> torch.Generator:
+    """Make a CPU generator for an rng key; drawing on the CPU gives every device equal numbers."""
+    return torch.Generator().manual_seed(derive_seed(seed, *rng_key))

@@ -1,1 +1,1 @@
-"""Training with what other hospitals released."""
+"""Trains with the sets that other hospitals released."""

@@ -1,7 +1,7 @@
-"""What the classes of a received set are called at home.
+"""Maps the classes of a received set to the local ones.
 
-A proposal is made from the names alone, and a name does not say how a hospital drew the line: the
-person who knows both confirms it, or says otherwise.
+A proposal is made from the names alone, and a name does not say how a hospital delimits a class: a
+person who knows both sides confirms or changes it.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 ClassMap = Mapping[str, str | None]
-"""For each received class the own one, or None where it is left out."""
+"""The own class of each received class, or None where it is left out."""
 
 Likeness = Literal["same name", "same but for spelling", "synonym"]
 
@@ -18,7 +18,7 @@ _SYNONYMS: tuple[tuple[str, ...], ...] = (
     # A positive test is no pneumonia: the second group is not the first.
     ("COVID", "COVID-19", "COVID+", "COVID-19+", "COVID-19 positive", "SARS-CoV-2"),
     ("COVID pneumonia", "COVID-19 pneumonia", "SARS-CoV-2 pneumonia"),
-    # "Negative" is none of these: a test can be negative and the image full of findings.
+    # "Negative" is not one of these: a test can be negative and the image full of findings.
     ("Normal", "No Finding", "No Findings", "No abnormality", "Healthy", "Normal CXR"),
     # Pneumonia by its cause: one is never taken for another, nor for pneumonia at large.
     ("Pneumonia", "Pneumonias"),
@@ -42,15 +42,15 @@ _NEGATIVE = re.compile(r"[-−–]\W*$")
 
 
 class ClassMapError(ValueError):
-    """A class map does not fit. The message says where, and what it may hold."""
+    """A class map does not fit. The message says where, and which names are allowed."""
 
 
 def propose_class_map(theirs: Sequence[str], ours: Sequence[str]) -> dict[str, str | None]:
-    """Guess which own class each received class is, by its name.
+    """Propose an own class for each received class, by its name.
 
     The same name comes first, then the same but for case, spaces and punctuation, then a synonym of
-    the field. Where several own classes are as like, none is proposed. A proposal is only that:
-    have it confirmed before it is used.
+    the field. Where several own classes match equally well, none is proposed. Have a proposal
+    confirmed before it is used.
 
     Args:
         theirs: Names of the received classes.
@@ -63,12 +63,12 @@ def propose_class_map(theirs: Sequence[str], ours: Sequence[str]) -> dict[str, s
 
 
 def likeness(one: str, other: str) -> Likeness | None:
-    """How two class names are alike, or None where they are not."""
+    """Return how two class names match, or None where they do not."""
     if one == other:
         return "same name"
     key, other_key = _key(one), _key(other)
     if not key.strip("+-") or not other_key.strip("+-"):
-        return None  # Names of punctuation alone: there is nothing left to compare.
+        return None  # Names of punctuation alone have nothing left to compare.
     if key == other_key:
         return "same but for spelling"
     if any({key, other_key} <= {_key(name) for name in names} for names in _SYNONYMS):
@@ -77,18 +77,18 @@ def likeness(one: str, other: str) -> Likeness | None:
 
 
 def check_class_map(class_map: ClassMap, theirs: Sequence[str], ours: Sequence[str]) -> None:
-    """Refuse a map that does not fit the classes on both sides.
+    """Check that a map fits the classes on both sides.
 
-    Several received classes may be one own class; a class that is mapped to None is left out.
+    Several received classes may map to one own class; a class that maps to None is left out.
 
     Args:
-        class_map: For each received class the own one or None.
+        class_map: For each received class the own one, or None.
         theirs: Names of the received classes.
         ours: Names of the own classes.
 
     Raises:
-        ClassMapError: When it names a class that either side does not have, says nothing of a
-            received class, or leaves every class out.
+        ClassMapError: When it names a class that either side does not have, omits a received
+            class, or leaves every class out.
     """
     if unknown := [name for name in class_map if name not in theirs]:
         raise ClassMapError(
@@ -102,7 +102,7 @@ def check_class_map(class_map: ClassMap, theirs: Sequence[str], ours: Sequence[s
         )
     if missing := [name for name in theirs if name not in class_map]:
         raise ClassMapError(
-            f"The class map says nothing of {_listed(missing)}: map each to one of "
+            f"The class map omits {_listed(missing)}: map each to one of "
             f"{_listed(ours)}, or to nothing, to leave it out."
         )
     if all(own is None for own in class_map.values()):
@@ -119,13 +119,13 @@ def _nearest(name: str, ours: Sequence[str]) -> str | None:
             alike.setdefault(kind, []).append(own)
     for kind in ("same name", "same but for spelling", "synonym"):
         if kind in alike:
-            # Two that are as like are a question for whoever knows the data.
+            # A person has to choose between equally good matches.
             return alike[kind][0] if len(alike[kind]) == 1 else None
     return None
 
 
 def _key(name: str) -> str:
-    """A name without case, spaces and punctuation, but with the sign of a test's result."""
+    """Reduce a name: no case, spaces or punctuation, but with the sign of a test's result."""
     text = unicodedata.normalize("NFKC", name).casefold()
     sign = "+" if "+" in text else "-" if _NEGATIVE.search(text) else ""
     # "Stage 1.5" is not "Stage 15".

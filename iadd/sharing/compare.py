@@ -1,24 +1,24 @@
-"""What sharing is for: the same networks trained on own images, on received sets, and on both.
+"""Compares the same networks trained on own images, on received sets, and on both.
 
-All are asked about the same own test images. What makes the rows comparable:
+All are tested on the same own test images. The rows are comparable for these reasons:
 
 - The classes are the own ones that some received set has; images of others are left out of every
   row and of the test.
-- Every network takes as many steps, with the momentum, augmentation and falling rate of the recipe
-  that the received sets name, and in every mini-batch each class weighs the same (see
-  :mod:`iadd.sharing.mixed_batch`). The steps are the recipe's too, unless own images are so many
-  that each would be seen less than ``full_epochs`` times: then every row takes the steps that they
-  need.
-- Network number n begins alike in every row, and where own images are few, it has the same ones in
-  both rows that train on own images.
-- ``received`` takes α, the rate that the set was made for. The other rows have none: both choose
-  among the same rates, α among them, and ``both`` then chooses which part of a mini-batch is
-  received, so that a hospital with thousands of images may listen to the received ones less. These
-  choices are made on the own validation split, with networks of their own. The test split is asked
-  once, when all choices are made.
+- Every network takes the same number of steps, with the momentum, augmentation and falling rate of
+  the received sets' recipe, and in every mini-batch each class weighs the same (see
+  :mod:`iadd.sharing.mixed_batch`). The steps are the recipe's too, unless there are so many own
+  images that each would be seen less than ``full_epochs`` times: then every row takes the steps
+  that they need.
+- Network number n has the same initialisation in every row, and where own images are few, the same
+  own images in both rows that train on them.
+- ``received`` takes α, the rate that the set was made for. The other rows have no such rate: both
+  choose among the same rates, α included, and ``both`` then chooses the received part of a
+  mini-batch, so that a hospital with thousands of images may give the received ones less weight.
+  These choices are made on the own validation split, with separate networks. The test split is
+  read once, when all choices are made.
 
 The own validation split is not made smaller where few own images are trained on: the rows that
-train on own images choose as well as they can, so that ``received`` is not flattered.
+train on own images choose as well as they can, so that ``received`` has no advantage.
 """
 
 import math
@@ -32,19 +32,19 @@ import torch
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.evaluation.metrics import Evaluation, Scores
-from iadd.runtime.progress import Beat, ProgressListener
+from iadd.runtime.progress import ProgressCounter, ProgressListener
 from iadd.sharing.comparison_table import ROWS, Comparison, Row, Source
-from iadd.sharing.mixed_trainer import OWN, RECEIVED, Attempt, Classroom
+from iadd.sharing.mixed_trainer import OWN, RECEIVED, MixedTrainer, TrainingRun
 from iadd.sharing.received import Received, SetMismatchError, covered_classes
 from iadd.training.saved_network import TrainedNetwork
 
 SHARES = (1 / 2, 1 / 8, 1 / 32)
-"""Parts of a mini-batch that may be received where own images are trained on too: from as much as
-own, where these are few, to next to nothing, where they are thousands."""
+"""Received parts of a mini-batch to choose from where own images are trained on too: from one half,
+for few own images, to very little, for thousands."""
 
 
 class ComparisonError(ValueError):
-    """A comparison lacks images that it needs. The message says which."""
+    """A comparison lacks images that it needs. The message names them."""
 
 
 def compare(
@@ -60,25 +60,25 @@ def compare(
 ) -> Comparison:
     """Train networks on own images, on received sets and on both, and test them on own images.
 
-    Received images are brought to the size, channels and normalisation of the own ones
-    (:mod:`iadd.sharing.received`). The module's first lines say how the rows are kept comparable.
+    Received images are converted to the size, channels and normalisation of the own ones
+    (:mod:`iadd.sharing.received`). The module docstring says how the rows are kept comparable.
 
     Args:
         received: One or several sets with confirmed class maps.
-        images: Own images. The test split is asked about; the train and validation splits may be
+        images: Own images. The test split is used to test; the train and validation splits may be
             empty, and then only ``received`` can be compared.
-        config: How many networks, of which form, and how to train them: :func:`settings_for` the
-            received sets unless given.
-        rows: Which of ``ROWS``; all that there are images for unless given.
-        own_per_class: Train on so many own images of each class, others for each network; all
-            unless given, and 0 for none.
+        config: Number of networks, their architecture, and how to train them: :func:`settings_for`
+            the received sets unless given.
+        rows: Some of ``ROWS``; all that there are images for unless given.
+        own_per_class: Own images of each class to train on, a new draw for each network; all
+            unless given, 0 for none.
         on_trained: Called with the row, the number and the network, before it is tested.
         on_progress: Called after each network's epoch, phase ``evaluating``; may raise to stop.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         ClassMapError: When a class map does not fit, or leaves fewer than two classes.
-        SetMismatchError: When images cannot be brought together.
+        SetMismatchError: When images cannot be combined.
         ComparisonError: When there are no images for a row, to choose by, or to test with.
         TooFewImagesError: When a class has fewer own training images than ``own_per_class``.
         ConfigError: When the received sets' network does not fit the own images.
@@ -98,10 +98,10 @@ def compare(
         )
     if len(validation) == 0 and wanted != ("received",):
         raise ComparisonError(
-            "There are no validation images to choose a learning rate by: add some, or ask for "
-            "the row “received” alone, which takes its own."
+            "There are no validation images to choose a learning rate by: add some, or request "
+            "the row “received” alone, which has its own rate."
         )
-    room = Classroom(
+    trainer = MixedTrainer(
         received,
         classes,
         config,
@@ -110,17 +110,17 @@ def compare(
         device=device,
     )
     alphas = tuple(dict.fromkeys(one.distilled.syn_lr for one in received))
-    bench = _Bench(room, validation, test, config, alphas, on_progress, wanted)
+    evaluator = _RowEvaluator(trainer, validation, test, config, alphas, on_progress, wanted)
     lines = {}
     for name in wanted:
-        lr, share = bench.choose(name)
-        lines[name] = bench.test(name, lr, share, on_trained)
+        lr, share = evaluator.choose(name)
+        lines[name] = evaluator.test(name, lr, share, on_trained)
     return Comparison(
         rows=lines,
         classes=classes,
         left_out=tuple(name for name in images.classes if name not in classes),
         test_images=test.count_by_class(),
-        steps=room.steps,
+        steps=trainer.steps,
         own_per_class=own_per_class,
         received=tuple(
             Source(
@@ -147,25 +147,25 @@ def train_received(
 ) -> TrainedNetwork:
     """Train a network on received sets alone, where there are no own images at all.
 
-    It sees as the first set was made to be seen: its size, channels and normalisation.
+    The network takes the size, channels and normalisation of the first set.
 
     Args:
         received: One or several sets with confirmed class maps.
-        ours: Names of the classes that they are mapped to.
+        ours: Names of the own classes.
         config: Network and training; those of the first set unless given.
         on_progress: Called after each epoch, phase ``training``; may raise to stop.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         ClassMapError: When a class map does not fit, or leaves fewer than two classes.
-        SetMismatchError: When the sets cannot be brought together.
+        SetMismatchError: When the sets cannot be combined.
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
     config = config or received[0].distilled.config
-    room = Classroom(received, covered_classes(received, ours), config, device=device)
-    attempt = Attempt(("comparison", 0), geometric_mean([one.distilled.syn_lr for one in received]))
-    beat = Beat(on_progress, config.evaluation.evaluation_epochs, phase="training")
-    (network,) = room.train(RECEIVED, [attempt], beat)
+    trainer = MixedTrainer(received, covered_classes(received, ours), config, device=device)
+    run = TrainingRun(("comparison", 0), geometric_mean([one.distilled.syn_lr for one in received]))
+    counter = ProgressCounter(on_progress, config.evaluation.evaluation_epochs, phase="training")
+    (network,) = trainer.train(RECEIVED, [run], counter)
     return network
 
 
@@ -176,19 +176,19 @@ def settings_for(
     *,
     own_per_class: int | None = None,
 ) -> Config:
-    """The settings of the first received set, at the size of the own images.
+    """Return the settings of the first received set, at the size of the own images.
 
     Network, augmentation, steps, momentum, batch size, number of networks and seed are those that
-    the set was evaluated with at home, so that its own recipe is followed. Its steps alone may be
-    more, where own images are many: each of them is to be seen ``full_epochs`` times, or they would
-    be found wanting for want of time.
+    its sender evaluated it with, so that its recipe is followed. Only the steps may increase, where
+    there are many own images: each of them is to be seen ``full_epochs`` times, or training on them
+    would be too short to be compared.
 
     Args:
         received: The sets.
         images: Own images.
-        changes: Settings to change, by flat name; where ``evaluation_epochs`` is among them, it
-            stays as it is.
-        own_per_class: As :func:`compare` takes it.
+        changes: Settings to change, by flat name; ``evaluation_epochs`` among them is used
+            unchanged.
+        own_per_class: As in :func:`compare`.
 
     Raises:
         ClassMapError: When a class map does not fit.
@@ -203,8 +203,8 @@ def settings_for(
     own = images.of_classes(classes).part("train")
     if "evaluation_epochs" in changes or len(own) == 0 or own_per_class == 0:
         return config
-    room = Classroom(received, classes, config, own=own, own_per_class=own_per_class)
-    wanted = config.evaluation.full_epochs / room.passes(OWN)
+    trainer = MixedTrainer(received, classes, config, own=own, own_per_class=own_per_class)
+    wanted = config.evaluation.full_epochs / trainer.passes(OWN)
     if wanted <= 1:
         return config
     epochs = math.ceil(config.evaluation.evaluation_epochs * wanted)
@@ -217,10 +217,10 @@ def _choose_rows(rows: Sequence[str] | None, *, has_own: bool) -> tuple[str, ...
     if unknown := [name for name in rows if name not in ROWS]:
         raise ComparisonError(f"There is no row {', '.join(unknown)}: there are {', '.join(ROWS)}.")
     if not rows:
-        raise ComparisonError(f"No row was asked for: there are {', '.join(ROWS)}.")
+        raise ComparisonError(f"No row was requested: there are {', '.join(ROWS)}.")
     if not has_own and set(rows) != {"received"}:
         raise ComparisonError(
-            "There are no own training images: add some, or ask for the row “received” alone."
+            "There are no own training images: add some, or request the row “received” alone."
         )
     return tuple(name for name in ROWS if name in rows)
 
@@ -229,8 +229,8 @@ def _check_size(images: ImageSet, config: Config) -> None:
     height, width = images.images.shape[-2:]
     if height != width:
         raise SetMismatchError(
-            f"The own images are {width}×{height} pixels, and networks see squares: read them with "
-            "iadd.load_images, which makes them so."
+            f"The own images are {width}×{height} pixels, and networks read squares: load them "
+            "with iadd.load_images, which makes them square."
         )
     if width != config.image_size:
         raise SetMismatchError(
@@ -240,24 +240,26 @@ def _check_size(images: ImageSet, config: Config) -> None:
 
 
 @dataclass
-class _Bench:
-    """Where rows choose and are tested."""
+class _RowEvaluator:
+    """Chooses the settings of rows on the validation split, and tests them."""
 
-    room: Classroom
+    trainer: MixedTrainer
     validation: ImageSet
-    asked: ImageSet
+    test_images: ImageSet
     config: Config
     alphas: tuple[float, ...]
     listener: InitVar[ProgressListener | None]
     rows: InitVar[Sequence[str]]
-    beat: Beat = field(init=False)
+    counter: ProgressCounter = field(init=False)
 
     def __post_init__(self, listener: ProgressListener | None, rows: Sequence[str]) -> None:
         networks = sum(self._trials(name) + self._networks for name in rows)
-        self.beat = Beat(listener, networks * self.config.evaluation.evaluation_epochs)
+        self.counter = ProgressCounter(
+            listener, networks * self.config.evaluation.evaluation_epochs
+        )
 
     def choose(self, row: str) -> tuple[float, float]:
-        """Learning rate and share of a row, by the validation split."""
+        """Choose the learning rate and the received share of a row on the validation split."""
         rates = self._rates(row)
         share = {"own": OWN, "received": RECEIVED, "both": SHARES[0]}[row]
         lr, reached = rates[0], -math.inf
@@ -277,19 +279,22 @@ class _Bench:
         share: float,
         on_trained: Callable[[str, int, TrainedNetwork], None] | None,
     ) -> Row:
-        """Train the networks of a row and ask them about the test images."""
-        attempts = [Attempt(("comparison", number), lr) for number in range(self._networks)]
-        networks = self.room.train(share, attempts, self.beat)
+        """Train the networks of a row and test them."""
+        runs = [TrainingRun(("comparison", number), lr) for number in range(self._networks)]
+        networks = self.trainer.train(share, runs, self.counter)
         if on_trained:
             for number, network in enumerate(networks):
                 on_trained(row, number, network)
-        own = self.room.own_images if share < RECEIVED else 0
-        received = self.room.received_images if share > OWN else 0
+        own = self.trainer.own_images if share < RECEIVED else 0
+        received = self.trainer.received_images if share > OWN else 0
         evaluation = Evaluation(
-            [Scores.of(network.predict(self.asked), self.asked.labels) for network in networks],
-            self.asked.classes,
+            [
+                Scores.of(network.predict(self.test_images), self.test_images.labels)
+                for network in networks
+            ],
+            self.test_images.classes,
             lr,
-            max(1, round(self.room.passes(share))),
+            max(1, round(self.trainer.passes(share))),
             own + received,
         )
         return Row(evaluation, own, received, share)
@@ -311,20 +316,20 @@ class _Bench:
         return tried * self.config.distillation.validation_networks
 
     def _best_rate(self, share: float, rates: Sequence[float]) -> tuple[float, float]:
-        """The rate whose networks do best on the validation split, the first of equals."""
+        """Find the rate whose networks do best on the validation split, the first of equals."""
         trials = self.config.distillation.validation_networks
-        # The same initialisations and images for each rate: rates are compared, not luck.
-        networks = self.room.train(
+        # Each rate gets the same initialisations and images, so that chance does not decide.
+        networks = self.trainer.train(
             share,
             [
-                Attempt(("comparison", "validation", trial), lr)
+                TrainingRun(("comparison", "validation", trial), lr)
                 for lr in rates
                 for trial in range(trials)
             ],
-            self.beat,
+            self.counter,
         )
-        answers = [network.predict(self.validation) for network in networks]
-        scores = [Scores.of(a, self.validation.labels).balanced_accuracy for a in answers]
+        predictions = [network.predict(self.validation) for network in networks]
+        scores = [Scores.of(p, self.validation.labels).balanced_accuracy for p in predictions]
         reached = [mean(scores[n * trials : (n + 1) * trials]) for n in range(len(rates))]
         best = max(reached)
         return rates[reached.index(best)], best

@@ -1,4 +1,4 @@
-"""A comparison's table: what own images, received sets, and both are worth on own test images."""
+"""The table of a comparison: own images, received sets, and both, on own test images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from iadd.runtime.json import finite
 from iadd.sharing.class_map import ClassMap
 
 ROWS = ("own", "received", "both")
-"""What networks are trained on, in the order of the table."""
+"""Training data of the networks, in the order of the table."""
 
 TITLES = {"own": "own", "received": "received", "both": "own + received"}
-"""The rows, as a table for people calls them."""
+"""Titles of the rows in a table for people."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Row:
     """One line of the table.
 
     Attributes:
-        evaluation: Its networks on the test images; ``epochs`` is how often they saw an image, on
-            average, to the nearest whole number.
+        evaluation: Its networks on the test images; ``epochs`` is how often they saw each training
+            image, on average, to the nearest whole number.
         own_images: Own images that each network was trained on.
         received_images: Distilled images that each network was trained on.
-        share: Part of each mini-batch that was received.
+        share: Received part of each mini-batch.
     """
 
     evaluation: Evaluation
@@ -34,7 +34,7 @@ class Row:
     share: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it: the figures of ``report.json`` and where they come from."""
+        """Convert to plain JSON types: the figures of ``report.json`` and their data."""
         return {
             **self.evaluation.to_dict(),
             "own_images": self.own_images,
@@ -45,15 +45,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Source:
-    """A received set, as the table names it.
+    """The description of a received set in the table.
 
     Attributes:
-        name: What it was called.
-        class_map: Its classes at home.
+        name: Its name.
+        class_map: The own class of each of its classes.
         images: Distilled images in it.
-        image_size: Their side, before they were brought to the own images'.
+        image_size: Their side, before they were resized to that of the own images.
         syn_lr: Its α.
-        epochs: Of its recipe.
+        epochs: Epochs of its recipe.
     """
 
     name: str
@@ -66,13 +66,13 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What own images, received sets, and both are worth, on the same own test images.
+    """The figures of own images, received sets, and both, on the same own test images.
 
     Attributes:
-        rows: By name, in the order of ``ROWS``; those that were asked for.
-        classes: Own classes that were told apart.
-        left_out: Own classes that no received set has; no row knows them.
-        test_images: How many of each class were asked about.
+        rows: The requested rows by name, in the order of ``ROWS``.
+        classes: Own classes that the networks distinguish.
+        left_out: Own classes that no received set has; they are not in any row.
+        test_images: Number of test images of each class.
         steps: Steps of each network.
         own_per_class: Own training images of each class, or None where it was all of them.
         received: The sets.
@@ -89,7 +89,7 @@ class Comparison:
     config: Config
 
     def to_dict(self) -> dict[str, Any]:
-        """As strict JSON knows it; a figure that is none is null."""
+        """Convert to strict JSON types; NaN and infinity become null."""
         document: dict[str, Any] = finite(
             {
                 "rows": {name: row.to_dict() for name, row in self.rows.items()},
@@ -115,31 +115,31 @@ class Comparison:
         return document
 
     def cells(self) -> list[list[str]]:
-        """The table in words, heading first: figures are mean ± deviation over the networks."""
+        """Format the table, heading first; figures are mean ± deviation over the networks."""
         names = ("balanced_accuracy", "accuracy", "auroc")
         headings = ["trained on", "images", "balanced accuracy", "accuracy", "AUROC"]
         lines = [
             [
                 TITLES[name],
                 f"{row.own_images + row.received_images:,}",
-                *(_say(row.evaluation.spread(figure)) for figure in names),
+                *(_format_spread(row.evaluation.spread(figure)) for figure in names),
             ]
             for name, row in self.rows.items()
         ]
         return [headings, *lines]
 
     def notes(self) -> list[str]:
-        """What a reader of the table has to know, a sentence each."""
-        asked = ", ".join(f"{name} {count:,}" for name, count in self.test_images.items())
+        """Write the notes that belong below the table, a sentence each."""
+        tested = ", ".join(f"{name} {count:,}" for name, count in self.test_images.items())
         notes = [
             f"{self.config.evaluation.evaluation_networks} networks each, {self.steps:,} steps; "
-            f"mean ± deviation. Asked about own test images: {asked}."
+            f"mean ± deviation. Own test images: {tested}."
         ]
         epochs, recipe = self.config.evaluation.evaluation_epochs, self.received[0].epochs
         if epochs != recipe:
             notes.append(
-                f"Trained for {epochs:,} epochs of what was received, where its recipe has "
-                f"{recipe:,}: every row takes as many steps, and own images need theirs."
+                f"Trained for {epochs:,} epochs of the received set, where its recipe has "
+                f"{recipe:,}: every row takes the same number of steps, and own images need them."
             )
         if self.left_out:
             notes.append(
@@ -157,5 +157,5 @@ class Comparison:
         return notes
 
 
-def _say(spread: Mapping[str, float]) -> str:
+def _format_spread(spread: Mapping[str, float]) -> str:
     return f"{spread['mean']:.3f} ± {spread['std']:.3f}"

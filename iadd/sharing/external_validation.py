@@ -1,11 +1,11 @@
-"""What a release is worth on somebody else's images: a score that its receiver can return.
+"""External validation: scores a release on its receiver's test images, for the receiver to return.
 
-Networks are trained as the release's recipe says, and asked about the receiver's own test images,
-which are read in the release's size and normalisation: it is the release that is judged, and of it
-nothing is changed but the names of its classes. No own image is trained on and nothing is chosen.
+Networks are trained by the release's recipe, and tested on the receiver's own test images, which
+are read in the release's size and normalisation: the release is evaluated unchanged but for the
+names of its classes. No own image is trained on and nothing is chosen.
 
 The score names the release by its fingerprint, and holds counts and figures: no image, no file
-name, and no answer about a single image.
+name, and no prediction for a single image.
 """
 
 from collections.abc import Mapping
@@ -30,18 +30,18 @@ from iadd.sharing.received import Received, covered_classes, in_channels, in_cla
 
 @dataclass(frozen=True, kw_only=True)
 class AcceptanceScore:
-    """What networks trained on a release reach on the receiver's test images.
+    """The figures of networks trained on a release, on the receiver's test images.
 
     Attributes:
         fingerprint: SHA-256 of the ``SHA256SUMS`` of its bundle.
-        classes: The receiver's classes that were told apart.
-        left_out: The receiver's classes that the release does not have; they were not asked about.
-        class_map: The release's classes at the receiver's.
-        test_images: How many of each class were asked about.
+        classes: The receiver's classes that the networks distinguish.
+        left_out: The receiver's classes that the release does not have; they were not tested.
+        class_map: The receiver's class of each of the release's classes.
+        test_images: Number of test images of each class.
         evaluation: The figures.
-        config: The recipe, as the release has it.
-        versions: Of the software.
-        time: When, UTC.
+        config: The recipe of the release.
+        versions: Versions of the software.
+        time: Time of the score, UTC.
     """
 
     fingerprint: str
@@ -55,7 +55,7 @@ class AcceptanceScore:
     time: datetime
 
     def to_dict(self) -> dict[str, Any]:
-        """As strict JSON knows it; a figure that is none is null."""
+        """Convert to strict JSON types; NaN and infinity become null."""
         found = self.evaluation.to_dict()
         figures = ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "per_class")
         document: dict[str, Any] = finite(
@@ -93,19 +93,19 @@ def score_release(
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> AcceptanceScore:
-    """Train networks on a release by its own recipe and ask them about own test images.
+    """Train networks on a release by its own recipe and test them on own images.
 
     Args:
         received: The release and its confirmed class map.
-        images: Own images; those of the test split are asked about. Of another size than the
-            release's, they are resized; reading the files in its size is better still.
-        fingerprint: Of the release: see :func:`iadd.bundle.open_bundle`.
+        images: Own images; those of the test split are used. If their size is not the release's,
+            they are resized; reading the files in its size is better.
+        fingerprint: Fingerprint of the release: see :func:`iadd.open_bundle`.
         on_progress: Called after each network's epoch, phase ``evaluating``; may raise to stop.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         ClassMapError: When the class map does not fit, or leaves fewer than two classes.
-        SetMismatchError: When the images' channels cannot become the release's.
+        SetMismatchError: When the images' channels cannot be converted to the release's.
         ValueError: When there are no test images of a class.
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
@@ -138,7 +138,7 @@ def score_release(
 
 
 def _as_released(test: ImageSet, distilled: DistilledDataset) -> ImageSet:
-    """The own images in the size and channels of the release."""
+    """Convert the own images to the size and channels of the release."""
     _, channels, size, _ = distilled.images.shape
     if test.images.shape[1:] == (channels, size, size):
         return test

@@ -1,4 +1,4 @@
-"""Networks trained on own images, on received ones, or on both, all for as many steps.
+"""Trains networks on own images, on received ones, or on both, for the same number of steps.
 
 Shapes: N own images, M received ones, K classes, C channels, S pixels a side.
 """
@@ -14,42 +14,42 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError, random_images
-from iadd.evaluation.evaluator import small_set_recipe
-from iadd.runtime.progress import Beat
+from iadd.runtime.progress import ProgressCounter
 from iadd.sharing.mixed_batch import Mixture
-from iadd.sharing.received import Received, bring_home
+from iadd.sharing.received import Received, align_to_local
+from iadd.training.recipe import small_set_recipe
 from iadd.training.saved_network import TrainedNetwork
-from iadd.training.trainer import Pupil, Purpose, train_networks
+from iadd.training.trainer import NetworkSpec, RngKey, train_networks
 
 OWN, RECEIVED = 0.0, 1.0
-"""Shares of a mini-batch that is all own, and all received."""
+"""Received shares of a mini-batch of own images only, and of received ones only."""
 
 
 @dataclass(frozen=True)
-class Attempt:
+class TrainingRun:
     """One network to train.
 
     Attributes:
-        purpose: Names the draw of its initialisation, its mini-batches and its own images: two
-            attempts of one purpose begin alike and have the same own images, whatever their share.
+        rng_key: Key of the random numbers of its initialisation, its mini-batches and its own
+            images: two runs with one key have the same initialisation and the same own images,
+            whatever their share.
         lr: Learning rate of the first half.
     """
 
-    purpose: Purpose
+    rng_key: RngKey
     lr: float
 
 
-class Classroom:
-    """What networks are trained on.
+class MixedTrainer:
+    """Trains networks on mixtures of own and received images.
 
     Args:
         received: Sets of others.
-        classes: The own classes to tell apart, each of which is in some set.
+        classes: The own classes to distinguish, each of which is in some set.
         config: Network, size, augmentation, steps and seed.
-        own: Own training images of just these classes; None where there are none.
-        own_per_class: So many own images of each class, drawn anew for each purpose; all unless
-            given.
-        device: Where to compute.
+        own: Own training images of exactly these classes; None where there are none.
+        own_per_class: Own images of each class, drawn anew for each rng_key; all unless given.
+        device: Device to compute on.
 
     Raises:
         TooFewImagesError: When a class has fewer own images than that, or none.
@@ -73,25 +73,25 @@ class Classroom:
 
     @property
     def own_images(self) -> int:
-        """N, of each network."""
+        """N, the own images of each network."""
         return sum(self._own_counts.values())
 
     @property
     def received_images(self) -> int:
-        """M, without those of classes that are left out."""
+        """M, without the images of classes that are left out."""
         return sum(self._received_counts.values())
 
     @property
     def steps(self) -> int:
-        """Steps of each network, whatever it is trained on: those that the received set's are.
+        """Steps of each network, whatever it is trained on: the steps of the received set's recipe.
 
-        More would be another recipe than the received set's own, fewer as well; and a row that
-        takes more steps than another would be compared by its patience.
+        With more or fewer, the received set's own recipe would not be followed; and rows with
+        different numbers of steps would not be comparable.
         """
         return self._config.evaluation.evaluation_epochs * self._steps_per_epoch
 
     def passes(self, share: float) -> float:
-        """How often each network sees an image, on average over its images."""
+        """Return how often each network sees an image, on average over its images."""
         mixture = self._mixture(share)
         shown = len(self._classes) * (mixture.own + mixture.received)
         if share < RECEIVED:
@@ -102,39 +102,37 @@ class Classroom:
         return self._config.evaluation.evaluation_epochs * shown / images
 
     def train(
-        self, share: float, attempts: Sequence[Attempt], on_epoch: Beat
+        self, share: float, runs: Sequence[TrainingRun], on_epoch: ProgressCounter
     ) -> list[TrainedNetwork]:
-        """Train a network for each attempt.
+        """Train a network for each run.
 
         Args:
-            share: Part of each mini-batch that is received: ``OWN``, ``RECEIVED``, or between.
-            attempts: The networks.
+            share: Received part of each mini-batch: ``OWN``, ``RECEIVED``, or between.
+            runs: The networks.
             on_epoch: Called after each network's epoch.
 
         Raises:
-            SetMismatchError: When a received set cannot be brought to the own images' form.
+            SetMismatchError: When a received set cannot be converted to the form of the own images.
             OutOfMemoryError: When not even one image at a time fits into memory.
         """
-        places = {attempt.purpose: self._lay_out(share, attempt.purpose) for attempt in attempts}
-        recipe = small_set_recipe(self._config, max(attempt.lr for attempt in attempts))
+        data = {run.rng_key: self._prepare_data(share, run.rng_key) for run in runs}
+        recipe = small_set_recipe(self._config, max(run.lr for run in runs))
         if share < RECEIVED:
             mixture = self._mixture(share)
             size = len(self._classes) * (mixture.own + mixture.received)
             recipe = replace(recipe, batch_size=size)
         networks = train_networks(
-            [replace(places[each.purpose].pupil(each.purpose), lr=each.lr) for each in attempts],
+            [replace(data[run.rng_key].spec(run.rng_key), lr=run.lr) for run in runs],
             classes=len(self._classes),
-            channels=len(places[attempts[0].purpose].normalisation.mean),
+            channels=len(data[runs[0].rng_key].normalisation.mean),
             config=self._config,
             recipe=recipe,
             on_epoch=on_epoch,
-            on_message=on_epoch.say,
+            on_message=on_epoch.log,
         )
         return [
-            TrainedNetwork(
-                network, self._classes, places[attempt.purpose].normalisation, self._config
-            )
-            for network, attempt in zip(networks, attempts, strict=True)
+            TrainedNetwork(network, self._classes, data[run.rng_key].normalisation, self._config)
+            for network, run in zip(networks, runs, strict=True)
         ]
 
     @property
@@ -143,17 +141,17 @@ class Classroom:
         return math.ceil(epoch / self._config.evaluation.evaluation_batch_size)
 
     def _mixture(self, share: float) -> Mixture:
-        """What is drawn at once: a mini-batch, or the whole received set where it is alone."""
+        """Compute what is drawn at once: a mini-batch, or the whole received set if used alone."""
         received = max(self._received_counts.values())
         if share == RECEIVED:
             return Mixture(0, received)
         most = max(1, self._config.evaluation.evaluation_batch_size // len(self._classes))
         return Mixture.of(max(self._own_counts.values()), received, share=share, most=most)
 
-    def _lay_out(self, share: float, purpose: Purpose) -> "_Place":
-        normalisation, pixels, own_labels = self._own_of(purpose)
-        brought = [
-            bring_home(
+    def _prepare_data(self, share: float, rng_key: RngKey) -> "_TrainingData":
+        normalisation, pixels, own_labels = self._own_data(rng_key)
+        aligned = [
+            align_to_local(
                 one,
                 self._classes,
                 image_size=self._config.image_size,
@@ -161,20 +159,20 @@ class Classroom:
             )
             for one in self._received
         ]
-        return _Place(
+        return _TrainingData(
             pixels=pixels,
             own_labels=own_labels,
-            images=torch.cat([images for images, _ in brought]).to(self._device),
-            labels=torch.cat([labels for _, labels in brought]),
+            images=torch.cat([images for images, _ in aligned]).to(self._device),
+            labels=torch.cat([labels for _, labels in aligned]),
             normalisation=normalisation,
             mixture=self._mixture(share),
             draws=1 if share == RECEIVED else self._steps_per_epoch,
         )
 
-    def _own_of(self, purpose: Purpose) -> tuple[Normalisation, Tensor, Tensor]:
-        """How a network sees, and its own images with their labels."""
+    def _own_data(self, rng_key: RngKey) -> tuple[Normalisation, Tensor, Tensor]:
+        """Return a network's normalisation, and its own images with their labels."""
         if self._own is None:
-            # Without own images, as the first of the sets was made.
+            # Without own images, the normalisation is that of the first set.
             normalisation = self._received[0].distilled.normalisation
             return normalisation, torch.empty(0), torch.empty(0, dtype=torch.int64)
         if self._own_per_class is None:
@@ -186,24 +184,24 @@ class Classroom:
             self._own,
             self._own_per_class,
             seed=self._config.seed,
-            purpose="/".join(["own", *map(str, purpose)]),
+            rng_key="/".join(["own", *map(str, rng_key)]),
         )
         pixels = self._own.images[chosen]
         return Normalisation.of(pixels), pixels.to(self._device), self._own.labels[chosen]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Place:
-    """The images of one network.
+class _TrainingData:
+    """The training data of one network.
 
     Attributes:
         pixels: Own images, uint8 (N, C, S, S), on the device.
         own_labels: (N,), on the CPU.
         images: Received images, normalised, (M, C, S, S), on the device.
         labels: Their labels, (M,), on the CPU.
-        normalisation: How the network sees.
-        mixture: What is drawn at once.
-        draws: How often in an epoch.
+        normalisation: Normalisation of the network's inputs.
+        mixture: Images that are drawn at once.
+        draws: Number of draws in an epoch.
     """
 
     pixels: Tensor
@@ -214,10 +212,10 @@ class _Place:
     mixture: Mixture
     draws: int
 
-    def pupil(self, purpose: Purpose) -> Pupil:
-        """The network to train on them."""
+    def spec(self, rng_key: RngKey) -> NetworkSpec:
+        """Specify the network to train on these images."""
         labels = torch.cat([self.own_labels, self.labels]).to(self.images.device)
-        return Pupil(self._fetch, labels, purpose, order=self._draw_epoch)
+        return NetworkSpec(self._fetch, labels, rng_key, order=self._draw_epoch)
 
     def _fetch(self, indices: Tensor) -> Tensor:
         count = len(self.own_labels)

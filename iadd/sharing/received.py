@@ -1,10 +1,10 @@
-"""Distilled sets of other hospitals, brought to the size, intensities and classes of home.
+"""Converts received distilled sets to the size, intensities and classes of the local images.
 
-What both sides share is the grey value: a distilled image is turned back into intensities, brought
-to the size and channels of the own images, and normalised as they are. So one network sees received
-and own images in one space, a grey value means the same in both, and the own test images are read
-as the own training images are. Intensities are not clipped on the way: distilled images reach
-beyond black and white, and networks learn from that.
+Both sides share the grey value: a distilled image is turned back into intensities, converted to the
+size and channels of the own images, and normalised as they are. So one network reads received and
+own images in one space, a grey value means the same in both, and own test images are read like own
+training images. Intensities are not clipped on the way: distilled images exceed black and white,
+and networks learn from that.
 
 Shapes: M distilled images, C channels, S pixels a side.
 """
@@ -22,22 +22,22 @@ from iadd.sharing.class_map import ClassMap, ClassMapError, check_class_map
 
 _GREY, _COLOUR = 1, 3
 _LUMA = (0.299, 0.587, 0.114)
-"""ITU-R 601, as pictures in colour are read."""
+"""ITU-R 601, as in reading colour pictures."""
 
 
 class SetMismatchError(ValueError):
-    """Images cannot be brought together. The message says which, and what to do."""
+    """Images cannot be combined. The message says which, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Received:
-    """A distilled set of another hospital, and what its classes are called at home.
+    """A distilled set of another hospital, with a map of its classes to the local ones.
 
     Attributes:
         distilled: The set.
-        class_map: For each of its classes the own one, or None to leave it out; confirmed by
-            somebody who knows both (:func:`iadd.propose_class_map` makes a proposal).
-        name: What to call it in results: a fingerprint, the id of a release.
+        class_map: For each of its classes the own one, or None to leave it out; confirmed by a
+            person who knows both (:func:`iadd.propose_class_map` makes a proposal).
+        name: Its name in results: a fingerprint, the id of a release.
     """
 
     distilled: DistilledDataset
@@ -46,7 +46,7 @@ class Received:
 
 
 def covered_classes(received: Sequence[Received], ours: Sequence[str]) -> tuple[str, ...]:
-    """The own classes, in their order, that some received class is.
+    """Return the own classes, in their order, that some received class maps to.
 
     Raises:
         ClassMapError: When a map does not fit, or fewer than two own classes are covered.
@@ -72,10 +72,10 @@ def covered_classes(received: Sequence[Received], ours: Sequence[str]) -> tuple[
 
 
 def in_classes(one: Received, classes: Sequence[str]) -> DistilledDataset:
-    """A received set under own class names, without the classes that are none of these."""
+    """Relabel a received set with own class names, and drop its other classes."""
     distilled = one.distilled
-    places = {name: label for label, name in enumerate(classes)}
-    mapped = [places.get(one.class_map[name] or "", -1) for name in distilled.classes]
+    own_labels = {name: label for label, name in enumerate(classes)}
+    mapped = [own_labels.get(one.class_map[name] or "", -1) for name in distilled.classes]
     labels = torch.tensor(mapped, dtype=torch.int64)[distilled.labels]
     kept = labels >= 0
     return replace(
@@ -87,24 +87,24 @@ def in_classes(one: Received, classes: Sequence[str]) -> DistilledDataset:
     )
 
 
-def bring_home(
+def align_to_local(
     one: Received, classes: Sequence[str], *, image_size: int, normalisation: Normalisation
 ) -> tuple[Tensor, Tensor]:
-    """Make a received set look like the own images.
+    """Convert a received set to the size, channels, normalisation and classes of the own images.
 
-    Resized with antialiased bicubic interpolation, as pictures are when they are read.
+    Images are resized with antialiased bicubic interpolation, as when pictures are read.
 
     Args:
         one: The received set.
-        classes: The own classes that are trained on; received classes that are none are left out.
-        image_size: Of the own images, S.
-        normalisation: Of the own images; it has their channels.
+        classes: The own classes that are trained on; other received classes are left out.
+        image_size: Side of the own images, S.
+        normalisation: Normalisation of the own images; it has their channels.
 
     Returns:
         Images (M, C, S, S), normalised, and their labels (M,), indices into ``classes``.
 
     Raises:
-        SetMismatchError: When its channels cannot become those of the own images.
+        SetMismatchError: When its channels cannot be converted to those of the own images.
     """
     own = in_classes(one, classes)
     intensities = in_channels(own.normalisation.to_intensities(own.images), len(normalisation.mean))
@@ -112,10 +112,10 @@ def bring_home(
 
 
 def in_channels(intensities: Tensor, channels: int) -> Tensor:
-    """Turn grey (N, C, H, W) into colour by repeating it, and colour into grey by its luma.
+    """Convert grey (N, C, H, W) to colour by repeating it, and colour to grey by its luma.
 
     Raises:
-        SetMismatchError: For other numbers of channels than one and three.
+        SetMismatchError: For numbers of channels other than one and three.
     """
     found = intensities.shape[1]
     if found == channels:
@@ -127,13 +127,13 @@ def in_channels(intensities: Tensor, channels: int) -> Tensor:
         return (intensities * luma.view(1, -1, 1, 1)).sum(dim=1, keepdim=True)
     raise SetMismatchError(
         f"The images of one side have {found} channels and those of the other {channels}: grey "
-        "(1) and colour (3) can be brought together, others cannot. Ask the sender for a set with "
-        "as many channels as yours."
+        "(1) and colour (3) can be combined, others cannot. Ask the sender for a set with as many "
+        "channels as yours."
     )
 
 
 def in_size(intensities: Tensor, image_size: int) -> Tensor:
-    """Resize (N, C, H, W) to a square; unchanged where it is one of that size."""
+    """Resize (N, C, H, W) to a square; return it unchanged if it has that size."""
     if intensities.shape[-2:] == (image_size, image_size):
         return intensities
     return F.interpolate(

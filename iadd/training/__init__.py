@@ -1,1 +1,1 @@
-"""Training one network or several, and predicting with them."""
+"""Trains one network or several, and predicts with them."""

@@ -1,4 +1,4 @@
-"""How many networks of one form to train in one go."""
+"""Chooses how many networks of one architecture to train together."""
 
 import copy
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ _SHARE_OF_MEMORY = 0.5
 
 
 def networks_at_once(
-    asked: int, *, networks: Sequence[nn.Module], images: int, shape: tuple[int, int, int]
+    requested: int, *, networks: Sequence[nn.Module], images: int, shape: tuple[int, int, int]
 ) -> int:
-    """How many of some networks to train in one go.
+    """Choose how many networks to train together.
 
     On a CPU one at a time: one network alone keeps the cores busy, and the grouped convolution of
     five took 1.1 to 1.4 times their processor time (widths 16 to 128, 9 to 60 images of 56 or 112
-    pixels; only four images of 32 pixels gained, a fifth). Where other programs fight for the
+    pixels; only four images of 32 pixels gained, a fifth). Where other programs compete for the
     cores, fewer and larger operations may still end sooner: ``benchmarks/evaluation.py`` shows it.
     A GPU that one small network leaves idle takes as many as fill at most half of its free memory,
-    going by what one image leaves for the reverse pass.
+    estimated from what one image keeps for the reverse pass.
 
     Args:
-        asked: ``networks_at_once`` of the settings; 0 chooses.
+        requested: ``networks_at_once`` of the settings; 0 chooses.
         networks: All that are to be trained, on the device.
         images: Images per network and step.
         shape: C, H, W of an image.
@@ -31,8 +31,8 @@ def networks_at_once(
     Returns:
         1 to ``len(networks)``.
     """
-    if asked:
-        return min(asked, len(networks))
+    if requested:
+        return min(requested, len(networks))
     device = next(networks[0].parameters()).device
     if device.type != "cuda":
         return 1
@@ -42,10 +42,10 @@ def networks_at_once(
 
 
 def bytes_for_reverse_pass(network: nn.Module, shape: tuple[int, int, int]) -> int:
-    """Bytes that one image leaves in memory between the forward and the reverse pass.
+    """Count the bytes that one image keeps in memory between forward and reverse pass.
 
     Args:
-        network: Gives the form; nothing is computed.
+        network: Gives the architecture; nothing is computed.
         shape: C, H, W of the image.
     """
     kept: dict[int, UntypedStorage] = {}
@@ -56,8 +56,8 @@ def bytes_for_reverse_pass(network: nn.Module, shape: tuple[int, int, int]) -> i
             kept[storage._cdata] = storage  # one that two operations read counts once
         return tensor
 
-    form = copy.deepcopy(network).to("meta")
-    own = {parameter.untyped_storage()._cdata for parameter in form.parameters()}
+    clone = copy.deepcopy(network).to("meta")
+    own = {parameter.untyped_storage()._cdata for parameter in clone.parameters()}
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        form(torch.empty(1, *shape, device="meta"))
+        clone(torch.empty(1, *shape, device="meta"))
     return sum(storage.nbytes() for storage in kept.values())

@@ -1,191 +1,62 @@
-"""How much there is to compute in a run, counted before it starts.
+"""Counts the floating point operations (FLOPs) of a run before it starts."""
 
-In image passes (one image, once forwards and once backwards through the network) where a pace is
-measured and only proportions are needed; in floating point operations where it is not.
-"""
-
-from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
 
-from iadd.config import Config, NetworkConfig, NetworkName
+from iadd.config import Config, NetworkConfig
+from iadd.counts import matching_passes, teaching_passes
 from iadd.networks.build import build_network
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 from iadd.training.concurrency import bytes_for_reverse_pass
 
-PASSES_OF_TRAINING = 3
-"""Convolutions per layer, image and training step: forwards, and the gradients of the layer's
-input and weight."""
-
-PASSES_OF_MATCHING = 11
-"""Convolutions per layer, image and student step: three of the student's own gradient, and eight
-of the adjoint step, which are the forward pass and its directional derivative (three) and the
-gradients of those three for what they read (five: two of them are asked for nothing)."""
-
-MATCHING_PASSES = 4.0
-"""Image passes of a student step: 11 convolutions are 3⅔ passes, and what lies between them
-(norms, augmentation, the updates) fills it up to four."""
+FLOPS_PER_BYTE = 72.0
+"""FLOPs that take as long as moving a byte of what a training step keeps for its reverse pass. With
+it the costs of the networks of :mod:`iadd.networks.build` are in proportion within a fifth on one
+core, ConvNets of 16 to 128 filters included; by FLOPs alone the narrow one, which is bound by
+memory, would look six times as fast as it is."""
 
 
-OPERATIONS_PER_BYTE = 72.0
-"""Floating point operations that take as long as moving a byte of what a training step keeps for
-its reverse pass. With it the networks of :mod:`iadd.networks.build` are in proportion within a
-fifth on one core, ConvNets of 16 to 128 filters included; by operations alone the narrow one, which
-memory holds back, would look six times as fast as it is."""
+def matching_flops(config: Config, *, channels: int, classes: int) -> float:
+    """Estimate the FLOPs of a whole distillation, without its validations.
 
-
-def matching_operations(config: Config, *, channels: int, classes: int) -> float:
-    """Floating point operations of a whole distillation, without its validations.
-
-    Those of convolutions and matrix products, by arithmetic: the same on every machine, and
-    within a tenth of what is counted in a run (first and last layers differ).
+    Convolutions and matrix products are counted by arithmetic: the result is the same on every
+    machine, and within a tenth of the count of a run (first and last layers differ).
     """
-    distillation = config.distillation
-    images = distillation.iterations * distillation.syn_steps * matching_batch(config, classes)
-    forward = forward_operations(
+    forward = forward_flops(
         config.network, channels=channels, classes=classes, image_size=config.image_size
     )
-    return float(PASSES_OF_MATCHING * forward * images)
+    return float(forward * matching_passes(config, classes))
 
 
-def teaching_operations(config: Config, *, channels: int, classes: int, images: int) -> float:
-    """Floating point operations of one teacher whose epochs show so many images."""
-    forward = forward_operations(
+def teaching_flops(config: Config, *, channels: int, classes: int, images: int) -> float:
+    """Estimate the FLOPs of one teacher whose epochs show ``images`` images."""
+    forward = forward_flops(
         config.network, channels=channels, classes=classes, image_size=config.image_size
     )
-    passes = images * config.teacher.teacher_epochs * gradients_per_step(config)
-    return float(PASSES_OF_TRAINING * forward * passes)
-
-
-def teaching_steps(config: Config, images: int) -> int:
-    """Gradients that one teacher takes, one after the other."""
-    batches = -(-images // config.teacher.teacher_batch_size)
-    return config.teacher.teacher_epochs * batches * gradients_per_step(config)
-
-
-def gradients_per_step(config: Config) -> int:
-    """Of a teacher: sharpness-aware steps take two."""
-    return 2 if config.teacher.teacher_flatness > 0 else 1
+    return float(forward * teaching_passes(config, images))
 
 
 @lru_cache(maxsize=64)
-def forward_operations(
-    network: NetworkConfig, *, channels: int, classes: int, image_size: int
-) -> int:
-    """Floating point operations of one image's way through a network."""
+def forward_flops(network: NetworkConfig, *, channels: int, classes: int, image_size: int) -> int:
+    """Count the FLOPs of one image's forward pass through a network."""
     with torch.device("meta"):
-        form = build_network(
+        network_on_meta = build_network(
             network, channels=channels, classes=classes, image_size=image_size, seed=0
         )
         image = torch.empty(1, channels, image_size, image_size)
     with torch.no_grad():
-        return int(count_operations(lambda: form(image)))
+        return int(count_flops(lambda: network_on_meta(image)))
 
 
 @lru_cache(maxsize=64)
 def cost_of_an_image(network: NetworkConfig, *, image_size: int) -> float:
-    """What it costs to train a network on one image, in operations; fit for proportions alone."""
-    # Channels and classes change the first and the last layer, and next to nothing here.
-    forward = forward_operations(network, channels=1, classes=2, image_size=image_size)
+    """Estimate the cost of training a network on one image, in FLOPs; for proportions only."""
+    # Channels and classes change the first and the last layer, and hardly change the cost.
+    forward = forward_flops(network, channels=1, classes=2, image_size=image_size)
     with torch.device("meta"):
-        form = build_network(network, channels=1, classes=2, image_size=image_size, seed=0)
-    kept = bytes_for_reverse_pass(form, (1, image_size, image_size))
-    return forward + OPERATIONS_PER_BYTE * kept
-
-
-def matching_batch(config: Config, classes: int) -> int:
-    """Distilled images per student step."""
-    small = config.distillation.images_per_class * classes
-    return min(config.distillation.syn_batch_size or small, small)
-
-
-def validations(config: Config) -> int:
-    """How often a distillation asks the validation split: at its start and while it runs."""
-    every, iterations = config.distillation.validate_every, config.distillation.iterations
-    return 1 + -(-iterations // every) if every else 0
-
-
-def images_per_epoch(config: Config, train: Mapping[str, int]) -> int:
-    """Training images that a teacher sees in an epoch.
-
-    Args:
-        config: Settings of the run.
-        train: Training images of each class.
-    """
-    if config.teacher.teacher_sampling == "balanced":
-        return min(train.values()) * len(train)
-    return sum(train.values())
-
-
-def evaluation_work(config: Config, *, small: int, train: int) -> dict[str, float]:
-    """Image passes of the three parts of an evaluation.
-
-    Args:
-        config: Settings of the run.
-        small: Distilled images in all.
-        train: Training images in all.
-    """
-    evaluation = config.evaluation
-    trials = len(evaluation.baseline_lrs) * config.distillation.validation_networks
-    each = small * evaluation.evaluation_epochs
-    return {
-        "distilled": evaluation.evaluation_networks * each,
-        "random": (trials + evaluation.evaluation_networks) * each,
-        "full": evaluation.evaluation_networks * train * evaluation.full_epochs,
-    }
-
-
-def across_work(config: Config, *, small: int) -> dict[NetworkName, dict[str, float]]:
-    """Image passes of the evaluations on other networks.
-
-    Args:
-        config: Settings of the run.
-        small: Distilled images in all.
-
-    Returns:
-        By network, of the ``distilled`` set and of the ``random`` ones: as many passes of the
-        run's own network as take as long.
-    """
-    own, size = cost_of_an_image(config.network, image_size=config.image_size), config.image_size
-    rates, work = len(config.evaluation.baseline_lrs), dict[NetworkName, dict[str, float]]()
-    for name in config.other_networks():
-        other = config.across(name)
-        cost = cost_of_an_image(other.network, image_size=size)
-        each = small * other.evaluation.evaluation_epochs * cost / own
-        trials = other.distillation.validation_networks
-        networks = other.evaluation.evaluation_networks
-        work[name] = {
-            # α is one more rate to try.
-            "distilled": ((rates + 1) * trials + networks) * each,
-            "random": (rates * trials + networks) * each,
-        }
-    return work
-
-
-def job_work(
-    config: Config, *, classes: int, train: int, per_epoch: int | None = None
-) -> dict[str, float]:
-    """Image passes of the phases that take long.
-
-    Args:
-        config: Settings of the run.
-        classes: How many there are.
-        train: Training images in all.
-        per_epoch: Images that a teacher sees in an epoch; all of them unless given.
-
-    Returns:
-        By phase: ``teaching``, ``distilling``, ``evaluating``.
-    """
-    distillation, teacher = config.distillation, config.teacher
-    small = distillation.images_per_class * classes
-    epoch = train if per_epoch is None else per_epoch
-    steps = distillation.iterations * distillation.syn_steps
-    validation = distillation.validation_networks * config.evaluation.evaluation_epochs * small
-    return {
-        "teaching": teacher.teachers * teacher.teacher_epochs * epoch * gradients_per_step(config),
-        "distilling": steps * matching_batch(config, classes) * MATCHING_PASSES
-        + validations(config) * validation,
-        "evaluating": sum(evaluation_work(config, small=small, train=train).values())
-        + sum(sum(parts.values()) for parts in across_work(config, small=small).values()),
-    }
+        network_on_meta = build_network(
+            network, channels=1, classes=2, image_size=image_size, seed=0
+        )
+    kept = bytes_for_reverse_pass(network_on_meta, (1, image_size, image_size))
+    return forward + FLOPS_PER_BYTE * kept

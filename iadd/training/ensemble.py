@@ -1,4 +1,4 @@
-"""Several networks of one form as one: each operation is carried out for all of them at once.
+"""Several networks of one architecture trained as one: each operation runs for all of them at once.
 
 Shapes: K networks, N images each, C channels, H × W pixels.
 """
@@ -15,23 +15,23 @@ from iadd.networks.build import load_parameters
 
 
 class Step(NamedTuple):
-    """What a step of k networks finds out.
+    """Gradients and predictions of k networks on one mini-batch each.
 
     Attributes:
         gradients: One tensor (k, …) per parameter.
-        right: (k, N) bool: which images each network named right, before the step.
+        correct: (k, N) bool: which images each network classified correctly, before the step.
     """
 
     gradients: list[Tensor]
-    right: Tensor
+    correct: Tensor
 
 
 class StackedNetworks:
-    """Networks of one form with parameters of their own, (K, …) each.
+    """Networks of one architecture with stacked parameters, (K, …) each.
 
     Args:
-        networks: K networks of the same form, without buffers. They are read once, and written by
-            :meth:`unstack`.
+        networks: K networks of the same architecture, without buffers. They are read once, and
+            written by :meth:`unstack`.
     """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
@@ -44,40 +44,42 @@ class StackedNetworks:
     def __len__(self) -> int:
         return len(self._networks)
 
-    def look(self, images: Tensor, labels: Tensor, networks: slice = slice(None)) -> Step:
-        """Gradient of each network's mean cross-entropy on its own images.
+    def forward_backward(
+        self, images: Tensor, labels: Tensor, networks: slice = slice(None)
+    ) -> Step:
+        """Compute the gradient of each network's mean cross-entropy on its own images.
 
         Args:
             images: (k, N, C, H, W), normalised, for the k networks of the slice.
             labels: (k, N) int64.
-            networks: Which of the K; all of them unless given.
+            networks: Slice of the K networks; all of them unless given.
 
         Returns:
             The gradients in the order of ``parameters``.
         """
         names = list(self.parameters)
-        # Leaves of their own, so that the gradient is no larger than the slice.
+        # Separate leaves, so that the gradient is no larger than the slice.
         chosen = [p.detach()[networks].requires_grad_() for p in self.parameters.values()]
-        form = self._networks[0]
+        network = self._networks[0]
 
         def loss(
-            parameters: Sequence[Tensor], seen: Tensor, named: Tensor
+            parameters: Sequence[Tensor], batch: Tensor, targets: Tensor
         ) -> tuple[Tensor, Tensor]:
-            logits = functional_call(form, dict(zip(names, parameters, strict=True)), (seen,))
-            return F.cross_entropy(logits, named), logits.detach().argmax(dim=1) == named
+            logits = functional_call(network, dict(zip(names, parameters, strict=True)), (batch,))
+            return F.cross_entropy(logits, targets), logits.detach().argmax(dim=1) == targets
 
         if len(images) == 1:
-            # Without vmap, a network alone is computed as networks always are, to the bit.
-            total, right = loss([parameter[0] for parameter in chosen], images[0], labels[0])
-            right = right[None]
+            # Without vmap, a single network gives the same bits as ordinary PyTorch.
+            total, correct = loss([parameter[0] for parameter in chosen], images[0], labels[0])
+            correct = correct[None]
         else:
-            losses, right = vmap(loss)(chosen, images, labels)
-            # The networks share no term: the gradient of the sum is each one's own.
+            losses, correct = vmap(loss)(chosen, images, labels)
+            # The networks share no term: the gradient of the sum holds each network's own gradient.
             total = losses.sum()
-        return Step(list(torch.autograd.grad(total, chosen)), right)
+        return Step(list(torch.autograd.grad(total, chosen)), correct)
 
     def theta(self) -> Tensor:
-        """Parameters of every network as a vector, (K, P), in the order of the networks' own."""
+        """Return the parameters of every network as a vector, (K, P), in the networks' order."""
         parts = [tensor.detach().flatten(start_dim=1) for tensor in self.parameters.values()]
         return torch.cat(parts, dim=1)
 

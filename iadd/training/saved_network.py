@@ -1,4 +1,4 @@
-"""A trained network with all that it takes to ask it: how it sees, and what its answers mean."""
+"""A trained network with what its predictions need: normalisation, classes and settings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +17,18 @@ from iadd.training.trainer import predict
 
 
 class NetworkError(ValueError):
-    """A file holds no trained network. The message says so."""
+    """A file does not hold a trained network. The message says so."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """A network and how to ask it.
+    """A trained network, its classes and the normalisation of its inputs.
 
     Attributes:
         network: Reads images (N, C, S, S) in the space of ``normalisation``.
-        classes: Names, in the order of its answers.
-        normalisation: How it sees.
-        config: Its form, its image size, and how it was trained.
+        classes: Names, in the order of its outputs.
+        normalisation: Normalisation of its inputs.
+        config: Its architecture, its image size, and how it was trained.
     """
 
     network: nn.Module
@@ -37,16 +37,16 @@ class TrainedNetwork:
     config: Config
 
     def predict(self, images: ImageSet) -> Tensor:
-        """Class probabilities, (N, classes), on the CPU.
+        """Predict class probabilities, (N, classes), on the CPU.
 
         Args:
-            images: Of ``config.image_size`` pixels a side; all splits are asked about.
+            images: Images of ``config.image_size`` pixels a side, of any split.
         """
         with computing_at(self.config.compute.precision):
             return predict(self.network, images, self.normalisation)
 
     def to_bytes(self) -> bytes:
-        """All of it as one safetensors file; equal networks give equal bytes."""
+        """Serialise the network as one safetensors file; equal networks give equal bytes."""
         document = {
             "network": 1,
             "classes": self.classes,
@@ -61,7 +61,7 @@ class TrainedNetwork:
         """Read what :meth:`to_bytes` wrote, onto the CPU.
 
         Raises:
-            NetworkError: When the bytes are no trained network.
+            NetworkError: When the bytes are not a trained network.
         """
         try:
             parameters, document = unpack(data)
@@ -77,9 +77,11 @@ class TrainedNetwork:
                 precision=config.compute.precision,
             )
             network.load_state_dict(parameters)
-        # json, safetensors and torch each have their own way to refuse what is none.
+        # json, safetensors and torch raise different errors for invalid input.
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise NetworkError("This file holds no network that `iadd train` wrote.") from error
+            raise NetworkError(
+                "This file does not hold a network that `iadd train` wrote."
+            ) from error
         return cls(network, classes, normalisation, config)
 
 
@@ -87,7 +89,7 @@ def load_network(path: Path | str) -> TrainedNetwork:
     """Read a network that ``iadd train --network`` wrote.
 
     Raises:
-        NetworkError: When the file holds none.
+        NetworkError: When the file does not hold one.
         OSError: When it cannot be opened.
     """
     return TrainedNetwork.from_bytes(Path(path).read_bytes())

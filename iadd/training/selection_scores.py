@@ -1,4 +1,4 @@
-"""Networks trained on the real images to choose among them: what they see, what they forget.
+"""Scores for selecting real images, from networks trained on them: features, forgetting events.
 
 Shapes: N training images, D features.
 """
@@ -14,7 +14,8 @@ from iadd.data.normalisation import Normalisation
 from iadd.networks.base import Classifier
 from iadd.runtime.precision import computing_at
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
-from iadd.training.trainer import Pupil, full_set_recipe, train_networks
+from iadd.training.recipe import full_set_recipe
+from iadd.training.trainer import NetworkSpec, train_networks
 
 _CHUNK = 256
 
@@ -26,18 +27,18 @@ def trained_features(
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """What a network trained on all images sees in each of them, for herding.
+    """Compute the features that a network trained on all images has of each, for herding.
 
-    It is trained as those of :func:`iadd.evaluate_full` are.
+    The network is trained as those of :func:`iadd.evaluate_full` are.
 
     Args:
         train: Images of the training split.
         config: Settings of the run.
         on_progress: Called after each epoch; may raise to stop.
-        device: Where to compute.
+        device: Device to compute on.
 
     Returns:
-        (N, D) float32, on the CPU: what the classifier reads of the images as they are.
+        (N, D) float32, on the CPU: the classifier's inputs for the images without augmentation.
     """
     network = _train(train, config, "herding", on_progress, device, None)
     assert isinstance(network, Classifier)
@@ -59,28 +60,29 @@ def forgetting_events(
 ) -> Tensor:
     """Count how often a network in training forgets each image (Toneva et al., ICLR 2019).
 
-    An image is asked about when its mini-batch is shown, augmented as it is shown, before the
-    step. It is forgotten when it was named right in one epoch and is named wrong in the next. The
-    network is trained as those of :func:`iadd.evaluate_full` are.
+    The prediction for an image is taken when its mini-batch is trained on, with the same
+    augmentation, before the step. An image is forgotten when it was classified correctly in one
+    epoch and wrongly in the next. The network is trained as those of :func:`iadd.evaluate_full`
+    are.
 
     Args:
         train: Images of the training split.
         config: Settings of the run.
         on_progress: Called after each epoch; may raise to stop.
-        device: Where to compute.
+        device: Device to compute on.
 
     Returns:
-        (N,) int64, on the CPU. An image that was never named right counts as forgotten in every
-        epoch, more often than any other can be.
+        (N,) int64, on the CPU. An image that was never classified correctly counts as forgotten in
+        every epoch, more often than any other can be.
     """
     known = torch.zeros(len(train), dtype=torch.bool, device=device)
     ever = torch.zeros_like(known)
     events = torch.zeros(len(train), dtype=torch.int64, device=device)
 
-    def count(_: int, indices: Tensor, right: Tensor) -> None:
-        events[indices] += known[indices] & ~right
-        known[indices] = right
-        ever[indices] |= right
+    def count(_: int, indices: Tensor, correct: Tensor) -> None:
+        events[indices] += known[indices] & ~correct
+        known[indices] = correct
+        ever[indices] |= correct
 
     _train(train, config, "forgetting", on_progress, device, count)
     return events.where(ever, config.evaluation.full_epochs).cpu()
@@ -89,10 +91,10 @@ def forgetting_events(
 def _train(
     train: ImageSet,
     config: Config,
-    purpose: str,
+    rng_key: str,
     on_progress: ProgressListener | None,
     device: torch.device | str,
-    on_answers: Callable[[int, Tensor, Tensor], None] | None,
+    on_predictions: Callable[[int, Tensor, Tensor], None] | None,
 ) -> nn.Module:
     listener, recipe = on_progress or ignore_progress, full_set_recipe(config)
     normalisation = Normalisation.of(train.images)
@@ -105,12 +107,12 @@ def _train(
         listener(Progress(phase="selecting", done=epochs, total=recipe.epochs, unit="epochs"))
 
     (network,) = train_networks(
-        [Pupil(lambda batch: normalisation.apply(data[batch]), labels, (purpose,))],
+        [NetworkSpec(lambda batch: normalisation.apply(data[batch]), labels, (rng_key,))],
         classes=len(train.classes),
         channels=train.images.shape[1],
         config=config,
         recipe=recipe,
         on_epoch=report,
-        on_answers=on_answers,
+        on_predictions=on_predictions,
     )
     return network

@@ -1,1 +1,1 @@
-"""Expert trajectories: teachers, their snapshots, and the buffer that holds them."""
+"""Expert trajectories: teachers, their snapshots, and the buffer that stores them."""

@@ -1,8 +1,8 @@
-"""The teachers of a run, on disk.
+"""Trajectory buffer: the teachers of a run, on disk.
 
 One safetensors file per teacher holds ``snapshots`` (E + 1, P) float32; snapshot 0 is the
-initialisation. Files are mapped into memory, and a snapshot is read when it is asked for: what a
-run holds in memory grows neither with the teachers nor with their epochs.
+initialisation. Files are mapped into memory, and a snapshot is read when it is used: memory grows
+neither with the number of teachers nor with their epochs.
 """
 
 import json
@@ -21,11 +21,11 @@ from iadd.data.normalisation import Normalisation
 
 
 class TrajectoryError(ValueError):
-    """Trajectories are missing, damaged, or of other settings than the run's."""
+    """Trajectories are missing, damaged, or were recorded with other settings than the run's."""
 
 
 def trajectory_path(out: Path, teacher: int) -> Path:
-    """Where the trajectory of one teacher lies."""
+    """Return the path of one teacher's trajectory."""
     return Path(out) / f"teacher-{teacher:04d}.safetensors"
 
 
@@ -36,7 +36,8 @@ class TrajectoryBuffer:
     Attributes:
         paths: One trajectory file per teacher.
         teacher_key: Name of the settings that they were trained with.
-        normalisation: What the teachers saw: distilled images live in the same space.
+        normalisation: Normalisation of the teachers' images; distilled images are in the same
+            space.
         epochs: E: snapshots are numbered 0 to E.
     """
 
@@ -50,9 +51,9 @@ class TrajectoryBuffer:
         """Open a folder of trajectories.
 
         Args:
-            folder: Where :func:`record_trajectories` wrote.
+            folder: Folder that :func:`record_trajectories` wrote.
             config: When given, the settings that the teachers must have been trained with, and
-                how many of them to take.
+                the number of them to use.
 
         Raises:
             TrajectoryError: When trajectories are missing, damaged, or of other settings.
@@ -76,7 +77,7 @@ class TrajectoryBuffer:
             if len(paths) < config.teacher.teachers:
                 raise TrajectoryError(
                     f"{folder} holds {len(paths)} of {config.teacher.teachers} teachers: run "
-                    "`iadd teach` again, it goes on where it stopped."
+                    "`iadd teach` again, it resumes where it stopped."
                 )
             paths = paths[: config.teacher.teachers]
         first = documents[0]
@@ -91,7 +92,7 @@ class TrajectoryBuffer:
         return len(self.paths)
 
     def snapshot(self, teacher: int, epoch: int) -> Tensor:
-        """θ of one teacher after one epoch, (P,) float32; nothing else is read."""
+        """Read θ of one teacher after one epoch, (P,) float32, and nothing else."""
         with open_tensors(self.paths[teacher]) as file:
             theta: Tensor = file.get_slice("snapshots")[epoch]
         return theta
@@ -107,22 +108,22 @@ def open_tensors(path: Path) -> Any:
     """Open a file of tensors without reading any.
 
     Raises:
-        TrajectoryError: When it is no such file.
+        TrajectoryError: When it is not such a file.
     """
     try:
         return safe_open(path, framework="pt")
     except (OSError, SafetensorError) as error:
-        raise TrajectoryError(f"{path.name} is no trajectory file: {error}.") from error
+        raise TrajectoryError(f"{path.name} is not a trajectory file: {error}.") from error
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """What a trajectory file says of itself.
+    """Read the description in a trajectory file.
 
     Raises:
-        TrajectoryError: When it is no trajectory file.
+        TrajectoryError: When it is not a trajectory file.
     """
     with open_tensors(path) as file:
         document: dict[str, Any] = json.loads((file.metadata() or {}).get("document", "null"))
     if not document:
-        raise TrajectoryError(f"{path.name} is no trajectory file.")
+        raise TrajectoryError(f"{path.name} is not a trajectory file.")
     return document

@@ -1,7 +1,8 @@
 """Checkpoints of teachers in training.
 
-One teacher's holds ``snapshots`` (e + 1, P) and ``momentum.i``, in the form of a trajectory file;
-that of a group holds ``snapshots.t`` for each member and ``momentum.i`` of all, (T, …).
+The checkpoint of one teacher holds ``snapshots`` (e + 1, P) and ``momentum.i``, in the format of a
+trajectory file; that of a group holds ``snapshots.t`` for each member and ``momentum.i`` of all,
+(T, …).
 """
 
 import io
@@ -20,7 +21,7 @@ _MOMENTUM = "momentum."
 
 
 def save_teachers(teachers: Teachers, path: Path, store: CheckpointStore | None) -> None:
-    """Leave the state of teachers in a file, by streaming, or in a store, in one piece."""
+    """Save the state of teachers: streamed to a file, or in one piece to a store."""
     documents = [teachers.document(position) for position in range(len(teachers.numbers))]
     tensors: dict[str, Tensor | Snapshots] = {
         f"{_MOMENTUM}{index}": momentum if len(documents) > 1 else momentum[0]
@@ -38,7 +39,7 @@ def save_teachers(teachers: Teachers, path: Path, store: CheckpointStore | None)
 
 
 def restore_teachers(teachers: Teachers, path: Path, store: CheckpointStore | None) -> None:
-    """Go on where a checkpoint was left; where there is none, do nothing.
+    """Restore teachers from a checkpoint; do nothing where there is none.
 
     Raises:
         TrajectoryError: When it is damaged, of other settings or of other teachers.
@@ -61,12 +62,12 @@ def restore_teachers(teachers: Teachers, path: Path, store: CheckpointStore | No
 
 
 def group_of(path: Path) -> list[int]:
-    """Which teachers a checkpoint file holds.
+    """Return the numbers of the teachers in a checkpoint file.
 
     Raises:
         TrajectoryError: When it is damaged.
     """
-    return [of_one["teacher"] for of_one in _documents(read_document(path))]
+    return [one["teacher"] for one in _documents(read_document(path))]
 
 
 def _restore(
@@ -78,7 +79,7 @@ def _restore(
     alone = len(teachers.numbers) == 1
     teachers.restore(
         rows,
-        [of_one["curves"] for of_one in _documents(document)],
+        [one["curves"] for one in _documents(document)],
         {
             int(name.removeprefix(_MOMENTUM)): momentum[None] if alone else momentum
             for name, momentum in momenta.items()
@@ -88,9 +89,9 @@ def _restore(
 
 def _check(teachers: Teachers, document: dict[str, Any]) -> None:
     documents = _documents(document)
-    keys = {of_one["teacher_key"] for of_one in documents}
-    numbers = tuple(of_one["teacher"] for of_one in documents)
-    if keys != {teachers.lesson.config.teacher_key()} or numbers != teachers.numbers:
+    keys = {one["teacher_key"] for one in documents}
+    numbers = tuple(one["teacher"] for one in documents)
+    if keys != {teachers.teacher_step.config.teacher_key()} or numbers != teachers.numbers:
         raise TrajectoryError(
             "The checkpoint belongs to a teacher of other settings: remove it, or choose "
             "another folder."

@@ -1,4 +1,4 @@
-"""Expert trajectories: teachers trained on the real images, a snapshot per epoch (section 3.1)."""
+"""Records expert trajectories: teachers on real images, a snapshot per epoch (section 3.1)."""
 
 from collections.abc import Callable
 from functools import cache
@@ -8,12 +8,12 @@ import torch
 
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
-from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, Pacer, replacing
+from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, CheckpointTimer, replacing
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 from iadd.trajectories.buffer import TrajectoryBuffer, TrajectoryError, trajectory_path
 from iadd.trajectories.checkpoint import group_of, restore_teachers, save_teachers
 from iadd.trajectories.snapshot_file import write_tensors
-from iadd.trajectories.teacher_step import Lesson
+from iadd.trajectories.teacher_step import TeacherStep
 from iadd.trajectories.teacher_trainer import Teachers
 
 __all__ = [
@@ -40,31 +40,31 @@ def record_trajectories(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     device: torch.device | str = "cpu",
 ) -> TrajectoryBuffer:
-    """Train every teacher of a run; what ``out`` holds already is kept and not trained again.
+    """Train every teacher of a run; keep those that ``out`` already holds.
 
     Teachers are trained in groups of :func:`teachers_at_once`. A trajectory is the same to
     rounding whatever its group, and on CPU and at a fixed number of threads the same to the bit
     for the same group, resumed or not.
 
     Args:
-        train: Images; where the set has several splits, those of ``train`` alone are seen.
+        train: Images; where the set has several splits, only those of ``train`` are used.
         config: Settings of the run.
         out: Folder for the trajectories.
         on_progress: Called after each epoch of each teacher.
         checkpoint_seconds: Time between two checkpoints, at least one epoch.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         TrajectoryError: When a checkpoint in ``out`` is damaged or of other settings.
-        OutOfMemoryError: When not even one image at once fits.
+        OutOfMemoryError: When not even one image at a time fits.
     """
     listener = on_progress or ignore_progress
     epochs, count = config.teacher.teacher_epochs, config.teacher.teachers
     at_once = teachers_at_once(config, device)
 
     @cache
-    def lesson() -> Lesson:
-        return Lesson(train.part("train"), config, device)
+    def teacher_step() -> TeacherStep:
+        return TeacherStep(train.part("train"), config, device)
 
     for first in range(0, count, at_once):
         numbers = range(first, min(first + at_once, count))
@@ -85,7 +85,7 @@ def record_trajectories(
                 )
 
             _record(
-                lesson,
+                teacher_step,
                 members,
                 out=out,
                 on_progress=listen,
@@ -114,27 +114,26 @@ def record_trajectory(
     On CPU and at a fixed number of threads the file is the same to the bit, resumed or not.
 
     Args:
-        train: Images; those of the ``train`` split are seen.
+        train: Images; those of the ``train`` split are used.
         config: Settings of the run.
-        teacher: Number of the teacher, from 0: its initialisation and its batches follow from it.
+        teacher: Number of the teacher, from 0; determines its initialisation and its batches.
         out: Folder for the trajectory.
         on_progress: Called after each epoch, with the metrics ``loss`` and ``accuracy`` (training).
-        checkpoint: Where to leave the state between epochs; a file beside the trajectory unless
-            given.
+        checkpoint: Store for the state between epochs; a file beside the trajectory unless given.
         checkpoint_seconds: Time between two checkpoints, at least one epoch.
-        device: Where to compute.
+        device: Device to compute on.
 
     Returns:
         Path of the trajectory file.
 
     Raises:
         TrajectoryError: When the checkpoint is damaged or of other settings.
-        OutOfMemoryError: When not even one image at once fits.
+        OutOfMemoryError: When not even one image at a time fits.
     """
     path = trajectory_path(out, teacher)
     if not path.exists():
         _record(
-            lambda: Lesson(train.part("train"), config, device),
+            lambda: TeacherStep(train.part("train"), config, device),
             [teacher],
             out=out,
             on_progress=on_progress or ignore_progress,
@@ -146,7 +145,7 @@ def record_trajectory(
 
 
 def teachers_at_once(config: Config, device: torch.device | str) -> int:
-    """How many teachers are trained in one go: ``networks_at_once``, or by rule where that is 0.
+    """Return the number of teachers trained together: ``networks_at_once``, or a rule for 0.
 
     The rule: one on a CPU, which a single network keeps busy. On a GPU as many as it takes for
     the activations of their first layers to have 2²⁶ values, at most 16: a ConvNetD5 of width 128
@@ -165,10 +164,10 @@ def _partial(out: Path, teacher: int) -> Path:
 
 
 def _groups(out: Path, numbers: list[int], partial: Path) -> list[tuple[list[int], Path]]:
-    """Which of the teachers that belong together are to be trained, and in which file they stand.
+    """Return the teachers of a group that are still to be trained, with their checkpoint files.
 
-    What was begun alone ends alone, and what was begun together ends together, whether or not
-    some of it has been finished since: another group rounds otherwise.
+    A teacher that was begun alone is finished alone, and a group that was begun together is
+    finished together, whether or not some members are done: another grouping rounds differently.
     """
     missing = [n for n in numbers if not trajectory_path(out, n).exists()]
     if not missing:
@@ -184,7 +183,7 @@ def _groups(out: Path, numbers: list[int], partial: Path) -> list[tuple[list[int
 
 
 def _record(
-    lesson: Callable[[], Lesson],
+    teacher_step: Callable[[], TeacherStep],
     numbers: list[int],
     *,
     out: Path,
@@ -193,16 +192,16 @@ def _record(
     checkpoint: CheckpointStore | None,
     checkpoint_seconds: float,
 ) -> None:
-    """Train some teachers in one go and write their trajectories."""
-    teachers = Teachers(lesson(), numbers, Path(out))
+    """Train some teachers together and write their trajectories."""
+    teachers = Teachers(teacher_step(), numbers, Path(out))
     try:
         restore_teachers(teachers, partial, checkpoint)
-        pacer = Pacer(checkpoint_seconds)
-        epochs = teachers.lesson.config.teacher.teacher_epochs
+        timer = CheckpointTimer(checkpoint_seconds)
+        epochs = teachers.teacher_step.config.teacher.teacher_epochs
         while teachers.epoch < epochs:
             rows = teachers.train_epoch()
             if teachers.epoch < epochs:
-                pacer.run_if_due(lambda: save_teachers(teachers, partial, checkpoint))
+                timer.run_if_due(lambda: save_teachers(teachers, partial, checkpoint))
             for position, metrics in enumerate(rows):
                 on_progress(
                     Progress(

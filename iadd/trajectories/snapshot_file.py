@@ -1,7 +1,7 @@
-"""The snapshots of a teacher in training: written down as they are taken, copied when asked for.
+"""Keeps the snapshots of a teacher in training on disk, and streams them into safetensors files.
 
-A ResNet18 of 50 epochs has 2.2 GB of them. On disk they cost the memory of one; the files that
-they end up in are written by streaming, byte for byte as the safetensors library writes them.
+A ResNet18 of 50 epochs has 2.2 GB of snapshots. On disk they take the memory of one; the final
+files are written by streaming, byte for byte as the safetensors library writes them.
 """
 
 import json
@@ -22,7 +22,7 @@ class Snapshots:
     """Vectors θ of one teacher, in the order of its epochs: (n, P) float32, one in memory.
 
     Args:
-        folder: Where to keep them; the file has no name there, and is gone with the process.
+        folder: Folder for the file; it has no name there, and vanishes with the process.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class Snapshots:
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (see close)
         self._count = 0
         self.last = torch.empty(0)
-        """The latest, (P,)."""
+        """The latest snapshot, (P,)."""
 
     def __len__(self) -> int:
         return self._count
@@ -41,33 +41,33 @@ class Snapshots:
         return self._count, self.last.numel()
 
     def append(self, theta: Tensor) -> None:
-        """Add one, (P,) float32."""
+        """Add a snapshot, (P,) float32."""
         self.last = theta.detach().cpu().contiguous()
         self._file.seek(0, os.SEEK_END)
         self._file.write(_bytes_of(self.last))
         self._count += 1
 
     def copy_to(self, file: IO[bytes]) -> None:
-        """Write all of them to a file, a block at a time."""
+        """Write all snapshots to a file, a block at a time."""
         self._file.seek(0)
         shutil.copyfileobj(self._file, file)
 
     def close(self) -> None:
-        """Forget them."""
+        """Delete the snapshots."""
         self._file.close()
 
 
 def write_tensors(
     file: IO[bytes], tensors: Mapping[str, Tensor | Snapshots], document: Mapping[str, Any]
 ) -> None:
-    """Write float32 tensors and a document in the safetensors format, one after the other.
+    """Write float32 tensors and a document in the safetensors format, one tensor at a time.
 
     The bytes are those of :func:`iadd.runtime.checkpoint.pack`.
 
     Args:
         file: Open for writing.
         tensors: By name; all float32.
-        document: JSON.
+        document: JSON document for the metadata.
     """
     text = json.dumps(document, sort_keys=True)
     header: dict[str, Any] = {"__metadata__": {"document": text}}

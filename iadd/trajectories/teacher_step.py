@@ -1,6 +1,6 @@
-"""What the teachers of a run share: the images, the order they come in, the gradient of a batch.
+"""The teacher training step: the images, the order of batches, the gradient of a batch.
 
-Shapes: N images, C channels, H × W pixels, T teachers trained in one go, n images of a batch,
+Shapes: N images, C channels, H × W pixels, T teachers trained together, n images of a batch,
 B batches of an epoch.
 """
 
@@ -14,39 +14,40 @@ from torch import Tensor
 from torch.func import functional_call, grad_and_value, vmap
 
 from iadd.config import Config, NetworkConfig, Precision, TeacherConfig
+from iadd.counts import images_per_epoch, teaching_steps
 from iadd.data.augmentation import AugmentationDraw, augment, draw_augmentation
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.networks.build import build_network
 from iadd.runtime.compile import CompilationChoice, choose_compilation, compile_step
 from iadd.runtime.seed import make_generator
-from iadd.training.cost_model import images_per_epoch, teaching_operations, teaching_steps
+from iadd.training.cost_model import teaching_flops
 
 Gradient = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor, Tensor]]
 """Maps parameters, each (T, …), images (T, n, C, H, W) and labels (T, n) to the gradients of the
-mean loss, each (T, …), the mean losses (T,) and the hits (T,)."""
+mean loss, each (T, …), the mean losses (T,) and the numbers of correct predictions (T,)."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step of one teacher.
+    """The mini-batch of one step of one teacher.
 
     Attributes:
-        indices: (n,) int64, on the device: which images.
-        draw: How they are augmented.
+        indices: (n,) int64, on the device, into the training images.
+        draw: Their augmentation.
     """
 
     indices: Tensor
     draw: AugmentationDraw
 
 
-class Lesson:
-    """The training images on the device, as bytes, and how a batch of them is learned from.
+class TeacherStep:
+    """The training step that all teachers of a run share, with the images on the device as bytes.
 
     Args:
         train: Images of the training split.
         config: Settings of the run.
-        device: Where to compute.
+        device: Device to compute on.
     """
 
     def __init__(self, train: ImageSet, config: Config, device: torch.device | str) -> None:
@@ -55,7 +56,7 @@ class Lesson:
         self.images, self.labels = train.images.to(device), train.labels.to(device)
         self.normalisation = Normalisation.of(train.images)
         self._cpu_labels = train.labels
-        form = (
+        key = (
             config.network,
             self.channels,
             len(train.classes),
@@ -63,15 +64,15 @@ class Lesson:
             config.compute.precision,
             self.device,
         )
-        self._eager = _gradient(*form, compiled=False)
+        self._eager = _gradient(*key, compiled=False)
         images = images_per_epoch(config, train.count_by_class())
         choice = choose_teaching_compilation(
             config, self.device, channels=self.channels, classes=len(train.classes), images=images
         )
-        self._fast = _gradient(*form, compiled=True) if choice.compiled else self._eager
+        self._fast = _gradient(*key, compiled=True) if choice.compiled else self._eager
 
     def draw_epoch(self, teacher: int, epoch: int) -> list[Batch]:
-        """Draw all that is random in an epoch of a teacher, and send it to the device once."""
+        """Draw all random numbers of a teacher's epoch, and copy them to the device once."""
         config = self.config
         generator = make_generator(config.seed, "teacher", teacher, "epoch", epoch)
         order = draw_order(self._cpu_labels, len(self.classes), config.teacher, generator)
@@ -87,7 +88,7 @@ class Lesson:
     def gradients(
         self, parameters: Sequence[Tensor], batches: Sequence[Batch], at_once: int
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-        """Gradients of the mean loss of a batch for each of T teachers.
+        """Compute the gradients of the mean loss of a batch for each of T teachers.
 
         Args:
             parameters: Each (T, …), in the order of the network's.
@@ -95,35 +96,36 @@ class Lesson:
             at_once: Images of a batch in memory at once; changes the result by rounding alone.
 
         Returns:
-            The gradients, each (T, …), the summed losses (T,) and the hits (T,).
+            The gradients, each (T, …), the summed losses (T,) and the numbers of correct
+            predictions (T,).
         """
-        theirs = tuple(parameter.detach() for parameter in parameters)
+        detached = tuple(parameter.detach() for parameter in parameters)
         size = len(batches[0].indices)
         gradients: tuple[Tensor, ...] | None = None
         losses = torch.zeros(len(batches), device=self.device)
-        hits = torch.zeros(len(batches), device=self.device)
+        correct = torch.zeros(len(batches), device=self.device)
         for first in range(0, size, at_once):
             part = slice(first, min(first + at_once, size))
             count = part.stop - part.start
-            images = _stack([self._show(batch, part) for batch in batches])
+            images = _stack([self._augmented(batch, part) for batch in batches])
             labels = torch.stack([self.labels[batch.indices[part]] for batch in batches])
-            # A program is made for each shape, and the short batch at an epoch's end is one step.
+            # Each shape would be compiled anew, and the short batch at an epoch's end is one step.
             full = count == self.config.teacher.teacher_batch_size
-            found, loss, hit = (self._fast if full else self._eager)(theirs, images, labels)
+            found, loss, right = (self._fast if full else self._eager)(detached, images, labels)
             if count < size:
-                # ℓ is a mean over the batch. What a compiled program returned, its next call may
-                # overwrite: the product is a copy.
+                # ℓ is a mean over the batch. The next call of a compiled program may overwrite what
+                # this one returned: the product is a copy.
                 found = tuple(gradient * (count / size) for gradient in found)
                 if gradients is not None:
                     found = tuple(a + b for a, b in zip(gradients, found, strict=True))
             gradients = found
             losses += loss * count
-            hits += hit
+            correct += right
         assert gradients is not None
-        return gradients, losses, hits
+        return gradients, losses, correct
 
-    def _show(self, batch: Batch, part: slice) -> Tensor:
-        """Some images of a batch as the network sees them, (m, C, H, W)."""
+    def _augmented(self, batch: Batch, part: slice) -> Tensor:
+        """Normalise and augment some images of a batch, (m, C, H, W)."""
         images = self.normalisation.apply(self.images[batch.indices[part]])
         return augment(images, batch.draw.part(part), self.config.augmentation)
 
@@ -133,37 +135,37 @@ def choose_teaching_compilation(
 ) -> CompilationChoice:
     """Decide whether the steps of teachers are compiled.
 
-    It is counted for all teachers of the run, which share one program, and the cache of programs
-    where they are spread over processes.
+    The count covers all teachers of the run: they share one compiled program, or the cache of
+    compiled programs where they are spread over processes.
 
     Args:
         config: Settings of the run.
-        device: Where it computes.
+        device: Device of the run.
         channels: C of the images.
-        classes: How many there are.
+        classes: Number of classes.
         images: Images of an epoch.
     """
     teachers = config.teacher.teachers
-    operations = teaching_operations(config, channels=channels, classes=classes, images=images)
+    flops = teaching_flops(config, channels=channels, classes=classes, images=images)
     steps = teaching_steps(config, images)
-    return choose_compilation(config, teachers * operations, device, steps=teachers * steps)
+    return choose_compilation(config, teachers * flops, device, steps=teachers * steps)
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:
-    """As ``torch.stack``, but one tensor keeps its layout, and with it how its use rounds."""
+    """Stack tensors; a single tensor keeps its layout, and with it the rounding of what follows."""
     return tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
 
 
 def draw_order(
     labels: Tensor, classes: int, settings: TeacherConfig, generator: torch.Generator
 ) -> Tensor:
-    """Which images an epoch shows, in which order.
+    """Draw the images of an epoch, in order.
 
     Args:
         labels: (N,) int64, on the CPU.
-        classes: How many there are.
-        settings: ``teacher_sampling`` decides.
-        generator: Where to draw from.
+        classes: Number of classes.
+        settings: ``teacher_sampling`` chooses how to draw.
+        generator: Source of random numbers.
 
     Returns:
         Indices, int64.
@@ -178,7 +180,7 @@ def draw_order(
     return torch.cat(shown)[torch.randperm(fewest * len(shown), generator=generator)]
 
 
-# One program for all teachers of one form that a process trains, whichever run they belong to.
+# One compiled program serves all teachers of one architecture in a process, whatever their run.
 @lru_cache(maxsize=16)
 def _gradient(
     network: NetworkConfig,
@@ -190,37 +192,37 @@ def _gradient(
     *,
     compiled: bool,
 ) -> Gradient:
-    form = build_network(
+    template = build_network(
         network,
         channels=channels,
         classes=classes,
         image_size=image_size,
-        seed=0,  # gives the form; its parameters are never read
+        seed=0,  # gives the architecture; its parameters are never read
         precision=precision,
     ).to(device)
-    names = [name for name, _ in form.named_parameters()]
+    names = [name for name, _ in template.named_parameters()]
 
-    def loss_and_hits(
+    def loss_and_correct(
         parameters: tuple[Tensor, ...], images: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        logits = functional_call(form, dict(zip(names, parameters, strict=True)), (images,))
-        hits = (logits.detach().argmax(dim=1) == labels).sum()
-        return F.cross_entropy(logits, labels), hits
+        logits = functional_call(template, dict(zip(names, parameters, strict=True)), (images,))
+        correct = (logits.detach().argmax(dim=1) == labels).sum()
+        return F.cross_entropy(logits, labels), correct
 
-    alone = compile_step(loss_and_hits) if compiled else loss_and_hits
-    each = vmap(grad_and_value(loss_and_hits, has_aux=True))
+    alone = compile_step(loss_and_correct) if compiled else loss_and_correct
+    each = vmap(grad_and_value(loss_and_correct, has_aux=True))
     together = compile_step(each) if compiled else each
 
     def gradient(
         parameters: tuple[Tensor, ...], images: Tensor, labels: Tensor
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         if len(images) > 1:
-            found, (losses, hits) = together(parameters, images, labels)
-            return found, losses, hits
-        # Reverse mode as it always is: what vmap makes of one network rounds otherwise.
+            found, (losses, correct) = together(parameters, images, labels)
+            return found, losses, correct
+        # Ordinary reverse mode: vmap over one network rounds differently.
         own = tuple(parameter[0].requires_grad_() for parameter in parameters)
-        loss, hits = alone(own, images[0], labels[0])
+        loss, correct = alone(own, images[0], labels[0])
         found = torch.autograd.grad(loss, own)
-        return tuple(g[None] for g in found), loss.detach()[None], hits[None]
+        return tuple(g[None] for g in found), loss.detach()[None], correct[None]
 
     return gradient

@@ -1,9 +1,9 @@
-"""Teachers in training: plain or sharpness-aware SGD over shuffled batches (section 3.1).
+"""Trains teachers: plain or sharpness-aware SGD over shuffled batches (section 3.1).
 
-Several of one form are trained in one go where one alone leaves the device idle; each sees its
-own batches, drawn as if it were alone.
+Several teachers of one architecture are trained together where one alone leaves the device idle;
+each has its own batches, drawn as if it were alone.
 
-Shapes: T teachers trained in one go, P parameters.
+Shapes: T teachers trained together, P parameters.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,24 +18,24 @@ from iadd.runtime.oom import Halving
 from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import derive_seed
 from iadd.trajectories.snapshot_file import Snapshots
-from iadd.trajectories.teacher_step import Batch, Lesson
+from iadd.trajectories.teacher_step import Batch, TeacherStep
 
 _ADVICE = "Lower teacher_batch_size, width or networks_at_once."
 _TINY = 1e-12
 
 
 class Teachers:
-    """T teachers in training: all that a checkpoint holds.
+    """T teachers in training: the whole state of a checkpoint.
 
     Args:
-        lesson: What they learn from.
-        numbers: Which teachers, from 0: initialisation and batches follow from the number.
-        folder: Where their snapshots are kept meanwhile.
+        teacher_step: The training step that they share.
+        numbers: Numbers of the teachers, from 0; they determine initialisation and batches.
+        folder: Folder for their snapshots during training.
     """
 
-    def __init__(self, lesson: Lesson, numbers: Sequence[int], folder: Path) -> None:
-        self.lesson, self.numbers = lesson, tuple(numbers)
-        self._settings = lesson.config.teacher
+    def __init__(self, teacher_step: TeacherStep, numbers: Sequence[int], folder: Path) -> None:
+        self.teacher_step, self.numbers = teacher_step, tuple(numbers)
+        self._settings = teacher_step.config.teacher
         self.parameters = self._initialise()
         self.optimizer = torch.optim.SGD(
             self.parameters, lr=self._settings.teacher_lr, momentum=self._settings.teacher_momentum
@@ -50,32 +50,32 @@ class Teachers:
 
     @property
     def epoch(self) -> int:
-        """How many epochs lie behind."""
+        """Number of finished epochs."""
         return len(self.snapshots[0]) - 1
 
     def train_epoch(self) -> list[dict[str, float]]:
-        """One pass over the images in shuffled batches (the last may be smaller).
+        """Train for one pass over the images in shuffled batches (the last may be smaller).
 
         Returns:
             ``loss`` and ``accuracy`` of each teacher, over the epoch.
 
         Raises:
-            OutOfMemoryError: When not even one image at once fits.
+            OutOfMemoryError: When not even one image at a time fits.
         """
-        lesson = self.lesson
-        epochs = [lesson.draw_epoch(number, self.epoch) for number in self.numbers]
-        losses = torch.zeros(len(self.numbers), device=lesson.device)
-        hits = torch.zeros(len(self.numbers), device=lesson.device)
-        with computing_at(lesson.config.compute.precision):
+        teacher_step = self.teacher_step
+        epochs = [teacher_step.draw_epoch(number, self.epoch) for number in self.numbers]
+        losses = torch.zeros(len(self.numbers), device=teacher_step.device)
+        correct = torch.zeros(len(self.numbers), device=teacher_step.device)
+        with computing_at(teacher_step.config.compute.precision):
             for batches in zip(*epochs, strict=True):
-                loss, hit = self.step(batches)
+                loss, right = self.step(batches)
                 losses += loss
-                hits += hit
+                correct += right
         self._take_snapshots()
         seen = sum(len(batch.indices) for batch in epochs[0])
-        # The only numbers that the epoch waits for.
-        rows = torch.stack([losses, hits], dim=1).tolist()
-        metrics = [{"loss": loss / seen, "accuracy": hit / seen} for loss, hit in rows]
+        # The epoch waits for the device here only.
+        rows = torch.stack([losses, correct], dim=1).tolist()
+        metrics = [{"loss": loss / seen, "accuracy": right / seen} for loss, right in rows]
         for curves, row in zip(self.curves, metrics, strict=True):
             for name, value in row.items():
                 curves[name].append(value)
@@ -88,30 +88,31 @@ class Teachers:
             batches: One for each teacher, all of one size.
 
         Returns:
-            The losses before the step, summed over each batch, (T,), and the hits (T,).
+            The losses before the step, summed over each batch, (T,), and the numbers of correct
+            predictions (T,).
         """
-        gradients, losses, hits = self._at_once.run(
+        gradients, losses, correct = self._at_once.run(
             lambda at_once: self._gradients(batches, at_once)
         )
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return losses, hits
+        return losses, correct
 
     def document(self, position: int) -> dict[str, Any]:
-        """What the file of one teacher says of it."""
+        """Describe one teacher for its trajectory file."""
         return {
             "teacher": self.numbers[position],
-            "teacher_key": self.lesson.config.teacher_key(),
-            "classes": self.lesson.classes,
-            "mean": self.lesson.normalisation.mean,
-            "std": self.lesson.normalisation.std,
+            "teacher_key": self.teacher_step.config.teacher_key(),
+            "classes": self.teacher_step.classes,
+            "mean": self.teacher_step.normalisation.mean,
+            "std": self.teacher_step.normalisation.std,
             "curves": self.curves[position],
         }
 
     def momenta(self) -> dict[int, Tensor]:
-        """SGD's memory by parameter, each (T, …); empty before the first step and without any."""
+        """Return SGD's momentum by parameter, each (T, …); empty before the first step or at 0."""
         states = {i: self.optimizer.state.get(p, {}) for i, p in enumerate(self.parameters)}
         return {
             index: state["momentum_buffer"]
@@ -125,12 +126,12 @@ class Teachers:
         curves: Sequence[dict[str, list[float]]],
         momenta: Mapping[int, Tensor],
     ) -> None:
-        """Go on where a checkpoint was left.
+        """Restore the state of a checkpoint.
 
         Args:
-            snapshots: Of each teacher, e + 1 vectors (P,).
-            curves: Of each teacher.
-            momenta: As :meth:`momenta` gave them.
+            snapshots: For each teacher, e + 1 vectors (P,).
+            curves: For each teacher, its curves.
+            momenta: Result of :meth:`momenta`.
         """
         for position, rows in enumerate(snapshots):
             self.snapshots[position].close()
@@ -138,7 +139,7 @@ class Teachers:
             for theta in rows:
                 self.snapshots[position].append(theta)
         self.curves = [dict(row) for row in curves]
-        latest = torch.stack([kept.last for kept in self.snapshots]).to(self.lesson.device)
+        latest = torch.stack([kept.last for kept in self.snapshots]).to(self.teacher_step.device)
         sizes = [parameter[0].numel() for parameter in self.parameters]
         for parameter, part in zip(self.parameters, latest.split(sizes, dim=1), strict=True):
             parameter.copy_(part.view_as(parameter))
@@ -147,25 +148,25 @@ class Teachers:
             self.optimizer.state[parameter]["momentum_buffer"] = momentum.to(parameter.device)
 
     def close(self) -> None:
-        """Give back the disk that the snapshots take."""
+        """Delete the snapshots from disk."""
         for snapshots in self.snapshots:
             snapshots.close()
 
     def _initialise(self) -> list[Tensor]:
-        """Parameters, each (T, …), of freshly initialised networks."""
-        config = self.lesson.config
+        """Initialise networks and stack their parameters, each (T, …)."""
+        config = self.teacher_step.config
         networks = [
             build_network(
                 config.network,
-                channels=self.lesson.channels,
-                classes=len(self.lesson.classes),
+                channels=self.teacher_step.channels,
+                classes=len(self.teacher_step.classes),
                 image_size=config.image_size,
                 seed=derive_seed(config.seed, "teacher", number, "initialisation"),
             )
             for number in self.numbers
         ]
         return [
-            torch.stack([parameter.detach() for parameter in alike]).to(self.lesson.device)
+            torch.stack([parameter.detach() for parameter in alike]).to(self.teacher_step.device)
             for alike in zip(*(network.parameters() for network in networks), strict=True)
         ]
 
@@ -177,22 +178,22 @@ class Teachers:
     def _gradients(
         self, batches: Sequence[Batch], at_once: int
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-        """Gradients that a step follows, the summed losses (T,) and the hits (T,) where it starts.
+        """Compute the gradients of a step, with the summed losses and correct predictions (T,).
 
         With ρ > 0 the gradient is that at θ + ρ·g/‖g‖, g the gradient at θ of the same augmented
         batch (Foret et al. 2021, eq. 2 and 3).
         """
         rho = self._settings.teacher_flatness
-        found = self.lesson.gradients(self.parameters, batches, at_once)
+        found = self.teacher_step.gradients(self.parameters, batches, at_once)
         if rho == 0:
             return found
-        gradients, losses, hits = found
+        gradients, losses, correct = found
         squares = [gradient.flatten(1).square().sum(dim=1) for gradient in gradients]
         reach = rho / (torch.stack(squares).sum(dim=0).sqrt() + _TINY)
         uphill = [
             parameter + reach.view(-1, *[1] * (parameter.ndim - 1)) * gradient
             for parameter, gradient in zip(self.parameters, gradients, strict=True)
         ]
-        # Copies, since the second call of a compiled program may overwrite what the first gave.
-        losses, hits = losses.clone(), hits.clone()
-        return self.lesson.gradients(uphill, batches, at_once)[0], losses, hits
+        # Copies, since the second call of a compiled program may overwrite the first result.
+        losses, correct = losses.clone(), correct.clone()
+        return self.teacher_step.gradients(uphill, batches, at_once)[0], losses, correct

@@ -7,35 +7,22 @@ are of things that are there.
 from typing import Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from app.core.security import Role
 from tests.app.factories import USUAL, ObjectFactory
 
-# The type of an upload's pieces is one of bytes.
-schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
-
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
 EXAMPLES = 30
 """Requests to each operation."""
 
 
 @pytest.mark.slow
 def test_every_answer_is_one_that_the_document_tells(portal, live_url):
+    import schemathesis  # takes seconds, and `make test` reads this file without running the test
+
+    # The type of an upload's pieces is one of bytes.
+    schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
     document = portal.client.get("/api/v1/openapi.json").json()
     factory = ObjectFactory(portal)
     known = {name: make(factory) for name, make in USUAL.items()}
@@ -59,6 +46,20 @@ def test_every_answer_is_one_that_the_document_tells(portal, live_url):
 
 
 def attempt(operation: Any, url: str, token: str, known: dict[str, str]) -> None:
+    from schemathesis import GenerationMode
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    checks = [
+        not_a_server_error,
+        status_code_conformance,
+        content_type_conformance,
+        response_schema_conformance,
+    ]
     ids = {parameter.name: known[parameter.name] for parameter in operation.path_parameters}
     cases = st.one_of(
         operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
@@ -77,6 +78,6 @@ def attempt(operation: Any, url: str, token: str, known: dict[str, str]) -> None
     @given(case=cases)
     def one_after_the_other(case: Any) -> None:
         reply = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
-        case.validate_response(reply, checks=CHECKS)
+        case.validate_response(reply, checks=checks)
 
     one_after_the_other()

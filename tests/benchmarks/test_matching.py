@@ -7,9 +7,9 @@ import sys
 import pytest
 import torch
 
-from benchmarks.matching import compare, gradient_error, operations_of, paper_case
+from benchmarks.matching import compare, flops_of, gradient_error, paper_case
 from benchmarks.problem import Problem, Size, relative_error
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 
 TINY = Size(width=4, depth=2, image_size=16, batch=3, steps=2)
 CPU = torch.device("cpu")
@@ -43,11 +43,11 @@ def test_both_layouts_of_the_unrolled_one_agree() -> None:
 
 
 @pytest.mark.parametrize("ours", ["ours_eager", "ours_compiled"])
-def test_operations_are_those_of_the_whole_batch(ours: str) -> None:
-    counted = operations_of(TINY, ours)
+def test_flops_are_those_of_the_whole_batch(ours: str) -> None:
+    counted = flops_of(TINY, ours)
     problem = Problem.make(TINY)
-    assert counted["unrolled"] == count_operations(problem.unrolled(torch.contiguous_format))
-    assert counted["ours"] == count_operations(problem.ours(compiled=ours == "ours_compiled"))
+    assert counted["unrolled"] == count_flops(problem.unrolled(torch.contiguous_format))
+    assert counted["ours"] == count_flops(problem.ours(compiled=ours == "ours_compiled"))
 
 
 @pytest.mark.usefixtures("_eager")

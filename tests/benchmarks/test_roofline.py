@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from benchmarks.roofline import describe_machine, measure_peaks
 from iadd.networks.convnet import ConvNet
-from iadd.runtime.flops import count_operations
+from iadd.runtime.flops import count_flops
 
 FORWARD = 2 * 5 * 3 * 7 * 9 * 8 * 8
 """Batch 5, 3 to 7 channels, 3×3 taps, 8×8 pixels: a multiplication and an addition each."""
@@ -17,14 +17,12 @@ def one_convolution() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_a_convolution_counts_as_by_hand() -> None:
     images, weight = one_convolution()
-    assert count_operations(lambda: F.conv2d(images, weight, padding=1)) == FORWARD
+    assert count_flops(lambda: F.conv2d(images, weight, padding=1)) == FORWARD
 
 
 def test_its_backward_pass_is_two_more() -> None:
     images, weight = one_convolution()
-    counted = count_operations(
-        lambda: F.conv2d(images, weight, padding=1).square().sum().backward()
-    )
+    counted = count_flops(lambda: F.conv2d(images, weight, padding=1).square().sum().backward())
     assert counted == 3 * FORWARD
 
 
@@ -38,7 +36,7 @@ def test_differentiating_the_gradient_again_is_counted() -> None:
 
     # Forward and dL/dw, both of which are differentiated for the images and the weight: the
     # output once more (by its gradient) and the two gradients of the forward pass.
-    assert count_operations(twice) == 6 * FORWARD
+    assert count_flops(twice) == 6 * FORWARD
 
 
 def test_a_directional_derivative_is_counted() -> None:
@@ -48,14 +46,14 @@ def test_a_directional_derivative_is_counted() -> None:
     def derive() -> None:
         torch.func.jvp(lambda i, w: F.conv2d(i, w, padding=1), (images, weight), tangents)
 
-    assert count_operations(derive) == 3 * FORWARD
+    assert count_flops(derive) == 3 * FORWARD
 
 
 def test_what_is_compiled_is_counted_as_well() -> None:
     network = ConvNet(channels=1, classes=2, depth=1, width=3, image_size=4)
     images = torch.randn(2, 1, 4, 4)
     compiled = torch.compile(network)
-    assert count_operations(lambda: compiled(images)) == 2 * 2 * (3 * 9 * 16 + 12 * 2)
+    assert count_flops(lambda: compiled(images)) == 2 * 2 * (3 * 9 * 16 + 12 * 2)
 
 
 def test_a_peak_is_what_a_kernel_reached() -> None:

@@ -50,7 +50,7 @@ def test_a_chest_looks_like_a_chest() -> None:
 
 
 def shadow(class_name: str) -> dict[str, float]:
-    """How much a class adds per pixel in parts of the lungs, over many patients."""
+    """Measure what a class adds per pixel in parts of the lungs, over many patients."""
     parts: dict[str, list[float]] = {}
     for number in range(40):
         rng = np.random.default_rng(number)
@@ -98,7 +98,7 @@ def test_an_archive_is_reproducible_and_readable_by_the_intake(tmp_path: Path) -
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     reading = read_images(tmp_path / "a.zip", image_size=32)
     assert reading.image_set.count_by_class() == dict.fromkeys(CLASSES, 4)
-    assert reading.refusals == ()
+    assert reading.rejected == ()
 
 
 def test_the_command_draws_an_archive_and_overwrites_nothing(
@@ -133,8 +133,8 @@ def balanced_accuracy_after_training(
             F.cross_entropy(network(images[batch]), labels[batch]).backward()
             optimizer.step()
     with torch.no_grad():
-        right = network(images[test]).argmax(dim=1) == labels[test]
-    return float(np.mean([right[labels[test] == c].float().mean() for c in range(len(CLASSES))]))
+        correct = network(images[test]).argmax(dim=1) == labels[test]
+    return float(np.mean([correct[labels[test] == c].float().mean() for c in range(len(CLASSES))]))
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 
 from iadd import config as module
 from iadd import presets
-from iadd.config import Config, ConfigError
+from iadd.config import SETTINGS, Config, ConfigError
 
 
 def test_names_are_unique_across_sections_so_that_a_flat_override_is_never_ambiguous() -> None:
@@ -13,9 +13,30 @@ def test_names_are_unique_across_sections_so_that_a_flat_override_is_never_ambig
     assert len(names) == len(set(names))
 
 
-def test_every_number_has_limits_and_every_word_its_choices() -> None:
-    lists = {"augmentation", "baseline_lrs", "cross_networks"}
-    assert set(Config().flat()) == set(module.LIMITS) | set(module.CHOICES) | lists
+def test_every_field_declares_what_it_may_be() -> None:
+    declared = {f.name for kind in module._SECTIONS.values() for f in fields(kind)}
+    declared |= {f.name for f in fields(Config)} - {*module._SECTIONS, "preset"}
+    assert set(SETTINGS) == set(Config().flat()) == declared
+    for setting in SETTINGS.values():
+        if "number" in setting.kind:
+            low, high = setting.allowed
+            assert low < high
+        else:
+            assert len(setting.choices) > 1
+        assert setting.group or setting.name in ("seed", "image_size")
+
+
+def test_all_that_is_out_of_range_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        Config().override({"iterations": 0, "method": "magic", "seed": 3})
+    found = {one.name: one.allowed for one in refused.value.refusals}
+    assert found == {"iterations": [1, 1_000_000], "method": ["iadd", "mtt", "ddpp"]}
+    with pytest.raises(ConfigError) as refused:
+        Config().override({"max_start_epoch": 50, "first_max_start_epoch": 51})
+    assert [one.name for one in refused.value.refusals] == [
+        "max_start_epoch",
+        "first_max_start_epoch",
+    ]
 
 
 def test_override_changes_what_it_names_and_nothing_else() -> None:
@@ -38,14 +59,16 @@ def test_override_changes_what_it_names_and_nothing_else() -> None:
         ({"syn_lr": 0}, "syn_lr is 0"),
         ({"syn_lr": -1.0}, "syn_lr is -1.0"),
         ({"initialisation": "copy"}, "real, k_mean, noise"),
-        ({"augmentation": ["swirl"]}, "augmentation may hold"),
+        ({"augmentation": ["swirl"]}, "augmentation is a list of at most 100: it may hold"),
         ({"baseline_lrs": []}, "baseline_lrs"),
         ({"baseline_lrs": [-1]}, "baseline_lrs is -1"),
+        ({"augmentation": [["crop"]]}, "augmentation is a list"),
+        ({"augmentation": ["crop"] * 101}, "at most 100"),
         ({"max_start_epoch": 50, "expert_epochs": 2}, "only 50 epochs"),
         ({"first_max_start_epoch": 9, "max_start_epoch": 8}, "lower the first"),
         ({"depth": 8, "image_size": 32}, "halves 32 pixels to nothing"),
-        ({"cross_networks": ["lenet"]}, "cross_networks may hold convnet, alexnet"),
-        ({"cross_networks": "resnet18"}, "cross_networks may hold"),
+        ({"cross_networks": ["lenet"]}, "it may hold convnet, alexnet"),
+        ({"cross_networks": "resnet18"}, "cross_networks is a list"),
         (
             {"network": "vgg11", "cross_networks": ["convnet"], "depth": 8, "image_size": 32},
             "halves 32 pixels to nothing",
@@ -90,7 +113,7 @@ def test_a_document_that_is_older_than_a_setting_gets_its_default() -> None:
 
 
 def test_a_document_that_is_no_config_is_refused() -> None:
-    for document in ({}, {"network": 3}, {**Config().to_dict(), "teacher": {"pupils": 1}}):
+    for document in ({}, {"network": 3}, {**Config().to_dict(), "teacher": {"specs": 1}}):
         with pytest.raises(ConfigError, match="not the settings"):
             Config.from_dict(document)
 

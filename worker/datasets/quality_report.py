@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from app.core.types import JsonObject
-from iadd.data.errors import Refusal
+from iadd.data.errors import RejectedFile
 from iadd.data.image_set import SPLITS, ImageSet
 
 
 def quality_report(
-    image_set: ImageSet | None, refusals: Iterable[Refusal], ignored: Mapping[str, int]
+    image_set: ImageSet | None, refusals: Iterable[RejectedFile], ignored: Mapping[str, int]
 ) -> JsonObject:
     """Report on an accepted dataset, or on a rejected one (`image_set` None)."""
     refused = [

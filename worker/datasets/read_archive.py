@@ -55,13 +55,13 @@ def examine(
                 status=422,
                 detail=str(error),
             ),
-            quality=quality_report(None, error.refusals, {}),
+            quality=quality_report(None, error.rejected, {}),
         )
     image_set = reading.image_set
     return Accepted(
         images=image_set.to_bytes(),
         classes=dict(count_by_split(image_set)),
-        quality=quality_report(image_set, reading.refusals, reading.ignored),
+        quality=quality_report(image_set, reading.rejected, reading.ignored),
         thumbnails=tuple(
             thumbnail_sheet(image_set, label) for label in range(len(image_set.classes))
         ),

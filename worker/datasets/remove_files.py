@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.errors import FileRefused
+from iadd.data.errors import FileError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -49,7 +49,7 @@ def write_without(
                 continue
             try:
                 content = entry.read()
-            except FileRefused:
+            except FileError:
                 continue
             written.writestr(zipfile.ZipInfo(entry.name, _DATE), content)
     return removed

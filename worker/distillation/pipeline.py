@@ -18,20 +18,13 @@ from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distill import distill
 from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, evaluate_random
+from iadd.forecast.arithmetic import Job, figure_seconds
+from iadd.forecast.nominal import nominal_benchmark
 from iadd.privacy import PrivacyReport, audit
 from iadd.runtime.checkpoint import CheckpointStore
 from iadd.runtime.progress import Progress, ProgressListener
-from iadd.training.cost_model import across_work, evaluation_work
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory, trajectory_path
 from worker.device import choose_device
-from worker.reports import (
-    ReportSource,
-    compose,
-    render_html,
-    render_pdf,
-    report_json,
-    software_versions,
-)
 from worker.settings import WorkerSettings
 
 
@@ -115,16 +108,22 @@ def evaluate_images(
     image_set = load_images(storage, images)
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     device = choose_device(settings)
-    small, train = len(distilled_set), len(image_set.part("train"))
-    parts = evaluation_work(config, small=small, train=train)
-    work = {("", name): passes for name, passes in parts.items()}
+    train, validation, test = (len(image_set.part(s)) for s in ("train", "validation", "test"))
+    job = Job(
+        config=config,
+        classes=len(image_set.classes),
+        train=train,
+        per_epoch=train,
+        validation=validation,
+        test=test,
+    )
+    work = figure_seconds(nominal_benchmark(config), job)
     calls = {
         ("", "distilled"): partial(evaluate, distilled_set, image_set, config),
         ("", "random"): partial(evaluate_random, image_set, config),
         ("", "full"): partial(evaluate_full, image_set, config),
     }
-    for other, passes in across_work(config, small=small).items():
-        work |= {(other, name): part for name, part in passes.items()}
+    for other in config.other_networks():
         on_other = config.across(other)
         calls[other, "distilled"] = partial(evaluate_across, distilled_set, image_set, on_other)
         calls[other, "random"] = partial(evaluate_random, image_set, on_other)
@@ -197,6 +196,16 @@ def pack_results(
     Returns:
         Name of the row's column and key of each file.
     """
+    # Imported here: it brings matplotlib, and most tasks write no report.
+    from worker.reports import (
+        ReportSource,
+        compose,
+        render_html,
+        render_pdf,
+        report_json,
+        software_versions,
+    )
+
     utility = json.loads(storage.get(evaluation))
     source = ReportSource(
         dataset=dataset,

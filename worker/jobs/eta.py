@@ -1,27 +1,21 @@
-"""How long the rest of a job takes, from the pace of the phase that it is in.
+"""How long the rest of a job takes, from the time of a unit of the phase that it is in.
 
-Work is counted in image passes: one image, once forwards and once backwards through the network.
-The pace is measured; only the proportions of the phases are assumed.
+That time is measured; the proportions of the phases are those of the forecast's arithmetic on a
+nominal device.
 """
 
 from app.core.types import JsonObject
 from app.models import DistillationStatus
 from iadd.config import Config
-from iadd.training.cost_model import images_per_epoch, job_work
-
-ORDER = (
-    DistillationStatus.TEACHING,
-    DistillationStatus.DISTILLING,
-    DistillationStatus.EVALUATING,
-)
-"""The phases that take long; audit and packaging are left out of the forecast."""
+from iadd.forecast.arithmetic import Job, forecast_job
+from iadd.forecast.nominal import nominal_benchmark
 
 
-class Forecast:
-    """Of one job, in one of its phases.
+class RemainingTime:
+    """Remaining time of one job, in one of its phases.
 
     Args:
-        phase: The phase that it is in.
+        phase: The phase that it is in. Audit and packaging do not take long: they are left out.
         settings: `Config.to_dict()` of the job; None while it is not started.
         classes: Images per class and split, as the dataset has them.
     """
@@ -30,25 +24,24 @@ class Forecast:
         self, phase: DistillationStatus, settings: JsonObject | None, classes: JsonObject | None
     ) -> None:
         self._later_per_now = 0.0
-        if settings is not None and classes and phase in ORDER:
+        if settings is not None and classes:
             config = Config.from_dict(settings)
-            train = {name: splits["train"] for name, splits in classes.items()}
-            work = job_work(
-                config,
-                classes=len(classes),
-                train=sum(train.values()),
-                per_epoch=images_per_epoch(config, train),
-            )
-            later = ORDER[ORDER.index(phase) + 1 :]
-            if work[phase] > 0:
-                self._later_per_now = sum(work[other] for other in later) / work[phase]
+            seconds = forecast_job(nominal_benchmark(config), Job.of(config, classes)).statuses
+            phases = list(seconds)
+            if seconds.get(phase, 0.0) > 0:
+                later = phases[phases.index(phase) + 1 :]
+                self._later_per_now = sum(seconds[name] for name in later) / seconds[phase]
 
-    def seconds_left(self, *, pace: float, done: int, total: int) -> float:
+    def seconds_left(
+        self, *, seconds_per_unit: float | None, done: int, total: int
+    ) -> float | None:
         """Seconds until the end of the job.
 
         Args:
-            pace: Seconds per unit of the phase.
+            seconds_per_unit: Of the phase; None while it is not known, and then the result is too.
             done: Units of the phase that are done.
             total: Units of the phase in all.
         """
-        return round(pace * (total - done + total * self._later_per_now), 1)
+        if seconds_per_unit is None:
+            return None
+        return round(seconds_per_unit * (total - done + total * self._later_per_now), 1)

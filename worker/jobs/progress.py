@@ -12,7 +12,7 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
 from app.models import Dataset, Distillation, DistillationStatus, EventKind, Teacher, TeacherStatus
 from iadd.runtime.progress import Progress
-from worker.jobs.eta import Forecast
+from worker.jobs.eta import RemainingTime
 from worker.jobs.lease import ClaimedRow
 from worker.services import Services
 
@@ -66,7 +66,7 @@ class PhaseProgress:
         self, services: Services, claimed: ClaimedRow, row: Distillation, dataset: Dataset
     ) -> None:
         self._services = services
-        self._forecast = Forecast(row.status, row.settings, dataset.classes)
+        self._remaining = RemainingTime(row.status, row.settings, dataset.classes)
         self._claimed = claimed
         self._status = row.status
         self._phase = row.status.value
@@ -89,12 +89,12 @@ class PhaseProgress:
     def __call__(self, progress: Progress) -> None:
         self._claimed.check()
         self._new_metrics.update(progress.metrics)
-        pace = self._meter.seconds_per_unit(progress.done)
+        seconds_per_unit = self._meter.seconds_per_unit(progress.done)
         if not self._throttle.lets_through(at_once=_is_urgent(progress)):
             return
         done, total = progress.done, progress.total
-        eta = (
-            None if pace is None else self._forecast.seconds_left(pace=pace, done=done, total=total)
+        eta = self._remaining.seconds_left(
+            seconds_per_unit=seconds_per_unit, done=done, total=total
         )
         state = {"done": done, "total": total, "unit": progress.unit}
         self._phases[self._phase] = state
@@ -143,7 +143,7 @@ class TeacherProgress:
 
     def __call__(self, progress: Progress) -> None:
         self._claimed.check()
-        pace = self._meter.seconds_per_unit(progress.done)
+        seconds_per_unit = self._meter.seconds_per_unit(progress.done)
         if not self._throttle.lets_through(at_once=_is_urgent(progress)):
             return
         with self._services.database.transaction() as session:
@@ -155,11 +155,17 @@ class TeacherProgress:
             total = len(teachers) * self._epochs
             # Several workers teach at once: together they are faster than this one alone.
             running = sum(teacher.status == TeacherStatus.RUNNING for teacher in teachers)
-            shared = None if pace is None else pace / max(running, 1)
-            self._write(session, {"done": done, "total": total, "unit": "epochs"}, shared, progress)
+            if seconds_per_unit is not None:
+                seconds_per_unit /= max(running, 1)
+            state = {"done": done, "total": total, "unit": "epochs"}
+            self._write(session, state, seconds_per_unit, progress)
 
     def _write(
-        self, session: Session, state: JsonObject, pace: float | None, progress: Progress
+        self,
+        session: Session,
+        state: JsonObject,
+        seconds_per_unit: float | None,
+        progress: Progress,
     ) -> None:
         now = time.monotonic()
         seconds, self._written_at = now - self._written_at, now
@@ -171,13 +177,11 @@ class TeacherProgress:
             phase = row.status.value
             row.phases = {**row.phases, phase: state}
             row.timings = {**row.timings, phase: round(row.timings.get(phase, 0.0) + seconds, 3)}
-            forecast = Forecast(row.status, row.settings, self._classes)
-            eta = (
-                None
-                if pace is None
-                else forecast.seconds_left(pace=pace, done=state["done"], total=state["total"])
+            row.eta_seconds = eta = RemainingTime(
+                row.status, row.settings, self._classes
+            ).seconds_left(
+                seconds_per_unit=seconds_per_unit, done=state["done"], total=state["total"]
             )
-            row.eta_seconds = eta
             data = {"phase": phase, **state, "eta_seconds": eta}
             repository.events.append(row.id, EventKind.PROGRESS, data)
             if progress.message is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from iadd.bundle.card import RESEARCH_ONLY
+from iadd.bundle.format import RESEARCH_ONLY
 from worker.reports import conclusions
 from worker.reports.blocks import Report
 from worker.reports.inputs import ReportSource

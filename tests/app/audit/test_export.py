@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from app.audit.chain import follow, hash_entry
 from app.audit.export import last_line, to_lines, verify_export
 from app.cli import app
-from app.signing.canonical_json import canonical_json
-from app.signing.keys import KeyHistory, Purpose, encode, new_key, sign, signed_message
+from app.signing.keys import KeyHistory, Purpose, encode, new_key, sign
 from app.signing.signature import Signer
+from iadd.bundle.format import canonical_json, signed_message
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 GOOD, BAD, UNREADABLE = 0, 1, 2

@@ -8,14 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from app.client import PortalClient, PortalError, Retries, UnreachableError
 from app.client.addresses import is_safe, portal_address
 from app.client.transport import retry_after
+from tests.fixtures.certificates import write_certificate
 
 
 def test_what_was_made_before_its_reply_was_lost_is_made_once(client_of, portal, proxy):
@@ -255,7 +252,7 @@ def test_how_long_to_wait_is_read_in_both_forms():
 def test_a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token(tmp_path):
     received = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(tmp_path))
+    context.load_cert_chain(write_certificate(tmp_path / "localhost.pem", "localhost"))
 
     def serve(listener):
         connection, _ = listener.accept()
@@ -275,26 +272,3 @@ def test_a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token(tmp_pat
     assert "SSL_CERT_FILE" in str(caught.value)
     assert not caught.value.is_temporary
     assert not any(received)
-
-
-def self_signed(folder):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    path = folder / "localhost.pem"
-    path.write_bytes(
-        key.private_bytes(pem, pkcs8, serialization.NoEncryption()) + certificate.public_bytes(pem)
-    )
-    return path

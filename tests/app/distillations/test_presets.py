@@ -1,16 +1,11 @@
-"""The portal's presets are the library's."""
+"""The portal refuses what the library refuses, in the form of a problem."""
 
 import pytest
 
 from app.core.errors import Problem
-from app.distillations.presets import FIXED, OWN_FIELDS, get_preset, presets_document
+from app.distillations.presets import FIXED, OWN_FIELDS, InvalidSettings, get_preset
 from iadd.config import ConfigError
 from iadd.presets import PRESETS, describe
-
-
-def test_the_file_is_what_the_library_describes():
-    """If this fails: `python -m iadd.presets > app/distillations/presets.json`."""
-    assert presets_document() == describe()
 
 
 def extremes(default, limits):
@@ -45,6 +40,18 @@ def test_portal_and_library_refuse_the_same(name):
                 disagreements.append((setting, value, verdicts))
 
     assert disagreements == []
+
+
+def test_settings_that_contradict_each_other_are_all_named():
+    with pytest.raises(InvalidSettings) as refused:
+        get_preset("cpu_demo").settings(
+            {}, {"first_max_start_epoch": 1000, "expert_epochs": 9, "depth": 7}
+        )
+    assert [error["where"] for error in refused.value.as_dict()["errors"]] == [
+        "overrides.max_start_epoch",
+        "overrides.first_max_start_epoch",
+        "overrides.depth",
+    ]
 
 
 def test_anyone_with_a_token_may_read_them(portal):

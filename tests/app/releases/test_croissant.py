@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import mlcroissant
 import pytest
 import rdflib
 from PIL import Image
@@ -53,6 +52,12 @@ def document(folder: Path) -> dict[str, Any]:
     return read
 
 
+def open_dataset(folder: Path) -> Any:
+    import mlcroissant  # takes seconds, and every process of a parallel run reads this file
+
+    return mlcroissant.Dataset(str(folder / "croissant.json"))
+
+
 def graph_of(document: dict[str, Any]) -> rdflib.Graph:
     return rdflib.Graph().parse(data=json.dumps(document), format="json-ld", publicID="file:///x/")
 
@@ -61,7 +66,7 @@ def test_the_format_accepts_it_without_a_word(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        dataset = mlcroissant.Dataset(str(folder / "croissant.json"))
+        dataset = open_dataset(folder)
     assert not dataset.metadata.ctx.issues.errors
     assert not dataset.metadata.ctx.issues.warnings
     assert not caplog.records
@@ -74,7 +79,7 @@ def test_the_format_accepts_it_without_a_word(
 
 
 def test_the_format_loads_the_images_and_their_classes(folder: Path) -> None:
-    dataset = mlcroissant.Dataset(str(folder / "croissant.json"))
+    dataset = open_dataset(folder)
     records = list(dataset.records("images"))
     assert [record["images/label"].decode() for record in records] == ["COVID"] * 2 + ["肺炎"] * 2
     for record, path in zip(records, sorted(folder.glob("images/*/*.png")), strict=True):
@@ -148,7 +153,7 @@ def test_hostile_text_stays_text(
     facts = make_facts(title=hostile, summary=hostile, citation=hostile, card=hostile)
     released = pack_release(whole, facts=facts, signer=signer, signed_at=NOW)
     zipfile.ZipFile(io.BytesIO(released)).extractall(tmp_path)
-    dataset = mlcroissant.Dataset(str(tmp_path / "croissant.json"))
+    dataset = open_dataset(tmp_path)
     assert dataset.metadata.name == 'a"}], "@id": "x [31m</script> {{'
     assert len(list(dataset.records("images"))) == 4
 

@@ -142,10 +142,10 @@ def test_the_card_tells_all(release: bytes, make_facts: MakeFacts) -> None:
         "What you may do with it",
         "Check that it is genuine",
         "What it is",
-        "What it is worth",
-        "What it gives away",
+        "Utility",
+        "Privacy",
         "How to use it",
-        "What is in it",
+        "Contents",
         "What the release adds",
     ]
     assert "anonym" not in card.lower()

@@ -3,7 +3,8 @@
 import json
 
 from app.models import Training
-from app.signing.keys import Purpose, decode, signed_message, verify
+from app.signing.keys import Purpose, decode, verify
+from iadd.bundle.format import signed_message
 
 
 def downloaded(portal):

@@ -24,10 +24,10 @@ from app.signing.keys import (
     public_key,
     rfc3339,
     sign,
-    signed_message,
     verify,
 )
 from app.signing.signature import Signature, Signer
+from iadd.bundle.format import signed_message
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 SUMS = "ab" * 32

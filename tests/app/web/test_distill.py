@@ -6,14 +6,16 @@ import pytest
 
 from app.core.clock import utc_now
 from app.core.security import Role
-from app.distillations.presets import get_preset, presets_document
+from app.distillations.presets import FIXED, OWN_FIELDS, get_preset, presets_document
 from app.forecasts.keys import pace_key
 from app.forecasts.repository import MeasurementRepository
 from app.models import DistillationStatus
 from app.models.forecast import Forecast
 from app.web.render import TEMPLATES
-from app.web.settings_form import GROUPS, fields_of
+from app.web.settings_form import fields_of
 from app.web.texts import texts_in
+from iadd.config import SETTINGS
+from tests.fixtures.benchmarks import benchmark_document
 
 
 @pytest.fixture
@@ -66,9 +68,10 @@ def test_every_preset_is_told_in_plain_words(name):
 
 def test_every_setting_has_a_label():
     texts = texts_in("en")
-    fields = [field for group in fields_of(get_preset("cpu_small")).values() for field in group]
-    names = {field.name for field in fields}
-    assert names == {name for group in GROUPS.values() for name in group}
+    groups = fields_of(get_preset("cpu_small"))
+    assert all(texts.has(f"settings-{group}") for group in groups)
+    names = {field.setting.name for group in groups.values() for field in group}
+    assert names == SETTINGS.keys() - {*OWN_FIELDS, *FIXED}
     unlabelled = {name for name in names if not texts.has("setting-" + name.replace("_", "-"))}
     assert unlabelled == set()
 
@@ -124,8 +127,8 @@ def test_a_list_of_words_that_the_preset_leaves_empty_can_be_ticked(portal, ask)
         ({"setting.cross_networks": ["", "lenet"]}, "cross_networks is a list"),
         ({"images_per_class": "41"}, "has 40 training images"),
         ({"setting.iterations": "many"}, "iterations has to be a whole number"),
-        ({"setting.depth": "20"}, "depth has to be a whole number from 1 to 8"),
-        ({"setting.network": "another"}, "network may be"),
+        ({"setting.depth": "20"}, "depth is 20: it has to be a whole number from 1 to 8"),
+        ({"setting.network": "another"}, "it may be convnet, alexnet"),
         ({"initialisation": "real"}, "real starts put patients"),
         ({"seed": "-1"}, "seed"),
     ],
@@ -175,39 +178,6 @@ def test_another_organisation_finds_nothing_here(reader, address):
     assert reply.status_code == 404
 
 
-PACES = {
-    "device": "a CPU, 2 threads",
-    "kind": "cpu",
-    "memory_bytes": 4 * 10**9,
-    "shown": 64,
-    "teaching": {"fixed": 0.0, "each": 1.0},
-    "full": {"fixed": 0.0, "each": 1.0},
-    "teachers_at_once": 1,
-    "points": [
-        {
-            "batch": images,
-            "images": images,
-            "step": 0.01 + 0.001 * images,
-            "epoch": 0.001 * images,
-            "epoch_fixed": 0.0,
-            "peak_bytes": 400_000_000 + 100_000_000 * images,
-        }
-        for images in (2, 8)
-    ],
-    "covers_images": 64,
-    "steps": 10,
-    "base_bytes": 500_000_000,
-    "parameters": 10_000,
-    "channels": 1,
-    "forward_operations": 1_000_000,
-    "compilation": {
-        "possible": False,
-        "seconds": 80.0,
-        "saved_per_step": 0.0,
-        "saved_per_operation": 0.0,
-    },
-    "cpu_share": 0.9,
-}
 HTMX = {"HX-Request": "true"}
 
 
@@ -216,7 +186,7 @@ def measured(portal):
     """A worker has measured the steps of the demonstration."""
     key = pace_key(get_preset("cpu_demo").settings({}, {}), channels=1)
     with portal.database.transaction() as session:
-        MeasurementRepository(session).add(key, PACES)
+        MeasurementRepository(session).add(key, benchmark_document())
 
 
 @pytest.fixture

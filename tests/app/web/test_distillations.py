@@ -93,7 +93,7 @@ def test_one_that_waits_says_so_and_offers_to_cancel(portal, reader):
     distillation_id = portal.distillation()
     researcher = reader(Role.RESEARCHER)
     address = f"/distillations/{distillation_id}"
-    assert "waits for a worker" in researcher.open(address)
+    assert "Waiting for a worker" in researcher.open(address)
     page = researcher.send(address, f"{address}/cancel").text
     assert 'data-status="cancelled"' in page
     assert "What was computed is kept" in page

@@ -113,7 +113,7 @@ def test_an_organisation_without_an_address_is_just_made(reader):
     operator = reader(Role.OPERATOR)
     page = "/operations/organisations"
     reply = operator.send(page, page, name="St. Bride")
-    assert "St. Bride is made" in reply.text
+    assert "St. Bride is created" in reply.text
     assert not SECRET.search(reply.text)
     assert operator.send(page, page, name="St. Bride").status_code == 409
 

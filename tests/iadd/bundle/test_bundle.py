@@ -1,4 +1,4 @@
-"""What goes into a bundle, what does not, and what comes out of one that somebody touched."""
+"""The contents of a bundle, and the rejection of one that somebody changed."""
 
 import hashlib
 import io

@@ -63,10 +63,10 @@ def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--preset", "huge"], "no preset 'huge'"),
-        (["--set", "iterations"], "no NAME=VALUE"),
+        (["--set", "iterations"], "is not NAME=VALUE"),
         (["--set", "iterations=lots"], "iterations is 'lots'"),
-        (["--set", "pupils=3"], "Unknown setting pupils"),
-        (["--device", "abacus"], "no device of this machine"),
+        (["--set", "specs=3"], "Unknown setting specs"),
+        (["--device", "abacus"], "is not a device of this machine"),
     ],
 )
 def test_a_mistake_is_said_in_a_line(

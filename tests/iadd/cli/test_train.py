@@ -1,4 +1,4 @@
-"""``iadd train`` and ``iadd evaluate --bundle``: what a receiving hospital types."""
+"""``iadd train`` and ``iadd evaluate --bundle``, the commands of a receiving hospital."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_the_three_rows_are_printed_and_written(bundle: Path, folder: Path, tmp_
         *("train", "--bundle", bundle, "--data", folder, *GIVEN),
         *("--out", table, "--network", network, "--set", "evaluation_networks=3"),
     )
-    assert "[red]COVID-19" in said, "a class name is no markup"
+    assert "[red]COVID-19" in said, "a class name is not markup"
     assert said.index("own │") < said.index("received │") < said.index("own + received │")
     document = json.loads(table.read_text())
     assert list(document["rows"]) == ["own", "received", "both"]
@@ -95,11 +95,11 @@ def test_a_map_that_nobody_confirms_does_nothing(
 ) -> None:
     out = tmp_path / "table.json"
     said = run("train", "--bundle", bundle, "--data", folder, "--out", out, code=1)
-    assert "none of yours is clearly it" in said
+    assert "no clear match" in said
     assert "nothing was done" in said
     assert "--yes" in said
     partly = run("train", "--bundle", bundle, "--data", folder, "--out", out, *GIVEN[:2], code=1)
-    assert 'say it yourself: --class-map "[red]COVID-19=…"' in partly
+    assert 'state it yourself: --class-map "[red]COVID-19=…"' in partly
     assert not out.exists()
 
 
@@ -156,8 +156,8 @@ def test_the_score_of_a_release_holds_figures_and_no_name(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Name one"),
-        (["--bundle", "BUNDLE", "--distilled", "BUNDLE"], "Name one"),
+        ([], "Give one"),
+        (["--bundle", "BUNDLE", "--distilled", "BUNDLE"], "Give one"),
         (["--bundle", "BUNDLE", "--baselines"], "iadd train"),
         (["--distilled", "BUNDLE", "--yes"], "are for a received --bundle"),
         (["--bundle", "BUNDLE"], "nothing was done"),
@@ -188,7 +188,7 @@ def test_somebody_at_a_terminal_is_asked(keyboard: int) -> None:
     os.write(keyboard, b"n\n")
     with pytest.raises(NotConfirmedError, match="nothing was done"):
         confirm_class_maps(["a.zip"], theirs, ours, [], yes=False)
-    # What was said in full is not asked again.
+    # A class map stated in full needs no confirmation.
     said = ["healthy=", "odd=Ill"]
     assert confirm_class_maps(["a.zip"], theirs, ours, said, yes=False) == [
         {"healthy": None, "odd": "Ill"}
@@ -201,5 +201,5 @@ def test_a_map_may_be_for_one_of_several_bundles() -> None:
     assert said == [{"Pneumonia": "Any", "a=b": "c"}, {"Pneumonia": "Any", "x": None}]
     said = read_class_maps(["Pneumonia=Any", "2:Pneumonia=Viral"], theirs)
     assert [one["Pneumonia"] for one in said] == ["Any", "Viral"]
-    with pytest.raises(ClassMapError, match="about bundle 3, and there are 2"):
+    with pytest.raises(ClassMapError, match="for bundle 3, and there are 2"):
         read_class_maps(["3:x=y"], theirs)

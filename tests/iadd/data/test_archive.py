@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.errors import DatasetError, FileRefused
+from iadd.data.errors import DatasetError, FileError
 
 MEBIBYTE = 1 << 20
 NOISE = os.urandom(3000)
@@ -24,7 +24,7 @@ FILES = {"Normal/1.png": NOISE, "COVID/deep/2.png": b"two", "COVID/empty.png": b
 def read_all(
     source: Path, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[dict[str, bytes], dict[str, str]]:
-    """What could be read, and the codes of what was refused, by name."""
+    """Read the entries; return contents, and the codes of rejected ones, by name."""
     contents: dict[str, bytes] = {}
     refused: dict[str, str] = {}
     with open_archive(source, limits) as archive:
@@ -34,8 +34,8 @@ def read_all(
             position = entry.position
             try:
                 contents[entry.name] = entry.read()
-            except FileRefused as refusal:
-                refused[entry.name] = refusal.code
+            except FileError as error:
+                refused[entry.name] = error.code
     return contents, refused
 
 

@@ -1,4 +1,4 @@
-"""From an archive to an image set: what is read, what is refused, how it is split."""
+"""From an archive to an image set: files that are read or rejected, and the split."""
 
 import io
 import os
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from iadd.data.decode import decode
-from iadd.data.errors import FileRefused
+from iadd.data.errors import FileError
 from iadd.data.folder_layout import class_name_problem
 from iadd.data.loading import SPLITS, DatasetError, ImageSet, Reading, load_images, read_images
 from iadd.data.split import split_class
@@ -57,8 +57,8 @@ def read(tmp_path: Path, files: dict[str, bytes], seed: int = 0) -> Reading:
 
 def refused(tmp_path: Path, files: dict[str, bytes]) -> dict[str, str]:
     reading = read(tmp_path, pictures("A", "B") | files)
-    assert all(refusal.reason.endswith(".") for refusal in reading.refusals)
-    return {refusal.name: refusal.code for refusal in reading.refusals}
+    assert all(file.reason.endswith(".") for file in reading.rejected)
+    return {file.name: file.code for file in reading.rejected}
 
 
 def rejected(tmp_path: Path, files: dict[str, bytes]) -> DatasetError:
@@ -86,7 +86,7 @@ def test_a_saved_set_comes_back_and_equal_sets_give_equal_bytes(tmp_path: Path) 
 
 def test_a_saved_set_of_another_size_is_not_mistaken(tmp_path: Path) -> None:
     read(tmp_path, pictures("A", "B")).image_set.save(tmp_path / "set.safetensors")
-    with pytest.raises(ValueError, match="16 pixels wide, 112 were asked for"):
+    with pytest.raises(ValueError, match="16 pixels wide, 112 were requested"):
         load_images(tmp_path / "set.safetensors")
 
 
@@ -152,7 +152,7 @@ def test_parts_hold_the_images_of_one_split(tmp_path: Path) -> None:
 def test_class_folders_are_found(files: dict[str, bytes], tmp_path: Path) -> None:
     reading = read(tmp_path, files)
     assert reading.image_set.count_by_class() == {"A": 5, "B": 5}
-    assert reading.refusals == ()
+    assert reading.rejected == ()
 
 
 def test_masks_documents_and_system_files_are_counted_not_read(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_masks_documents_and_system_files_are_counted_not_read(tmp_path: Path) -
     reading = read(tmp_path, pictures("A", "B", root=root, folder="images/") | mask | other)
     assert reading.image_set.count_by_class() == {"A": 5, "B": 5}
     assert reading.ignored == {"documents": 3, "masks": 2, "system files": 3}
-    assert reading.refusals == ()
+    assert reading.rejected == ()
 
 
 @pytest.mark.parametrize("level", ["{split}/{name}", "{name}/{split}", "root/{split}/{name}"])
@@ -375,7 +375,7 @@ def test_links_in_a_tar_are_refused_by_name(tmp_path: Path) -> None:
         link.linkname = "/etc/passwd"
         archive.addfile(link)
     reading = read_images(tmp_path / "a.tar", image_size=SIZE)
-    assert [(r.name, r.code) for r in reading.refusals] == [("A/link.png", "not_a_file")]
+    assert [(r.name, r.code) for r in reading.rejected] == [("A/link.png", "not_a_file")]
 
 
 def test_a_picture_in_no_class_folder_is_refused(tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def test_a_dataset_of_no_use_is_rejected(
 
 def test_a_rejection_still_names_the_refused_files(tmp_path: Path) -> None:
     error = rejected(tmp_path, {"A/x.png": b"text", "A/y.png": b""})
-    assert [(r.name, r.code) for r in error.refusals] == [
+    assert [(r.name, r.code) for r in error.rejected] == [
         ("A/x.png", "not_an_image"),
         ("A/y.png", "empty_file"),
     ]
@@ -500,7 +500,7 @@ def test_inverted_tiffs_are_turned_round(dtype: type[np.unsignedinteger]) -> Non
 @pytest.mark.parametrize("values", [[-1.0, 300.0], [0.0, float("nan")], [0.0, 1e9], [0.0, 0.5]])
 def test_grey_values_that_are_no_counts_are_refused(values: list[float]) -> None:
     pixels = np.resize(np.array(values, dtype=np.float32), (SIZE, SIZE))
-    with pytest.raises(FileRefused) as caught:
+    with pytest.raises(FileError) as caught:
         decode(encoded(pixels, "TIFF"), image_size=SIZE)
     assert caught.value.code == "unsupported_pixels"
 
@@ -550,7 +550,7 @@ def test_the_public_layout_is_read_without_its_masks(real_data: Path) -> None:
     reading = read_images(real_data / "covid-radiography-sample.zip")
     assert reading.image_set.count_by_class() == {"COVID": 40, "Normal": 40, "Viral Pneumonia": 40}
     assert reading.ignored == {"documents": 1, "masks": 15}
-    assert reading.refusals == ()
+    assert reading.rejected == ()
     assert reading.image_set.images.shape == (120, 1, 112, 112)
 
 
@@ -558,7 +558,7 @@ def test_the_public_layout_is_read_without_its_masks(real_data: Path) -> None:
 @pytest.mark.slow
 def test_fifteen_thousand_real_images_are_read_whole(real_data: Path) -> None:
     reading = read_images(real_data / "covid-radiography-112.zip")
-    codes = Counter(refusal.code for refusal in reading.refusals)
+    codes = Counter(file.code for file in reading.rejected)
     assert codes == {"duplicate": 52}
     assert reading.image_set.count_by_class() == {
         "COVID": 3565,

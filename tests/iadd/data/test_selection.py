@@ -1,23 +1,25 @@
 """Choosing real images: at random, near the mean of their class, the most often forgotten."""
 
-import itertools
 from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
-from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.selection import TooFewImagesError, forgetting_images, herding_images, random_images
-from iadd.runtime.progress import Progress
-from iadd.training.selection_scores import forgetting_events, trained_features
-from iadd.training.trainer import Pupil, full_set_recipe, train_networks
 
 
 @pytest.fixture
 def train(images: ImageSet) -> ImageSet:
     return images.part("train")
+
+
+def test_random_images_are_different_and_balanced(train: ImageSet) -> None:
+    chosen = random_images(train, 5, seed=0, rng_key="a")
+    assert len(set(chosen.tolist())) == 10
+    assert train.labels[chosen].tolist() == [0] * 5 + [1] * 5
+    assert not torch.equal(chosen, random_images(train, 5, seed=0, rng_key="b"))
 
 
 def test_herding_takes_what_brings_the_mean_nearest_step_by_step(train: ImageSet) -> None:
@@ -54,7 +56,7 @@ def test_herding_comes_nearer_to_the_class_than_random_images_do(train: ImageSet
 
     herded = distance(herding_images(train, 4, features=features))
     assert all(
-        herded < distance(random_images(train, 4, seed=seed, purpose="test")) for seed in range(20)
+        herded < distance(random_images(train, 4, seed=seed, rng_key="test")) for seed in range(20)
     )
 
 
@@ -77,102 +79,9 @@ def test_the_most_forgotten_of_each_class_are_chosen_first(train: ImageSet) -> N
 def test_a_class_with_too_few_images_is_named(train: ImageSet) -> None:
     zeros = torch.zeros(len(train), 1)
     for select in (
-        partial(random_images, seed=0, purpose="test"),
+        partial(random_images, seed=0, rng_key="test"),
         partial(herding_images, features=zeros),
         partial(forgetting_images, events=zeros[:, 0]),
     ):
         with pytest.raises(TooFewImagesError, match="'plain' has 16"):
             select(train, 17)
-
-
-def test_an_event_is_a_right_answer_that_turned_wrong(
-    train: ImageSet, config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Twelve epochs at a rate that keeps the network restless.
-    config = config.override({"full_epochs": 12, "teacher_lr": 0.5})
-    answers: list[dict[int, bool]] = []
-
-    def listen(*args: object, **settings: object) -> object:
-        tell = settings.pop("on_answers")
-
-        def record(number: int, indices: Tensor, right: Tensor) -> None:
-            if not answers or len(answers[-1]) == len(train):
-                answers.append({})
-            answers[-1].update(zip(indices.tolist(), right.tolist(), strict=True))
-            tell(number, indices, right)  # type: ignore[operator]
-
-        return train_networks(*args, **settings, on_answers=record)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("iadd.training.selection_scores.train_networks", listen)
-    events = forgetting_events(train, config)
-    assert len(answers) == 12
-    for index, count in enumerate(events.tolist()):
-        row = [epoch[index] for epoch in answers]
-        forgotten = sum(before and not after for before, after in itertools.pairwise(row))
-        assert count == (forgotten if any(row) else 12)
-    assert events.max() > 0
-
-
-def test_what_is_mislabelled_is_forgotten_most(train: ImageSet, config: Config) -> None:
-    config = config.override({"full_epochs": 8})
-    labels = train.labels.clone()
-    labels[0] = 1
-    confused = ImageSet(train.images, labels, train.classes, train.split)
-    events = forgetting_events(confused, config)
-    assert events[0] == events.max()
-    assert events[0] > events.double().mean()
-    assert torch.equal(events, forgetting_events(confused, config))
-
-
-def test_features_are_what_a_trained_network_tells_classes_apart_by(
-    train: ImageSet, config: Config
-) -> None:
-    told: list[Progress] = []
-    config = config.override({"full_epochs": 6})
-    features = trained_features(train, config, on_progress=told.append)
-    assert features.shape == (len(train), 4 * 4 * 4)
-    assert (told[-1].done, told[-1].total) == (6, 6)
-    centres = torch.stack([features[train.labels == label].mean(dim=0) for label in (0, 1)])
-    nearest = torch.cdist(features, centres).argmin(dim=1)
-    assert (nearest == train.labels).double().mean() > 0.9
-    assert torch.equal(features, trained_features(train, config))
-
-
-def test_choosing_can_be_stopped_while_the_network_trains(train: ImageSet, config: Config) -> None:
-    def stop(_: Progress) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        forgetting_events(train, config, on_progress=stop)
-
-
-def test_answers_are_told_whether_networks_are_trained_together_or_not(config: Config) -> None:
-    recipe = full_set_recipe(config)
-    told: dict[int, set[tuple[int, int, bool]]] = {}
-    for at_once in (1, 3):
-        seen: set[tuple[int, int, bool]] = set()
-        told[at_once] = seen
-
-        def record(
-            number: int,
-            indices: Tensor,
-            right: Tensor,
-            seen: set[tuple[int, int, bool]] = seen,
-        ) -> None:
-            seen.update(
-                (number, i, r) for i, r in zip(indices.tolist(), right.tolist(), strict=True)
-            )
-
-        generator = torch.Generator().manual_seed(0)
-        shown = torch.randn(10, 1, 16, 16, generator=generator)
-        train_networks(
-            [Pupil(shown.__getitem__, torch.arange(10) % 2, ("p", n)) for n in range(3)],
-            classes=2,
-            channels=1,
-            config=config,
-            recipe=recipe,
-            at_once=at_once,
-            on_answers=record,
-        )
-    assert told[1] == told[3]
-    assert {number for number, _, _ in told[1]} == {0, 1, 2}

@@ -278,10 +278,10 @@ def test_the_difference_is_the_mean_over_the_iterations(
 def test_the_way_of_computing_is_told(
     images: ImageSet, buffer: TrajectoryBuffer, config: Config
 ) -> None:
-    told: list[Progress] = []
-    distill(images, buffer, config, on_progress=told.append)
-    assert told[0].message is not None
-    assert "computed eagerly" in told[0].message
+    reports: list[Progress] = []
+    distill(images, buffer, config, on_progress=reports.append)
+    assert reports[0].message is not None
+    assert "computed eagerly" in reports[0].message
 
 
 def test_memory_that_runs_out_halves_the_micro_batch_and_the_run_goes_on(
@@ -309,7 +309,7 @@ def test_memory_that_runs_out_halves_the_micro_batch_and_the_run_goes_on(
     )
     assert max(sizes) > 1
     torch.testing.assert_close(parts.images, whole.images, atol=1e-4, rtol=1e-4)
-    assert any("going on with 1 images at once" in message for message in messages)
+    assert any("continuing with 1 images at once" in message for message in messages)
 
 
 def test_no_memory_for_one_image_names_the_settings_and_keeps_the_checkpoint(

@@ -7,9 +7,8 @@ import torch
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
-from iadd.data.selection import TooFewImagesError, random_images
-from iadd.distillation.correct import correctly_classified
-from iadd.distillation.initialisation import initialise
+from iadd.data.selection import TooFewImagesError
+from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.runtime.checkpoint import pack, unpack
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory
 
@@ -78,13 +77,6 @@ def test_a_class_that_is_too_small_is_named(train: ImageSet, config: Config, kin
         start(train, config, initialisation=kind, images_per_class=17, k_mean_images=17)
 
 
-def test_random_images_are_different_and_balanced(train: ImageSet) -> None:
-    chosen = random_images(train, 5, seed=0, purpose="a")
-    assert len(set(chosen.tolist())) == 10
-    assert train.labels[chosen].tolist() == [0] * 5 + [1] * 5
-    assert not torch.equal(chosen, random_images(train, 5, seed=0, purpose="b"))
-
-
 def test_correct_starts_are_drawn_from_the_images_that_teachers_classify_correctly(
     train: ImageSet, config: Config
 ) -> None:
@@ -126,14 +118,14 @@ def test_noise_needs_no_teacher_and_the_others_say_that_they_do(
 def test_most_teachers_decide_which_images_are_correct(
     images: ImageSet, config: Config, tmp_path: Path
 ) -> None:
-    """Three teachers whose last layer answers one class whatever it sees: two of them class 1."""
+    """Three teachers whose last layer predicts one class whatever it sees: two of them class 1."""
     three = config.override({"teachers": 3})
-    for teacher, answer in enumerate([0, 1, 1]):
+    for teacher, predicted in enumerate([0, 1, 1]):
         path = record_trajectory(images, three, teacher, out=tmp_path)
         tensors, document = unpack(path.read_bytes())
         # The classifier's bias is the end of the parameters.
         tensors["snapshots"][-1] = 0
-        tensors["snapshots"][-1, -2 + answer] = 1
+        tensors["snapshots"][-1, -2 + predicted] = 1
         path.write_bytes(pack(tensors, document))
     buffer = TrajectoryBuffer.open(tmp_path, three)
     correct = correctly_classified(images, buffer, three)

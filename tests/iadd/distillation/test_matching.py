@@ -160,7 +160,7 @@ print(peak() - before)
 def test_peak_memory_does_not_grow_with_the_steps() -> None:
     def kilobytes(steps: int) -> int:
         command = [sys.executable, "-c", PEAK_OF_ONE_CALL, str(steps)]
-        # Freed blocks go back at once: else the peak tells the allocator's habits too.
+        # Freed blocks go back at once: else the peak shows the allocator's habits too.
         glibc = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
         finished = subprocess.run(
             command, check=True, capture_output=True, env={**os.environ, **glibc}

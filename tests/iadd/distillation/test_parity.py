@@ -19,7 +19,7 @@ from tests.iadd.reference.unrolled import unrolled_gradients
 SLACK = 4.0
 """How much farther than unrolled autograd at the same precision we may be from float64. Both sum in
 orders of their own, and where a rounded activation changes sign a whole path of the gradient does
-too: what a precision is worth depends on the network, and is asked of the reference itself, over
+too: the effect of a precision depends on the network, and is measured on the reference itself, over
 all augmentations together."""
 ROUNDING = {"float64": 1e-9, "float32": 1e-5, "tf32": 1e-3, "bfloat16": 1e-2}
 """Differences that any order of sums may make."""

@@ -56,16 +56,16 @@ def test_the_random_baseline_takes_another_subset_for_each_network_and_its_own_r
     module = sys.modules["iadd.evaluation.evaluator"]
     original = module.random_images
 
-    def record(train: ImageSet, per_class: int, *, seed: int, purpose: str) -> torch.Tensor:
-        drawn.append((purpose, original(train, per_class, seed=seed, purpose=purpose)))
+    def record(train: ImageSet, per_class: int, *, seed: int, rng_key: str) -> torch.Tensor:
+        drawn.append((rng_key, original(train, per_class, seed=seed, rng_key=rng_key)))
         return drawn[-1][1]
 
     monkeypatch.setattr(module, "random_images", record)
     found = evaluate_random(images, config)
-    tested = [tuple(chosen.tolist()) for purpose, chosen in drawn if "validation" not in purpose]
+    tested = [tuple(chosen.tolist()) for rng_key, chosen in drawn if "validation" not in rng_key]
     assert len(set(tested)) == len(tested) == 2
     # Learning rates are compared on the same subsets, so that luck does not choose.
-    tried = [tuple(chosen.tolist()) for purpose, chosen in drawn if "validation" in purpose]
+    tried = [tuple(chosen.tolist()) for rng_key, chosen in drawn if "validation" in rng_key]
     assert len(tried) == 2
     assert len(set(tried)) == 1
     assert found.lr in config.evaluation.baseline_lrs
@@ -103,10 +103,10 @@ def test_the_rate_for_another_network_is_the_best_on_validation(
 ) -> None:
     # At the second rate, nothing is learned; at the first, everything that is easy.
     config = config.override({"baseline_lrs": (0.05, 1e-8), "evaluation_epochs": 20})
-    told: list[Progress] = []
+    reports: list[Progress] = []
     useless = replace(distilled, syn_lr=1e-7)
-    assert choose_lr(useless, images, config, on_progress=told.append) == 0.05
-    assert (told[-1].done, told[-1].total) == (3 * 20, 3 * 20)
+    assert choose_lr(useless, images, config, on_progress=reports.append) == 0.05
+    assert (reports[-1].done, reports[-1].total) == (3 * 20, 3 * 20)
     assert choose_lr(replace(distilled, syn_lr=0.05), images, config) == 0.05
 
 
@@ -131,14 +131,16 @@ def test_another_network_takes_the_rate_that_suits_it(
 ) -> None:
     settings = {"baseline_lrs": (0.01, 1e-8), "evaluation_networks": 4, "evaluation_epochs": 10}
     other = config.override(settings).across("alexnet")
-    told: list[Progress] = []
-    found = evaluate_across(replace(distilled, syn_lr=1e-7), images, other, on_progress=told.append)
+    reports: list[Progress] = []
+    found = evaluate_across(
+        replace(distilled, syn_lr=1e-7), images, other, on_progress=reports.append
+    )
     assert found.lr == 0.01
     assert len(found.scores) == 3
     assert found.training_images == len(distilled)
     # Three rates and three networks, ten epochs each, counted as one piece of work.
-    assert [progress.done for progress in told] == list(range(1, 61))
-    assert {progress.total for progress in told} == {60}
+    assert [progress.done for progress in reports] == list(range(1, 61))
+    assert {progress.total for progress in reports} == {60}
 
 
 def test_another_network_takes_alpha_where_no_image_is_left_to_choose_by(
@@ -147,12 +149,12 @@ def test_another_network_takes_alpha_where_no_image_is_left_to_choose_by(
     split = images.split.clone()
     split[split == 1] = 0
     unvalidated = ImageSet(images.images, images.labels, images.classes, split)
-    told: list[Progress] = []
+    reports: list[Progress] = []
     found = evaluate_across(
-        distilled, unvalidated, config.across("alexnet"), on_progress=told.append
+        distilled, unvalidated, config.across("alexnet"), on_progress=reports.append
     )
     assert found.lr == distilled.syn_lr
-    assert told[-1].done == told[-1].total == 2 * 4
+    assert reports[-1].done == reports[-1].total == 2 * 4
 
 
 def test_how_many_networks_go_together_changes_a_figure_by_rounding_alone(

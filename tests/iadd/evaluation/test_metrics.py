@@ -1,4 +1,4 @@
-"""Figures by hand on ten answers, so that a change of the metric library is noticed."""
+"""Figures by hand on ten predictions, so that a change of the metric library is noticed."""
 
 import pytest
 import torch
@@ -6,13 +6,13 @@ import torch
 from iadd.evaluation.metrics import ROC_POINTS, Evaluation, Scores
 
 LABELS = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 2, 2])
-ANSWERS = torch.tensor([0, 0, 0, 0, 1, 2, 1, 0, 2, 2])
+PREDICTIONS = torch.tensor([0, 0, 0, 0, 1, 2, 1, 0, 2, 2])
 
 
 @pytest.fixture
 def scores() -> Scores:
     probabilities = torch.full((10, 3), 0.1)
-    probabilities[torch.arange(10), ANSWERS] = 0.8
+    probabilities[torch.arange(10), PREDICTIONS] = 0.8
     return Scores.of(probabilities, LABELS)
 
 
@@ -38,7 +38,7 @@ def test_always_saying_the_majority_is_worth_chance_when_balanced() -> None:
 
 
 def test_a_curve_is_that_of_the_textbook() -> None:
-    """Three of four right answers come before the one wrong one, which comes before the fourth."""
+    """Three of four correct predictions come before the wrong one, and it before the fourth."""
     probabilities = torch.tensor([0.9, 0.8, 0.7, 0.3, 0.5, 0.2])
     labels = torch.tensor([0, 0, 0, 0, 1, 1])
     scores = Scores.of(torch.stack([probabilities, 1 - probabilities], dim=1), labels)
@@ -56,15 +56,15 @@ def test_equal_answers_give_the_diagonal() -> None:
 
 def test_curves_are_averaged_over_networks_and_few_images_have_none() -> None:
     labels = torch.arange(40) % 2
-    right = torch.nn.functional.one_hot(labels).float()
+    correct = torch.nn.functional.one_hot(labels).float()
     evaluation = Evaluation(
-        [Scores.of(right, labels), Scores.of(1 - right, labels)], ("a", "b"), 0.1, 5, 9
+        [Scores.of(correct, labels), Scores.of(1 - correct, labels)], ("a", "b"), 0.1, 5, 9
     )
     curve = evaluation.roc_curves()["classes"]["a"]
     # One network rises at once, the other at the very end.
     assert curve["mean"] == [0.5] * (ROC_POINTS - 1) + [1.0]
     assert curve["std"][0] == pytest.approx(0.5**0.5, abs=1e-4)
-    few = Evaluation([Scores.of(right[:18], labels[:18])], ("a", "b"), 0.1, 5, 9)
+    few = Evaluation([Scores.of(correct[:18], labels[:18])], ("a", "b"), 0.1, 5, 9)
     assert few.roc_curves()["classes"] == {"a": None, "b": None}
 
 

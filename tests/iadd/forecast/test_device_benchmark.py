@@ -5,13 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from iadd.config import Config
-from iadd.forecast.device_benchmark import DevicePaces, device_memory, device_name, measure_paces
-from iadd.forecast.forecast import Sample
+from iadd.forecast.arithmetic import DeviceBenchmark
+from iadd.forecast.device_benchmark import Sample, benchmark_device, device_memory, device_name
 from iadd.trajectories.record import TrajectoryBuffer
 
 
@@ -21,7 +22,9 @@ def _measured_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_step_is_measured_at_two_sizes_of_the_distilled_set(config: Config) -> None:
-    found = measure_paces(config.override({"images_per_class": 8, "syn_batch_size": 0}), classes=2)
+    found = benchmark_device(
+        config.override({"images_per_class": 8, "syn_batch_size": 0}), classes=2
+    )
 
     assert [(point.batch, point.images) for point in found.points] == [(4, 4), (16, 16)]
     for point in found.points:
@@ -31,11 +34,11 @@ def test_a_step_is_measured_at_two_sizes_of_the_distilled_set(config: Config) ->
     assert found.covers_images == 32
     assert found.steps == config.distillation.syn_steps
     assert found.memory_bytes > found.base_bytes > 0
-    assert json.loads(json.dumps(found.to_dict()))["points"][1]["batch"] == 16
+    assert DeviceBenchmark.from_dict(json.loads(json.dumps(asdict(found)))) == found
 
 
 def test_the_number_of_images_of_a_job_makes_no_difference(config: Config) -> None:
-    one = measure_paces(config, classes=2)
+    one = benchmark_device(config, classes=2)
     assert one.shown >= config.teacher.teacher_batch_size
     assert one.kind == "cpu"
     assert one.cpu_share is not None
@@ -45,28 +48,28 @@ def test_the_number_of_images_of_a_job_makes_no_difference(config: Config) -> No
 def test_steps_that_take_very_long_are_measured_smaller(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iadd.forecast.device_benchmark._STEP_OPERATIONS", {"cpu": 1.0})
-    found = measure_paces(config.override({"images_per_class": 50}), classes=2)
+    monkeypatch.setattr("iadd.forecast.device_benchmark._STEP_FLOPS", {"cpu": 1.0})
+    found = benchmark_device(config.override({"images_per_class": 50}), classes=2)
     assert [point.images for point in found.points] == [2, 4]
     assert found.covers_images > 10**9
 
 
 def test_other_networks_are_measured_at_both_sizes(config: Config) -> None:
     eight = config.override({"images_per_class": 8, "cross_networks": ["convnet", "alexnet"]})
-    found = measure_paces(eight, classes=2)
+    found = benchmark_device(eight, classes=2)
     assert list(found.across) == ["alexnet"]
-    assert [pace.images for pace in found.across["alexnet"]] == [4, 16]
-    assert min(pace.each for pace in found.across["alexnet"]) > 0
+    assert [timing.images for timing in found.across["alexnet"]] == [4, 16]
+    assert min(timing.each for timing in found.across["alexnet"]) > 0
 
 
 def test_a_larger_network_is_measured_on_a_part_of_the_set(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iadd.forecast.forecast._CROSS_OPERATIONS", {"cpu": 1.0})
+    monkeypatch.setattr("iadd.forecast.device_benchmark._CROSS_FLOPS", {"cpu": 1.0})
     eight = config.override({"images_per_class": 8, "cross_networks": ["alexnet"]})
-    (pace,) = measure_paces(eight, classes=2).across["alexnet"]
-    assert pace.images == 1
-    assert pace.each > 0
+    (timing,) = benchmark_device(eight, classes=2).across["alexnet"]
+    assert timing.images == 1
+    assert timing.each > 0
 
 
 def test_the_device_says_its_name_and_memory() -> None:
@@ -99,7 +102,7 @@ def test_the_command_measures_and_writes_json(config: Config) -> None:
         document = json.loads(process.stdout.read())
         assert process.wait() == 0
 
-    assert set(document) == set(DevicePaces.__dataclass_fields__)
+    assert set(document) == set(DeviceBenchmark.__dataclass_fields__)
     assert document["device"].endswith("1 thread")
 
 
@@ -123,7 +126,7 @@ def test_a_step_that_runs_out_of_memory_is_told_as_such(
     def no_memory(self: Sample, buffer: TrajectoryBuffer) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(Sample, "match", no_memory)
+    monkeypatch.setattr(Sample, "time_matching", no_memory)
     monkeypatch.setattr("sys.stdin", io.StringIO(request(config).decode()))
     # It would end this process, as one whose caller is gone.
     monkeypatch.setattr(device_benchmark, "_end_with_caller", lambda: None)

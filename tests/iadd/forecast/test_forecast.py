@@ -14,8 +14,9 @@ from iadd.cli.forecast import duration
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distill import distill
+from iadd.forecast.arithmetic import TimingFit
 from iadd.forecast.forecast import forecast
-from iadd.forecast.timing import Pace, measure_pace
+from iadd.forecast.timing import fit_timing
 from iadd.runtime.peak_memory import MemoryWatch
 from iadd.trajectories.record import record_trajectories
 
@@ -45,11 +46,11 @@ def test_each_phase_takes_time_and_the_job_their_sum(config: Config) -> None:
 def test_what_was_measured_is_multiplied_by_how_much_there_is(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def two_seconds_a_unit(run: Callable[[int], object]) -> Pace:
+    def two_seconds_a_unit(run: Callable[[int], object]) -> TimingFit:
         run(1)
-        return Pace(fixed=0.5, each=2.0)
+        return TimingFit(fixed=0.5, each=2.0)
 
-    monkeypatch.setattr("iadd.forecast.forecast.measure_pace", two_seconds_a_unit)
+    monkeypatch.setattr("iadd.forecast.device_benchmark.fit_timing", two_seconds_a_unit)
     found = forecast(640, 2, config.override({"iterations": 1000}), test_images=0)
     # 64 of the 640 images were shown, to one network at a time; an iteration has 3 steps.
     assert found.teaching == 2 * (0.5 + 2.0 * 4 * 10)
@@ -67,13 +68,13 @@ def test_other_networks_are_measured_and_multiplied(
     config = config.override({"cross_networks": ["resnet18"], "images_per_class": 5})
     assert forecast(40, 2, config).cross_evaluating > 0
 
-    def two_seconds_a_unit(run: Callable[[int], object]) -> Pace:
+    def two_seconds_a_unit(run: Callable[[int], object]) -> TimingFit:
         run(1)
-        return Pace(fixed=0.5, each=2.0)
+        return TimingFit(fixed=0.5, each=2.0)
 
-    monkeypatch.setattr("iadd.forecast.forecast.measure_pace", two_seconds_a_unit)
+    monkeypatch.setattr("iadd.forecast.device_benchmark.fit_timing", two_seconds_a_unit)
     # An epoch of but one of the ten images is shown.
-    monkeypatch.setattr("iadd.forecast.forecast._CROSS_OPERATIONS", {"cpu": 1.0})
+    monkeypatch.setattr("iadd.forecast.device_benchmark._CROSS_FLOPS", {"cpu": 1.0})
     found = forecast(640, 2, config, test_images=300, validation_images=60)
     # Two networks on either kind of set, and five trials: two rates, of α and without.
     asking = (2 * 2 * 300 + 5 * 60) * 2.0 / 3
@@ -109,11 +110,11 @@ def test_a_job_without_images_is_refused(config: Config) -> None:
         forecast(1, 2, config)
 
 
-def test_a_pace_tells_units_from_what_every_call_costs() -> None:
-    pace = measure_pace(lambda units: time.sleep(0.02 + 0.01 * units))
-    assert pace.each == pytest.approx(0.01, rel=0.3)
-    assert pace.fixed == pytest.approx(0.02, rel=0.5)
-    assert pace.seconds(10, calls=2) == pytest.approx(2 * pace.fixed + 10 * pace.each)
+def test_a_fit_tells_units_from_what_every_call_costs() -> None:
+    fit = fit_timing(lambda units: time.sleep(0.02 + 0.01 * units))
+    assert fit.each == pytest.approx(0.01, rel=0.3)
+    assert fit.fixed == pytest.approx(0.02, rel=0.5)
+    assert fit.seconds(10, calls=2) == pytest.approx(2 * fit.fixed + 10 * fit.each)
 
 
 PEAK_OF_A_BLOCK = """

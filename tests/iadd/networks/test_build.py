@@ -1,4 +1,4 @@
-"""The paper's networks (section 4.4): their size, and what the matching loss asks of them."""
+"""The paper's networks (section 4.4): their size, and the requirements of the matching loss."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The whole battery on smooth random pictures: what must be refused is, what must not is not."""
+"""The whole audit on smooth random pictures: it refuses what it must, and nothing else."""
 
 import json
 from dataclasses import replace
@@ -156,7 +156,7 @@ def test_without_held_out_images_the_comparisons_have_no_power() -> None:
 
 
 def test_held_out_duplicates_do_not_hide_near_copies(images: ImageSet) -> None:
-    """Public sets hold the same picture twice; as a yardstick of nearness it would excuse all."""
+    """Public sets hold the same picture twice; as a baseline of nearness it would excuse all."""
     train, test = images.part("train").images, images.part("test").images.clone()
     test[:10] = train[:10]
     doubled = replace(images, images=torch.cat([train, test]))

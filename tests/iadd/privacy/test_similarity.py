@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from iadd.privacy.similarity import (
     HASH_BITS,
@@ -20,6 +19,8 @@ def smooth_images(count: int, size: int = 32, seed: int = 0) -> torch.Tensor:
 
 
 def test_structural_distance_equals_torchmetrics() -> None:
+    from torchmetrics.functional.image import structural_similarity_index_measure  # takes seconds
+
     query, candidates = smooth_images(1)[0], smooth_images(6, seed=1)
     candidates[3] = (query * 0.9 + 0.05).clamp(0, 1)
     ours = structural_distance(query, candidates)

@@ -10,12 +10,12 @@ from iadd.privacy.statistics import binomial_tail, clopper_pearson, holm
 @pytest.mark.parametrize("trials", [1, 5, 40])
 @pytest.mark.parametrize("chance", [0.01, 0.5, 0.8])
 def test_binomial_tail_equals_the_sum_of_exact_terms(trials: int, chance: float) -> None:
-    for hits in range(trials + 1):
+    for successes in range(trials + 1):
         exact = sum(
             math.comb(trials, k) * chance**k * (1 - chance) ** (trials - k)
-            for k in range(hits, trials + 1)
+            for k in range(successes, trials + 1)
         )
-        assert binomial_tail(hits, trials, chance) == pytest.approx(exact, rel=1e-10)
+        assert binomial_tail(successes, trials, chance) == pytest.approx(exact, rel=1e-10)
 
 
 def test_binomial_tail_at_the_edges() -> None:
@@ -23,7 +23,7 @@ def test_binomial_tail_at_the_edges() -> None:
     assert binomial_tail(0, 7, 0.0) == 1.0
     assert binomial_tail(1, 7, 0.0) == 0.0
     assert binomial_tail(7, 7, 1.0) == 1.0
-    with pytest.raises(ValueError, match="hits"):
+    with pytest.raises(ValueError, match="successes"):
         binomial_tail(3, 2, 0.5)
     with pytest.raises(ValueError, match="chance"):
         binomial_tail(1, 2, 1.5)
@@ -35,7 +35,7 @@ def test_binomial_tail_survives_large_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hits", "trials", "low", "high"),
+    ("successes", "trials", "low", "high"),
     [
         (0, 10, 0.0, 0.3085),  # 1 − 0.025^(1/10)
         (10, 10, 0.6915, 1.0),
@@ -45,9 +45,9 @@ def test_binomial_tail_survives_large_counts() -> None:
     ],
 )
 def test_clopper_pearson_equals_published_values(
-    hits: int, trials: int, low: float, high: float
+    successes: int, trials: int, low: float, high: float
 ) -> None:
-    assert clopper_pearson(hits, trials) == pytest.approx((low, high), abs=1e-4)
+    assert clopper_pearson(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_clopper_pearson_bounds_reach_the_tails() -> None:

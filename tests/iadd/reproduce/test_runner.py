@@ -1,4 +1,4 @@
-"""A study runs every row with every seed, goes on when interrupted, and leaves what it measured."""
+"""A study runs every row with every seed, resumes when interrupted, and stores its figures."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import IMPROVEMENTS, TABLE_4, Row, Study
 from iadd.reproduce.summary import summarise
-from iadd.reproduce.table import explain
+from iadd.reproduce.tables import explain
 from iadd.runtime.environment import describe_environment
 
 SMALL = Study(
@@ -174,7 +174,7 @@ def test_a_run_that_its_settings_end_is_told_and_the_others_go_on(
         reference="iadd",
     )
     wild_run, calm_run = run_study(study, images, study_config, out=tmp_path, architectures=[])
-    assert "ran away" in wild_run.failure
+    assert "diverged" in wild_run.failure
     assert not wild_run.networks
     assert calm_run.networks
     lines = summarise(study, [wild_run, calm_run])

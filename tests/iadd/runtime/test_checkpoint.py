@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from iadd.runtime.checkpoint import FileCheckpoint, Pacer, pack, unpack, write_atomically
+from iadd.runtime.checkpoint import CheckpointTimer, FileCheckpoint, pack, unpack, write_atomically
 
 
 def test_what_is_packed_comes_back_and_packs_to_the_same_bytes() -> None:
@@ -34,8 +34,8 @@ def test_a_failing_write_keeps_what_was_there_and_leaves_no_litter(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_pacer_saves_when_its_time_has_come() -> None:
+def test_a_checkpoint_timer_saves_when_its_time_has_come() -> None:
     saved: list[int] = []
-    Pacer(0).run_if_due(lambda: saved.append(1))
-    Pacer(3600).run_if_due(lambda: saved.append(2))
+    CheckpointTimer(0).run_if_due(lambda: saved.append(1))
+    CheckpointTimer(3600).run_if_due(lambda: saved.append(2))
     assert saved == [1]

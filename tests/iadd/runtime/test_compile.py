@@ -1,4 +1,4 @@
-"""What is compiled follows from the settings and a count, never from a clock."""
+"""The choice to compile depends on the settings and a count, never on a clock."""
 
 import shutil
 
@@ -7,13 +7,13 @@ import pytest
 from iadd.config import Config
 from iadd.presets import cpu_demo, cpu_small
 from iadd.runtime.compile import choose_compilation, seconds_saved
-from iadd.training.cost_model import matching_operations
+from iadd.training.cost_model import matching_flops
 
 
 def choose(config: Config) -> tuple[bool, str]:
-    operations = matching_operations(config, channels=1, classes=4)
+    flops = matching_flops(config, channels=1, classes=4)
     steps = config.distillation.iterations * config.distillation.syn_steps
-    choice = choose_compilation(config, operations, "cpu", steps=steps)
+    choice = choose_compilation(config, flops, "cpu", steps=steps)
     return choice.compiled, choice.reason
 
 
@@ -58,7 +58,7 @@ def test_a_gpu_without_a_c_compiler_computes_eagerly_too(monkeypatch: pytest.Mon
     assert "no C compiler" in choice.reason
 
 
-def test_more_steps_and_more_operations_save_more() -> None:
+def test_more_steps_and_more_flops_save_more() -> None:
     assert seconds_saved(1e12, "cpu") < seconds_saved(2e12, "cpu")
     assert seconds_saved(1e12, "cpu") < seconds_saved(1e12, "cpu", steps=1000)
     assert seconds_saved(1e12, "meta", steps=1000) == 0

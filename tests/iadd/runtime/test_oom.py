@@ -20,12 +20,12 @@ def fits(limit: int, kind: type[BaseException] = torch.OutOfMemoryError) -> Call
 
 
 def test_the_size_is_halved_until_it_fits_and_stays_there() -> None:
-    told: list[int] = []
-    halving = Halving(20, advice="Lower it.", on_halved=told.append)
+    reports: list[int] = []
+    halving = Halving(20, advice="Lower it.", on_halved=reports.append)
     assert halving.run(fits(6)) == 5
-    assert told == [10, 5]
+    assert reports == [10, 5]
     assert halving.run(fits(6)) == 5
-    assert told == [10, 5]
+    assert reports == [10, 5]
 
 
 @pytest.mark.parametrize("kind", [torch.OutOfMemoryError, RuntimeError, MemoryError])

@@ -1,4 +1,4 @@
-"""What the classes of a received set are called at home: proposed by name, checked."""
+"""The map of received classes to local ones: proposed by name, checked."""
 
 import itertools
 
@@ -82,7 +82,7 @@ def test_several_received_classes_may_be_one_of_ours() -> None:
     ("wrong", "advice"),
     [
         ({"Viral": None, "Bacterial": None, "None": None}, "map at least one"),
-        ({"Viral": "Pneumonia", "Bacterial": None}, "says nothing of “None”"),
+        ({"Viral": "Pneumonia", "Bacterial": None}, "omits “None”"),
         ({"Viral": "Flu", "Bacterial": None, "None": None}, "among yours: they are “Pneumonia”"),
         (
             {"Viral": "Normal", "Bacterial": None, "None": None, "Fungal": None},

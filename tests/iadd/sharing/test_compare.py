@@ -11,13 +11,13 @@ from iadd.config import Config, ConfigError
 from iadd.data.image_set import SPLITS, ImageSet
 from iadd.data.selection import TooFewImagesError
 from iadd.networks.build import flatten_parameters
-from iadd.runtime.progress import Beat, Progress
+from iadd.runtime.progress import Progress, ProgressCounter
 from iadd.sharing.class_map import ClassMapError
 from iadd.sharing.compare import SHARES, ComparisonError, compare, settings_for, train_received
-from iadd.sharing.mixed_trainer import OWN, RECEIVED, Attempt, Classroom
+from iadd.sharing.mixed_trainer import OWN, RECEIVED, MixedTrainer, TrainingRun
 from iadd.sharing.received import Received, SetMismatchError
 from iadd.training.saved_network import TrainedNetwork
-from iadd.training.trainer import Pupil
+from iadd.training.trainer import NetworkSpec
 from tests.iadd.factories import make_distilled, make_images
 
 SAME = {"plain": "plain", "square": "square"}
@@ -36,23 +36,23 @@ def without(images: ImageSet, *splits: str) -> ImageSet:
 def test_the_table_has_own_received_and_both(
     received: Received, images: ImageSet, config: Config
 ) -> None:
-    told: list[Progress] = []
-    found = compare([received], images, on_progress=told.append)
+    reports: list[Progress] = []
+    found = compare([received], images, on_progress=reports.append)
     assert list(found.rows) == ["own", "received", "both"]
     own, theirs, both = found.rows.values()
     train = len(images.part("train"))
     assert (own.own_images, own.received_images) == (train, 0)
     assert (theirs.own_images, theirs.received_images) == (0, 4)
     assert (both.own_images, both.received_images) == (train, 4)
-    asked = len(images.part("test"))
+    tested = len(images.part("test"))
     for row in found.rows.values():
         assert len(row.evaluation.scores) == config.evaluation.evaluation_networks
-        assert sum(map(sum, row.evaluation.to_dict()["confusion"])) == 2 * asked
-    assert sum(found.test_images.values()) == asked
+        assert sum(map(sum, row.evaluation.to_dict()["confusion"])) == 2 * tested
+    assert sum(found.test_images.values()) == tested
     assert theirs.evaluation.lr == received.distilled.syn_lr, "the recipe that the set names"
     assert both.share in SHARES
-    assert {p.phase for p in told} == {"evaluating"}
-    assert [p.done for p in told] == list(range(1, told[-1].total + 1))
+    assert {p.phase for p in reports} == {"evaluating"}
+    assert [p.done for p in reports] == list(range(1, reports[-1].total + 1))
 
 
 def test_what_can_be_learned_is_learned_from_each(
@@ -140,25 +140,25 @@ def test_every_network_takes_as_many_steps(
 def test_a_mini_batch_of_both_holds_both_and_each_image_keeps_its_label(
     received: Received, images: ImageSet, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taught: list[Pupil] = []
+    taught: list[NetworkSpec] = []
     module = sys.modules["iadd.sharing.mixed_trainer"]
     original = module.train_networks
 
-    def record(pupils: list[Pupil], **settings: object) -> object:
-        taught.extend(pupils)
-        return original(pupils, **settings)
+    def record(specs: list[NetworkSpec], **settings: object) -> object:
+        taught.extend(specs)
+        return original(specs, **settings)
 
     monkeypatch.setattr(module, "train_networks", record)
     own = images.part("train")
-    room = Classroom([received], images.classes, config, own=own)
-    (network,) = room.train(0.25, [Attempt(("x", 0), 0.01)], Beat(None, 99))
-    (pupil,) = taught
-    indices = pupil.draw_epoch(torch.Generator().manual_seed(0))
+    trainer = MixedTrainer([received], images.classes, config, own=own)
+    (network,) = trainer.train(0.25, [TrainingRun(("x", 0), 0.01)], ProgressCounter(None, 99))
+    (spec,) = taught
+    indices = spec.draw_epoch(torch.Generator().manual_seed(0))
     is_own = indices < len(own)
     assert (~is_own).sum().item() == pytest.approx(0.25 * len(indices), abs=2)
-    shown = pupil.fetch(indices)
+    shown = spec.fetch(indices)
     corner = shown[:, :, :8, :8].mean(dim=(1, 2, 3)) - shown[:, :, 8:, 8:].mean(dim=(1, 2, 3))
-    assert torch.equal(corner > 0.5, pupil.labels[indices] == 1), "the second class has a square"
+    assert torch.equal(corner > 0.5, spec.labels[indices] == 1), "the second class has a square"
     expected = network.normalisation.apply(own.images[indices[is_own]])
     torch.testing.assert_close(shown[is_own], expected)
 
@@ -170,26 +170,28 @@ def test_a_few_own_images_are_others_for_each_network_and_the_same_in_both_rows(
     module = sys.modules["iadd.sharing.mixed_trainer"]
     original = module.random_images
 
-    def record(train: ImageSet, per_class: int, *, seed: int, purpose: str) -> torch.Tensor:
-        chosen: torch.Tensor = original(train, per_class, seed=seed, purpose=purpose)
-        drawn.append((purpose, tuple(chosen.tolist())))
+    def record(train: ImageSet, per_class: int, *, seed: int, rng_key: str) -> torch.Tensor:
+        chosen: torch.Tensor = original(train, per_class, seed=seed, rng_key=rng_key)
+        drawn.append((rng_key, tuple(chosen.tolist())))
         return chosen
 
     monkeypatch.setattr(module, "random_images", record)
     found = compare([received], images, own_per_class=3)
     assert found.rows["own"].own_images == 6
-    tested = [chosen for purpose, chosen in drawn if "validation" not in purpose]
+    tested = [chosen for rng_key, chosen in drawn if "validation" not in rng_key]
     assert len(set(tested)) == config.evaluation.evaluation_networks
-    assert len(dict(drawn)) == len(set(drawn)), "a purpose has the same images in every row"
+    assert len(dict(drawn)) == len(set(drawn)), "a key has the same images in every row"
 
 
 def test_networks_of_one_number_begin_alike_in_every_row(
     received: Received, images: ImageSet, config: Config
 ) -> None:
     still = config.override({"baseline_lrs": (1e-8,), "evaluation_epochs": 1})
-    room = Classroom([received], images.classes, still, own=images.part("train"))
+    trainer = MixedTrainer([received], images.classes, still, own=images.part("train"))
     begun = [
-        flatten_parameters(room.train(share, [Attempt(("x", 0), 1e-8)], Beat(None, 9))[0].network)
+        flatten_parameters(
+            trainer.train(share, [TrainingRun(("x", 0), 1e-8)], ProgressCounter(None, 9))[0].network
+        )
         for share in (OWN, 0.5, RECEIVED)
     ]
     torch.testing.assert_close(begun[0], begun[1], atol=1e-5, rtol=0)
@@ -209,20 +211,20 @@ def test_without_own_training_images_only_the_received_are_evaluated(
 def test_what_a_row_needs_is_asked_for_before_anything_is_trained(
     received: Received, images: ImageSet
 ) -> None:
-    told: list[Progress] = []
+    reports: list[Progress] = []
     for own, advice in (
         (without(images, "validation"), "no validation images"),
         (without(images, "test"), "no test images of plain, square"),
     ):
         with pytest.raises(ComparisonError, match=advice):
-            compare([received], own, on_progress=told.append)
+            compare([received], own, on_progress=reports.append)
     with pytest.raises(ComparisonError, match="no row all"):
         compare([received], images, rows=["all"])
     with pytest.raises(TooFewImagesError, match="ask for fewer per class"):
-        compare([received], images, rows=["both"], own_per_class=500, on_progress=told.append)
+        compare([received], images, rows=["both"], own_per_class=500, on_progress=reports.append)
     with pytest.raises(ClassMapError, match="among yours"):
         compare([replace(received, class_map={**SAME, "plain": "flat"})], images)
-    assert not told
+    assert not reports
 
 
 def test_several_sets_of_other_sizes_and_names_are_trained_on_together(
@@ -263,7 +265,7 @@ def test_images_that_are_no_squares_or_of_another_size_are_refused(
     received: Received, images: ImageSet, config: Config
 ) -> None:
     tall = ImageSet(images.images[:, :, :, :8], images.labels, images.classes, images.split)
-    with pytest.raises(SetMismatchError, match="networks see squares"):
+    with pytest.raises(SetMismatchError, match="networks read squares"):
         compare([received], tall, config)
     with pytest.raises(SetMismatchError, match="the settings say 16"):
         compare([received], make_images(size=32), config)
@@ -309,8 +311,8 @@ def test_a_comparison_can_be_ended_and_hands_over_its_networks(
     )
     assert list(kept) == [("received", 0), ("received", 1)]
     test = images.part("test")
-    right = kept["received", 0].predict(test).argmax(dim=1) == test.labels
-    assert right.double().mean() == pytest.approx(
+    correct = kept["received", 0].predict(test).argmax(dim=1) == test.labels
+    assert correct.double().mean() == pytest.approx(
         found.rows["received"].evaluation.scores[0].accuracy
     )
 
@@ -324,10 +326,10 @@ def test_a_comparison_can_be_ended_and_hands_over_its_networks(
 def test_without_any_own_image_a_network_is_still_trained(
     received: Received, images: ImageSet, config: Config
 ) -> None:
-    told: list[Progress] = []
+    reports: list[Progress] = []
     patient = config.override({"evaluation_epochs": 40, "augmentation": ("crop",)})
-    network = train_received([received], ("plain", "square"), patient, on_progress=told.append)
-    assert {(p.phase, p.total) for p in told} == {("training", 40)}
+    network = train_received([received], ("plain", "square"), patient, on_progress=reports.append)
+    assert {(p.phase, p.total) for p in reports} == {("training", 40)}
     assert network.normalisation == received.distilled.normalisation
     test = images.part("test")
     assert (network.predict(test).argmax(dim=1) == test.labels).double().mean() > 0.9

@@ -1,4 +1,4 @@
-"""Mini-batches in which neither own nor received images drown the other."""
+"""Mini-batches of own and received images in fixed shares."""
 
 import pytest
 import torch

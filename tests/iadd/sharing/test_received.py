@@ -1,4 +1,4 @@
-"""Received sets, brought to the size, intensities and classes of home."""
+"""Received sets, converted to the size, intensities and classes of the local images."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from iadd.sharing.class_map import ClassMapError
 from iadd.sharing.received import (
     Received,
     SetMismatchError,
-    bring_home,
+    align_to_local,
     covered_classes,
     in_channels,
     in_size,
@@ -26,7 +26,7 @@ SAME = {"plain": "plain", "square": "square"}
 
 def test_the_grey_value_is_what_both_sides_share(config: Config) -> None:
     set_of_another = make_distilled(config)
-    images, labels = bring_home(
+    images, labels = align_to_local(
         Received(set_of_another, SAME), ("plain", "square"), image_size=16, normalisation=HOME
     )
     theirs = set_of_another.normalisation.to_intensities(set_of_another.images)
@@ -37,7 +37,7 @@ def test_the_grey_value_is_what_both_sides_share(config: Config) -> None:
 def test_what_lies_beyond_black_and_white_stays_there(config: Config) -> None:
     made = make_distilled(config)
     bold = replace(made, images=made.images * 5)
-    images, _ = bring_home(
+    images, _ = align_to_local(
         Received(bold, SAME), ("plain", "square"), image_size=16, normalisation=HOME
     )
     assert HOME.to_intensities(images).max() > 1.5
@@ -46,7 +46,7 @@ def test_what_lies_beyond_black_and_white_stays_there(config: Config) -> None:
 
 @pytest.mark.parametrize("size", [8, 32])
 def test_a_set_of_another_size_is_brought_to_ours(config: Config, size: int) -> None:
-    images, labels = bring_home(
+    images, labels = align_to_local(
         Received(make_distilled(config, size=size), SAME),
         ("plain", "square"),
         image_size=16,
@@ -67,7 +67,7 @@ def test_resizing_is_that_of_reading_a_picture() -> None:
 
 def test_classes_get_our_names_and_order_and_others_are_left_out(config: Config) -> None:
     made = make_distilled(config, classes=("Healthy", "Ill"))
-    images, labels = bring_home(
+    images, labels = align_to_local(
         Received(made, {"Healthy": None, "Ill": "ill"}),
         ("well", "ill"),
         image_size=16,

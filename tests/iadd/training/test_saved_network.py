@@ -36,7 +36,7 @@ def test_a_file_that_holds_no_network_is_refused(
     ).to_bytes()
     for damaged in (b"", b"hello", whole[:100], whole[:-8], others):
         path.write_bytes(damaged)
-        with pytest.raises(NetworkError, match="no network"):
+        with pytest.raises(NetworkError, match="does not hold a network"):
             load_network(path)
     path.write_bytes(whole)
     assert load_network(path).classes == ("plain", "square")

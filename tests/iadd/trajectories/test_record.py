@@ -153,7 +153,7 @@ def test_the_wrong_trajectories_are_refused_with_a_reason(
     with pytest.raises(TrajectoryError, match="other settings"):
         TrajectoryBuffer.open(tmp_path, config.override({"width": 8}))
     trajectory_path(tmp_path, 1).write_bytes(b"no safetensors")
-    with pytest.raises(TrajectoryError, match="is no trajectory file"):
+    with pytest.raises(TrajectoryError, match="is not a trajectory file"):
         TrajectoryBuffer.open(tmp_path, config)
 
 

@@ -20,7 +20,7 @@ from iadd.trajectories.record import (
     teachers_at_once,
     trajectory_path,
 )
-from iadd.trajectories.teacher_step import Lesson
+from iadd.trajectories.teacher_step import TeacherStep
 from iadd.trajectories.teacher_trainer import Teachers
 
 
@@ -83,7 +83,7 @@ def test_a_group_stopped_half_way_ends_as_if_it_had_not_been(
     record_trajectories(
         images, grouped, out=tmp_path / "b", on_progress=lambda p: seen.append(p.done)
     )
-    # Stopped within epoch 3, whose checkpoint was written before it was told: one epoch is left.
+    # Stopped within epoch 3, whose checkpoint was written before the report: one epoch is left.
     assert seen == [10, 11, 12]
     for teacher in range(3):
         resumed, undisturbed = (trajectory_path(tmp_path / name, teacher) for name in ("b", "a"))
@@ -166,8 +166,8 @@ def test_too_little_memory_for_one_image_names_the_settings_to_change(
 def test_an_epoch_in_which_memory_ran_out_moves_each_parameter_once(
     images: ImageSet, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a failed try had summed up by then is forgotten: hits are not counted twice."""
-    lesson = Lesson(images.part("train"), config, "cpu")
+    """The sums of a failed try are dropped: predictions are not counted twice."""
+    teacher_step = TeacherStep(images.part("train"), config, "cpu")
     calls = 0
 
     def fail_late(batch: Tensor, draw: AugmentationDraw, settings: AugmentationConfig) -> Tensor:
@@ -177,9 +177,9 @@ def test_an_epoch_in_which_memory_ran_out_moves_each_parameter_once(
             raise torch.OutOfMemoryError("CUDA")
         return augment(batch, draw, settings)
 
-    undisturbed = Teachers(lesson, [0], tmp_path).train_epoch()
+    undisturbed = Teachers(teacher_step, [0], tmp_path).train_epoch()
     monkeypatch.setattr(iadd.trajectories.teacher_step, "augment", fail_late)
-    disturbed = Teachers(lesson, [0], tmp_path).train_epoch()
+    disturbed = Teachers(teacher_step, [0], tmp_path).train_epoch()
     assert disturbed[0]["accuracy"] == undisturbed[0]["accuracy"]
     assert disturbed[0]["loss"] == pytest.approx(undisturbed[0]["loss"], rel=1e-5)
 
@@ -208,9 +208,9 @@ def test_a_step_on_a_gpu_waits_for_nothing(
 ) -> None:
     """The epoch's numbers travel once before it and once after it."""
     config = config.override({"compilation": "never"})
-    teachers = Teachers(Lesson(images.part("train"), config, "cuda"), [0], tmp_path)
+    teachers = Teachers(TeacherStep(images.part("train"), config, "cuda"), [0], tmp_path)
     teachers.train_epoch()
-    batches = teachers.lesson.draw_epoch(0, 1)
+    batches = teachers.teacher_step.draw_epoch(0, 1)
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:

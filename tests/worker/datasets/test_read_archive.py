@@ -56,7 +56,7 @@ def test_an_archive_becomes_images_a_quality_report_and_thumbnails(tmp_path: Pat
             {
                 "name": "data/Normal/DOE JANE.png",
                 "code": "not_an_image",
-                "reason": "It is no PNG, JPEG, TIFF or BMP picture.",
+                "reason": "It is not a PNG, JPEG, TIFF or BMP picture.",
             },
             {
                 "name": "data/Normal/again.png",

@@ -1,12 +1,13 @@
-"""The forecast counts work in image passes; the pace is measured."""
+"""The time of a unit is measured; the proportions of the phases are counted."""
 
 import pytest
 
 from app.models import DistillationStatus
+from iadd.forecast.arithmetic import Job, figure_seconds, forecast_job
+from iadd.forecast.nominal import nominal_benchmark
 from iadd.presets import cpu_small
-from iadd.training.cost_model import across_work, job_work
 from worker.jobs import progress
-from worker.jobs.eta import Forecast
+from worker.jobs.eta import RemainingTime
 from worker.jobs.progress import ThroughputMeter
 
 CONFIG = cpu_small().override(
@@ -32,36 +33,46 @@ CLASSES = {name: {"train": 100, "validation": 10, "test": 20} for name in ("a", 
 
 
 def test_work_is_counted_in_image_passes() -> None:
-    assert job_work(CONFIG, classes=2, train=200) == {
-        DistillationStatus.TEACHING: 2 * 10 * 200,
-        DistillationStatus.DISTILLING: 100 * 10 * 10 * 4,
-        DistillationStatus.EVALUATING: 5 * 10 * 20 + (1 + 5) * 10 * 20 + 5 * 200 * 2,
-    }
+    seconds = forecast_job(nominal_benchmark(CONFIG), Job.of(CONFIG, CLASSES)).statuses
+    # Predicting an image is a third of a pass: of 40 test images each, and of 20 in the trial.
+    predicting = (15 * 40 + 20) / 3
+    assert seconds == pytest.approx(
+        {
+            DistillationStatus.TEACHING: 2 * 10 * 200,
+            DistillationStatus.DISTILLING: 100 * 10 * 10 * 4,
+            DistillationStatus.EVALUATING: 5 * 10 * 20
+            + (1 + 5) * 10 * 20
+            + 5 * 200 * 2
+            + predicting,
+        }
+    )
 
 
 def test_what_comes_later_is_part_of_the_forecast() -> None:
-    forecast = Forecast(DistillationStatus.TEACHING, CONFIG.to_dict(), CLASSES)
-    # An epoch is 200 passes; 5 of 20 are left, then 40,000 and 4,200 passes.
-    assert forecast.seconds_left(pace=2.0, done=15, total=20) == pytest.approx(
-        2.0 * 5 + 2.0 / 200 * (40_000 + 4_200), abs=0.1
+    remaining = RemainingTime(DistillationStatus.TEACHING, CONFIG.to_dict(), CLASSES)
+    # An epoch is 200 passes; 5 of 20 are left, then 40,000 and 4,200 passes, and predictions.
+    assert remaining.seconds_left(seconds_per_unit=2.0, done=15, total=20) == pytest.approx(
+        2.0 * 5 + 2.0 / 200 * (40_000 + 4_200 + 620 / 3), abs=0.1
     )
 
 
 def test_other_networks_are_part_of_what_comes_later() -> None:
     across = CONFIG.override({"cross_networks": ["resnet18"]})
     plain, longer = (
-        Forecast(DistillationStatus.DISTILLING, config.to_dict(), CLASSES).seconds_left(
-            pace=1.0, done=0, total=100
+        RemainingTime(DistillationStatus.DISTILLING, config.to_dict(), CLASSES).seconds_left(
+            seconds_per_unit=1.0, done=0, total=100
         )
         for config in (CONFIG, across)
     )
-    added = sum(across_work(across, small=10)["resnet18"].values())
+    figures = figure_seconds(nominal_benchmark(across), Job.of(across, CLASSES))
+    added = figures["resnet18", "distilled"] + figures["resnet18", "random"]
+    assert added > 0
     assert longer - plain == pytest.approx(100 / 40_000 * added, abs=0.1)
 
 
 def test_a_phase_of_its_own_is_forecast_alone() -> None:
-    forecast = Forecast(DistillationStatus.AUDITING, CONFIG.to_dict(), CLASSES)
-    assert forecast.seconds_left(pace=3.0, done=1, total=5) == 12.0
+    remaining = RemainingTime(DistillationStatus.AUDITING, CONFIG.to_dict(), CLASSES)
+    assert remaining.seconds_left(seconds_per_unit=3.0, done=1, total=5) == 12.0
 
 
 def test_a_first_unit_that_compiles_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

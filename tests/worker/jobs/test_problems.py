@@ -1,8 +1,9 @@
 """Problems of failures hold what the library wrote for people, and nothing else."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from torch._dynamo.exc import TorchDynamoException
 
 from iadd.distillation.distill import DistillationDivergedError
 from iadd.runtime.device import DeviceLostError
@@ -10,6 +11,12 @@ from iadd.runtime.oom import OutOfMemoryError
 from worker.jobs.problems import problem_of
 
 KEPT = "The teachers are kept."
+
+
+def compilation_error() -> Exception:
+    from torch._dynamo.exc import TorchDynamoException  # takes seconds
+
+    return TorchDynamoException("file")
 
 
 @pytest.mark.parametrize(
@@ -30,14 +37,16 @@ KEPT = "The teachers are kept."
             ),
             *("out-of-memory", 507, "micro_batch_size"),
         ),
-        (TorchDynamoException("file"), "compilation-failed", 500, "compilation set to never"),
+        (compilation_error, "compilation-failed", 500, "compilation set to never"),
         (DeviceLostError("CUDA error 719"), "device-lost", 500, "The GPU stopped answering"),
         (RuntimeError("smith_john_1970.png"), "unexpected-error", 500, "(RuntimeError)"),
     ],
 )
 def test_a_problem_states_what_happened_what_is_kept_and_what_to_do(
-    error: Exception, code: str, status: int, said: str
+    error: Exception | Callable[[], Exception], code: str, status: int, said: str
 ) -> None:
+    if callable(error):
+        error = error()
     problem = problem_of(error, doing="distilling", kept=KEPT)
     assert problem["type"].endswith(code)
     assert problem["status"] == status

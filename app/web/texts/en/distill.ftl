@@ -41,10 +41,10 @@ initialisation-real-privacy = Privacy: much of that X-ray may still be visible i
 
 settings-network = Network
 settings-augmentation = Augmentation
-settings-teachers = Teachers
+settings-teacher = Teachers
 settings-distillation = Distillation
 settings-evaluation = Evaluation
-settings-computing = Computing
+settings-compute = Computing
 settings-other = Other
 
 setting-network = Network

@@ -54,7 +54,7 @@ job-status-proposing = comparing classes
 job-status-running = training
 
 first-title = First steps
-first-about = { $organisation } has no dataset yet. You can begin with synthetic images: they need no patient data.
+first-about = { $organisation } has no dataset yet. You can start with synthetic images, which need no patient data.
 first-guide = Try it out
 first-guide-about = Run a first distillation in a few minutes, on X-rays that the portal generates.
 first-guide-open = Start the guide

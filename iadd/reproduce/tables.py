@@ -1,9 +1,7 @@
-"""A study's figures side by side: for the terminal and for a page."""
+"""Formats the figures of a study as tables, for the terminal and for a page."""
 
 from collections.abc import Callable, Sequence
 from statistics import mean
-
-from rich.table import Table
 
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Row, Study
@@ -13,7 +11,7 @@ Cells = list[list[str]]
 
 
 def figure_cells(study: Study, lines: Sequence[Line], *, brief: bool = False) -> Cells:
-    """The main table, heading first.
+    """Format the main table, heading first.
 
     Args:
         study: The study.
@@ -26,7 +24,7 @@ def figure_cells(study: Study, lines: Sequence[Line], *, brief: bool = False) ->
         "accuracy": lambda line: str(line.networks[line.network]["accuracy"]),
     }
     if study.published:
-        columns["paper"] = lambda line: _say_published(study, line.row.name, brief=brief)
+        columns["paper"] = lambda line: _format_published(study, line.row.name, brief=brief)
     columns["balanced accuracy"] = lambda line: str(
         line.networks[line.network]["balanced_accuracy"]
     )
@@ -44,7 +42,7 @@ def _name(row: Row) -> str:
     return f"{row.name} ({row.note})" if row.note else row.name
 
 
-def _say_published(study: Study, row: str, *, brief: bool) -> str:
+def _format_published(study: Study, row: str, *, brief: bool) -> str:
     published = study.published.get(row)
     if published is None:
         return ""
@@ -52,7 +50,7 @@ def _say_published(study: Study, row: str, *, brief: bool) -> str:
 
 
 def architecture_cells(lines: Sequence[Line], figure: str) -> Cells:
-    """Distilled sets by network (paper, section 4.4), heading first; empty with one network."""
+    """Format distilled sets by network (section 4.4), heading first; empty with one network."""
     lines = [line for line in lines if line.row.kind == "distilled"]
     names = list(dict.fromkeys(name for line in lines for name in line.networks))
     if len(names) < 2:
@@ -70,7 +68,7 @@ def architecture_cells(lines: Sequence[Line], figure: str) -> Cells:
 
 
 def weight_cells(lines: Sequence[Line]) -> Cells:
-    """What became of α and of W, means over the seeds, heading first."""
+    """Format the final α and W, means over the seeds, heading first."""
     cells = [
         [
             "row",
@@ -111,7 +109,7 @@ def weight_cells(lines: Sequence[Line]) -> Cells:
 def explain(
     study: Study, lines: Sequence[Line], classes: Sequence[str], failed: Sequence[RunRecord] = ()
 ) -> list[str]:
-    """What a reader of the table has to know, runs that have no figures in it included."""
+    """Write the notes that belong below the table, with the runs that have no figures."""
     first = lines[0].networks[lines[0].network]["accuracy"]
     spread = "± the deviation over networks"
     if any(figure.seeds > 1 for line in lines for figure in line.networks[line.network].values()):
@@ -135,17 +133,7 @@ def explain(
     return notes
 
 
-def to_rich(cells: Cells) -> Table:
-    """A table for the terminal."""
-    table = Table()
-    for index, heading in enumerate(cells[0]):
-        table.add_column(heading, justify="right" if index else "left", overflow="fold")
-    for row in cells[1:]:
-        table.add_row(*row)
-    return table
-
-
 def to_markdown(cells: Cells) -> str:
-    """A table for a page."""
+    """Format a table as Markdown."""
     rule = ["---", *["---:"] * (len(cells[0]) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (cells[0], rule, *cells[1:])) + "\n"

@@ -1,1 +1,0 @@
-"""One module per command; ``iadd.cli`` registers them."""

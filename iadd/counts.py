@@ -1,0 +1,73 @@
+"""Counts the steps and image passes of a run from its settings, without torch.
+
+The unit is the forward pass of one image (:data:`PASSES_OF_TRAINING`, :data:`PASSES_OF_MATCHING`);
+times the FLOPs of one forward pass it gives FLOPs (:mod:`iadd.training.cost_model`).
+"""
+
+from collections.abc import Mapping
+
+from iadd.config import Config
+
+PASSES_OF_TRAINING = 3
+"""Convolutions per layer, image and training step: forwards, and the gradients of the layer's
+input and weight."""
+
+PASSES_OF_MATCHING = 11
+"""Convolutions per layer, image and student step: three of the student's own gradient, and eight
+of the adjoint step, which are the forward pass and its directional derivative (three) and the
+gradients of those three for their inputs (five: two of the inputs need none)."""
+
+WORTH_COMPILING = 1.25
+"""Compiling pays where it saves this many times its cost."""
+
+
+def matching_passes(config: Config, classes: int) -> int:
+    """Count the forward passes of one image that cost as much as all student steps."""
+    distillation = config.distillation
+    images = distillation.iterations * distillation.syn_steps * matching_batch(config, classes)
+    return PASSES_OF_MATCHING * images
+
+
+def teaching_passes(config: Config, images: int) -> int:
+    """Count the forward passes of one image that cost as much as one teacher.
+
+    Args:
+        config: Settings of the run.
+        images: Images per epoch.
+    """
+    return PASSES_OF_TRAINING * images * config.teacher.teacher_epochs * gradients_per_step(config)
+
+
+def teaching_steps(config: Config, images: int) -> int:
+    """Count the gradients that one teacher computes, one after the other."""
+    batches = -(-images // config.teacher.teacher_batch_size)
+    return config.teacher.teacher_epochs * batches * gradients_per_step(config)
+
+
+def gradients_per_step(config: Config) -> int:
+    """Count the gradients in a teacher's step: sharpness-aware steps take two."""
+    return 2 if config.teacher.teacher_flatness > 0 else 1
+
+
+def matching_batch(config: Config, classes: int) -> int:
+    """Count the distilled images per student step."""
+    small = config.distillation.images_per_class * classes
+    return min(config.distillation.syn_batch_size or small, small)
+
+
+def validations(config: Config) -> int:
+    """Count the validations of a distillation: one at its start, the others during it."""
+    every, iterations = config.distillation.validate_every, config.distillation.iterations
+    return 1 + -(-iterations // every) if every else 0
+
+
+def images_per_epoch(config: Config, train: Mapping[str, int]) -> int:
+    """Count the training images that a teacher sees in an epoch.
+
+    Args:
+        config: Settings of the run.
+        train: Training images of each class.
+    """
+    if config.teacher.teacher_sampling == "balanced":
+        return min(train.values()) * len(train)
+    return sum(train.values())
