@@ -25,7 +25,6 @@ _FORMATS = {
     ".pdf": "application/pdf",
     ".png": "image/png",
 }
-_IMAGES = "images/"
 
 
 def croissant(
