@@ -1,8 +1,6 @@
 """Pages of the visitor's own account: name and roles, password, tokens."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, SecretStr
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -16,7 +14,7 @@ from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.security import Caller, hash_secret
 from app.users.schemas import PasswordChange
 from app.web.dependencies import Visitor
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, is_fragment, page
 from app.web.token_forms import LIFETIMES, MadeToken, TokenForm, fields_of
 
@@ -37,7 +35,7 @@ def show_account(
 
 @router.post("/password")
 async def change_password(
-    request: Request, portal: PortalDep, caller: Visitor, form: Annotated[PasswordForm, Form()]
+    request: Request, portal: PortalDep, caller: Visitor, form: Sent[PasswordForm]
 ) -> Response:
     body = checked(
         PasswordChange,
@@ -59,7 +57,7 @@ async def change_password(
 
 @router.post("/tokens")
 def create_token(
-    request: Request, session: WriteSession, caller: Visitor, form: Annotated[TokenForm, Form()]
+    request: Request, session: WriteSession, caller: Visitor, form: Sent[TokenForm]
 ) -> Response:
     """Its secret is in this answer, and nowhere else."""
     body = checked(TokenCreate, **fields_of(form))

@@ -1,8 +1,6 @@
 """Pages of trainings on received releases."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -20,7 +18,7 @@ from app.trainings import service
 from app.trainings.repository import TrainingRepository
 from app.trainings.schemas import TableRow, TrainingConfirm, TrainingCreate
 from app.web.dependencies import Distiller, Reader
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, page
 
 router = APIRouter()
@@ -121,10 +119,7 @@ def _at_hand(session: Session, caller: Caller, chosen: str) -> list[Release]:
 
 @router.post("/trainings")
 def start_training(
-    request: Request,
-    session: WriteSession,
-    caller: Distiller,
-    form: Annotated[TrainingForm, Form()],
+    request: Request, session: WriteSession, caller: Distiller, form: Sent[TrainingForm]
 ) -> Response:
     row = service.start(session, caller, form.body())
     return go_to(request, f"/trainings/{row.id}", note="note-training-started")
@@ -166,7 +161,7 @@ def confirm_training(
     training_id: str,
     session: WriteSession,
     caller: Distiller,
-    form: Annotated[MapForm, Form()],
+    form: Sent[MapForm],
 ) -> Response:
     service.confirm(session, caller, training_id, form.body())
     return go_to(request, f"/trainings/{training_id}", note="note-training-confirmed")

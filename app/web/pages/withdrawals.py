@@ -1,8 +1,6 @@
 """Pages of withdrawals of patients or a whole dataset."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -13,7 +11,7 @@ from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetNotFound, DatasetRepository
 from app.models.withdrawal import Withdrawal
 from app.web.dependencies import Deleter, Reader
-from app.web.forms import checked, confirmed
+from app.web.forms import Sent, checked, confirmed
 from app.web.render import go_to, page
 from app.withdrawals import service
 from app.withdrawals.lineage import trace
@@ -48,7 +46,7 @@ def withdraw(
     portal: PortalDep,
     caller: Deleter,
     dataset_id: str,
-    form: Annotated[WithdrawalForm, Form()],
+    form: Sent[WithdrawalForm],
 ) -> Response:
     withdrawal = _withdraw(portal, caller, dataset_id, form)
     return go_to(request, f"/withdrawals/{withdrawal.id}")
