@@ -1,12 +1,10 @@
 from fastapi import APIRouter, Request, Response
 
-from app.auth.cookies import cookie_of
+from app.auth import password_change
 from app.auth.dependencies import Anybody, Manager, Once
-from app.auth.password_change import change_own_password
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.schemas import PageRead, problems
-from app.core.security import hash_secret
 from app.users import service
 from app.users.repository import UserRepository
 from app.users.schemas import PasswordChange, UserChange, UserCreate, UserRead
@@ -43,16 +41,7 @@ async def change_password(
     body: PasswordChange, request: Request, portal: PortalDep, caller: Anybody
 ) -> Response:
     """My own password. My other sessions end."""
-    portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
-    secret = cookie_of(request, portal.settings)
-    await portal.passwords.run(
-        change_own_password,
-        portal.database,
-        caller,
-        current=body.current.get_secret_value(),
-        new=body.new.get_secret_value(),
-        keep=None if secret is None else hash_secret(secret),
-    )
+    await password_change.change_password(request, portal, caller, body)
     return Response(status_code=204)
 
 

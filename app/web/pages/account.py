@@ -5,13 +5,12 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from app.auth.cookies import cookie_of
-from app.auth.password_change import change_own_password
+from app.auth import password_change
 from app.auth.tokens import service as tokens
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
-from app.core.security import Caller, hash_secret
+from app.core.security import Caller
 from app.users.schemas import PasswordChange
 from app.web.dependencies import Visitor
 from app.web.forms import Sent, checked
@@ -42,16 +41,7 @@ async def change_password(
         current=form.current.get_secret_value(),
         new=form.new.get_secret_value(),
     )
-    portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
-    secret = cookie_of(request, portal.settings)
-    await portal.passwords.run(
-        change_own_password,
-        portal.database,
-        caller,
-        current=body.current.get_secret_value(),
-        new=body.new.get_secret_value(),
-        keep=None if secret is None else hash_secret(secret),
-    )
+    await password_change.change_password(request, portal, caller, body)
     return go_to(request, "/account", note="note-password-changed")
 
 
