@@ -4,8 +4,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
-from app.core.portal import Portal
-from app.core.security import Caller
 from app.datasets import service
 from app.datasets.findings import group
 from app.datasets.purge import purge_dataset
@@ -105,14 +103,10 @@ def show_upload(session: ReadSession, caller: Uploader, dataset_id: str) -> Resp
 def delete_dataset(
     request: Request, portal: PortalDep, caller: Deleter, dataset_id: str, confirm: Sent[str] = ""
 ) -> Response:
-    _delete(portal, caller, dataset_id, confirm)
-    return go_to(request, "/datasets", note="note-dataset-deleted")
-
-
-def _delete(portal: Portal, caller: Caller, dataset_id: str, typed: str) -> None:
     with portal.database.transaction() as session:
         dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-        confirmed(typed, dataset.name)
+        confirmed(confirm, dataset.name)
         service.delete(session, caller, dataset_id)
     # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
     purge_dataset(portal.database, portal.storage, dataset_id)
+    return go_to(request, "/datasets", note="note-dataset-deleted")

@@ -10,7 +10,7 @@ from app.access.repository import AccessRepository, Direction
 from app.core.dependencies import Cursor, ReadSession, WriteSession
 from app.core.security import Caller
 from app.datasets.repository import DatasetRepository
-from app.models.dataset import Dataset, DatasetStatus
+from app.models.dataset import DatasetStatus
 from app.models.release import Release, ReleaseStatus
 from app.models.training import OPEN, UNFINISHED
 from app.releases.repository import ReleaseRepository
@@ -136,16 +136,12 @@ def show_training(
         request,
         "trainings/training.html",
         training=row,
-        dataset=_dataset(session, row.dataset_id),
+        dataset=DatasetRepository(session).load(row.dataset_id),
         releases=releases,
         runs=row.status in UNFINISHED,
         can_stop=row.status in OPEN and row.cancel_requested_at is None,
         may_score=_scored(caller, list(releases.values())),
     )
-
-
-def _dataset(session: Session, dataset_id: str) -> Dataset | None:
-    return DatasetRepository(session).load(dataset_id)
 
 
 def _scored(caller: Caller, releases: list[Release]) -> Release | None:
