@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.auth.dependencies import Deleter, Reader, Uploader
+from app.auth.dependencies import Deleter, Once, Reader, Uploader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
@@ -14,7 +14,6 @@ from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.sample import make_sample
 from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead, VersionsRead
-from app.idempotency import RepeatableDep
 from app.organisations.quotas import no_room
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
@@ -22,18 +21,12 @@ router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401
 
 @router.post("", status_code=201, responses=problems(400, 404, 409, 413))
 def create_dataset(
-    body: DatasetCreate,
-    session: WriteSession,
-    caller: Uploader,
-    repeatable: RepeatableDep,
-    response: Response,
+    body: DatasetCreate, session: WriteSession, caller: Uploader, once: Once
 ) -> DatasetRead:
     """A row that awaits its archive."""
-    dataset = repeatable.once(
-        session, caller, DatasetRead, lambda: DatasetRead.of(service.create(session, caller, body))
+    return once(
+        DatasetRead, lambda: service.create(session, caller, body), folder="/api/v1/datasets"
     )
-    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
-    return dataset
 
 
 @router.post(
@@ -45,7 +38,7 @@ def create_dataset(
     },
 )
 def create_sample_dataset(
-    session: WriteSession, caller: Uploader, repeatable: RepeatableDep, response: Response
+    session: WriteSession, caller: Uploader, once: Once, response: Response
 ) -> DatasetRead:
     """A dataset of X-rays that the portal draws, to try everything out on: no patients are in it.
 
@@ -58,9 +51,7 @@ def create_sample_dataset(
             response.status_code = 200
         return DatasetRead.of(sample)
 
-    dataset = repeatable.once(session, caller, DatasetRead, make)
-    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
-    return dataset
+    return once(DatasetRead, make, folder="/api/v1/datasets")
 
 
 @router.get("")

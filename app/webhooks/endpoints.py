@@ -1,11 +1,10 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
-from app.auth.dependencies import Manager
+from app.auth.dependencies import Manager, Once
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
 from app.models.webhook import DeliveryStatus, Webhook
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
@@ -28,23 +27,15 @@ LOST = (
 
 @router.post("", status_code=201, responses=problems(400, 409, 413))
 def create_webhook(
-    body: WebhookCreate,
-    session: WriteSession,
-    portal: PortalDep,
-    caller: Manager,
-    repeatable: RepeatableDep,
-    response: Response,
+    body: WebhookCreate, session: WriteSession, portal: PortalDep, caller: Manager, once: Once
 ) -> WebhookSecretRead:
     """Register an address for events; the signing secret is shown once."""
     networks = portal.settings.webhook_networks_allowed
-    webhook = repeatable.once_secret(
-        session,
-        caller,
+    return once.secret(
         lambda: _with_secret(*service.create(session, portal.vault, networks, caller, body)),
         shown=f"This request registered the webhook before; {LOST}",
+        folder="/api/v1/webhooks",
     )
-    response.headers["Location"] = f"/api/v1/webhooks/{webhook.id}"
-    return webhook
 
 
 @router.get("")
@@ -97,15 +88,10 @@ def list_deliveries(
 
 @router.post("/{webhook_id}/test", status_code=202, responses=problems(400, 404))
 def test_webhook(
-    webhook_id: str, session: WriteSession, caller: Manager, repeatable: RepeatableDep
+    webhook_id: str, session: WriteSession, caller: Manager, once: Once
 ) -> DeliveryRead:
     """Send a `ping`; the list of deliveries shows whether it arrived."""
-    return repeatable.once(
-        session,
-        caller,
-        DeliveryRead,
-        lambda: DeliveryRead.of(service.test(session, caller, webhook_id)),
-    )
+    return once(DeliveryRead, lambda: service.test(session, caller, webhook_id))
 
 
 @router.post("/{webhook_id}/secret", status_code=201, responses=problems(400, 404, 409, 413))
@@ -115,12 +101,10 @@ def rotate_webhook_secret(
     session: WriteSession,
     portal: PortalDep,
     caller: Manager,
-    repeatable: RepeatableDep,
+    once: Once,
 ) -> WebhookSecretRead:
     """Sign with a new secret, which is shown once; the old one signs too for a day."""
-    return repeatable.once_secret(
-        session,
-        caller,
+    return once.secret(
         lambda: _with_secret(*service.rotate(session, portal.vault, caller, webhook_id, body)),
         shown=f"This request made the secret before; {LOST}",
     )

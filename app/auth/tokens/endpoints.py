@@ -1,19 +1,18 @@
 from fastapi import APIRouter, Response
 
-from app.auth.dependencies import Anybody
+from app.auth.dependencies import Anybody, Once
 from app.auth.tokens import service
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate, TokenCreated, TokenRead
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], responses=problems(401, 403, 422))
 
 
 @router.post("", status_code=201, responses=problems(400, 409, 413))
 def create_token(
-    body: TokenCreate, session: WriteSession, caller: Anybody, repeatable: RepeatableDep
+    body: TokenCreate, session: WriteSession, caller: Anybody, once: Once
 ) -> TokenCreated:
     """Create a personal token, or (with `role`) one of the organisation. It is shown once."""
 
@@ -21,9 +20,7 @@ def create_token(
         token, secret = service.create(session, caller, body)
         return TokenCreated.of(token, secret=secret)
 
-    return repeatable.once_secret(
-        session,
-        caller,
+    return once.secret(
         create,
         shown="This request made a token before; its secret was in that reply alone. Delete the "
         "token if the reply was lost (GET /api/v1/tokens lists them) and make another.",

@@ -1,9 +1,8 @@
 from fastapi import APIRouter
 
-from app.auth.dependencies import Anybody, Manager
+from app.auth.dependencies import Anybody, Manager, Once
 from app.core.dependencies import PortalDep, ReadSession, WriteSession
 from app.core.schemas import problems
-from app.idempotency import RepeatableDep
 from app.models.organisation_key import OrganisationKey
 from app.organisations.keys import service
 from app.organisations.keys.repository import KeyRepository
@@ -29,16 +28,10 @@ def list_keys(organisation_id: str, session: ReadSession, caller: Anybody) -> Ke
 
 @router.post("/mine/keys", status_code=201, responses=problems(400, 413))
 def rotate_key(
-    body: KeyRotate,
-    session: WriteSession,
-    portal: PortalDep,
-    caller: Manager,
-    repeatable: RepeatableDep,
+    body: KeyRotate, session: WriteSession, portal: PortalDep, caller: Manager, once: Once
 ) -> KeyRead:
     """Sign with a new key from now on. What was signed before stays valid."""
-    return repeatable.once(
-        session,
-        caller,
+    return once(
         KeyRead,
         lambda: _read(service.rotate(session, portal.vault, caller, compromised=body.compromised)),
     )

@@ -1,10 +1,9 @@
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
-from app.auth.dependencies import Manager
+from app.auth.dependencies import Manager, Once
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.ratelimit import address_of
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
 from app.models.invitation import Invitation
 from app.users.invitations import service
 from app.users.invitations.repository import InvitationRepository
@@ -25,16 +24,10 @@ router = APIRouter(tags=["invitations"], responses=problems(401, 403, 422))
 
 @router.post("/invitations", status_code=201, responses=problems(400, 409, 413))
 def create_invitation(
-    body: InvitationCreate,
-    session: WriteSession,
-    portal: PortalDep,
-    caller: Manager,
-    repeatable: RepeatableDep,
+    body: InvitationCreate, session: WriteSession, portal: PortalDep, caller: Manager, once: Once
 ) -> InvitationCreated:
     """Invite a person into the caller's organisation: a link, shown once and mailed."""
-    return repeatable.once_secret(
-        session,
-        caller,
+    return once.secret(
         lambda: _created(*service.invite(portal, session, caller, body)),
         shown="This request made an invitation before; its link was in that reply alone. Revoke "
         "it if the reply was lost (GET /api/v1/invitations lists them) and make another.",
