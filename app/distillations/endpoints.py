@@ -18,7 +18,6 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
 from app.idempotency import RepeatableDep
-from app.models.distillation import Distillation
 
 # The report is a page of its own with inline styles and pictures, and no script at all.
 REPORT_POLICY = (
@@ -54,7 +53,7 @@ def create_distillation(
         session,
         caller,
         DistillationRead,
-        lambda: read(service.start(session, caller, dataset_id, body)),
+        lambda: DistillationRead.of(service.start(session, caller, dataset_id, body)),
     )
     response.headers["Location"] = f"/api/v1/distillations/{distillation.id}"
     return distillation
@@ -74,14 +73,16 @@ def list_distillations(
         .readable_by(caller)
         .page(dataset_id=dataset_id, cursor=cursor, limit=limit)
     )
-    return PageRead[DistillationRead].of(page, read)
+    return PageRead[DistillationRead].of(page)
 
 
 @router.get("/distillations/{distillation_id}", responses=problems(404))
 def get_distillation(
     distillation_id: str, session: ReadSession, caller: Reader
 ) -> DistillationRead:
-    return read(DistillationRepository(session).readable_by(caller).get(distillation_id))
+    return DistillationRead.of(
+        DistillationRepository(session).readable_by(caller).get(distillation_id)
+    )
 
 
 @router.get(
@@ -136,7 +137,7 @@ def cancel_distillation(
         session,
         caller,
         DistillationRead,
-        lambda: read(service.cancel(session, caller, distillation_id)),
+        lambda: DistillationRead.of(service.cancel(session, caller, distillation_id)),
     )
 
 
@@ -151,7 +152,7 @@ def retry_distillation(
         session,
         caller,
         DistillationRead,
-        lambda: read(service.retry(session, caller, distillation_id)),
+        lambda: DistillationRead.of(service.retry(session, caller, distillation_id)),
     )
 
 
@@ -170,7 +171,7 @@ def distill_again(
         session,
         caller,
         DistillationRead,
-        lambda: read(service.start_again(session, caller, distillation_id)),
+        lambda: DistillationRead.of(service.start_again(session, caller, distillation_id)),
     )
     response.headers["Location"] = f"/api/v1/distillations/{distillation.id}"
     return distillation
@@ -269,7 +270,3 @@ async def get_bundle(
 def _key(portal: Portal, caller: Caller, distillation_id: str, column: str, *instead: str) -> str:
     with portal.database.transaction() as session:
         return service.download_key(session, caller, distillation_id, column, *instead)
-
-
-def read(distillation: Distillation) -> DistillationRead:
-    return DistillationRead.model_validate(distillation)

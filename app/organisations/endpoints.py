@@ -5,7 +5,6 @@ from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSe
 from app.core.etags import IfMatchDep, etag_of
 from app.core.schemas import PageRead, problems
 from app.idempotency import RepeatableDep
-from app.models.organisation import Organisation
 from app.organisations import service
 from app.organisations.onboarding import onboard
 from app.organisations.repository import OrganisationRepository
@@ -36,7 +35,7 @@ def create_organisation(
 
     def create() -> OrganisationCreated:
         organisation, link = onboard(portal, session, caller, body)
-        return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
+        return OrganisationCreated.of(service.read(session, organisation), link=link)
 
     organisation = repeatable.once_secret(
         session,
@@ -55,7 +54,7 @@ def list_organisations(
 ) -> PageRead[OrganisationBrief]:
     """Participating organisations, newest first: names and contacts only."""
     page = OrganisationRepository(session).page(cursor=cursor, limit=limit)
-    return PageRead[OrganisationBrief].of(page, _brief)
+    return PageRead[OrganisationBrief].of(page)
 
 
 @router.get("/mine")
@@ -109,7 +108,3 @@ def operate_organisation(
     service.operate(session, caller, organisation, body)
     response.headers["ETag"] = etag_of(organisation)
     return service.read(session, organisation)
-
-
-def _brief(organisation: Organisation) -> OrganisationBrief:
-    return OrganisationBrief.model_validate(organisation)

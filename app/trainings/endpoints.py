@@ -4,7 +4,6 @@ from app.auth.dependencies import Distiller, Reader
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.schemas import PageRead, problems
 from app.idempotency import RepeatableDep
-from app.models.training import Training
 from app.trainings import service
 from app.trainings.repository import TrainingRepository
 from app.trainings.schemas import TrainingConfirm, TrainingCreate, TrainingRead
@@ -22,7 +21,7 @@ def create_training(
 ) -> TrainingRead:
     """Train networks on releases, with and without own images, and compare them on own ones."""
     training = repeatable.once(
-        session, caller, TrainingRead, lambda: read(service.start(session, caller, body))
+        session, caller, TrainingRead, lambda: TrainingRead.of(service.start(session, caller, body))
     )
     response.headers["Location"] = f"/api/v1/trainings/{training.id}"
     return training
@@ -34,12 +33,12 @@ def list_trainings(
 ) -> PageRead[TrainingRead]:
     """The trainings of the caller's organisation, newest first."""
     page = TrainingRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[TrainingRead].of(page, read)
+    return PageRead[TrainingRead].of(page)
 
 
 @router.get("/{training_id}", responses=problems(404))
 def get_training(training_id: str, session: ReadSession, caller: Reader) -> TrainingRead:
-    return read(TrainingRepository(session).readable_by(caller).get(training_id))
+    return TrainingRead.of(TrainingRepository(session).readable_by(caller).get(training_id))
 
 
 @router.post("/{training_id}/confirm", status_code=202, responses=problems(400, 404, 409, 413))
@@ -55,7 +54,7 @@ def confirm_training(
         session,
         caller,
         TrainingRead,
-        lambda: read(service.confirm(session, caller, training_id, body)),
+        lambda: TrainingRead.of(service.confirm(session, caller, training_id, body)),
     )
 
 
@@ -65,9 +64,8 @@ def cancel_training(
 ) -> TrainingRead:
     """Stop at the next step."""
     return repeatable.once(
-        session, caller, TrainingRead, lambda: read(service.cancel(session, caller, training_id))
+        session,
+        caller,
+        TrainingRead,
+        lambda: TrainingRead.of(service.cancel(session, caller, training_id)),
     )
-
-
-def read(training: Training) -> TrainingRead:
-    return TrainingRead.model_validate(training)

@@ -8,7 +8,6 @@ from app.core.etags import IfMatchDep, etag_of
 from app.core.schemas import PageRead, problems
 from app.core.security import hash_secret
 from app.idempotency import RepeatableDep
-from app.models.user import User
 from app.users import service
 from app.users.repository import UserRepository
 from app.users.schemas import PasswordChange, UserChange, UserCreate, UserRead
@@ -34,7 +33,7 @@ def create_user(
         session,
         caller,
         UserRead,
-        lambda: read(service.create(session, caller, body, password_hash)),
+        lambda: UserRead.of(service.create(session, caller, body, password_hash)),
     )
     response.headers["Location"] = f"/api/v1/users/{user.id}"
     return user
@@ -46,7 +45,7 @@ def list_users(
 ) -> PageRead[UserRead]:
     """The people of the caller's organisation, newest first."""
     page = UserRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[UserRead].of(page, read)
+    return PageRead[UserRead].of(page)
 
 
 @router.put("/me/password", status_code=204, responses=problems(400, 413, 429))
@@ -71,7 +70,7 @@ async def change_password(
 def get_user(user_id: str, session: ReadSession, caller: Manager, response: Response) -> UserRead:
     user = UserRepository(session).readable_by(caller).get(user_id)
     response.headers["ETag"] = etag_of(user)
-    return read(user)
+    return UserRead.of(user)
 
 
 @router.patch("/{user_id}", responses=problems(400, 404, 409, 412, 413))
@@ -88,8 +87,4 @@ def change_user(
     if_match.check(user)
     service.change(session, caller, user, body)
     response.headers["ETag"] = etag_of(user)
-    return read(user)
-
-
-def read(user: User) -> UserRead:
-    return UserRead.model_validate(user)
+    return UserRead.of(user)

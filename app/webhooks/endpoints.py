@@ -6,7 +6,7 @@ from app.auth.dependencies import Manager
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.schemas import PageRead, problems
 from app.idempotency import RepeatableDep
-from app.models.webhook import DeliveryStatus
+from app.models.webhook import DeliveryStatus, Webhook
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
 from app.webhooks.schemas import (
@@ -16,9 +16,6 @@ from app.webhooks.schemas import (
     WebhookCreate,
     WebhookRead,
     WebhookSecretRead,
-    read,
-    read_delivery,
-    read_with_secret,
 )
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problems(401, 403, 422))
@@ -43,7 +40,7 @@ def create_webhook(
     webhook = repeatable.once_secret(
         session,
         caller,
-        lambda: read_with_secret(*service.create(session, portal.vault, networks, caller, body)),
+        lambda: _with_secret(*service.create(session, portal.vault, networks, caller, body)),
         shown=f"This request registered the webhook before; {LOST}",
     )
     response.headers["Location"] = f"/api/v1/webhooks/{webhook.id}"
@@ -56,12 +53,12 @@ def list_webhooks(
 ) -> PageRead[WebhookRead]:
     """The webhooks of the caller's organisation, newest first."""
     page = WebhookRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[WebhookRead].of(page, read)
+    return PageRead[WebhookRead].of(page)
 
 
 @router.get("/{webhook_id}", responses=problems(404))
 def get_webhook(webhook_id: str, session: ReadSession, caller: Manager) -> WebhookRead:
-    return read(WebhookRepository(session).readable_by(caller).get(webhook_id))
+    return WebhookRead.of(WebhookRepository(session).readable_by(caller).get(webhook_id))
 
 
 @router.patch("/{webhook_id}", responses=problems(400, 404, 413))
@@ -74,7 +71,7 @@ def change_webhook(
 ) -> WebhookRead:
     """Address, events, description; pause it, or resume it."""
     networks = portal.settings.webhook_networks_allowed
-    return read(service.change(session, networks, caller, webhook_id, body))
+    return WebhookRead.of(service.change(session, networks, caller, webhook_id, body))
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=problems(404))
@@ -95,7 +92,7 @@ def list_deliveries(
     """Deliveries within thirty days, newest first."""
     webhooks = WebhookRepository(session).readable_by(caller)
     page = webhooks.deliveries(webhook_id, status=status, cursor=cursor, limit=limit)
-    return PageRead[DeliveryRead].of(page, read_delivery)
+    return PageRead[DeliveryRead].of(page)
 
 
 @router.post("/{webhook_id}/test", status_code=202, responses=problems(400, 404))
@@ -107,7 +104,7 @@ def test_webhook(
         session,
         caller,
         DeliveryRead,
-        lambda: read_delivery(service.test(session, caller, webhook_id)),
+        lambda: DeliveryRead.of(service.test(session, caller, webhook_id)),
     )
 
 
@@ -124,6 +121,10 @@ def rotate_webhook_secret(
     return repeatable.once_secret(
         session,
         caller,
-        lambda: read_with_secret(*service.rotate(session, portal.vault, caller, webhook_id, body)),
+        lambda: _with_secret(*service.rotate(session, portal.vault, caller, webhook_id, body)),
         shown=f"This request made the secret before; {LOST}",
     )
+
+
+def _with_secret(webhook: Webhook, secret: str) -> WebhookSecretRead:
+    return WebhookSecretRead.of(webhook, secret=secret)

@@ -45,11 +45,4 @@ def rotate_key(
 
 
 def _read(key: OrganisationKey) -> KeyRead:
-    return KeyRead(
-        id=key.id,
-        created_at=key.created_at,
-        public_key=key.public_key,
-        fingerprint=fingerprint(key.public_key),
-        retired_at=key.retired_at,
-        compromised=key.compromised,
-    )
+    return KeyRead.of(key, fingerprint=fingerprint(key.public_key))

@@ -47,7 +47,7 @@ def list_invitations(
 ) -> PageRead[InvitationRead]:
     """The invitations of the caller's organisation, newest first."""
     page = InvitationRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[InvitationRead].of(page, _read)
+    return PageRead[InvitationRead].of(page)
 
 
 @router.delete("/invitations/{invitation_id}", status_code=204, responses=problems(404))
@@ -112,9 +112,5 @@ def _limit(request: Request, portal: PortalDep) -> None:
     portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
 
 
-def _read(invitation: Invitation) -> InvitationRead:
-    return InvitationRead.model_validate(invitation)
-
-
 def _created(invitation: Invitation, link: str) -> InvitationCreated:
-    return InvitationCreated(**_read(invitation).model_dump(), link=link)
+    return InvitationCreated.of(invitation, link=link)

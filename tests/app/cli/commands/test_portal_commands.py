@@ -136,7 +136,7 @@ def test_what_the_gate_refuses_says_why(exchange, portal):
     distillation = portal.releasable_distillation(privacy=refuted)
     refused = exchange(portal.steward, "share", distillation, "--title", "x", "--summary", "y")
     assert refused.exit_code == 5
-    assert "does not clear it" in refused.stderr
+    assert "does not clear the release" in refused.stderr
     assert portal.steward.get("/releases").json()["items"] == []
 
 
@@ -491,8 +491,10 @@ def test_every_command_has_an_example_that_it_understands():
         assert command.help.strip().endswith((".", ")")), name
 
 
-@pytest.mark.parametrize("page", ["docs/client.md", "README.md"])
-def test_every_command_of_a_page_is_one(page):
+@pytest.mark.parametrize(
+    ("page", "fewest"), [("docs/client.md", 6), ("docs/service.md", 6), ("README.md", 1)]
+)
+def test_every_command_of_a_page_is_one(page, fewest):
     root = typer.main.get_command(app)
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
@@ -501,7 +503,7 @@ def test_every_command_of_a_page_is_one(page):
         for line in lines
         if re.search(r"(^|/|\| )exchange ", line)
     ]
-    assert len(found) > 5
+    assert len(found) >= fewest
     for name, *arguments in found:
         command, context = root.commands[name], typer.Context(root)
         if name in ("audit", "admin"):
