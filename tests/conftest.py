@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.fixtures.certificates import write_certificate
@@ -20,6 +21,10 @@ pytest_plugins = [
     "tests.fixtures.releases",
     "tests.fixtures.webhook_receiver",
 ]
+
+# Hypothesis limits the time of an example, and no test may depend on how busy the machine is.
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 
 COMPILE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 

@@ -1,8 +1,6 @@
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy.orm import Session
 
 from app.access import grants, service
 from app.access.presenters import read_grant, read_grants, read_request, read_requests
@@ -17,13 +15,11 @@ from app.access.schemas import (
     GrantRead,
     TermsAcceptance,
 )
-from app.auth.dependencies import Reader, Requester, Sharer
+from app.auth.dependencies import Once, Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.schemas import PageRead, problems
-from app.core.security import Caller
-from app.idempotency import RepeatableDep
-from app.models.access import AccessRequest, Grant, RequestStatus
+from app.models.access import RequestStatus
 
 router = APIRouter(tags=["access"], responses=problems(401, 403, 422))
 
@@ -40,19 +36,14 @@ OfRelease = Annotated[str | None, Query(max_length=40, description="Only for thi
     responses=problems(400, 404, 409, 413),
 )
 def request_access(
-    release_id: str,
-    body: AccessRequestCreate,
-    session: WriteSession,
-    caller: Requester,
-    repeatable: RepeatableDep,
-    response: Response,
+    release_id: str, body: AccessRequestCreate, session: WriteSession, caller: Requester, once: Once
 ) -> AccessRequestRead:
     """Request access to another organisation's release, with a purpose."""
-    row = _request_once(
-        repeatable, session, caller, lambda: service.request(session, caller, release_id, body)
+    return once(
+        AccessRequestRead,
+        lambda: read_request(session, service.request(session, caller, release_id, body)),
+        folder="/api/v1/access-requests",
     )
-    response.headers["Location"] = f"/api/v1/access-requests/{row.id}"
-    return row
 
 
 @router.get("/access-requests")
@@ -71,7 +62,7 @@ def list_access_requests(
         .readable_by(caller)
         .requests(direction, status, release_id, cursor=cursor, limit=limit)
     )
-    return PageRead(items=read_requests(session, page.items), next_cursor=page.next_cursor)
+    return PageRead[AccessRequestRead].of(page, items=read_requests(session, page.items))
 
 
 @router.get("/access-requests/{request_id}", responses=problems(404))
@@ -101,59 +92,45 @@ def change_access_request(
 
 @router.post("/access-requests/{request_id}/cancel", responses=problems(404, 409))
 def cancel_access_request(
-    request_id: str,
-    session: WriteSession,
-    caller: Requester,
-    repeatable: RepeatableDep,
+    request_id: str, session: WriteSession, caller: Requester, once: Once
 ) -> AccessRequestRead:
     """Cancel an own request."""
-    return _request_once(
-        repeatable, session, caller, lambda: service.cancel(session, caller, request_id)
+    return once(
+        AccessRequestRead,
+        lambda: read_request(session, service.cancel(session, caller, request_id)),
     )
 
 
 @router.post("/access-requests/{request_id}/grant", responses=problems(400, 404, 409, 413))
 def grant_access(
-    request_id: str,
-    body: AccessGrant,
-    session: WriteSession,
-    caller: Sharer,
-    repeatable: RepeatableDep,
+    request_id: str, body: AccessGrant, session: WriteSession, caller: Sharer, once: Once
 ) -> AccessRequestRead:
     """Grant it. The requester then accepts the terms and may download."""
-    return _request_once(
-        repeatable, session, caller, lambda: service.grant(session, caller, request_id, body)
+    return once(
+        AccessRequestRead,
+        lambda: read_request(session, service.grant(session, caller, request_id, body)),
     )
 
 
 @router.post("/access-requests/{request_id}/return", responses=problems(400, 404, 409, 413))
 def return_access_request(
-    request_id: str,
-    body: AccessRefusal,
-    session: WriteSession,
-    caller: Sharer,
-    repeatable: RepeatableDep,
+    request_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer, once: Once
 ) -> AccessRequestRead:
     """Send it back with a reason; the requester may change it and send it again."""
-    return _request_once(
-        repeatable,
-        session,
-        caller,
-        lambda: service.return_request(session, caller, request_id, body),
+    return once(
+        AccessRequestRead,
+        lambda: read_request(session, service.return_request(session, caller, request_id, body)),
     )
 
 
 @router.post("/access-requests/{request_id}/deny", responses=problems(400, 404, 409, 413))
 def deny_access(
-    request_id: str,
-    body: AccessRefusal,
-    session: WriteSession,
-    caller: Sharer,
-    repeatable: RepeatableDep,
+    request_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer, once: Once
 ) -> AccessRequestRead:
     """Deny it, with a reason."""
-    return _request_once(
-        repeatable, session, caller, lambda: service.deny(session, caller, request_id, body)
+    return once(
+        AccessRequestRead,
+        lambda: read_request(session, service.deny(session, caller, request_id, body)),
     )
 
 
@@ -161,18 +138,12 @@ def deny_access(
     "/releases/{release_id}/grants", status_code=201, responses=problems(400, 404, 409, 413)
 )
 def grant_directly(
-    release_id: str,
-    body: DirectGrant,
-    session: WriteSession,
-    caller: Sharer,
-    repeatable: RepeatableDep,
+    release_id: str, body: DirectGrant, session: WriteSession, caller: Sharer, once: Once
 ) -> GrantRead:
     """Grant an organisation access without a request."""
-    return _grant_once(
-        repeatable,
-        session,
-        caller,
-        lambda: service.grant_directly(session, caller, release_id, body),
+    return once(
+        GrantRead,
+        lambda: read_grant(session, service.grant_directly(session, caller, release_id, body)),
     )
 
 
@@ -191,7 +162,7 @@ def list_grants(
         .readable_by(caller)
         .grants(direction, release_id, cursor=cursor, limit=limit)
     )
-    return PageRead(items=read_grants(session, page.items), next_cursor=page.next_cursor)
+    return PageRead[GrantRead].of(page, items=read_grants(session, page.items))
 
 
 @router.get("/grants/{grant_id}", responses=problems(404))
@@ -203,29 +174,22 @@ def get_grant(grant_id: str, session: ReadSession, caller: Reader) -> GrantRead:
     "/grants/{grant_id}/acceptance", status_code=201, responses=problems(400, 404, 409, 413)
 )
 def accept_terms(
-    grant_id: str,
-    body: TermsAcceptance,
-    session: WriteSession,
-    caller: Requester,
-    repeatable: RepeatableDep,
+    grant_id: str, body: TermsAcceptance, session: WriteSession, caller: Requester, once: Once
 ) -> GrantRead:
     """Accept the release's terms in the caller's own name, for the organisation."""
-    return _grant_once(
-        repeatable, session, caller, lambda: grants.accept_terms(session, caller, grant_id, body)
+    return once(
+        GrantRead, lambda: read_grant(session, grants.accept_terms(session, caller, grant_id, body))
     )
 
 
 @router.post("/grants/{grant_id}/revoke", responses=problems(400, 404, 409, 413))
 def revoke_grant(
-    grant_id: str,
-    body: AccessRefusal,
-    session: WriteSession,
-    caller: Sharer,
-    repeatable: RepeatableDep,
+    grant_id: str, body: AccessRefusal, session: WriteSession, caller: Sharer, once: Once
 ) -> GrantRead:
     """Revoke an organisation's access, with a reason that it reads."""
-    return _grant_once(
-        repeatable, session, caller, lambda: grants.revoke(session, caller, grant_id, body.reason)
+    return once(
+        GrantRead,
+        lambda: read_grant(session, grants.revoke(session, caller, grant_id, body.reason)),
     )
 
 
@@ -234,17 +198,3 @@ def delete_grant(grant_id: str, session: WriteSession, caller: Sharer) -> Respon
     """Revoke an organisation's access, without a reason."""
     grants.revoke(session, caller, grant_id, "")
     return Response(status_code=204)
-
-
-def _request_once(
-    repeatable: RepeatableDep, session: Session, caller: Caller, work: Callable[[], AccessRequest]
-) -> AccessRequestRead:
-    return repeatable.once(
-        session, caller, AccessRequestRead, lambda: read_request(session, work())
-    )
-
-
-def _grant_once(
-    repeatable: RepeatableDep, session: Session, caller: Caller, work: Callable[[], Grant]
-) -> GrantRead:
-    return repeatable.once(session, caller, GrantRead, lambda: read_grant(session, work()))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from app.access.repository import AccessRepository
-from app.access.schemas import AcceptanceRead, AccessRequestRead, GrantRead, Party
+from app.access.schemas import AccessRequestRead, GrantRead, Party
 from app.models.access import AccessRequest, Grant
 from app.organisations.repository import OrganisationRepository
 
@@ -20,21 +20,11 @@ def read_requests(session: Session, rows: Sequence[AccessRequest]) -> list[Acces
     names = _names(session, rows)
     grants = access.grants_of_requests([row.id for row in rows])
     return [
-        AccessRequestRead(
-            id=row.id,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            release_id=row.release_id,
+        AccessRequestRead.of(
+            row,
             release_title=titles[row.release_id],
             owner=Party(id=row.owner_id, name=names[row.owner_id]),
             organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
-            requester=row.requester,
-            requester_email=row.requester_email,
-            purpose=row.purpose,
-            status=row.status,
-            reason=row.reason,
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
             grant_id=grants.get(row.id),
         )
         for row in rows
@@ -51,22 +41,12 @@ def read_grants(session: Session, rows: Sequence[Grant]) -> list[GrantRead]:
     names = _names(session, rows)
     acceptances = access.acceptances([row.id for row in rows])
     return [
-        GrantRead(
-            id=row.id,
-            created_at=row.created_at,
-            release_id=row.release_id,
+        GrantRead.of(
+            row,
             release_title=titles[row.release_id],
             owner=Party(id=row.owner_id, name=names[row.owner_id]),
             organisation=Party(id=row.organisation_id, name=names[row.organisation_id]),
-            request_id=row.request_id,
-            granted_by=row.granted_by,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
-            revoked_by=row.revoked_by,
-            reason=row.reason,
-            acceptance=None
-            if row.id not in acceptances
-            else AcceptanceRead.model_validate(acceptances[row.id]),
+            acceptance=acceptances.get(row.id),
         )
         for row in rows
     ]

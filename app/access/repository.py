@@ -130,7 +130,7 @@ class AccessRepository(Repository[AccessRequest | Grant | Acceptance]):
         rows = self._session.execute(
             select(Release.id, Release.title).where(Release.id.in_(set(release_ids)))
         )
-        return dict(rows.tuples().all())
+        return {row.id: row.title for row in rows}
 
     def last_request(self, release_id: str, organisation_id: str) -> AccessRequest | None:
         return self.last_requests([release_id], organisation_id).get(release_id)

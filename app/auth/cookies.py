@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -27,26 +28,22 @@ def _name(settings: Settings, plain: str = COOKIE) -> str:
     return f"__Host-{plain}" if settings.is_https else plain
 
 
+def _kept_from_others(settings: Settings) -> Any:
+    # Not "strict": the way back from an identity provider begins at the provider's page.
+    return {"path": "/", "secure": settings.is_https, "httponly": True, "samesite": "lax"}
+
+
 def set_cookie(response: Response, settings: Settings, secret: str) -> None:
     response.set_cookie(
         _name(settings),
         secret,
         max_age=round(settings.session_hours * 3600),
-        path="/",
-        secure=settings.is_https,
-        httponly=True,
-        samesite="lax",
+        **_kept_from_others(settings),
     )
 
 
 def delete_cookie(response: Response, settings: Settings) -> None:
-    response.delete_cookie(
-        _name(settings),
-        path="/",
-        secure=settings.is_https,
-        httponly=True,
-        samesite="lax",
-    )
+    response.delete_cookie(_name(settings), **_kept_from_others(settings))
 
 
 def set_attempt(response: Response, settings: Settings, vault: Vault, attempt: Attempt) -> None:
@@ -55,11 +52,7 @@ def set_attempt(response: Response, settings: Settings, vault: Vault, attempt: A
         _name(settings, ATTEMPT_COOKIE),
         vault.seal(json.dumps(asdict(attempt)).encode(), Purpose.SIGN_IN),
         max_age=round(ATTEMPT_LASTS.total_seconds()),
-        path="/",
-        secure=settings.is_https,
-        httponly=True,
-        # Not "strict": the way back begins at the provider's page.
-        samesite="lax",
+        **_kept_from_others(settings),
     )
 
 
@@ -70,10 +63,4 @@ def attempt_of(request: Request, settings: Settings, vault: Vault) -> Attempt | 
 
 
 def delete_attempt(response: Response, settings: Settings) -> None:
-    response.delete_cookie(
-        _name(settings, ATTEMPT_COOKIE),
-        path="/",
-        secure=settings.is_https,
-        httponly=True,
-        samesite="lax",
-    )
+    response.delete_cookie(_name(settings, ATTEMPT_COOKIE), **_kept_from_others(settings))

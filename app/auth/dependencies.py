@@ -9,21 +9,27 @@ that lock is taken while the endpoint's thread runs, never while the request wai
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from app.audit.log import Action, record
 from app.auth.cookies import COOKIE, cookie_of
 from app.auth.sessions import service as sessions
 from app.auth.tokens import service as tokens
-from app.core.dependencies import PortalDep
+from app.core.dependencies import PortalDep, WriteSession
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.portal import Portal
+from app.core.schemas import ReplyModel
 from app.core.security import PERMISSIONS, Caller, Permission, Role
+from app.idempotency import Repeatable, RepeatableDep
 from app.models.audit_entry import Outcome
+
+Reply = TypeVar("Reply", bound=ReplyModel)
 
 bearer = HTTPBearer(auto_error=False, description="A token: `POST /api/v1/tokens`.")
 cookie = APIKeyCookie(
@@ -147,3 +153,42 @@ Requester = Annotated[Caller, Depends(require(Permission.REQUEST))]
 Manager = Annotated[Caller, Depends(require(Permission.MANAGE))]
 Auditor = Annotated[Caller, Depends(require(Permission.AUDIT))]
 Operator = Annotated[Caller, Depends(require(Permission.OPERATE))]
+
+
+@dataclass(frozen=True)
+class OnceOnly:
+    """Does the work of a POST once, however often the request is sent, and reads its reply."""
+
+    session: Session
+    caller: Caller
+    repeatable: Repeatable
+    response: Response
+
+    def __call__(
+        self, reply_type: type[Reply], work: Callable[[], object], *, folder: str | None = None
+    ) -> Reply:
+        """The reply, with its address in `folder` as `Location`. Raises KeyReused."""
+        reply = self.repeatable.once(
+            self.session, self.caller, reply_type, lambda: reply_type.model_validate(work())
+        )
+        return self._located(reply, folder)
+
+    def secret(self, work: Callable[[], Reply], *, shown: str, folder: str | None = None) -> Reply:
+        """Like a call, for a reply that must not be stored: a repetition raises SecretShown."""
+        reply = self.repeatable.once_secret(self.session, self.caller, work, shown=shown)
+        return self._located(reply, folder)
+
+    def _located(self, reply: Reply, folder: str | None) -> Reply:
+        if folder is not None:
+            self.response.headers["Location"] = f"{folder}/{vars(reply)['id']}"
+        return reply
+
+
+# async, as above.
+async def get_once(
+    session: WriteSession, caller: Anybody, repeatable: RepeatableDep, response: Response
+) -> OnceOnly:
+    return OnceOnly(session, caller, repeatable, response)
+
+
+Once = Annotated[OnceOnly, Depends(get_once)]

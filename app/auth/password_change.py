@@ -1,18 +1,39 @@
 """Changes a person's own password; wrong ones are counted as at the sign-in."""
 
+from fastapi import Request
+
 from app.audit.log import Action, record
+from app.auth.cookies import cookie_of
 from app.auth.sessions.service import judge_password
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.passwords import check_password
-from app.core.security import Caller
+from app.core.portal import Portal
+from app.core.security import Caller, hash_secret
 from app.users.repository import UserRepository
+from app.users.schemas import PasswordChange
 from app.users.service import NoPerson, hash_new_password, set_password
 
 
 class WrongPassword(Invalid):
     code = "wrong-password"
     title = "The current password is wrong"
+
+
+async def change_password(
+    request: Request, portal: Portal, caller: Caller, body: PasswordChange
+) -> None:
+    """Change the caller's own password, rate-limited. Raises what `change_own_password` raises."""
+    portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
+    secret = cookie_of(request, portal.settings)
+    await portal.passwords.run(
+        change_own_password,
+        portal.database,
+        caller,
+        current=body.current.get_secret_value(),
+        new=body.new.get_secret_value(),
+        keep=None if secret is None else hash_secret(secret),
+    )
 
 
 def change_own_password(

@@ -1,14 +1,10 @@
 """Schemas that several nouns share."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.pagination import Page
-
 T = TypeVar("T")
-Row = TypeVar("Row")
 
 
 def _printable(text: str) -> str:
@@ -43,16 +39,18 @@ class RequestModel(BaseModel):
 class ReplyModel(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
+    @classmethod
+    def of(cls, row: object, **more: object) -> Self:
+        """Read a reply from the attributes of a row or page, but for the fields in `more`."""
+        names = cls.model_fields.keys() - more.keys()
+        return cls.model_validate({name: getattr(row, name) for name in names} | more)
+
 
 class PageRead(ReplyModel, Generic[T]):
     items: list[T]
     next_cursor: str | None = Field(
         description="Pass as `cursor` for the next page; null at the end."
     )
-
-    @classmethod
-    def of(cls, page: Page[Row], read: Callable[[Row], T]) -> "PageRead[T]":
-        return cls(items=[read(row) for row in page.items], next_cursor=page.next_cursor)
 
 
 class ProblemRead(BaseModel):

@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from app.auth.dependencies import Deleter, Reader, Uploader
+from app.auth.dependencies import Deleter, Once, Reader, Uploader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
@@ -14,8 +14,6 @@ from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.sample import make_sample
 from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead, VersionsRead
-from app.idempotency import RepeatableDep
-from app.models.dataset import Dataset
 from app.organisations.quotas import no_room
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
@@ -23,18 +21,12 @@ router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401
 
 @router.post("", status_code=201, responses=problems(400, 404, 409, 413))
 def create_dataset(
-    body: DatasetCreate,
-    session: WriteSession,
-    caller: Uploader,
-    repeatable: RepeatableDep,
-    response: Response,
+    body: DatasetCreate, session: WriteSession, caller: Uploader, once: Once
 ) -> DatasetRead:
     """A row that awaits its archive."""
-    dataset = repeatable.once(
-        session, caller, DatasetRead, lambda: read(service.create(session, caller, body))
+    return once(
+        DatasetRead, lambda: service.create(session, caller, body), folder="/api/v1/datasets"
     )
-    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
-    return dataset
 
 
 @router.post(
@@ -46,7 +38,7 @@ def create_dataset(
     },
 )
 def create_sample_dataset(
-    session: WriteSession, caller: Uploader, repeatable: RepeatableDep, response: Response
+    session: WriteSession, caller: Uploader, once: Once, response: Response
 ) -> DatasetRead:
     """A dataset of X-rays that the portal draws, to try everything out on: no patients are in it.
 
@@ -57,11 +49,9 @@ def create_sample_dataset(
         sample, made = make_sample(session, caller)
         if not made:
             response.status_code = 200
-        return read(sample)
+        return DatasetRead.of(sample)
 
-    dataset = repeatable.once(session, caller, DatasetRead, make)
-    response.headers["Location"] = f"/api/v1/datasets/{dataset.id}"
-    return dataset
+    return once(DatasetRead, make, folder="/api/v1/datasets")
 
 
 @router.get("")
@@ -70,19 +60,19 @@ def list_datasets(
 ) -> PageRead[DatasetRead]:
     """The datasets of the caller's organisation, newest first."""
     page = DatasetRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[DatasetRead].of(page, read)
+    return PageRead[DatasetRead].of(page)
 
 
 @router.get("/{dataset_id}", responses=problems(404))
 def get_dataset(dataset_id: str, session: ReadSession, caller: Reader) -> DatasetRead:
-    return read(DatasetRepository(session).readable_by(caller).get(dataset_id))
+    return DatasetRead.of(DatasetRepository(session).readable_by(caller).get(dataset_id))
 
 
 @router.get("/{dataset_id}/versions", responses=problems(404))
 def list_dataset_versions(dataset_id: str, session: ReadSession, caller: Reader) -> VersionsRead:
     """The line of versions that a dataset is in, the oldest first."""
     line = service.versions(session, caller, dataset_id)
-    return VersionsRead(items=[read(dataset) for dataset in line])
+    return VersionsRead(items=[DatasetRead.of(dataset) for dataset in line])
 
 
 @router.put(
@@ -146,7 +136,7 @@ def _accept_archive(
         raise
     if replaced is not None:
         portal.storage.delete(replaced)
-    return read(dataset)
+    return DatasetRead.of(dataset)
 
 
 @router.get("/{dataset_id}/quality", responses=problems(404, 409))
@@ -188,7 +178,3 @@ def delete_dataset(dataset_id: str, portal: PortalDep, caller: Deleter) -> Respo
     # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
     purge_dataset(portal.database, portal.storage, dataset_id)
     return Response(status_code=204)
-
-
-def read(dataset: Dataset) -> DatasetRead:
-    return DatasetRead.model_validate(dataset)

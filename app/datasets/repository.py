@@ -4,13 +4,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
 
 from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
-from app.core.pagination import Page, paginate
-from app.core.repository import Repository
+from app.core.repository import Readable, Repository
 from app.core.security import Caller
 from app.core.types import JsonObject
 from app.datasets.uploads.repository import UploadRepository
@@ -30,28 +28,15 @@ class DatasetNotFound(NotFound):
     title = "No such dataset"
 
 
-class ReadableDatasets:
+class ReadableDatasets(Readable[Dataset]):
     """The datasets that one caller may know of."""
 
-    def __init__(self, session: Session, caller: Caller) -> None:
-        self._session = session
-        self._query = select(Dataset).where(
-            Dataset.organisation_id == caller.organisation_id, Dataset.deleted_at.is_(None)
-        )
-
-    def get(self, dataset_id: str, *, lock: bool = False) -> Dataset:
-        """Raises DatasetNotFound. `lock` holds the row until the transaction ends."""
-        query = self._query.where(Dataset.id == dataset_id)
-        dataset = self._session.scalar(query.with_for_update() if lock else query)
-        if dataset is None:
-            raise DatasetNotFound(
-                "Your organisation has no dataset with this id. It may have been deleted; "
-                "GET /api/v1/datasets lists those that exist."
-            )
-        return dataset
-
-    def page(self, *, cursor: str | None, limit: int) -> Page[Dataset]:
-        return paginate(self._session, self._query, Dataset, cursor=cursor, limit=limit)
+    model = Dataset
+    not_found = DatasetNotFound
+    advice = (
+        "Your organisation has no dataset with this id. It may have been deleted; "
+        "GET /api/v1/datasets lists those that exist."
+    )
 
     def names_of(self, dataset_ids: Sequence[str]) -> dict[str, str]:
         """The names of those of these that are there."""

@@ -1,11 +1,12 @@
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.auth.dependencies import Deleter, Distiller, ExpectStill, Reader
+from app.auth.dependencies import Deleter, Distiller, ExpectStill, Once, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.downloads import send_object
 from app.core.portal import Portal
@@ -17,8 +18,6 @@ from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
-from app.idempotency import RepeatableDep
-from app.models.distillation import Distillation
 
 # The report is a page of its own with inline styles and pictures, and no script at all.
 REPORT_POLICY = (
@@ -26,6 +25,7 @@ REPORT_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
 )
 LARGEST_EVENT_ID = 2**63 - 1
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 router = APIRouter(tags=["distillations"], responses=problems(401, 403, 422))
 
@@ -42,22 +42,14 @@ def list_presets(_caller: Reader) -> dict[str, Any]:
     responses=problems(400, 404, 409, 413),
 )
 def create_distillation(
-    dataset_id: str,
-    body: DistillationCreate,
-    session: WriteSession,
-    caller: Distiller,
-    repeatable: RepeatableDep,
-    response: Response,
+    dataset_id: str, body: DistillationCreate, session: WriteSession, caller: Distiller, once: Once
 ) -> DistillationRead:
     """Ask for a distilled set; follow it at the address in `Location`."""
-    distillation = repeatable.once(
-        session,
-        caller,
+    return once(
         DistillationRead,
-        lambda: read(service.start(session, caller, dataset_id, body)),
+        lambda: service.start(session, caller, dataset_id, body),
+        folder="/api/v1/distillations",
     )
-    response.headers["Location"] = f"/api/v1/distillations/{distillation.id}"
-    return distillation
 
 
 @router.get("/distillations")
@@ -74,14 +66,16 @@ def list_distillations(
         .readable_by(caller)
         .page(dataset_id=dataset_id, cursor=cursor, limit=limit)
     )
-    return PageRead[DistillationRead].of(page, read)
+    return PageRead[DistillationRead].of(page)
 
 
 @router.get("/distillations/{distillation_id}", responses=problems(404))
 def get_distillation(
     distillation_id: str, session: ReadSession, caller: Reader
 ) -> DistillationRead:
-    return read(DistillationRepository(session).readable_by(caller).get(distillation_id))
+    return DistillationRead.of(
+        DistillationRepository(session).readable_by(caller).get(distillation_id)
+    )
 
 
 @router.get(
@@ -129,51 +123,34 @@ def _is_finished(portal: Portal, caller: Caller, distillation_id: str, last_id: 
     "/distillations/{distillation_id}/cancel", status_code=202, responses=problems(404, 409)
 )
 def cancel_distillation(
-    distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
+    distillation_id: str, session: WriteSession, caller: Distiller, once: Once
 ) -> DistillationRead:
     """Stop at the next step. Computed results are kept, and `retry` continues from them."""
-    return repeatable.once(
-        session,
-        caller,
-        DistillationRead,
-        lambda: read(service.cancel(session, caller, distillation_id)),
-    )
+    return once(DistillationRead, lambda: service.cancel(session, caller, distillation_id))
 
 
 @router.post(
     "/distillations/{distillation_id}/retry", status_code=202, responses=problems(404, 409)
 )
 def retry_distillation(
-    distillation_id: str, session: WriteSession, caller: Distiller, repeatable: RepeatableDep
+    distillation_id: str, session: WriteSession, caller: Distiller, once: Once
 ) -> DistillationRead:
     """Queue a failed or cancelled one again; it continues from its last checkpoint."""
-    return repeatable.once(
-        session,
-        caller,
-        DistillationRead,
-        lambda: read(service.retry(session, caller, distillation_id)),
-    )
+    return once(DistillationRead, lambda: service.retry(session, caller, distillation_id))
 
 
 @router.post(
     "/distillations/{distillation_id}/again", status_code=202, responses=problems(404, 409)
 )
 def distill_again(
-    distillation_id: str,
-    session: WriteSession,
-    caller: Distiller,
-    repeatable: RepeatableDep,
-    response: Response,
+    distillation_id: str, session: WriteSession, caller: Distiller, once: Once
 ) -> DistillationRead:
     """A new distillation with the same settings: after a withdrawal, without those images."""
-    distillation = repeatable.once(
-        session,
-        caller,
+    return once(
         DistillationRead,
-        lambda: read(service.start_again(session, caller, distillation_id)),
+        lambda: service.start_again(session, caller, distillation_id),
+        folder="/api/v1/distillations",
     )
-    response.headers["Location"] = f"/api/v1/distillations/{distillation.id}"
-    return distillation
 
 
 @router.delete("/distillations/{distillation_id}", status_code=204, responses=problems(404, 409))
@@ -186,26 +163,26 @@ def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter
     return Response(status_code=204)
 
 
-@router.get(
-    "/distillations/{distillation_id}/report.json",
-    response_class=Response,
-    responses={200: {"content": {"application/json": {}}}, **problems(404, 409, 416)},
-)
+def _result(name: str, media_type: str) -> Callable[[Endpoint], Endpoint]:
+    return router.get(
+        f"/distillations/{{distillation_id}}/{name}",
+        response_class=Response,
+        responses={200: {"content": {media_type: {}}}, **problems(404, 409, 416)},
+    )
+
+
+@_result("report.json", "application/json")
 async def get_report_json(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
     """Utility and privacy of the distilled set as numbers."""
-    key = await run_in_threadpool(_key, portal, caller, distillation_id, "report_json_key")
+    key = await _key(portal, caller, distillation_id, "report_json_key")
     return await send_object(
         request, portal.storage, key, media_type="application/json", headers={}
     )
 
 
-@router.get(
-    "/distillations/{distillation_id}/report.html",
-    response_class=Response,
-    responses={200: {"content": {"text/html": {}}}, **problems(404, 409, 416)},
-)
+@_result("report.html", "text/html")
 async def get_report_html(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
@@ -214,62 +191,42 @@ async def get_report_html(
     That part is for the organisation alone, and goes with its dataset; the page in the bundle has
     none.
     """
-    key = await run_in_threadpool(
-        _key, portal, caller, distillation_id, "report_html_key", "internal_html_key"
-    )
+    key = await _key(portal, caller, distillation_id, "report_html_key", "internal_html_key")
+    headers = {"Content-Security-Policy": REPORT_POLICY}
     return await send_object(
-        request,
-        portal.storage,
-        key,
-        media_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": REPORT_POLICY},
+        request, portal.storage, key, media_type="text/html; charset=utf-8", headers=headers
     )
 
 
-@router.get(
-    "/distillations/{distillation_id}/report.pdf",
-    response_class=Response,
-    responses={200: {"content": {"application/pdf": {}}}, **problems(404, 409, 416)},
-)
+@_result("report.pdf", "application/pdf")
 async def get_report_pdf(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
     """The same as PDF/A-2b, for paper and for archives."""
-    key = await run_in_threadpool(
-        _key, portal, caller, distillation_id, "report_pdf_key", "internal_pdf_key"
-    )
+    key = await _key(portal, caller, distillation_id, "report_pdf_key", "internal_pdf_key")
+    headers = {"Content-Disposition": f'inline; filename="{distillation_id}.pdf"'}
     return await send_object(
-        request,
-        portal.storage,
-        key,
-        media_type="application/pdf",
-        headers={"Content-Disposition": f'inline; filename="{distillation_id}.pdf"'},
+        request, portal.storage, key, media_type="application/pdf", headers=headers
     )
 
 
-@router.get(
-    "/distillations/{distillation_id}/bundle",
-    response_class=Response,
-    responses={200: {"content": {"application/zip": {}}}, **problems(404, 409, 416)},
-)
+@_result("bundle", "application/zip")
 async def get_bundle(
     distillation_id: str, request: Request, portal: PortalDep, caller: Reader
 ) -> Response:
     """The distilled set, ready to verify and to train on."""
-    key = await run_in_threadpool(_key, portal, caller, distillation_id, "bundle_key")
+    key = await _key(portal, caller, distillation_id, "bundle_key")
+    headers = {"Content-Disposition": f'attachment; filename="{distillation_id}.zip"'}
     return await send_object(
-        request,
-        portal.storage,
-        key,
-        media_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{distillation_id}.zip"'},
+        request, portal.storage, key, media_type="application/zip", headers=headers
     )
 
 
-def _key(portal: Portal, caller: Caller, distillation_id: str, column: str, *instead: str) -> str:
-    with portal.database.transaction() as session:
-        return service.download_key(session, caller, distillation_id, column, *instead)
+async def _key(
+    portal: Portal, caller: Caller, distillation_id: str, column: str, *instead: str
+) -> str:
+    def find() -> str:
+        with portal.database.transaction() as session:
+            return service.download_key(session, caller, distillation_id, column, *instead)
 
-
-def read(distillation: Distillation) -> DistillationRead:
-    return DistillationRead.model_validate(distillation)
+    return await run_in_threadpool(find)

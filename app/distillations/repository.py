@@ -14,6 +14,7 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.repository import Readable
 from app.core.security import Caller
 from app.core.types import JsonObject
 from app.distillations.events import EventRepository
@@ -36,29 +37,19 @@ class DistillationNotFound(NotFound):
     title = "No such distillation"
 
 
-class ReadableDistillations:
+class ReadableDistillations(Readable[Distillation]):
     """The distillations that one caller may know of."""
 
-    def __init__(self, session: Session, caller: Caller) -> None:
-        self._session = session
-        self._caller = caller
-        self._query = select(Distillation).where(
-            Distillation.organisation_id == caller.organisation_id,
-            Distillation.deleted_at.is_(None),
-        )
+    model = Distillation
+    not_found = DistillationNotFound
+    advice = (
+        "Your organisation has no distillation with this id. It may have been deleted; "
+        "GET /api/v1/distillations lists those that exist."
+    )
 
-    def get(self, distillation_id: str, *, lock: bool = False) -> Distillation:
-        """Raises DistillationNotFound. `lock` holds the row until the transaction ends."""
-        query = self._query.where(Distillation.id == distillation_id)
-        distillation = self._session.scalar(query.with_for_update() if lock else query)
-        if distillation is None:
-            raise DistillationNotFound(
-                "Your organisation has no distillation with this id. It may have been deleted; "
-                "GET /api/v1/distillations lists those that exist."
-            )
-        return distillation
-
-    def page(self, *, dataset_id: str | None, cursor: str | None, limit: int) -> Page[Distillation]:
+    def page(
+        self, *, dataset_id: str | None = None, cursor: str | None, limit: int
+    ) -> Page[Distillation]:
         query = self._query
         if dataset_id is not None:
             query = query.where(Distillation.dataset_id == dataset_id)

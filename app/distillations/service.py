@@ -256,13 +256,8 @@ def download_key(
 ) -> str:
     """Like `result_key`, for a download, which the log records."""
     key = result_key(session, caller, distillation_id, column, *instead)
-    record(
-        session,
-        caller,
-        Action.RESULT_DOWNLOADED,
-        distillation_id,
-        result=column.removesuffix("_key"),
-    )
+    name = column.removesuffix("_key")
+    record(session, caller, Action.RESULT_DOWNLOADED, distillation_id, result=name)
     return key
 
 

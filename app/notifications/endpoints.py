@@ -5,7 +5,6 @@ from fastapi import APIRouter, Query
 from app.auth.dependencies import Anybody
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.schemas import problems
-from app.models.notification import Notification
 from app.notifications import service
 from app.notifications.repository import NotificationRepository
 from app.notifications.schemas import NotificationRead, NotificationsRead
@@ -26,11 +25,7 @@ def list_notifications(
     """The caller's notices, newest first."""
     notices = NotificationRepository(session).readable_by(caller)
     page = notices.page(unread=unread, cursor=cursor, limit=limit)
-    return NotificationsRead(
-        items=[read(row) for row in page.items],
-        next_cursor=page.next_cursor,
-        unread=notices.count_unread(),
-    )
+    return NotificationsRead.of(page, unread=notices.count_unread())
 
 
 @router.post("/{notification_id}/read", responses=problems(404))
@@ -38,8 +33,4 @@ def read_notification(
     notification_id: str, session: WriteSession, caller: Anybody
 ) -> NotificationRead:
     """Mark it as read."""
-    return read(service.mark_read(session, caller, notification_id))
-
-
-def read(notification: Notification) -> NotificationRead:
-    return NotificationRead.model_validate(notification)
+    return NotificationRead.of(service.mark_read(session, caller, notification_id))

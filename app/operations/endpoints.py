@@ -2,10 +2,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.auth.dependencies import Operator
+from app.auth.dependencies import Once, Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
 from app.operations import service
 from app.operations.schemas import (
     JobCancel,
@@ -70,13 +69,7 @@ def list_jobs(
 
 @router.post("/jobs/{job_id}/cancel", status_code=202, responses=problems(400, 404, 409, 413))
 def cancel_job(
-    job_id: str,
-    body: JobCancel,
-    session: WriteSession,
-    caller: Operator,
-    repeatable: RepeatableDep,
+    job_id: str, body: JobCancel, session: WriteSession, caller: Operator, once: Once
 ) -> JobRead:
     """Cancel a distillation or training of any organisation, which is notified of the reason."""
-    return repeatable.once(
-        session, caller, JobRead, lambda: service.cancel_job(session, caller, job_id, body)
-    )
+    return once(JobRead, lambda: service.cancel_job(session, caller, job_id, body))

@@ -1,11 +1,9 @@
 from fastapi import APIRouter, Response
 
-from app.auth.dependencies import Anybody, Manager, Operator
+from app.auth.dependencies import Anybody, Manager, Once, Operator
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
-from app.models.organisation import Organisation
 from app.organisations import service
 from app.organisations.onboarding import onboard
 from app.organisations.repository import OrganisationRepository
@@ -25,28 +23,20 @@ router = APIRouter(
 
 @router.post("", status_code=201, responses=problems(400, 409, 413))
 def create_organisation(
-    body: OrganisationCreate,
-    session: WriteSession,
-    portal: PortalDep,
-    caller: Operator,
-    repeatable: RepeatableDep,
-    response: Response,
+    body: OrganisationCreate, session: WriteSession, portal: PortalDep, caller: Operator, once: Once
 ) -> OrganisationCreated:
     """A new organisation, and the link for its first admin. Later ones are its own affair."""
 
     def create() -> OrganisationCreated:
         organisation, link = onboard(portal, session, caller, body)
-        return OrganisationCreated(**service.read(session, organisation).model_dump(), link=link)
+        return OrganisationCreated.of(service.read(session, organisation), link=link)
 
-    organisation = repeatable.once_secret(
-        session,
-        caller,
+    return once.secret(
         create,
         shown="This request made the organisation before; the link for its admin was in that reply "
         "alone. If it was lost, `exchange admin create-user` makes the first admin.",
+        folder="/api/v1/organisations",
     )
-    response.headers["Location"] = f"/api/v1/organisations/{organisation.id}"
-    return organisation
 
 
 @router.get("")
@@ -55,7 +45,7 @@ def list_organisations(
 ) -> PageRead[OrganisationBrief]:
     """Participating organisations, newest first: names and contacts only."""
     page = OrganisationRepository(session).page(cursor=cursor, limit=limit)
-    return PageRead[OrganisationBrief].of(page, _brief)
+    return PageRead[OrganisationBrief].of(page)
 
 
 @router.get("/mine")
@@ -109,7 +99,3 @@ def operate_organisation(
     service.operate(session, caller, organisation, body)
     response.headers["ETag"] = etag_of(organisation)
     return service.read(session, organisation)
-
-
-def _brief(organisation: Organisation) -> OrganisationBrief:
-    return OrganisationBrief.model_validate(organisation)

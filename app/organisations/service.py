@@ -10,8 +10,6 @@ from app.core.security import Caller
 from app.core.vault import Vault
 from app.models.organisation import Organisation
 from app.organisations.keys import service as keys
-from app.organisations.quotas import quota_of
-from app.organisations.release_policy import policy_of
 from app.organisations.repository import OrganisationNotFound, OrganisationRepository
 from app.organisations.schemas import (
     OrganisationChange,
@@ -138,19 +136,12 @@ def operate(
 
 def read(session: Session, organisation: Organisation) -> OrganisationRead:
     organisations = OrganisationRepository(session)
-    return OrganisationRead(
-        id=organisation.id,
-        name=organisation.name,
-        contact=organisation.contact,
-        created_at=organisation.created_at,
-        updated_at=organisation.updated_at,
-        policy=policy_of(organisation),
-        quota=quota_of(organisation),
+    return OrganisationRead.of(
+        organisation,
         usage=Usage(
             stored_bytes=organisations.stored_bytes(organisation.id),
             datasets=organisations.count_datasets(organisation.id),
             running=organisations.count_running(organisation.id),
             people=UserRepository(session).count(organisation.id),
         ),
-        disabled_at=organisation.disabled_at,
     )

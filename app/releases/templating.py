@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from app.releases.facts import VERDICTS, how_it_began, in_words
+from app.releases.facts import in_words
 from app.releases.markdown import numbered, one_line, plain, quoted, wrapped
 from iadd.bundle.format import RESEARCH_ONLY
 
@@ -33,9 +33,7 @@ def _environment() -> "Environment":
     for escape in (in_words, numbered, one_line, plain, quoted, wrapped):
         environment.filters[escape.__name__] = escape
     environment.filters["in_json"] = _in_json
-    environment.globals.update(
-        RESEARCH_ONLY=RESEARCH_ONLY, VERDICTS=VERDICTS, how_it_began=how_it_began
-    )
+    environment.globals["RESEARCH_ONLY"] = RESEARCH_ONLY
     return environment
 
 

@@ -4,13 +4,11 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session
 
 from app.core import leases
 from app.core.clock import utc_now
 from app.core.errors import NotFound
-from app.core.pagination import Page, paginate
-from app.core.repository import Repository
+from app.core.repository import Readable, Repository
 from app.core.security import Caller
 from app.models.training import Training, TrainingStatus
 from app.models.webhook import WebhookEvent
@@ -27,25 +25,12 @@ class TrainingNotFound(NotFound):
     title = "No such training"
 
 
-class ReadableTrainings:
+class ReadableTrainings(Readable[Training]):
     """The trainings of the caller's organisation."""
 
-    def __init__(self, session: Session, caller: Caller) -> None:
-        self._session = session
-        self._query = select(Training).where(Training.organisation_id == caller.organisation_id)
-
-    def get(self, training_id: str, *, lock: bool = False) -> Training:
-        """Raises TrainingNotFound."""
-        query = self._query.where(Training.id == training_id)
-        found = self._session.scalar(query.with_for_update() if lock else query)
-        if found is None:
-            raise TrainingNotFound(
-                "Your organisation has no training with this id; GET /api/v1/trainings lists them."
-            )
-        return found
-
-    def page(self, *, cursor: str | None, limit: int) -> Page[Training]:
-        return paginate(self._session, self._query, Training, cursor=cursor, limit=limit)
+    model = Training
+    not_found = TrainingNotFound
+    advice = "Your organisation has no training with this id; GET /api/v1/trainings lists them."
 
 
 class TrainingRepository(Repository[Training]):

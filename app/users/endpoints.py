@@ -1,14 +1,10 @@
 from fastapi import APIRouter, Request, Response
 
-from app.auth.cookies import cookie_of
-from app.auth.dependencies import Anybody, Manager
-from app.auth.password_change import change_own_password
+from app.auth import password_change
+from app.auth.dependencies import Anybody, Manager, Once
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatchDep, etag_of
 from app.core.schemas import PageRead, problems
-from app.core.security import hash_secret
-from app.idempotency import RepeatableDep
-from app.models.user import User
 from app.users import service
 from app.users.repository import UserRepository
 from app.users.schemas import PasswordChange, UserChange, UserCreate, UserRead
@@ -17,27 +13,18 @@ router = APIRouter(prefix="/users", tags=["users"], responses=problems(401, 403,
 
 
 @router.post("", status_code=201, responses=problems(400, 409, 413))
-def create_user(
-    body: UserCreate,
-    session: WriteSession,
-    caller: Manager,
-    repeatable: RepeatableDep,
-    response: Response,
-) -> UserRead:
+def create_user(body: UserCreate, session: WriteSession, caller: Manager, once: Once) -> UserRead:
     """An account in the caller's organisation, with a first password.
 
     Mostly POST /api/v1/invitations is better: nobody else then ever knows the password.
     """
     # Before the first statement, with which the transaction begins.
     password_hash = service.hash_new_password(body.password.get_secret_value(), body.email)
-    user = repeatable.once(
-        session,
-        caller,
+    return once(
         UserRead,
-        lambda: read(service.create(session, caller, body, password_hash)),
+        lambda: service.create(session, caller, body, password_hash),
+        folder="/api/v1/users",
     )
-    response.headers["Location"] = f"/api/v1/users/{user.id}"
-    return user
 
 
 @router.get("")
@@ -46,7 +33,7 @@ def list_users(
 ) -> PageRead[UserRead]:
     """The people of the caller's organisation, newest first."""
     page = UserRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[UserRead].of(page, read)
+    return PageRead[UserRead].of(page)
 
 
 @router.put("/me/password", status_code=204, responses=problems(400, 413, 429))
@@ -54,16 +41,7 @@ async def change_password(
     body: PasswordChange, request: Request, portal: PortalDep, caller: Anybody
 ) -> Response:
     """My own password. My other sessions end."""
-    portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
-    secret = cookie_of(request, portal.settings)
-    await portal.passwords.run(
-        change_own_password,
-        portal.database,
-        caller,
-        current=body.current.get_secret_value(),
-        new=body.new.get_secret_value(),
-        keep=None if secret is None else hash_secret(secret),
-    )
+    await password_change.change_password(request, portal, caller, body)
     return Response(status_code=204)
 
 
@@ -71,7 +49,7 @@ async def change_password(
 def get_user(user_id: str, session: ReadSession, caller: Manager, response: Response) -> UserRead:
     user = UserRepository(session).readable_by(caller).get(user_id)
     response.headers["ETag"] = etag_of(user)
-    return read(user)
+    return UserRead.of(user)
 
 
 @router.patch("/{user_id}", responses=problems(400, 404, 409, 412, 413))
@@ -88,8 +66,4 @@ def change_user(
     if_match.check(user)
     service.change(session, caller, user, body)
     response.headers["ETag"] = etag_of(user)
-    return read(user)
-
-
-def read(user: User) -> UserRead:
-    return UserRead.model_validate(user)
+    return UserRead.of(user)

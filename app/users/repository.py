@@ -4,11 +4,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select
-from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
-from app.core.pagination import Page, paginate
-from app.core.repository import Repository
+from app.core.repository import Readable, Repository
 from app.core.security import Caller, Role
 from app.models.organisation import Organisation
 from app.models.token import Token
@@ -27,25 +25,15 @@ def _locked(query: Select[Any]) -> Select[Any]:
     return query.with_for_update(key_share=True)
 
 
-class ReadableUsers:
+class ReadableUsers(Readable[User]):
     """The people of the caller's organisation."""
 
-    def __init__(self, session: Session, caller: Caller) -> None:
-        self._session = session
-        self._query = select(User).where(User.organisation_id == caller.organisation_id)
+    model = User
+    not_found = UserNotFound
+    advice = "Your organisation has nobody with this id; GET /api/v1/users lists its people."
 
-    def get(self, user_id: str, *, lock: bool = False) -> User:
-        """Raises UserNotFound."""
-        query = self._query.where(User.id == user_id)
-        user: User | None = self._session.scalar(_locked(query) if lock else query)
-        if user is None:
-            raise UserNotFound(
-                "Your organisation has nobody with this id; GET /api/v1/users lists its people."
-            )
-        return user
-
-    def page(self, *, cursor: str | None, limit: int) -> Page[User]:
-        return paginate(self._session, self._query, User, cursor=cursor, limit=limit)
+    def _locked(self, query: Select[Any]) -> Select[Any]:
+        return _locked(query)
 
 
 class UserRepository(Repository[User]):

@@ -1,12 +1,17 @@
 """Converts submitted forms into the schemas of services."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from fastapi import Form
 from pydantic import BaseModel, ValidationError
 
 from app.core.errors import Invalid
 
 Body = TypeVar("Body", bound=BaseModel)
+T = TypeVar("T")
+
+Sent = Annotated[T, Form()]
+"""A parameter of a page that comes from the submitted form: a field, or a model of all."""
 
 
 class NotConfirmed(Invalid):

@@ -1,12 +1,11 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
-from app.auth.dependencies import Manager
+from app.auth.dependencies import Manager, Once
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
-from app.models.webhook import DeliveryStatus
+from app.models.webhook import DeliveryStatus, Webhook
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
 from app.webhooks.schemas import (
@@ -16,9 +15,6 @@ from app.webhooks.schemas import (
     WebhookCreate,
     WebhookRead,
     WebhookSecretRead,
-    read,
-    read_delivery,
-    read_with_secret,
 )
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=problems(401, 403, 422))
@@ -31,23 +27,15 @@ LOST = (
 
 @router.post("", status_code=201, responses=problems(400, 409, 413))
 def create_webhook(
-    body: WebhookCreate,
-    session: WriteSession,
-    portal: PortalDep,
-    caller: Manager,
-    repeatable: RepeatableDep,
-    response: Response,
+    body: WebhookCreate, session: WriteSession, portal: PortalDep, caller: Manager, once: Once
 ) -> WebhookSecretRead:
     """Register an address for events; the signing secret is shown once."""
     networks = portal.settings.webhook_networks_allowed
-    webhook = repeatable.once_secret(
-        session,
-        caller,
-        lambda: read_with_secret(*service.create(session, portal.vault, networks, caller, body)),
+    return once.secret(
+        lambda: _with_secret(*service.create(session, portal.vault, networks, caller, body)),
         shown=f"This request registered the webhook before; {LOST}",
+        folder="/api/v1/webhooks",
     )
-    response.headers["Location"] = f"/api/v1/webhooks/{webhook.id}"
-    return webhook
 
 
 @router.get("")
@@ -56,12 +44,12 @@ def list_webhooks(
 ) -> PageRead[WebhookRead]:
     """The webhooks of the caller's organisation, newest first."""
     page = WebhookRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[WebhookRead].of(page, read)
+    return PageRead[WebhookRead].of(page)
 
 
 @router.get("/{webhook_id}", responses=problems(404))
 def get_webhook(webhook_id: str, session: ReadSession, caller: Manager) -> WebhookRead:
-    return read(WebhookRepository(session).readable_by(caller).get(webhook_id))
+    return WebhookRead.of(WebhookRepository(session).readable_by(caller).get(webhook_id))
 
 
 @router.patch("/{webhook_id}", responses=problems(400, 404, 413))
@@ -74,7 +62,7 @@ def change_webhook(
 ) -> WebhookRead:
     """Address, events, description; pause it, or resume it."""
     networks = portal.settings.webhook_networks_allowed
-    return read(service.change(session, networks, caller, webhook_id, body))
+    return WebhookRead.of(service.change(session, networks, caller, webhook_id, body))
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=problems(404))
@@ -95,20 +83,15 @@ def list_deliveries(
     """Deliveries within thirty days, newest first."""
     webhooks = WebhookRepository(session).readable_by(caller)
     page = webhooks.deliveries(webhook_id, status=status, cursor=cursor, limit=limit)
-    return PageRead[DeliveryRead].of(page, read_delivery)
+    return PageRead[DeliveryRead].of(page)
 
 
 @router.post("/{webhook_id}/test", status_code=202, responses=problems(400, 404))
 def test_webhook(
-    webhook_id: str, session: WriteSession, caller: Manager, repeatable: RepeatableDep
+    webhook_id: str, session: WriteSession, caller: Manager, once: Once
 ) -> DeliveryRead:
     """Send a `ping`; the list of deliveries shows whether it arrived."""
-    return repeatable.once(
-        session,
-        caller,
-        DeliveryRead,
-        lambda: read_delivery(service.test(session, caller, webhook_id)),
-    )
+    return once(DeliveryRead, lambda: service.test(session, caller, webhook_id))
 
 
 @router.post("/{webhook_id}/secret", status_code=201, responses=problems(400, 404, 409, 413))
@@ -118,12 +101,14 @@ def rotate_webhook_secret(
     session: WriteSession,
     portal: PortalDep,
     caller: Manager,
-    repeatable: RepeatableDep,
+    once: Once,
 ) -> WebhookSecretRead:
     """Sign with a new secret, which is shown once; the old one signs too for a day."""
-    return repeatable.once_secret(
-        session,
-        caller,
-        lambda: read_with_secret(*service.rotate(session, portal.vault, caller, webhook_id, body)),
+    return once.secret(
+        lambda: _with_secret(*service.rotate(session, portal.vault, caller, webhook_id, body)),
         shown=f"This request made the secret before; {LOST}",
     )
+
+
+def _with_secret(webhook: Webhook, secret: str) -> WebhookSecretRead:
+    return WebhookSecretRead.of(webhook, secret=secret)

@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
-from sqlalchemy.orm import Session
 
 from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.outbox import Outbox
 from app.core.pagination import Page, paginate
-from app.core.repository import Repository
+from app.core.repository import Readable, Repository
 from app.core.security import Caller
 from app.models.organisation import Organisation
 from app.models.webhook import (
@@ -34,27 +33,15 @@ class WebhookNotFound(NotFound):
     title = "No such webhook"
 
 
-class ReadableWebhooks:
+class ReadableWebhooks(Readable[Webhook]):
     """The webhooks of the caller's organisation."""
 
-    def __init__(self, session: Session, caller: Caller) -> None:
-        self._session = session
-        self._query = select(Webhook).where(
-            Webhook.organisation_id == caller.organisation_id, Webhook.deleted_at.is_(None)
-        )
+    model = Webhook
+    not_found = WebhookNotFound
+    advice = "Your organisation has no webhook with this id; GET /api/v1/webhooks lists them."
 
-    def get(self, webhook_id: str, *, lock: bool = False) -> Webhook:
-        """Raises WebhookNotFound."""
-        query = self._query.where(Webhook.id == webhook_id)
-        found: Webhook | None = self._session.scalar(_locked(query) if lock else query)
-        if found is None:
-            raise WebhookNotFound(
-                "Your organisation has no webhook with this id; GET /api/v1/webhooks lists them."
-            )
-        return found
-
-    def page(self, *, cursor: str | None, limit: int) -> Page[Webhook]:
-        return paginate(self._session, self._query, Webhook, cursor=cursor, limit=limit)
+    def _locked(self, query: Select[Any]) -> Select[Any]:
+        return _locked(query)
 
     def count(self) -> int:
         query = self._query.with_only_columns(func.count())

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.core.schemas import Line, ReplyModel, RequestModel
-from app.models.webhook import DeliveryError, DeliveryStatus, Webhook, WebhookDelivery, WebhookEvent
+from app.models.webhook import DeliveryError, DeliveryStatus, WebhookEvent
 
 
 def _once_each(events: list[WebhookEvent]) -> list[WebhookEvent]:
@@ -78,15 +78,3 @@ class DeliveryRead(ReplyModel):
     delivered_at: datetime | None
     answer_status: int | None = Field(description="HTTP status of the last answer.")
     error: DeliveryError | None = Field(description="Why the last try failed.")
-
-
-def read(webhook: Webhook) -> WebhookRead:
-    return WebhookRead.model_validate(webhook)
-
-
-def read_with_secret(webhook: Webhook, secret: str) -> WebhookSecretRead:
-    return WebhookSecretRead(**read(webhook).model_dump(), secret=secret)
-
-
-def read_delivery(delivery: WebhookDelivery) -> DeliveryRead:
-    return DeliveryRead.model_validate(delivery)

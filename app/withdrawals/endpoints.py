@@ -57,7 +57,7 @@ def list_withdrawals(
 ) -> PageRead[WithdrawalRead]:
     """The withdrawals of the caller's organisation, newest first."""
     page = WithdrawalRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[WithdrawalRead].of(page, lambda row: _read(session, row))
+    return PageRead[WithdrawalRead].of(page, items=[_read(session, row) for row in page.items])
 
 
 @router.get("/withdrawals/{withdrawal_id}", responses=problems(404))
@@ -67,18 +67,4 @@ def get_withdrawal(withdrawal_id: str, session: ReadSession, caller: Reader) -> 
 
 
 def _read(session: Session, row: Withdrawal) -> WithdrawalRead:
-    return WithdrawalRead(
-        id=row.id,
-        created_at=row.created_at,
-        dataset_id=row.dataset_id,
-        whole_dataset=row.whole_dataset,
-        images=row.images,
-        reason=row.reason,
-        keep_releases=row.keep_releases,
-        asked_by=row.asked_by,
-        status=row.status,
-        problem=row.problem,
-        finished_at=row.finished_at,
-        lineage=LineageRead.model_validate(row.lineage),
-        again=service.again(session, row),
-    )
+    return WithdrawalRead.of(row, again=service.again(session, row))

@@ -1,11 +1,9 @@
 """Queries for withdrawals."""
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
-from app.core.pagination import Page, paginate
-from app.core.repository import Repository
+from app.core.repository import Readable, Repository
 from app.core.security import Caller
 from app.models.withdrawal import Withdrawal
 
@@ -15,25 +13,12 @@ class WithdrawalNotFound(NotFound):
     title = "No such withdrawal"
 
 
-class ReadableWithdrawals:
+class ReadableWithdrawals(Readable[Withdrawal]):
     """The withdrawals of the caller's organisation."""
 
-    def __init__(self, session: Session, caller: Caller) -> None:
-        self._session = session
-        self._query = select(Withdrawal).where(Withdrawal.organisation_id == caller.organisation_id)
-
-    def get(self, withdrawal_id: str) -> Withdrawal:
-        """Raises WithdrawalNotFound."""
-        found = self._session.scalar(self._query.where(Withdrawal.id == withdrawal_id))
-        if found is None:
-            raise WithdrawalNotFound(
-                "Your organisation has no withdrawal with this id; GET /api/v1/withdrawals lists "
-                "them."
-            )
-        return found
-
-    def page(self, *, cursor: str | None, limit: int) -> Page[Withdrawal]:
-        return paginate(self._session, self._query, Withdrawal, cursor=cursor, limit=limit)
+    model = Withdrawal
+    not_found = WithdrawalNotFound
+    advice = "Your organisation has no withdrawal with this id; GET /api/v1/withdrawals lists them."
 
 
 class WithdrawalRepository(Repository[Withdrawal]):

@@ -1,9 +1,9 @@
-"""Options, sessions, progress bars and one-line errors that the commands share."""
+"""Options, sessions, progress bars, tables and one-line errors that the commands share."""
 
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.table import Table
 
 from iadd.bundle.bundle import load_bundle
 from iadd.config import SETTINGS, Config, ConfigError
@@ -215,3 +216,13 @@ def check_classes(distilled: DistilledDataset, images: ImageSet) -> None:
 def command_line() -> str:
     """Return the command as it was typed, to print with its figures."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def to_rich(cells: Sequence[Sequence[str]], *, title: str | None = None) -> Table:
+    """Build a table from rows of cells, heading first; all columns but the first align right."""
+    table = Table(title=title, title_justify="left")
+    for index, heading in enumerate(cells[0]):
+        table.add_column(heading, justify="right" if index else "left", overflow="fold")
+    for row in cells[1:]:
+        table.add_row(*row)
+    return table

@@ -5,17 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iadd.cli.common import (
-    Device,
-    PresetName,
-    Settings,
-    Source,
-    Threads,
-    choose_device,
-    console,
-    read_config,
-    session,
-)
+from iadd.cli import common
 from iadd.data.loading import load_images
 from iadd.distillation.distill import distill as run_distill
 from iadd.runtime.checkpoint import write_atomically
@@ -23,18 +13,18 @@ from iadd.trajectories.record import TrajectoryBuffer
 
 
 def distill(
-    source: Source,
+    source: common.Source,
     teachers: Annotated[Path, typer.Option(help="Folder that `iadd teach` wrote.")],
     out: Annotated[Path, typer.Option(help="File for the distilled set (safetensors).")],
-    preset: PresetName = "cpu_small",
-    settings: Settings = [],  # noqa: B006
-    device: Device = "auto",
-    threads: Threads = 0,
+    preset: common.PresetName = "cpu_small",
+    settings: common.Settings = [],  # noqa: B006
+    device: common.Device = "auto",
+    threads: common.Threads = 0,
 ) -> None:
     """Learn the distilled images, the learning rate and the weights. Resumes when interrupted."""
     checkpoint = out.with_suffix(".checkpoint")
-    with session(threads) as listener:
-        config = read_config(preset, settings)
+    with common.session(threads) as listener:
+        config = common.read_config(preset, settings)
         images = load_images(source, config.image_size)
         buffer = TrajectoryBuffer.open(teachers, config)
         distilled = run_distill(
@@ -43,11 +33,11 @@ def distill(
             config,
             on_progress=listener,
             checkpoint=checkpoint,
-            device=choose_device(device),
+            device=common.choose_device(device),
         )
     write_atomically(out, distilled.to_bytes())
     checkpoint.unlink(missing_ok=True)
-    console.print(
+    common.console.print(
         f"{len(distilled)} images of {len(distilled.classes)} classes in {out}, "
         f"from iteration {distilled.best_iteration}, learning rate {distilled.syn_lr:.4g}"
     )

@@ -6,19 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from iadd.bundle.bundle import open_bundle
+from iadd.cli import common
 from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
-from iadd.cli.common import (
-    Device,
-    Source,
-    Threads,
-    check_classes,
-    choose_device,
-    console,
-    load_distilled,
-    one_line_errors,
-    session,
-)
-from iadd.cli.tables import to_rich
 from iadd.data.loading import load_images
 from iadd.evaluation.evaluator import evaluate as run_evaluate
 from iadd.evaluation.evaluator import evaluate_across, evaluate_full, evaluate_random
@@ -30,7 +19,7 @@ from iadd.sharing.received import Received
 
 
 def evaluate(
-    source: Source,
+    source: common.Source,
     distilled: Annotated[
         Path | None, typer.Option(help="Your own distilled set, or its bundle.")
     ] = None,
@@ -52,11 +41,11 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", "--json", help="Write all figures there (JSON).")
     ] = None,
-    device: Device = "auto",
-    threads: Threads = 0,
+    device: common.Device = "auto",
+    threads: common.Threads = 0,
 ) -> None:
     """Train networks on a distilled set or a received bundle and test them on real images."""
-    with one_line_errors():
+    with common.one_line_errors():
         if bundle and not distilled:
             if baselines:
                 raise ValueError(
@@ -83,11 +72,11 @@ def _evaluate(
     """Evaluate a distilled set beside its baselines."""
     rows: dict[str, Evaluation] = {}
     across: dict[str, dict[str, Evaluation]] = {}
-    with session(threads) as listener:
-        learned = load_distilled(path)
+    with common.session(threads) as listener:
+        learned = common.load_distilled(path)
         images = load_images(source, learned.config.image_size)
-        check_classes(learned, images)
-        where = choose_device(device)
+        common.check_classes(learned, images)
+        where = common.choose_device(device)
         rows["distilled"] = run_evaluate(
             learned, images, learned.config, on_progress=listener, device=where
         )
@@ -135,24 +124,24 @@ def _score(
     (class_map,) = confirm_class_maps(
         [path.name], [release.classes], images.classes, class_maps, yes=yes
     )
-    with session(threads) as listener:
+    with common.session(threads) as listener:
         score = score_release(
             Received(release, class_map, opened.fingerprint),
             images,
             fingerprint=opened.fingerprint,
             on_progress=listener,
-            device=choose_device(device),
+            device=common.choose_device(device),
         )
     _print_table({"the release": score.evaluation})
     tested = ", ".join(f"{name} {count:,}" for name, count in score.test_images.items())
-    console.print(f"Your test images: {tested}.", markup=False, highlight=False)
+    common.console.print(f"Your test images: {tested}.", markup=False, highlight=False)
     if score.left_out:
         left = ", ".join(score.left_out)
-        console.print(f"Not in the release: {left}.", markup=False, highlight=False)
-    console.print(f"Release {opened.fingerprint}", highlight=False)
+        common.console.print(f"Not in the release: {left}.", markup=False, highlight=False)
+    common.console.print(f"Release {opened.fingerprint}", highlight=False)
     if out:
         write_atomically(out, to_strict_json(score.to_dict()))
-        console.print(
+        common.console.print(
             f"The score is in {out}: only figures and counts, for you to return.", markup=False
         )
 
@@ -170,4 +159,4 @@ def _print_table(rows: dict[str, Evaluation], *, title: str | None = None) -> No
                 f"{evaluation.lr:.4g}",
             ]
         )
-    console.print(to_rich(cells, title=title))
+    common.console.print(common.to_rich(cells, title=title))

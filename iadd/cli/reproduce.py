@@ -9,22 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress as Bars
 
-from iadd.cli.common import (
-    Device,
-    PresetName,
-    Settings,
-    Threads,
-    choose_device,
-    command_line,
-    console,
-    format_metrics,
-    make_bars,
-    one_line_errors,
-    prepare,
-    read_config,
-    read_settings,
-)
-from iadd.cli.tables import to_rich
+from iadd.cli import common
 from iadd.data.loading import load_images
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
@@ -73,23 +58,23 @@ def _command(study: Study) -> Callable[..., None]:
     def run(
         data: Data,
         out: Out,
-        preset: PresetName = "paper_covid_cxr",
-        settings: Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
+        preset: common.PresetName = "paper_covid_cxr",
+        settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
         seeds: Seeds = 1,
         rows: RowNames = "",
         more: MoreRows = [],  # noqa: B006
         networks: Networks = "",
         teachers: Teachers = None,
-        device: Device = "auto",
-        threads: Threads = 0,
+        device: common.Device = "auto",
+        threads: common.Threads = 0,
     ) -> None:
-        prepare(threads)
+        common.prepare(threads)
         # Runs differ much in length: the speed of the last hour is a better estimate than that of
         # the last half minute.
-        with one_line_errors(), make_bars(speed_estimate_period=3600) as bars:
+        with common.one_line_errors(), common.make_bars(speed_estimate_period=3600) as bars:
             chosen = _choose_rows(study, rows, more)
-            config = read_config(preset, settings)
-            where = choose_device(device)
+            config = common.read_config(preset, settings)
+            where = common.choose_device(device)
             images = load_images(data, config.image_size)
             records = run_study(
                 chosen,
@@ -106,15 +91,15 @@ def _command(study: Study) -> Callable[..., None]:
             lines = summarise(chosen, records)
             if not lines:
                 raise StudyError(f"No run has figures. The first failed: {failed[0].failure}")
-            environment = describe_environment(where, command_line())
+            environment = describe_environment(where, common.command_line())
             write_report(chosen, lines, images, config, environment, out, failed)
-        console.print(to_rich(figure_cells(chosen, lines, brief=True)))
+        common.console.print(common.to_rich(figure_cells(chosen, lines, brief=True)))
         for note in explain(chosen, lines, images.classes, failed):
-            console.print(note)
+            common.console.print(note)
         for cells in (architecture_cells(lines, "accuracy"), weight_cells(lines)):
             if cells:
-                console.print(to_rich(cells))
-        console.print(f"table.md, results.json and every run in {out}")
+                common.console.print(common.to_rich(cells))
+        common.console.print(f"table.md, results.json and every run in {out}")
         if failed:
             raise typer.Exit(1)
 
@@ -145,7 +130,7 @@ def _read_row(text: str) -> Row:
             f"{text!r} is not NAME:SET=VALUE,…: a name is letters, digits and any of . + - _"
         )
     # A comma within a list of values is not followed by NAME=.
-    changes = read_settings(re.split(r",(?=\w+=)", settings)) if settings else {}
+    changes = common.read_settings(re.split(r",(?=\w+=)", settings)) if settings else {}
     return Row(name=name, settings=changes, note=settings)
 
 
@@ -182,7 +167,9 @@ class _StudyBars:
             self._bars.reset(
                 self._phase, description=described, total=progress.total, visible=True, numbers=""
             )
-        changes: dict[str, Any] = {"numbers": format_metrics(progress)} if progress.metrics else {}
+        changes: dict[str, Any] = (
+            {"numbers": common.format_metrics(progress)} if progress.metrics else {}
+        )
         self._bars.update(self._phase, completed=progress.done, total=progress.total, **changes)
 
 

@@ -7,17 +7,7 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from iadd.cli.common import (
-    Device,
-    PresetName,
-    Settings,
-    Source,
-    Threads,
-    choose_device,
-    console,
-    read_config,
-    session,
-)
+from iadd.cli import common
 from iadd.data.image_set import ImageSet
 from iadd.data.loading import load_images
 from iadd.data.selection import random_images
@@ -33,7 +23,7 @@ class Method(StrEnum):
 
 
 def select(
-    source: Source,
+    source: common.Source,
     out: Annotated[Path, typer.Option(help="Folder for the images, one folder per class.")],
     method: Annotated[
         Method,
@@ -43,14 +33,14 @@ def select(
         ),
     ] = Method.herding,
     per_class: Annotated[int, typer.Option(help="Images of each class.", min=1)] = 10,
-    preset: PresetName = "cpu_small",
-    settings: Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
-    device: Device = "auto",
-    threads: Threads = 0,
+    preset: common.PresetName = "cpu_small",
+    settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
+    device: common.Device = "auto",
+    threads: common.Threads = 0,
 ) -> None:
     """Choose real training images: the baselines that a distilled set has to beat."""
-    with session(threads) as listener:
-        config = read_config(preset, settings)
+    with common.session(threads) as listener:
+        config = common.read_config(preset, settings)
         train = load_images(source, config.image_size).part("train")
         if method == Method.random:
             chosen = random_images(train, per_class, seed=config.seed, rng_key="select")
@@ -61,10 +51,10 @@ def select(
                 per_class,
                 config,
                 on_progress=listener,
-                device=choose_device(device),
+                device=common.choose_device(device),
             )
         _write(train, chosen.tolist(), out)
-    console.print(f"{len(chosen)} real images of {len(train.classes)} classes in {out}")
+    common.console.print(f"{len(chosen)} real images of {len(train.classes)} classes in {out}")
 
 
 def _write(train: ImageSet, chosen: list[int], out: Path) -> None:

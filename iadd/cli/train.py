@@ -7,18 +7,8 @@ from typing import Annotated
 import typer
 
 from iadd.bundle.bundle import Bundle, open_bundle
+from iadd.cli import common
 from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
-from iadd.cli.common import (
-    Device,
-    Threads,
-    choose_device,
-    command_line,
-    console,
-    one_line_errors,
-    read_settings,
-    session,
-)
-from iadd.cli.tables import to_rich
 from iadd.data.image_set import ImageSet
 from iadd.data.loading import load_images
 from iadd.runtime.checkpoint import write_atomically
@@ -55,24 +45,24 @@ def train(
         list[str],
         typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the first bundle."),
     ] = [],  # noqa: B006
-    device: Device = "auto",
-    threads: Threads = 0,
+    device: common.Device = "auto",
+    threads: common.Threads = 0,
 ) -> None:
     """Train on what others shared, with own images or without, and test on own images."""
-    with one_line_errors():
+    with common.one_line_errors():
         if data is None and (network is None or out is not None or own_per_class is not None):
             raise ValueError(
                 "Without --data there is nothing to test on: give your images, or --network FILE "
                 "alone, to train on the bundles and keep the network."
             )
         opened = [open_bundle(path) for path in bundles]
-        changes = read_settings(settings)
+        changes = common.read_settings(settings)
         config = opened[0].distilled.config.override(changes)
         images = load_images(data, config.image_size) if data else None
         received = _confirm(bundles, opened, images, class_maps, yes=yes)
-    where = choose_device(device)
+    where = common.choose_device(device)
     if images is None:
-        with session(threads) as listener:
+        with common.session(threads) as listener:
             trained = train_received(
                 received,
                 opened[0].distilled.classes,
@@ -88,7 +78,7 @@ def train(
         if number == 0:
             kept[row] = trained
 
-    with session(threads) as listener:
+    with common.session(threads) as listener:
         comparison = compare(
             received,
             images,
@@ -98,12 +88,12 @@ def train(
             on_progress=listener,
             device=where,
         )
-    console.print(to_rich(comparison.cells()))
+    common.console.print(common.to_rich(comparison.cells()))
     for note in comparison.notes():
-        console.print(note, markup=False, highlight=False)
+        common.console.print(note, markup=False, highlight=False)
     if out:
         write_atomically(out, to_strict_json(_document(comparison, str(where))))
-        console.print(f"All figures in {out}", markup=False)
+        common.console.print(f"All figures in {out}", markup=False)
     if network:
         _keep(network, kept[list(comparison.rows)[-1]])
 
@@ -135,7 +125,7 @@ def _document(comparison: Comparison, device: str) -> dict[str, object]:
     return {
         "format": 1,
         **comparison.to_dict(),
-        "environment": describe_environment(device, command_line()),
+        "environment": describe_environment(device, common.command_line()),
         "time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
 
@@ -144,4 +134,4 @@ def _keep(path: Path | None, trained: TrainedNetwork) -> None:
     if path is None:
         return
     write_atomically(path, trained.to_bytes())
-    console.print(f"A network for {', '.join(trained.classes)} in {path}", markup=False)
+    common.console.print(f"A network for {', '.join(trained.classes)} in {path}", markup=False)

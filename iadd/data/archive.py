@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -185,35 +186,20 @@ def _too_many_bytes(limits: Limits) -> DatasetError:
     return _too_large(f"The archive unpacks to more than {limits.total_bytes:,} bytes.")
 
 
-def _inflated(limits: Limits) -> DatasetError:
-    return _too_large(
-        f"The archive unpacks to more than {limits.ratio:g} times its own size, which "
-        "radiographs never do."
-    )
-
-
-def _entry_problem(size: int, packed: int | None, limits: Limits) -> FileError | None:
+def _check_entry(size: int, packed: int | None, limits: Limits) -> None:
     if size > limits.entry_bytes:
         mebibytes = limits.entry_bytes / _MEBIBYTE
-        return FileError("too_large", f"It is larger than {mebibytes:g} MiB unpacked.")
+        raise FileError("too_large", f"It is larger than {mebibytes:g} MiB unpacked.")
     if packed is not None and size > max(_RATIO_FLOOR, packed * limits.ratio):
-        return FileError(
+        raise FileError(
             "inflated",
             f"It unpacks to more than {limits.ratio:g} times its packed size, which radiographs "
             "never do.",
         )
-    return None
 
 
 def _not_a_file() -> FileError:
     return FileError("not_a_file", "It is a link or a device; links are not followed.")
-
-
-def _reject(problem: FileError) -> Callable[[], bytes]:
-    def read() -> bytes:
-        raise problem
-
-    return read
 
 
 def _total_budget(packed: int, limits: Limits) -> int:
@@ -223,7 +209,10 @@ def _total_budget(packed: int, limits: Limits) -> int:
 def _over_total(packed: int, limits: Limits) -> DatasetError:
     if _total_budget(packed, limits) == limits.total_bytes:
         return _too_many_bytes(limits)
-    return _inflated(limits)
+    return _too_large(
+        f"The archive unpacks to more than {limits.ratio:g} times its own size, which "
+        "radiographs never do."
+    )
 
 
 # ------------------------------------------------------------------------------------------- zip
@@ -246,51 +235,37 @@ def _open_zip(file: BinaryIO, limits: Limits) -> Archive:
         raise _over_total(packed, limits)
     if sum(info.compress_size for info in infos) > packed:
         raise _damaged()  # entries that overlap: one stream, counted many times
-    return Archive(_zip_entries(archive, infos, limits), max(1, len(infos)), "files")
+    entries = (
+        Entry(info.filename, position, partial(_read_zip, archive, info, limits))
+        for position, info in enumerate(infos, start=1)
+    )
+    return Archive(entries, max(1, len(infos)), "files")
 
 
-def _zip_entries(
-    archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], limits: Limits
-) -> Iterator[Entry]:
-    for position, info in enumerate(infos, start=1):
-        yield Entry(info.filename, position, _zip_reader(archive, info, limits))
-
-
-def _zip_reader(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits
-) -> Callable[[], bytes]:
+def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> bytes:
     # The upper half of the attributes holds a Unix mode where a Unix tool packed the archive.
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        return _reject(_not_a_file())
+        raise _not_a_file()
     if info.flag_bits & _ENCRYPTED:
-        return _reject(
-            FileError("encrypted", "It is encrypted; pack the archive without a password.")
-        )
+        raise FileError("encrypted", "It is encrypted; pack the archive without a password.")
     if info.compress_type not in _ZIP_METHODS:
-        return _reject(
-            FileError(
-                "compression_method",
-                "It is packed by a method other than the ordinary one (deflate); pack it again.",
-            )
+        raise FileError(
+            "compression_method",
+            "It is packed by a method other than the ordinary one (deflate); pack it again.",
         )
-    if problem := _entry_problem(info.file_size, info.compress_size, limits):
-        return _reject(problem)
-
-    def read() -> bytes:
-        content = bytearray()
-        try:
-            with archive.open(info) as unpacked:
-                # In pieces: a single read would make zipfile unpack past the declared size.
-                while piece := unpacked.read(_CHUNK):
-                    content += piece
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise FileError("damaged", "Its bytes in the archive are damaged.") from error
-        if len(content) != info.file_size:
-            raise FileError("damaged", "It is shorter than the archive says.")
-        return bytes(content)
-
-    return read
+    _check_entry(info.file_size, info.compress_size, limits)
+    content = bytearray()
+    try:
+        with archive.open(info) as unpacked:
+            # In pieces: a single read would make zipfile unpack past the declared size.
+            while piece := unpacked.read(_CHUNK):
+                content += piece
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise FileError("damaged", "Its bytes in the archive are damaged.") from error
+    if len(content) != info.file_size:
+        raise FileError("damaged", "It is shorter than the archive says.")
+    return bytes(content)
 
 
 # ------------------------------------------------------------------------------------------- tar
@@ -331,30 +306,23 @@ def _tar_entries(
         if count > limits.entries:
             raise _too_many_entries(limits)
         if not member.isdir():
-            yield Entry(member.name, file.tell(), _tar_reader(archive, member, limits))
+            yield Entry(member.name, file.tell(), partial(_read_tar, archive, member, limits))
     # tarfile takes a header that it cannot parse as the end; a real end is a block of zeros.
     if any(counted.last_read):
         raise _damaged()
 
 
-def _tar_reader(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits
-) -> Callable[[], bytes]:
+def _read_tar(archive: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> bytes:
     if not member.isreg() or member.issparse():
-        return _reject(_not_a_file())
-    if problem := _entry_problem(member.size, None, limits):
-        return _reject(problem)
-
-    def read() -> bytes:
-        unpacked = archive.extractfile(member)
-        content = bytearray()
-        while unpacked is not None and (piece := unpacked.read(_CHUNK)):
-            content += piece
-        if len(content) != member.size:
-            raise _damaged()
-        return bytes(content)
-
-    return read
+        raise _not_a_file()
+    _check_entry(member.size, None, limits)
+    unpacked = archive.extractfile(member)
+    content = bytearray()
+    while unpacked is not None and (piece := unpacked.read(_CHUNK)):
+        content += piece
+    if len(content) != member.size:
+        raise _damaged()
+    return bytes(content)
 
 
 # ---------------------------------------------------------------------------------------- folder
@@ -377,12 +345,11 @@ def _folder_entries(folder: Path, paths: list[Path], limits: Limits) -> Iterator
         if total > limits.total_bytes:
             raise _too_many_bytes(limits)
         name = path.relative_to(folder).as_posix()
-        yield Entry(name, position, _folder_reader(path, status, limits))
+        yield Entry(name, position, partial(_read_file, path, status, limits))
 
 
-def _folder_reader(path: Path, status: os.stat_result, limits: Limits) -> Callable[[], bytes]:
+def _read_file(path: Path, status: os.stat_result, limits: Limits) -> bytes:
     if not stat.S_ISREG(status.st_mode):
-        return _reject(_not_a_file())
-    if problem := _entry_problem(status.st_size, None, limits):
-        return _reject(problem)
-    return path.read_bytes
+        raise _not_a_file()
+    _check_entry(status.st_size, None, limits)
+    return path.read_bytes()

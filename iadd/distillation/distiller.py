@@ -17,7 +17,7 @@ from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.distillation.matching import MatchingGradients, matching_gradients
 from iadd.distillation.student import StudentSteps
 from iadd.evaluation.evaluator import validate
-from iadd.networks.build import build_network, layers_of
+from iadd.networks.build import build_architecture, layers_of
 from iadd.runtime.checkpoint import pack, unpack
 from iadd.runtime.compile import choose_compilation
 from iadd.runtime.oom import Halving
@@ -140,13 +140,8 @@ class DistillationRun:
         needed = settings.start_from == "correct" and settings.initialisation != "noise"
         correct = correctly_classified(train, buffer, config, device=device) if needed else None
         initial, labels = initialise(train, buffer.normalisation, config, correct=correct)
-        network = build_network(
-            config.network,
-            channels=train.images.shape[1],
-            classes=len(train.classes),
-            image_size=config.image_size,
-            seed=0,  # gives the architecture; its parameters are never read
-            precision=config.compute.precision,
+        network = build_architecture(
+            config, channels=train.images.shape[1], classes=len(train.classes)
         ).to(device)
         return cls(config, buffer, network, initial, labels, device)
 

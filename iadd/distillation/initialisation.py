@@ -9,7 +9,7 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError, random_images
-from iadd.networks.build import build_network, load_parameters
+from iadd.networks.build import build_architecture, load_parameters
 from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import make_generator
 from iadd.trajectories.buffer import TrajectoryBuffer
@@ -112,13 +112,8 @@ def correctly_classified(
     Returns:
         (N,) bool, on the CPU: True where more than half of the teachers predict the correct class.
     """
-    network = build_network(
-        config.network,
-        channels=train.images.shape[1],
-        classes=len(train.classes),
-        image_size=config.image_size,
-        seed=0,  # gives the architecture; its parameters are never read
-        precision=config.compute.precision,
+    network = build_architecture(
+        config, channels=train.images.shape[1], classes=len(train.classes)
     ).to(device)
     images, labels = train.images.to(device), train.labels.to(device)
     votes = torch.zeros(len(train), dtype=torch.int64, device=device)

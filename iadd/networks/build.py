@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from iadd.config import NetworkConfig, Precision
+from iadd.config import Config, NetworkConfig, Precision
 from iadd.networks.alexnet import AlexNet
 from iadd.networks.base import Classifier
 from iadd.networks.convnet import ConvNet
@@ -51,6 +51,18 @@ def build_network(
         network = builders[config.network]()
     set_precision(network, precision)
     return network
+
+
+def build_architecture(config: Config, *, channels: int, classes: int) -> Classifier:
+    """Build the network of a run's settings, whose parameters are not read but replaced."""
+    return build_network(
+        config.network,
+        channels=channels,
+        classes=classes,
+        image_size=config.image_size,
+        seed=0,
+        precision=config.compute.precision,
+    )
 
 
 def flatten_parameters(network: nn.Module) -> Tensor:

@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from iadd.data.distilled_dataset import DistilledDataset
-from iadd.networks.build import build_network, layers_of
+from iadd.networks.build import build_architecture, layers_of
 
 FIRST, SECOND = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: distinct for every kind of colour vision, and in grey."""
@@ -264,12 +264,8 @@ def _draw_curve(
 
 
 def _layers(distilled: DistilledDataset) -> Layers:
-    network = build_network(
-        distilled.config.network,
-        channels=distilled.images.shape[1],
-        classes=len(distilled.classes),
-        image_size=distilled.config.image_size,
-        seed=0,  # gives the architecture; its parameters are never read
+    network = build_architecture(
+        distilled.config, channels=distilled.images.shape[1], classes=len(distilled.classes)
     )
     return layers_of(network)
 

@@ -15,7 +15,7 @@ from iadd.data.image_set import ImageSet
 from iadd.data.selection import TooFewImagesError
 from iadd.distillation.distill import DistillationDivergedError, distill
 from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evaluate_random
-from iadd.networks.build import build_network
+from iadd.networks.build import build_architecture
 from iadd.reproduce.plots import draw_run, measure_run
 from iadd.reproduce.real_subset import as_small_set, select_images
 from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
@@ -131,13 +131,7 @@ def _architecture(name: str) -> Mapping[str, object]:
 
 def _check_fit(config: Config, images: ImageSet) -> None:
     """Reject a network that the images are too small for, before anything is trained."""
-    build_network(
-        config.network,
-        channels=images.images.shape[1],
-        classes=len(images.classes),
-        image_size=config.image_size,
-        seed=0,
-    )
+    build_architecture(config, channels=images.images.shape[1], classes=len(images.classes))
 
 
 @dataclass

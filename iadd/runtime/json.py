@@ -2,12 +2,13 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
 def finite(document: Any) -> Any:
     """Copy a document with null in place of NaN and infinity."""
-    if isinstance(document, dict):
+    if isinstance(document, Mapping):
         return {name: finite(value) for name, value in document.items()}
     if isinstance(document, list | tuple):
         return [finite(value) for value in document]

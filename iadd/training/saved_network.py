@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
-from iadd.networks.build import build_network
+from iadd.networks.build import build_architecture
 from iadd.runtime.checkpoint import pack, unpack
 from iadd.runtime.precision import computing_at
 from iadd.training.trainer import predict
@@ -68,13 +68,8 @@ class TrainedNetwork:
             config = Config.from_dict(document["config"])
             classes = tuple(map(str, document["classes"]))
             normalisation = Normalisation(tuple(document["mean"]), tuple(document["std"]))
-            network = build_network(
-                config.network,
-                channels=len(normalisation.mean),
-                classes=len(classes),
-                image_size=config.image_size,
-                seed=0,
-                precision=config.compute.precision,
+            network = build_architecture(
+                config, channels=len(normalisation.mean), classes=len(classes)
             )
             network.load_state_dict(parameters)
         # json, safetensors and torch raise different errors for invalid input.

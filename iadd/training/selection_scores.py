@@ -13,7 +13,7 @@ from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.networks.base import Classifier
 from iadd.runtime.precision import computing_at
-from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
+from iadd.runtime.progress import ProgressCounter, ProgressListener
 from iadd.training.recipe import full_set_recipe
 from iadd.training.trainer import NetworkSpec, train_networks
 
@@ -96,23 +96,16 @@ def _train(
     device: torch.device | str,
     on_predictions: Callable[[int, Tensor, Tensor], None] | None,
 ) -> nn.Module:
-    listener, recipe = on_progress or ignore_progress, full_set_recipe(config)
+    recipe = full_set_recipe(config)
     normalisation = Normalisation.of(train.images)
     data, labels = train.images.to(device), train.labels.to(device)
-    epochs = 0
-
-    def report() -> None:
-        nonlocal epochs
-        epochs += 1
-        listener(Progress(phase="selecting", done=epochs, total=recipe.epochs, unit="epochs"))
-
     (network,) = train_networks(
         [NetworkSpec(lambda batch: normalisation.apply(data[batch]), labels, (rng_key,))],
         classes=len(train.classes),
         channels=train.images.shape[1],
         config=config,
         recipe=recipe,
-        on_epoch=report,
+        on_epoch=ProgressCounter(on_progress, recipe.epochs, phase="selecting"),
         on_predictions=on_predictions,
     )
     return network

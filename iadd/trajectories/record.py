@@ -1,6 +1,7 @@
 """Records expert trajectories: teachers on real images, a snapshot per epoch (section 3.1)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -74,15 +75,7 @@ def record_trajectories(
         for members, path in groups:
 
             def listen(progress: Progress, before: int = done) -> None:
-                listener(
-                    Progress(
-                        phase=progress.phase,
-                        done=before + progress.done,
-                        total=count * epochs,
-                        unit=progress.unit,
-                        metrics=progress.metrics,
-                    )
-                )
+                listener(replace(progress, done=before + progress.done, total=count * epochs))
 
             _record(
                 teacher_step,

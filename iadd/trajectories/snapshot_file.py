@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,7 +72,8 @@ def write_tensors(
     text = json.dumps(document, sort_keys=True)
     header: dict[str, Any] = {"__metadata__": {"document": text}}
     first = 0
-    for name, tensor in _in_order(tensors):
+    ordered = dict(sorted(tensors.items()))
+    for name, tensor in ordered.items():
         rows = tuple(tensor.shape)
         size = 4 * int(torch.Size(rows).numel())
         offsets = [first, first + size]
@@ -82,18 +83,11 @@ def write_tensors(
     line += b" " * (-len(line) % _ALIGNMENT)
     file.write(len(line).to_bytes(8, "little"))
     file.write(line)
-    for _, tensor in _in_order(tensors):
+    for tensor in ordered.values():
         if isinstance(tensor, Snapshots):
             tensor.copy_to(file)
         else:
             file.write(_bytes_of(tensor.detach().cpu().contiguous()))
-
-
-def _in_order(
-    tensors: Mapping[str, Tensor | Snapshots],
-) -> Iterator[tuple[str, Tensor | Snapshots]]:
-    for name in sorted(tensors):
-        yield name, tensors[name]
 
 
 def _bytes_of(tensor: Tensor) -> Any:

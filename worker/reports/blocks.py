@@ -5,11 +5,20 @@ The page and the PDF are two ways to set these; neither adds a word or a number 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from worker.reports.svg import Plot
 
 Tone = Literal["good", "neutral", "bad", "warn", "muted"]
+
+
+class Block:
+    """A part of a section; a template sets it by its kind."""
+
+    @property
+    def kind(self) -> str:
+        """Name of its class in small letters: ``table``, ``figures``."""
+        return type(self).__name__.lower()
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ Cell = str | Badge | Share
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """Column heads, and rows of finished text; the first cell of a row names it.
 
     Attributes:
@@ -47,8 +56,6 @@ class Table:
             ``confusion``.
     """
 
-    kind: ClassVar = "table"
-
     heads: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
@@ -60,29 +67,23 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Matrices:
+class Matrices(Block):
     """Confusion matrices side by side."""
-
-    kind: ClassVar = "matrices"
 
     tables: Sequence[Table]
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(Block):
     """A paragraph; a ``note`` is smaller."""
-
-    kind: ClassVar = "text"
 
     text: str
     style: Literal["plain", "note"] = "plain"
 
 
 @dataclass(frozen=True)
-class Heading:
+class Heading(Block):
     """Title of a part of a section."""
-
-    kind: ClassVar = "heading"
 
     text: str
 
@@ -105,10 +106,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Figures(Block):
     """Plots side by side."""
-
-    kind: ClassVar = "figures"
 
     figures: Sequence[Figure]
     small: bool = False
@@ -124,10 +123,8 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Gallery(Block):
     """The distilled images of one class."""
-
-    kind: ClassVar = "gallery"
 
     name: str
     pictures: Sequence[Picture]
@@ -135,33 +132,24 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(Block):
     """Names and values, in groups with a title each."""
-
-    kind: ClassVar = "facts"
 
     groups: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Code:
+class Code(Block):
     """Lines to copy."""
-
-    kind: ClassVar = "code"
 
     text: str
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Block):
     """Mark at which a portal adds what was unknown when the report was made."""
 
-    kind: ClassVar = "place"
-
     name: str
-
-
-Block = Table | Matrices | Text | Heading | Figures | Gallery | Facts | Code | Place
 
 
 @dataclass(frozen=True)

@@ -24,22 +24,20 @@ def utility(document: Mapping[str, Any]) -> Conclusion:
     count = sets["distilled"]["training_images"]
     if None in (*distilled.values(), *random.values()):
         return Conclusion(
-            question="How useful is it?",
-            tone="bad",
-            headline="It could not be measured",
-            detail="A figure is not a number: most likely a class has no test image.",
+            "How useful is it?",
+            "bad",
+            "It could not be measured",
+            "A figure is not a number: most likely a class has no test image.",
         )
-    tone: Tone
     gain = distilled["mean"] - random["mean"]
     outcome = _outcome(distilled, random)
-    if outcome == "unknown":
-        tone, headline = "neutral", "Not known: a single network cannot exclude chance"
-    elif outcome == "better":
-        tone, headline = "good", f"Better than {count} random real images, by {gain:.3f}"
-    elif outcome == "worse":
-        tone, headline = "bad", f"Worse than {count} random real images, by {-gain:.3f}"
-    else:
-        tone, headline = "neutral", f"No better than {count} random real images"
+    headlines: dict[Outcome, tuple[Tone, str]] = {
+        "unknown": ("neutral", "Not known: a single network cannot exclude chance"),
+        "better": ("good", f"Better than {count} random real images, by {gain:.3f}"),
+        "worse": ("bad", f"Worse than {count} random real images, by {-gain:.3f}"),
+        "alike": ("neutral", f"No better than {count} random real images"),
+    }
+    tone, headline = headlines[outcome]
     within = " The difference lies within the spread." if outcome == "alike" else ""
     start = ""
     if document["best_iteration"] == 0:
@@ -102,47 +100,37 @@ def privacy(document: Mapping[str, Any]) -> Conclusion:
         "proven": ("good", "Proven: the leak is bounded"),
     }
     tone, headline = headlines[audit["verdict"]]
-    return Conclusion(
-        question="What does it leak?",
-        tone=tone,
-        headline=headline,
-        detail=audit["statement"],
-    )
+    return Conclusion("What does it leak?", tone, headline, audit["statement"])
 
 
 def permission(document: Mapping[str, Any]) -> Conclusion:
     """State what the verdict permits."""
+    question = "What may be done with it?"
     if document["privacy"]["verdict"] == "refuted":
         return Conclusion(
-            question="What may be done with it?",
-            tone="bad",
-            headline="It stays in this organisation",
-            detail=(
-                "A refuted set is never released. Distill again from another start (k_mean rather "
-                "than real), or with more training images, and read the next report."
-            ),
+            question,
+            "bad",
+            "It stays in this organisation",
+            "A refuted set is never released. Distill again from another start (k_mean rather than "
+            "real), or with more training images, and read the next report.",
         )
     if document["privacy"]["verdict"] == "proven":
         return Conclusion(
-            question="What may be done with it?",
-            tone="good",
-            headline="It may be released under terms",
-            detail=(
-                "The bound holds against every attacker, whatever they know. It limits the leak, "
-                "and does not exclude one: a steward decides whether the bound is tight enough, "
-                "and recipients accept terms."
-            ),
+            question,
+            "good",
+            "It may be released under terms",
+            "The bound holds against every attacker, whatever they know. It limits the leak, and "
+            "does not exclude one: a steward decides whether the bound is tight enough, and "
+            "recipients accept terms.",
         )
     start = (
         "The images started from patients' images. " if document["initialisation"] == "real" else ""
     )
     return Conclusion(
-        question="What may be done with it?",
-        tone="neutral",
-        headline="Use it inside the organisation for now",
-        detail=(
-            f"{start}No measure refutes the set, but distances can never clear a release: that "
-            "needs membership attacks of known power, which were not run. The set leaves only "
-            "where the organisation has decided to release such sets, and recipients accept terms."
-        ),
+        question,
+        "neutral",
+        "Use it inside the organisation for now",
+        f"{start}No measure refutes the set, but distances can never clear a release: that needs "
+        "membership attacks of known power, which were not run. The set leaves only where the "
+        "organisation has decided to release such sets, and recipients accept terms.",
     )

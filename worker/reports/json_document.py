@@ -1,7 +1,6 @@
 """``report.json``: the public part of what was measured, and how it was made."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch import nn
 from iadd.bundle.bundle import describe_recipe
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
+from iadd.runtime.json import finite
 from worker.reports import conclusions
 from worker.reports.inputs import ReportSource
 from worker.reports.intervals import mean_interval
@@ -49,9 +49,9 @@ def report_json(source: ReportSource) -> Json:
         "importance_weights": importance_json(source.distilled),
         "recipe": describe_recipe(config, source.distilled.syn_lr),
     }
-    finite: Json = _finite(document)
-    finite["conclusions"] = [asdict(conclusion) for conclusion in conclusions.conclude(finite)]
-    return finite
+    strict: Json = finite(document)
+    strict["conclusions"] = [asdict(conclusion) for conclusion in conclusions.conclude(strict)]
+    return strict
 
 
 def _figures(measured: Mapping[str, Any]) -> Json:
@@ -109,14 +109,3 @@ def _curves(distilled: DistilledDataset) -> Json:
     rows = range(length) if length <= POINTS else kept
     thinned: Json = {name: [values[row] for row in rows] for name, values in curves.items()}
     return {**thinned, "validation": distilled.history.validation}
-
-
-def _finite(value: Any) -> Any:
-    """Return the same document with null for NaN and infinity."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(item) for item in value]
-    return value

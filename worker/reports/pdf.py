@@ -7,7 +7,8 @@ Sans, which Matplotlib ships (free, `LICENSE_DEJAVU` beside the files).
 
 import json
 import re
-from dataclasses import asdict, is_dataclass
+from collections.abc import Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +20,8 @@ import typst
 from matplotlib.font_manager import get_font
 
 from worker.reports import formatting
-from worker.reports.blocks import Block, Figures, Gallery, Matrices, Place, Report
+from worker.reports.blocks import Block, Place, Report
+from worker.reports.svg import Plot
 
 STANDARDS: list[Literal["a-2b", "ua-1"]] = ["a-2b", "ua-1"]
 
@@ -54,7 +56,7 @@ def render_pdf(report: Report) -> bytes:
         path = Path(name)
         template = (files("worker.reports") / "templates" / "report.typ").read_bytes()
         (path / "report.typ").write_bytes(template)
-        content = _plain(report, _Folder(path))
+        content = _content(report, _Folder(path))
         (path / "report.json").write_text(json.dumps(content, ensure_ascii=False), "utf-8")
         pdf = typst.compile(
             path / "report.typ",
@@ -68,95 +70,35 @@ def render_pdf(report: Report) -> bytes:
     return pdf
 
 
-def _plain(report: Report, folder: _Folder) -> dict[str, Any]:
+def _content(report: Report, folder: _Folder) -> dict[str, Any]:
     """Convert the report to JSON, with file names for the pictures."""
-    date = report.date
-    content: dict[str, Any] = _breakable(
-        {
-            "title": report.title,
-            "day": [int(part) for part in date.split("-")] if date else None,
-            "date": formatting.day(date) if date else None,
-            "facts": report.facts,
-            "internal": report.internal,
-            "notice": report.notice,
-            "conclusions": [asdict(conclusion) for conclusion in report.conclusions],
-            "sections": [
-                {
-                    "title": section.title,
-                    "blocks": [
-                        _block(block, folder)
-                        for block in section.blocks
-                        if not isinstance(block, Place)  # nothing is added to a PDF
-                    ],
-                }
-                for section in report.sections
-            ],
-            "colophon": report.colophon,
-        }
-    )
+    content: dict[str, Any] = _plain(report, folder)
+    content["day"] = [int(part) for part in report.date.split("-")] if report.date else None
+    content["date"] = formatting.day(report.date) if report.date else None
     if _MISSING in json.dumps(content, ensure_ascii=False):
         content["colophon"] = f"{content['colophon']} {_MISSING_NOTE}"
     return content
 
 
-def _block(block: Block, folder: _Folder) -> dict[str, Any]:
-    if isinstance(block, Figures):
-        return {
-            "kind": block.kind,
-            "small": block.small,
-            "figures": [
-                {
-                    "title": figure.title,
-                    "caption": figure.caption,
-                    "file": folder.write(figure.plot.for_print().encode(), "svg"),
-                    "table": _table(asdict(figure.table)),
-                }
-                for figure in block.figures
-            ],
-        }
-    if isinstance(block, Gallery):
-        return {
-            "kind": block.kind,
-            "name": block.name,
-            "note": block.note,
-            "starts": any(picture.start for picture in block.pictures),
-            "pictures": [
-                {
-                    "number": picture.number,
-                    "file": folder.write(picture.image, "webp"),
-                    "start": folder.write(picture.start, "webp") if picture.start else None,
-                }
-                for picture in block.pictures
-            ],
-        }
-    if isinstance(block, Matrices):
-        return {"kind": block.kind, "tables": [_table(asdict(table)) for table in block.tables]}
-    assert is_dataclass(block)
-    return _table({"kind": block.kind, **asdict(block)})
-
-
-def _table(content: dict[str, Any]) -> dict[str, Any]:
-    """Convert sets, and numbers as names, which JSON does not have."""
-    if "rows" not in content:
-        return content
-    groups = content["groups"] or {}
-    return {
-        **content,
-        "groups": {str(row): title for row, title in groups.items()},
-        "ours": sorted(content["ours"]),
-        "words": sorted(content["words"]),
-    }
-
-
-def _breakable(value: Any) -> Any:
-    """Add places to break in words that are too long for a narrow column."""
-    if isinstance(value, str):
-        return _LONG_WORD.sub(_broken, _printable(value))
-    if isinstance(value, dict):
-        return {name: _breakable(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_breakable(item) for item in value]
-    return value
+def _plain(value: Any, folder: _Folder) -> Any:
+    """Convert to JSON: pictures become files, and long words get places to break."""
+    match value:
+        case Plot():
+            return folder.write(value.for_print().encode(), "svg")
+        case bytes():
+            return folder.write(value, "webp")
+        case str():
+            return _LONG_WORD.sub(_broken, _printable(value))
+        case Mapping():
+            return {str(name): _plain(item, folder) for name, item in value.items()}
+        case frozenset():
+            return sorted(value)
+        case list() | tuple():
+            # Nothing is added to a PDF.
+            return [_plain(item, folder) for item in value if not isinstance(item, Place)]
+        case Block():
+            return {"kind": value.kind, **_plain(vars(value), folder)}
+    return _plain(vars(value), folder) if is_dataclass(value) else value
 
 
 def _printable(text: str) -> str:

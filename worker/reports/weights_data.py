@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.distillation.importance import is_collapsed
-from iadd.networks.build import build_network, layers_of
+from iadd.networks.build import build_architecture, layers_of
 from iadd.networks.layers import Convolution, InstanceNorm
 
 _BINS = 60
@@ -46,12 +46,8 @@ def importance_json(distilled: DistilledDataset) -> Json | None:
 def network_of(distilled: DistilledDataset, config: Config | None = None) -> nn.Module:
     """Build a network of the kind that the set was distilled with, or that `config` names."""
     config = config or distilled.config
-    return build_network(
-        config.network,
-        channels=distilled.images.shape[1],
-        classes=len(distilled.classes),
-        image_size=config.image_size,
-        seed=0,  # gives the form; its parameters are never read
+    return build_architecture(
+        config, channels=distilled.images.shape[1], classes=len(distilled.classes)
     )
 
 

@@ -1,30 +1,26 @@
 from fastapi import APIRouter, Response
 
-from app.auth.dependencies import Anybody
+from app.auth.dependencies import Anybody, Once
 from app.auth.tokens import service
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate, TokenCreated, TokenRead
 from app.core.dependencies import Cursor, Limit, ReadSession, WriteSession
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
-from app.models.token import Token
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], responses=problems(401, 403, 422))
 
 
 @router.post("", status_code=201, responses=problems(400, 409, 413))
 def create_token(
-    body: TokenCreate, session: WriteSession, caller: Anybody, repeatable: RepeatableDep
+    body: TokenCreate, session: WriteSession, caller: Anybody, once: Once
 ) -> TokenCreated:
     """Create a personal token, or (with `role`) one of the organisation. It is shown once."""
 
     def create() -> TokenCreated:
         token, secret = service.create(session, caller, body)
-        return TokenCreated(**_read(token).model_dump(), secret=secret)
+        return TokenCreated.of(token, secret=secret)
 
-    return repeatable.once_secret(
-        session,
-        caller,
+    return once.secret(
         create,
         shown="This request made a token before; its secret was in that reply alone. Delete the "
         "token if the reply was lost (GET /api/v1/tokens lists them) and make another.",
@@ -37,7 +33,7 @@ def list_tokens(
 ) -> PageRead[TokenRead]:
     """Newest first, without secrets: the caller's own, or for admins all of the organisation."""
     page = TokenRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[TokenRead].of(page, _read)
+    return PageRead[TokenRead].of(page)
 
 
 @router.delete("/{token_id}", status_code=204, responses=problems(404))
@@ -45,7 +41,3 @@ def delete_token(token_id: str, session: WriteSession, caller: Anybody) -> Respo
     """Delete it; from now on it is refused."""
     service.delete(session, caller, token_id)
     return Response(status_code=204)
-
-
-def _read(token: Token) -> TokenRead:
-    return TokenRead.model_validate(token)

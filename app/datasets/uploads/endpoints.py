@@ -114,7 +114,7 @@ def list_uploads(
 ) -> PageRead[UploadRead]:
     """The organisation's unfinished uploads, newest first."""
     page = UploadRepository(session).readable_by(caller).unfinished(cursor=cursor, limit=limit)
-    return PageRead[UploadRead].of(page, read)
+    return PageRead[UploadRead].of(page, items=[read(row) for row in page.items])
 
 
 @router.head(

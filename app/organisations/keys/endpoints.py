@@ -1,9 +1,8 @@
 from fastapi import APIRouter
 
-from app.auth.dependencies import Anybody, Manager
+from app.auth.dependencies import Anybody, Manager, Once
 from app.core.dependencies import PortalDep, ReadSession, WriteSession
 from app.core.schemas import problems
-from app.idempotency import RepeatableDep
 from app.models.organisation_key import OrganisationKey
 from app.organisations.keys import service
 from app.organisations.keys.repository import KeyRepository
@@ -29,27 +28,14 @@ def list_keys(organisation_id: str, session: ReadSession, caller: Anybody) -> Ke
 
 @router.post("/mine/keys", status_code=201, responses=problems(400, 413))
 def rotate_key(
-    body: KeyRotate,
-    session: WriteSession,
-    portal: PortalDep,
-    caller: Manager,
-    repeatable: RepeatableDep,
+    body: KeyRotate, session: WriteSession, portal: PortalDep, caller: Manager, once: Once
 ) -> KeyRead:
     """Sign with a new key from now on. What was signed before stays valid."""
-    return repeatable.once(
-        session,
-        caller,
+    return once(
         KeyRead,
         lambda: _read(service.rotate(session, portal.vault, caller, compromised=body.compromised)),
     )
 
 
 def _read(key: OrganisationKey) -> KeyRead:
-    return KeyRead(
-        id=key.id,
-        created_at=key.created_at,
-        public_key=key.public_key,
-        fingerprint=fingerprint(key.public_key),
-        retired_at=key.retired_at,
-        compromised=key.compromised,
-    )
+    return KeyRead.of(key, fingerprint=fingerprint(key.public_key))

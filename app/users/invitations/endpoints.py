@@ -1,10 +1,9 @@
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 
-from app.auth.dependencies import Manager
+from app.auth.dependencies import Manager, Once
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.ratelimit import address_of
 from app.core.schemas import PageRead, problems
-from app.idempotency import RepeatableDep
 from app.models.invitation import Invitation
 from app.users.invitations import service
 from app.users.invitations.repository import InvitationRepository
@@ -25,16 +24,10 @@ router = APIRouter(tags=["invitations"], responses=problems(401, 403, 422))
 
 @router.post("/invitations", status_code=201, responses=problems(400, 409, 413))
 def create_invitation(
-    body: InvitationCreate,
-    session: WriteSession,
-    portal: PortalDep,
-    caller: Manager,
-    repeatable: RepeatableDep,
+    body: InvitationCreate, session: WriteSession, portal: PortalDep, caller: Manager, once: Once
 ) -> InvitationCreated:
     """Invite a person into the caller's organisation: a link, shown once and mailed."""
-    return repeatable.once_secret(
-        session,
-        caller,
+    return once.secret(
         lambda: _created(*service.invite(portal, session, caller, body)),
         shown="This request made an invitation before; its link was in that reply alone. Revoke "
         "it if the reply was lost (GET /api/v1/invitations lists them) and make another.",
@@ -47,7 +40,7 @@ def list_invitations(
 ) -> PageRead[InvitationRead]:
     """The invitations of the caller's organisation, newest first."""
     page = InvitationRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
-    return PageRead[InvitationRead].of(page, _read)
+    return PageRead[InvitationRead].of(page)
 
 
 @router.delete("/invitations/{invitation_id}", status_code=204, responses=problems(404))
@@ -112,9 +105,5 @@ def _limit(request: Request, portal: PortalDep) -> None:
     portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
 
 
-def _read(invitation: Invitation) -> InvitationRead:
-    return InvitationRead.model_validate(invitation)
-
-
 def _created(invitation: Invitation, link: str) -> InvitationCreated:
-    return InvitationCreated(**_read(invitation).model_dump(), link=link)
+    return InvitationCreated.of(invitation, link=link)

@@ -1,22 +1,19 @@
 """Pages of the visitor's own account: name and roles, password, tokens."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, SecretStr
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from app.auth.cookies import cookie_of
-from app.auth.password_change import change_own_password
+from app.auth import password_change
 from app.auth.tokens import service as tokens
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
-from app.core.security import Caller, hash_secret
+from app.core.security import Caller
 from app.users.schemas import PasswordChange
 from app.web.dependencies import Visitor
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, is_fragment, page
 from app.web.token_forms import LIFETIMES, MadeToken, TokenForm, fields_of
 
@@ -37,29 +34,20 @@ def show_account(
 
 @router.post("/password")
 async def change_password(
-    request: Request, portal: PortalDep, caller: Visitor, form: Annotated[PasswordForm, Form()]
+    request: Request, portal: PortalDep, caller: Visitor, form: Sent[PasswordForm]
 ) -> Response:
     body = checked(
         PasswordChange,
         current=form.current.get_secret_value(),
         new=form.new.get_secret_value(),
     )
-    portal.limiter.count(portal.settings.sign_in_limit, "password", caller.user_id or "")
-    secret = cookie_of(request, portal.settings)
-    await portal.passwords.run(
-        change_own_password,
-        portal.database,
-        caller,
-        current=body.current.get_secret_value(),
-        new=body.new.get_secret_value(),
-        keep=None if secret is None else hash_secret(secret),
-    )
+    await password_change.change_password(request, portal, caller, body)
     return go_to(request, "/account", note="note-password-changed")
 
 
 @router.post("/tokens")
 def create_token(
-    request: Request, session: WriteSession, caller: Visitor, form: Annotated[TokenForm, Form()]
+    request: Request, session: WriteSession, caller: Visitor, form: Sent[TokenForm]
 ) -> Response:
     """Its secret is in this answer, and nowhere else."""
     body = checked(TokenCreate, **fields_of(form))

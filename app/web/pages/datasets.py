@@ -1,13 +1,9 @@
 """Pages of datasets: list, create, show, delete."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
-from app.core.portal import Portal
-from app.core.security import Caller
 from app.datasets import service
 from app.datasets.findings import group
 from app.datasets.purge import purge_dataset
@@ -17,7 +13,7 @@ from app.datasets.schemas import DatasetCreate
 from app.distillations.repository import DistillationRepository
 from app.models.dataset import DatasetStatus
 from app.web.dependencies import Deleter, Reader, Uploader
-from app.web.forms import checked, confirmed
+from app.web.forms import Sent, checked, confirmed
 from app.web.pages.checks import read_check
 from app.web.pages.findings import quality_of
 from app.web.render import go_to, page
@@ -53,9 +49,9 @@ def create_dataset(
     request: Request,
     session: WriteSession,
     caller: Uploader,
-    name: Annotated[str, Form()] = "",
-    description: Annotated[str, Form()] = "",
-    previous_id: Annotated[str, Form()] = "",
+    name: Sent[str] = "",
+    description: Sent[str] = "",
+    previous_id: Sent[str] = "",
 ) -> Response:
     body = checked(
         DatasetCreate, name=name, description=description, previous_id=previous_id or None
@@ -105,20 +101,12 @@ def show_upload(session: ReadSession, caller: Uploader, dataset_id: str) -> Resp
 
 @router.post("/datasets/{dataset_id}/delete")
 def delete_dataset(
-    request: Request,
-    portal: PortalDep,
-    caller: Deleter,
-    dataset_id: str,
-    confirm: Annotated[str, Form()] = "",
+    request: Request, portal: PortalDep, caller: Deleter, dataset_id: str, confirm: Sent[str] = ""
 ) -> Response:
-    _delete(portal, caller, dataset_id, confirm)
-    return go_to(request, "/datasets", note="note-dataset-deleted")
-
-
-def _delete(portal: Portal, caller: Caller, dataset_id: str, typed: str) -> None:
     with portal.database.transaction() as session:
         dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-        confirmed(typed, dataset.name)
+        confirmed(confirm, dataset.name)
         service.delete(session, caller, dataset_id)
     # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
     purge_dataset(portal.database, portal.storage, dataset_id)
+    return go_to(request, "/datasets", note="note-dataset-deleted")

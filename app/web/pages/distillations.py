@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -19,7 +19,7 @@ from app.forecasts.schemas import EstimateRead
 from app.models.distillation import Distillation
 from app.models.event import EventKind
 from app.web.dependencies import Deleter, Distiller, Reader
-from app.web.forms import confirmed
+from app.web.forms import Sent, confirmed
 from app.web.phases import phases_of, silent_since
 from app.web.render import go_to, page
 from app.web.report_summary import outcome_of
@@ -116,7 +116,7 @@ def delete_distillation(
     distillation_id: str,
     portal: PortalDep,
     caller: Deleter,
-    confirm: Annotated[str, Form()] = "",
+    confirm: Sent[str] = "",
 ) -> Response:
     with portal.database.transaction() as session:
         row = DistillationRepository(session).readable_by(caller).get(distillation_id)

@@ -6,7 +6,7 @@ by browsers and logs.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -19,6 +19,7 @@ from app.datasets.findings import group, search
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import QualityNotReady
 from app.web.dependencies import Reader
+from app.web.forms import Sent
 from app.web.render import is_fragment, page
 
 router = APIRouter()
@@ -63,7 +64,7 @@ def search_findings(
     session: ReadSession,
     caller: Reader,
     dataset_id: str,
-    form: Annotated[SearchForm, Form()],
+    form: Sent[SearchForm],
 ) -> Response:
     return _found(request, portal, session, caller, dataset_id, form)
 

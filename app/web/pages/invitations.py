@@ -1,8 +1,8 @@
 """Pages of invitations."""
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from app.users.invitations import service as invitations
 from app.users.invitations.repository import InvitationRepository
 from app.users.invitations.schemas import InvitationCreate
 from app.web.dependencies import Manager
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.pages.people import roles_to_give
 from app.web.render import go_to, is_fragment, page
 
@@ -45,7 +45,7 @@ def invite(
     session: WriteSession,
     portal: PortalDep,
     caller: Manager,
-    form: Annotated[InvitationForm, Form()],
+    form: Sent[InvitationForm],
 ) -> Response:
     """The link is in this answer, and in a mail where the portal sends any."""
     body = checked(InvitationCreate, email=form.email, roles=form.roles)

@@ -1,8 +1,6 @@
 """Pages of an organisation's signing keys."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -12,7 +10,7 @@ from app.organisations.keys.repository import KeyRepository
 from app.organisations.repository import OrganisationRepository
 from app.signing.keys import fingerprint
 from app.web.dependencies import Manager
-from app.web.forms import confirmed
+from app.web.forms import Sent, confirmed
 from app.web.render import go_to, page
 
 router = APIRouter(prefix="/organisation/keys")
@@ -39,7 +37,7 @@ def rotate_key(
     session: WriteSession,
     portal: PortalDep,
     caller: Manager,
-    form: Annotated[RotateForm, Form()],
+    form: Sent[RotateForm],
 ) -> Response:
     organisation = OrganisationRepository(session).get(caller.organisation_id)
     confirmed(form.confirm, organisation.name)

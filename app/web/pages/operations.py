@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from app.core.security import Caller
 from app.operations import service
 from app.operations.schemas import JobCancel, JobKind, JobRead
 from app.web.dependencies import Operator
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, is_fragment, page
 
 router = APIRouter(prefix="/operations")
@@ -78,11 +78,7 @@ def show_jobs(
 
 @router.post("/jobs/{job_id}/cancel")
 def cancel_job(
-    request: Request,
-    job_id: str,
-    session: WriteSession,
-    caller: Operator,
-    reason: Annotated[str, Form()] = "",
+    request: Request, job_id: str, session: WriteSession, caller: Operator, reason: Sent[str] = ""
 ) -> Response:
     service.cancel_job(session, caller, job_id, checked(JobCancel, reason=reason))
     return go_to(request, "/operations/jobs", note="note-job-cancelled")

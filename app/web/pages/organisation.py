@@ -1,8 +1,6 @@
 """Pages of the visitor's organisation: name and contact, release policy, limits and use."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -13,7 +11,7 @@ from app.organisations import service as organisations
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import OrganisationChange
 from app.web.dependencies import Manager
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, page
 
 router = APIRouter(prefix="/organisation")
@@ -48,7 +46,7 @@ def show_organisation(request: Request, session: ReadSession, caller: Manager) -
 
 @router.post("")
 def change_facts(
-    request: Request, session: WriteSession, caller: Manager, form: Annotated[FactsForm, Form()]
+    request: Request, session: WriteSession, caller: Manager, form: Sent[FactsForm]
 ) -> Response:
     body = checked(OrganisationChange, name=form.name, contact=form.contact)
     _change(session, caller, body, form.seen)
@@ -57,7 +55,7 @@ def change_facts(
 
 @router.post("/policy")
 def change_policy(
-    request: Request, session: WriteSession, caller: Manager, form: Annotated[PolicyForm, Form()]
+    request: Request, session: WriteSession, caller: Manager, form: Sent[PolicyForm]
 ) -> Response:
     body = checked(OrganisationChange, policy=form.model_dump(exclude={"seen"}))
     _change(session, caller, body, form.seen)

@@ -1,9 +1,9 @@
 """Pages for operators: organisations and their limits."""
 
 from decimal import Decimal
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -20,7 +20,7 @@ from app.organisations.quotas import Quota
 from app.organisations.repository import OrganisationRepository
 from app.organisations.schemas import OrganisationCreate, OrganisationOperate
 from app.web.dependencies import Operator
-from app.web.forms import checked, confirmed
+from app.web.forms import Sent, checked, confirmed
 from app.web.render import go_to, is_fragment, page
 
 router = APIRouter(prefix="/operations/organisations")
@@ -63,7 +63,7 @@ def create_organisation(
     session: WriteSession,
     portal: PortalDep,
     caller: Operator,
-    form: Annotated[NewForm, Form()],
+    form: Sent[NewForm],
 ) -> Response:
     """The link for its first admin is in this answer, and in a mail where the portal sends any."""
     body = checked(
@@ -96,7 +96,7 @@ def change_quota(
     organisation_id: str,
     session: WriteSession,
     caller: Operator,
-    form: Annotated[QuotaForm, Form()],
+    form: Sent[QuotaForm],
 ) -> Response:
     quota = checked(
         Quota,
@@ -116,7 +116,7 @@ def disable_organisation(
     organisation_id: str,
     session: WriteSession,
     caller: Operator,
-    confirm: Annotated[str, Form()] = "",
+    confirm: Sent[str] = "",
 ) -> Response:
     row = OrganisationRepository(session).get(organisation_id, lock=True)
     confirmed(confirm, row.name)

@@ -1,8 +1,6 @@
 """Pages of an organisation's people: roles and accounts."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -17,7 +15,7 @@ from app.users.invitations import service as invitations
 from app.users.repository import UserRepository
 from app.users.schemas import UserChange
 from app.web.dependencies import Manager
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, is_fragment, page
 
 router = APIRouter(prefix="/organisation/people")
@@ -44,11 +42,7 @@ def show_person(request: Request, user_id: str, session: ReadSession, caller: Ma
 
 @router.post("/{user_id}")
 def change_person(
-    request: Request,
-    user_id: str,
-    session: WriteSession,
-    caller: Manager,
-    form: Annotated[PersonForm, Form()],
+    request: Request, user_id: str, session: WriteSession, caller: Manager, form: Sent[PersonForm]
 ) -> Response:
     body = checked(UserChange, name=form.name, roles=form.roles)
     _change(session, caller, user_id, body, form.seen)

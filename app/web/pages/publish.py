@@ -2,9 +2,8 @@
 
 import hashlib
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -25,7 +24,7 @@ from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate
 from app.releases.terms import TermsTemplate
 from app.web.dependencies import Sharer
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.release_card import drafted
 from app.web.render import go_to, page
 
@@ -125,7 +124,7 @@ def preview_release(
     session: ReadSession,
     portal: PortalDep,
     caller: Sharer,
-    form: Annotated[ReleaseForm, Form()],
+    form: Sent[ReleaseForm],
 ) -> Response:
     """Preview of the release; writes nothing."""
     try:
@@ -153,7 +152,7 @@ def release(
     distillation_id: str,
     portal: PortalDep,
     caller: Sharer,
-    form: Annotated[ReleaseForm, Form()],
+    form: Sent[ReleaseForm],
 ) -> Response:
     made = publish(portal, caller, distillation_id, form.body(), _once(portal, form))
     return go_to(request, f"/releases/{made.id}", note="note-released")

@@ -2,9 +2,9 @@
 
 import json
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import APIRouter, Request, UploadFile
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -28,7 +28,7 @@ from app.releases.schemas import ReleaseRead, ReleaseWithdraw
 from app.scores import service as scores
 from app.scores.schemas import ScoreCreate
 from app.web.dependencies import Reader, Requester, Sharer
-from app.web.forms import checked, confirmed
+from app.web.forms import Sent, checked, confirmed
 from app.web.pages.publish import day
 from app.web.render import go_to, page
 from app.web.utility import utility_of
@@ -116,11 +116,7 @@ def _owners_part(session: Session, caller: Caller, row: Release) -> dict[str, An
 
 @router.get("/releases/{release_id}/downloads")
 def show_downloads(
-    request: Request,
-    release_id: str,
-    session: ReadSession,
-    caller: Sharer,
-    cursor: Cursor = None,
+    request: Request, release_id: str, session: ReadSession, caller: Sharer, cursor: Cursor = None
 ) -> Response:
     releases = ReleaseRepository(session)
     row = releases.readable_by(caller).get_own(release_id)
@@ -147,7 +143,7 @@ def ask(
     release_id: str,
     session: WriteSession,
     caller: Requester,
-    purpose: Annotated[str, Form()] = "",
+    purpose: Sent[str] = "",
 ) -> Response:
     body = checked(AccessRequestCreate, purpose=purpose.replace("\r\n", "\n"))
     access.request(session, caller, release_id, body)
@@ -160,8 +156,8 @@ def grant(
     release_id: str,
     session: WriteSession,
     caller: Sharer,
-    organisation: Annotated[str, Form()] = "",
-    until: Annotated[str, Form()] = "",
+    organisation: Sent[str] = "",
+    until: Sent[str] = "",
 ) -> Response:
     body = checked(DirectGrant, organisation_id=organisation, expires_at=day(until, ends=True))
     access.grant_directly(session, caller, release_id, body)
@@ -179,7 +175,7 @@ def withdraw(
     release_id: str,
     session: WriteSession,
     caller: Sharer,
-    form: Annotated[WithdrawForm, Form()],
+    form: Sent[WithdrawForm],
 ) -> Response:
     row = ReleaseRepository(session).readable_by(caller).get_own(release_id)
     confirmed(form.confirm, row.title)
@@ -195,7 +191,7 @@ def send_score(
     session: WriteSession,
     portal: PortalDep,
     caller: Requester,
-    training_id: Annotated[str, Form()] = "",
+    training_id: Sent[str] = "",
     score: UploadFile | None = None,
 ) -> Response:
     """Send the score of a training on the portal, or the file of `iadd evaluate --bundle --out`."""

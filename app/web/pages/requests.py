@@ -1,9 +1,8 @@
 """Pages of access requests and grants, received and sent."""
 
 from enum import StrEnum
-from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -25,7 +24,7 @@ from app.core.security import Caller, Permission
 from app.models.access import OPEN_REQUESTS, AccessRequest
 from app.organisations.repository import OrganisationRepository
 from app.web.dependencies import Reader, Requester, Sharer
-from app.web.forms import checked, confirmed
+from app.web.forms import Sent, checked, confirmed
 from app.web.pages.publish import day
 from app.web.render import go_to, page
 
@@ -126,7 +125,7 @@ def grant_request(
     request_id: str,
     session: WriteSession,
     caller: Sharer,
-    form: Annotated[DecisionForm, Form()],
+    form: Sent[DecisionForm],
 ) -> Response:
     body = checked(AccessGrant, expires_at=day(form.until, ends=True))
     _as_seen(session, caller, request_id, form.seen)
@@ -140,7 +139,7 @@ def return_request(
     request_id: str,
     session: WriteSession,
     caller: Sharer,
-    form: Annotated[DecisionForm, Form()],
+    form: Sent[DecisionForm],
 ) -> Response:
     _as_seen(session, caller, request_id, form.seen)
     service.return_request(session, caller, request_id, form.refusal())
@@ -153,7 +152,7 @@ def deny_request(
     request_id: str,
     session: WriteSession,
     caller: Sharer,
-    form: Annotated[DecisionForm, Form()],
+    form: Sent[DecisionForm],
 ) -> Response:
     _as_seen(session, caller, request_id, form.seen)
     service.deny(session, caller, request_id, form.refusal())
@@ -166,7 +165,7 @@ def change_request(
     request_id: str,
     session: WriteSession,
     caller: Requester,
-    form: Annotated[ChangeForm, Form()],
+    form: Sent[ChangeForm],
 ) -> Response:
     _as_seen(session, caller, request_id, form.seen)
     body = checked(AccessRequestChange, purpose=form.purpose.replace("\r\n", "\n"))
@@ -222,8 +221,8 @@ def accept_terms(
     grant_id: str,
     session: WriteSession,
     caller: Requester,
-    terms_sha256: Annotated[str, Form()] = "",
-    accepted: Annotated[bool, Form()] = False,
+    terms_sha256: Sent[str] = "",
+    accepted: Sent[bool] = False,
 ) -> Response:
     if not accepted:
         raise TermsUnread(
@@ -237,11 +236,7 @@ def accept_terms(
 
 @router.post("/grants/{grant_id}/revoke")
 def revoke_grant(
-    request: Request,
-    grant_id: str,
-    session: WriteSession,
-    caller: Sharer,
-    form: Annotated[RevokeForm, Form()],
+    request: Request, grant_id: str, session: WriteSession, caller: Sharer, form: Sent[RevokeForm]
 ) -> Response:
     row = AccessRepository(session).readable_by(caller).grant(grant_id, Direction.RECEIVED)
     confirmed(form.confirm, OrganisationRepository(session).load(row.organisation_id).name)

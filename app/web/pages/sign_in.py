@@ -1,8 +1,6 @@
 """Pages to sign in and out, join by an invitation and reset a password."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, BackgroundTasks, Depends, Form, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
@@ -16,7 +14,7 @@ from app.core.ratelimit import address_of
 from app.users.invitations import service as invitations
 from app.users.invitations.schemas import ForgottenPassword, InvitationAccept, InvitationSecret
 from app.web.dependencies import Visitor, refuse_other_sites
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, page
 
 router = APIRouter(dependencies=[Depends(refuse_other_sites)])
@@ -48,9 +46,7 @@ def show_sign_in(
 
 
 @router.post("/sign-in")
-async def sign_in(
-    request: Request, portal: PortalDep, form: Annotated[SignInForm, Form()]
-) -> Response:
+async def sign_in(request: Request, portal: PortalDep, form: Sent[SignInForm]) -> Response:
     body = checked(SessionCreate, email=form.email, password=form.password.get_secret_value())
     signed_in = await sign_in_with_password(request, portal, body)
     response = go_to(request, local_path(form.next))
@@ -60,10 +56,7 @@ async def sign_in(
 
 @router.post("/sign-out")
 def sign_out(
-    request: Request,
-    portal: PortalDep,
-    caller: Visitor,
-    everywhere: Annotated[bool, Form()] = False,
+    request: Request, portal: PortalDep, caller: Visitor, everywhere: Sent[bool] = False
 ) -> Response:
     secret = cookie_of(request, portal.settings)
     assert secret is not None, f"{caller.name} came with a cookie"
@@ -81,10 +74,7 @@ def show_forgotten(request: Request, portal: PortalDep) -> Response:
 
 @router.post("/forgotten")
 def forgotten(
-    request: Request,
-    portal: PortalDep,
-    afterwards: BackgroundTasks,
-    email: Annotated[str, Form()] = "",
+    request: Request, portal: PortalDep, afterwards: BackgroundTasks, email: Sent[str] = ""
 ) -> Response:
     body = checked(ForgottenPassword, email=email)
     portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
@@ -102,10 +92,7 @@ def show_join(request: Request) -> Response:
 
 @router.post("/join/look")
 def look_at_link(
-    request: Request,
-    portal: PortalDep,
-    session: ReadSession,
-    secret: Annotated[str, Form()] = "",
+    request: Request, portal: PortalDep, session: ReadSession, secret: Sent[str] = ""
 ) -> Response:
     """The form that fits the link: to join, or to set a password."""
     portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
@@ -129,7 +116,7 @@ def look_at_link(
 
 
 @router.post("/join")
-async def join(request: Request, portal: PortalDep, form: Annotated[JoinForm, Form()]) -> Response:
+async def join(request: Request, portal: PortalDep, form: Sent[JoinForm]) -> Response:
     """Take the invitation, and be signed in."""
     portal.limiter.count(portal.settings.sign_in_limit, "link", address_of(request))
     password = form.password.get_secret_value()

@@ -1,8 +1,6 @@
 """Pages of all tokens of an organisation, for its admins."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -13,7 +11,7 @@ from app.core.dependencies import Cursor, ReadSession, WriteSession
 from app.core.security import PERMISSIONS, Caller, Permission, Role
 from app.users.repository import UserRepository
 from app.web.dependencies import Manager
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, is_fragment, page
 from app.web.token_forms import LIFETIMES, MadeToken, TokenForm, fields_of
 
@@ -33,10 +31,7 @@ def show_tokens(
 
 @router.post("")
 def create_token(
-    request: Request,
-    session: WriteSession,
-    caller: Manager,
-    form: Annotated[OrganisationTokenForm, Form()],
+    request: Request, session: WriteSession, caller: Manager, form: Sent[OrganisationTokenForm]
 ) -> Response:
     """Its secret is in this answer, and nowhere else."""
     body = checked(TokenCreate, role=form.role, **fields_of(form))

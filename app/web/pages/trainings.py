@@ -1,8 +1,6 @@
 """Pages of trainings on received releases."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -12,7 +10,7 @@ from app.access.repository import AccessRepository, Direction
 from app.core.dependencies import Cursor, ReadSession, WriteSession
 from app.core.security import Caller
 from app.datasets.repository import DatasetRepository
-from app.models.dataset import Dataset, DatasetStatus
+from app.models.dataset import DatasetStatus
 from app.models.release import Release, ReleaseStatus
 from app.models.training import OPEN, UNFINISHED
 from app.releases.repository import ReleaseRepository
@@ -20,7 +18,7 @@ from app.trainings import service
 from app.trainings.repository import TrainingRepository
 from app.trainings.schemas import TableRow, TrainingConfirm, TrainingCreate
 from app.web.dependencies import Distiller, Reader
-from app.web.forms import checked
+from app.web.forms import Sent, checked
 from app.web.render import go_to, page
 
 router = APIRouter()
@@ -121,10 +119,7 @@ def _at_hand(session: Session, caller: Caller, chosen: str) -> list[Release]:
 
 @router.post("/trainings")
 def start_training(
-    request: Request,
-    session: WriteSession,
-    caller: Distiller,
-    form: Annotated[TrainingForm, Form()],
+    request: Request, session: WriteSession, caller: Distiller, form: Sent[TrainingForm]
 ) -> Response:
     row = service.start(session, caller, form.body())
     return go_to(request, f"/trainings/{row.id}", note="note-training-started")
@@ -141,16 +136,12 @@ def show_training(
         request,
         "trainings/training.html",
         training=row,
-        dataset=_dataset(session, row.dataset_id),
+        dataset=DatasetRepository(session).load(row.dataset_id),
         releases=releases,
         runs=row.status in UNFINISHED,
         can_stop=row.status in OPEN and row.cancel_requested_at is None,
         may_score=_scored(caller, list(releases.values())),
     )
-
-
-def _dataset(session: Session, dataset_id: str) -> Dataset | None:
-    return DatasetRepository(session).load(dataset_id)
 
 
 def _scored(caller: Caller, releases: list[Release]) -> Release | None:
@@ -166,7 +157,7 @@ def confirm_training(
     training_id: str,
     session: WriteSession,
     caller: Distiller,
-    form: Annotated[MapForm, Form()],
+    form: Sent[MapForm],
 ) -> Response:
     service.confirm(session, caller, training_id, form.body())
     return go_to(request, f"/trainings/{training_id}", note="note-training-confirmed")

@@ -1,8 +1,6 @@
 """Pages of an organisation's webhooks."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -11,7 +9,7 @@ from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.security import Caller
 from app.models.webhook import WebhookEvent
 from app.web.dependencies import Manager
-from app.web.forms import checked, confirmed
+from app.web.forms import Sent, checked, confirmed
 from app.web.render import go_to, is_fragment, page
 from app.webhooks import service
 from app.webhooks.repository import WebhookRepository
@@ -46,7 +44,7 @@ def create_webhook(
     session: WriteSession,
     portal: PortalDep,
     caller: Manager,
-    form: Annotated[WebhookForm, Form()],
+    form: Sent[WebhookForm],
 ) -> Response:
     """The secret of its signatures is in this answer, and nowhere else."""
     networks = portal.settings.webhook_networks_allowed
@@ -57,11 +55,7 @@ def create_webhook(
 
 @router.get("/{webhook_id}")
 def show_webhook(
-    request: Request,
-    webhook_id: str,
-    session: ReadSession,
-    caller: Manager,
-    cursor: Cursor = None,
+    request: Request, webhook_id: str, session: ReadSession, caller: Manager, cursor: Cursor = None
 ) -> Response:
     return _webhook(request, session, caller, webhook_id, "webhooks/webhook.html", cursor=cursor)
 
@@ -81,7 +75,7 @@ def change_webhook(
     session: WriteSession,
     portal: PortalDep,
     caller: Manager,
-    form: Annotated[WebhookForm, Form()],
+    form: Sent[WebhookForm],
 ) -> Response:
     networks = portal.settings.webhook_networks_allowed
     body = checked(WebhookChange, **form.fields())
@@ -122,7 +116,7 @@ def rotate_secret(
     session: WriteSession,
     portal: PortalDep,
     caller: Manager,
-    compromised: Annotated[bool, Form()] = False,
+    compromised: Sent[bool] = False,
 ) -> Response:
     """The new secret is in this answer, and nowhere else."""
     body = SecretRotate(compromised=compromised)
@@ -137,7 +131,7 @@ def delete_webhook(
     webhook_id: str,
     session: WriteSession,
     caller: Manager,
-    confirm: Annotated[str, Form()] = "",
+    confirm: Sent[str] = "",
 ) -> Response:
     webhook = WebhookRepository(session).readable_by(caller).get(webhook_id)
     confirmed(confirm, service.host_of(webhook))

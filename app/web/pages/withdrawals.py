@@ -1,19 +1,14 @@
 """Pages of withdrawals of patients or a whole dataset."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.core.dependencies import Cursor, PortalDep, ReadSession
-from app.core.portal import Portal
-from app.core.security import Caller
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetNotFound, DatasetRepository
-from app.models.withdrawal import Withdrawal
 from app.web.dependencies import Deleter, Reader
-from app.web.forms import checked, confirmed
+from app.web.forms import Sent, checked, confirmed
 from app.web.render import go_to, page
 from app.withdrawals import service
 from app.withdrawals.lineage import trace
@@ -48,13 +43,8 @@ def withdraw(
     portal: PortalDep,
     caller: Deleter,
     dataset_id: str,
-    form: Annotated[WithdrawalForm, Form()],
+    form: Sent[WithdrawalForm],
 ) -> Response:
-    withdrawal = _withdraw(portal, caller, dataset_id, form)
-    return go_to(request, f"/withdrawals/{withdrawal.id}")
-
-
-def _withdraw(portal: Portal, caller: Caller, dataset_id: str, form: WithdrawalForm) -> Withdrawal:
     whole = form.what == "whole"
     named = [line.strip() for line in form.files.splitlines() if line.strip()]
     body = checked(
@@ -71,7 +61,7 @@ def _withdraw(portal: Portal, caller: Caller, dataset_id: str, form: WithdrawalF
     if whole:
         # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
         purge_dataset(portal.database, portal.storage, dataset_id)
-    return withdrawal
+    return go_to(request, f"/withdrawals/{withdrawal.id}")
 
 
 @router.get("/withdrawals")

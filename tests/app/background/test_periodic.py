@@ -10,7 +10,7 @@ def task(run, name="task", **more):
     return PeriodicTask(name=name, seconds=0.01, run=run, **more)
 
 
-def test_a_slow_round_holds_up_no_other_task_and_never_runs_twice_at_once(eventually):
+def test_a_slow_round_holds_up_no_other_task_and_never_runs_twice_at_once(wait_until):
     release, slow, quick = threading.Event(), [], []
 
     def wait(_stopping):
@@ -18,13 +18,13 @@ def test_a_slow_round_holds_up_no_other_task_and_never_runs_twice_at_once(eventu
         release.wait(30)
 
     with Periodic(task(wait, "slow"), task(lambda _: quick.append(1), "quick")):
-        eventually(lambda: slow and len(quick) > 3, "the quick one goes on")
+        wait_until(lambda: slow and len(quick) > 3, "the quick one goes on")
         assert slow == ["slow"]
         release.set()
-        eventually(lambda: len(slow) > 1, "the slow one has its next round")
+        wait_until(lambda: len(slow) > 1, "the slow one has its next round")
 
 
-def test_a_round_that_fails_is_logged_and_the_next_one_is_tried(eventually, caplog):
+def test_a_round_that_fails_is_logged_and_the_next_one_is_tried(wait_until, caplog):
     rounds = []
 
     def fail(_stopping):
@@ -32,7 +32,7 @@ def test_a_round_that_fails_is_logged_and_the_next_one_is_tried(eventually, capl
         raise RuntimeError("no luck")
 
     with Periodic(task(fail, "unlucky")):
-        eventually(lambda: len(rounds) > 1, "it is tried again")
+        wait_until(lambda: len(rounds) > 1, "it is tried again")
     assert "unlucky: a round failed, and is tried again" in caplog.text
     assert "no luck" in caplog.text
 
@@ -44,7 +44,7 @@ def test_nothing_runs_before_its_first_interval():
     assert rounds == []
 
 
-def test_closing_tells_the_round_that_runs_and_waits_for_its_end(eventually):
+def test_closing_tells_the_round_that_runs_and_waits_for_its_end(wait_until):
     began, ended = [], []
 
     def until_told(stopping):
@@ -54,13 +54,13 @@ def test_closing_tells_the_round_that_runs_and_waits_for_its_end(eventually):
         ended.append(1)
 
     with Periodic(task(until_told)):
-        eventually(lambda: began, "a round began")
+        wait_until(lambda: began, "a round began")
     assert ended == began
     time.sleep(0.05)
     assert ended == began, "no round begins after the end"
 
 
-def test_a_round_that_does_not_end_is_left_behind_after_its_time(eventually):
+def test_a_round_that_does_not_end_is_left_behind_after_its_time(wait_until):
     began, release = [], threading.Event()
 
     def hang(_stopping):
@@ -68,7 +68,7 @@ def test_a_round_that_does_not_end_is_left_behind_after_its_time(eventually):
         release.wait(30)
 
     with Periodic(task(hang, leave_seconds=0.05)):
-        eventually(lambda: began, "a round began")
+        wait_until(lambda: began, "a round began")
         closing_at = time.monotonic()
     assert time.monotonic() - closing_at < 10
     release.set()

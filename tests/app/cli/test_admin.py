@@ -118,7 +118,7 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(admin):
         ("short", ("--role", "steward"), "password: "),
         ("aaaaaaaaaaaaaaaa", ("--role", "steward"), "repeats a few letters"),
         ("", ("--role", "steward"), "password: "),
-        (PASSWORD, ("--role", "boss"), "no role 'boss'"),
+        (PASSWORD, ("--role", "boss"), "'boss' is not a role"),
         (PASSWORD, ("--role", "steward", "--email", "nobody"), "must be a mail address"),
         (PASSWORD, ("--role", "steward", "--organisation", "St. Ana"), "'St. Anna'"),
     ],

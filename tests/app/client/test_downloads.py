@@ -50,7 +50,7 @@ def test_another_run_goes_on_where_the_first_was(
     client_of, portal, proxy, granted, content, target
 ):
     proxy.next(proxy.whole, proxy.cut_after(1000))
-    with pytest.raises(UnreachableError, match="goes on from there") as caught:
+    with pytest.raises(UnreachableError, match="to continue from there") as caught:
         client_of(portal.recipient, url=proxy.url, retries=ONCE).releases.download(
             granted["id"], target
         )

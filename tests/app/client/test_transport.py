@@ -195,7 +195,7 @@ def test_lists_follow_their_pages_as_far_as_one_looks(client_of, portal, proxy, 
 
 @pytest.mark.parametrize("identifier", ["", "..", "ds_1/../../session", "ds_1?x", "ds ä", "x" * 65])
 def test_what_is_no_id_is_not_sent(client_of, portal, proxy, identifier):
-    with pytest.raises(PortalError, match="no id") as caught:
+    with pytest.raises(PortalError, match="not an id") as caught:
         client_of(portal.steward, url=proxy.url).datasets.get(identifier)
     assert caught.value.status == 404
     assert proxy.requests == []
@@ -203,7 +203,7 @@ def test_what_is_no_id_is_not_sent(client_of, portal, proxy, identifier):
 
 @pytest.mark.parametrize("token", ["", "iadd_\n", "iadd_ä", "iadd_\x00"])
 def test_what_is_no_token_is_not_sent_and_not_shown(live_url, token):
-    with pytest.raises(PortalError, match="no token") as caught:
+    with pytest.raises(PortalError, match="not a token") as caught:
         PortalClient(live_url, token)
     assert token == "" or token not in str(caught.value)
 

@@ -82,27 +82,21 @@ def _overall(document: Document, classes: int) -> Iterator[Block]:
     ]
     if figures:
         yield Figures(figures)
-    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
-    for name, title in FIGURES.items():
-        groups[len(rows)] = title
-        for key, set_title in TRAINED_ON.items():
-            if key == "distilled":
-                ours.add(len(rows))
-            found = utility[key]
-            rows.append(
-                [
-                    capital(set_title),
-                    number(found["training_images"]),
-                    spread(found[name]),
-                    interval(found["intervals"][name]),
-                ]
-            )
-    yield Table(
+    by_figure = {
+        title: {
+            key: [
+                number(utility[key]["training_images"]),
+                spread(utility[key][name]),
+                interval(utility[key]["intervals"][name]),
+            ]
+            for key in TRAINED_ON
+        }
+        for name, title in FIGURES.items()
+    }
+    yield _grouped(
         ["Trained on", "Images", "Mean ± deviation", "95% interval"],
-        rows,
+        by_figure,
         caption="Figures by training set",
-        groups=groups,
-        ours=frozenset(ours),
     )
     rates = "; ".join(
         f"{title}, {number(utility[key]['lr'])} for {number(utility[key]['epochs'])}"
@@ -127,24 +121,32 @@ def _measured(utility: Document, name: str) -> dict[str, tuple[str, float, list[
 
 
 def _by_class(document: Document, classes: list[str]) -> Table:
-    utility = document["utility"]
-    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
+    rows: dict[str, dict[str, list[str]]] = {}
     for name in classes:
-        support = utility["distilled"]["per_class"][name]["support"]
-        groups[len(rows)] = f"{name}, {number(support)} test images"
-        for key, title in TRAINED_ON.items():
-            if key == "distilled":
-                ours.add(len(rows))
-            row = utility[key]["per_class"][name]
-            figures = (spread(row[figure]) for figure in ("sensitivity", "specificity", "auroc"))
-            rows.append([capital(title), *figures])
-    return Table(
+        found = {key: document["utility"][key]["per_class"][name] for key in TRAINED_ON}
+        rows[f"{name}, {number(found['distilled']['support'])} test images"] = {
+            key: [spread(figures[figure]) for figure in ("sensitivity", "specificity", "auroc")]
+            for key, figures in found.items()
+        }
+    return _grouped(
         ["Class, trained on", "Sensitivity", "Specificity", "AUROC"],
         rows,
         caption="Figures by class and training set",
-        groups=groups,
-        ours=frozenset(ours),
     )
+
+
+def _grouped(
+    heads: list[str], by_group: Mapping[str, Mapping[str, list[str]]], **options: Any
+) -> Table:
+    """Tabulate cells by group and training set; other rows than sets hold what was not measured."""
+    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
+    for group, by_set in by_group.items():
+        groups[len(rows)] = group
+        for key, cells in by_set.items():
+            if key == "distilled":
+                ours.add(len(rows))
+            rows.append([capital(TRAINED_ON.get(key, key)), *cells])
+    return Table(heads, rows, groups=groups, ours=frozenset(ours), **options)
 
 
 def _roc(document: Document, classes: list[str]) -> Iterator[Block]:
@@ -233,31 +235,26 @@ def _shaded(count: int, total: int) -> Share:
 def _networks(document: Document) -> Iterator[Block]:
     yield Heading("Other networks")
     networks = document["networks"]
-    rows, groups, ours = list[list[Cell]](), dict[int, str](), set[int]()
+    rows: dict[str, dict[str, list[str]]] = {}
     for name, title in NETWORKS.items():
         network = networks.get(name)
         if network is None:
-            groups[len(rows)] = title
-            rows.append([capital(NOT_MEASURED), *["–"] * len(FIGURES)])
+            rows[title] = {NOT_MEASURED: ["–"] * len(FIGURES)}
             continue
-        groups[len(rows)] = f"{title}{_form(network)}, {number(network['parameters'])} parameters"
-        ours.add(len(rows))
-        for key, figures in (("distilled", network["utility"]), ("random", network["random"])):
-            rows.append(
-                [capital(TRAINED_ON[key]), *(spread(figures[figure]) for figure in FIGURES)]
-            )
+        rows[f"{title}{_form(network)}, {number(network['parameters'])} parameters"] = {
+            key: [spread(figures[figure]) for figure in FIGURES]
+            for key, figures in (("distilled", network["utility"]), ("random", network["random"]))
+        }
     yield Text(
         "The network that the distilled set was made for, and others that had no part in making "
         "it. A set that serves one network alone is less useful than its figures suggest."
     )
     yield Text(conclusions.other_networks(document))
-    yield Table(
+    yield _grouped(
         ["Network, trained on", *FIGURES.values()],
         rows,
         caption="Figures of each network",
         widths=[2.6, 1.6, 1.3, 1.3, 1.3],
-        groups=groups,
-        ours=frozenset(ours),
     )
     others = list(networks.values())[1:]
     if others:

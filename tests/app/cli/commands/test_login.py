@@ -118,7 +118,7 @@ def test_a_portal_that_is_gone_is_forgotten_when_that_is_said(exchange, meyer, s
 def test_a_wrong_password_signs_nobody_in(exchange, meyer, store):
     refused = sign_in(exchange, given="a guess")
     assert refused.exit_code == 3
-    assert "do not fit" in refused.stderr
+    assert "Wrong address or password" in refused.stderr
     assert "a guess" not in refused.output
     assert not store.exists()
     assert sign_in(exchange, given="").exit_code == 2
