@@ -110,11 +110,11 @@ log-title = Log
 log-empty = The log is empty.
 
 result-title = Result
-result-worth = Utility
-result-worth-is = Networks trained on the { $images } distilled images reach { $distilled } balanced accuracy on test images.
-result-worth-random = Trained on as many random images, they reach { $random }.
-result-worth-full = Trained on all images, they reach { $full }.
-result-leaks = Privacy
+result-utility = Utility
+result-utility-is = Networks trained on the { $images } distilled images reach { $distilled } balanced accuracy on test images.
+result-utility-random = Trained on as many random images, they reach { $random }.
+result-utility-full = Trained on all images, they reach { $full }.
+result-privacy = Privacy
 result-may = Release
 result-may-release = It can be released if a data steward of your organisation decides so.
 result-may-sample = It is for your own use. It came from synthetic sample images, so it is not shared.

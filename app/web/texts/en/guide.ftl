@@ -34,8 +34,8 @@ guide-watch-open = Open the distillation
 
 guide-read = Read the report
 guide-read-about = The distillation ends with a report. Look for three things:
-guide-read-worth = Utility: the accuracy of networks trained on the few images, compared with as many random images and with all images.
-guide-read-leaks = Privacy: a verdict in words, and each test behind it, with a control that has to fail.
+guide-read-utility = Utility: the accuracy of networks trained on the few images, compared with as many random images and with all images.
+guide-read-privacy = Privacy: a verdict in words, and each test behind it, with a control that has to fail.
 guide-read-settings = Reproducibility: every setting, the versions and the seed.
 guide-read-open = Read the report
 

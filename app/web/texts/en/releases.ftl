@@ -16,8 +16,8 @@ release-classes = Classes
 release-picture = Distilled image { $number } of { $title }
 release-superseded = A newer version replaces this release:
 release-touched = Some images that this release was distilled from were withdrawn since. Its owner leaves it published: decide whether you continue to use it, and look for a newer version.
-release-worth = Utility
-release-worth-about = Networks trained on these images were tested on real images of the owner that no network had seen. For comparison: networks trained on as many random real images, and on all real images.
+release-utility = Utility
+release-utility-about = Networks trained on these images were tested on real images of the owner that no network had seen. For comparison: networks trained on as many random real images, and on all real images.
 release-privacy = Privacy
 release-metrics = { $count ->
     [one] Show one metric
@@ -40,12 +40,12 @@ card-size = { $images ->
    *[other] { $images } images
 }, { $per } per class, { $pixels } × { $pixels } pixels, { $modality }
 
-worth-caption = Balanced accuracy of networks trained on
-worth-distilled = these images
-worth-random = random real images
-worth-full = all real images
-worth-images = ({ $count })
-worth-unknown = The utility was not measured.
+utility-caption = Balanced accuracy of networks trained on
+utility-distilled = these images
+utility-random = random real images
+utility-full = all real images
+utility-images = ({ $count })
+utility-unknown = The utility was not measured.
 
 verdict-word-refuted = Leak detected.
 verdict-word-not-refuted = No leak detected (limited tests).
