@@ -63,7 +63,7 @@ def test_a_worker_compiles_into_its_data_folder_and_says_so(
     harness = own_harness
     row_id = harness.add_distillation(harness.add_dataset(squares), compilation="always")
     harness.start_worker()
-    harness.wait_for(row_id, DistillationStatus.READY, seconds=300)
+    harness.wait_for(row_id, DistillationStatus.READY, seconds=500)
     assert any((harness.folder / "compiled" / "inductor").rglob("*.so"))
     with harness.database.reading() as session:
         events = DistillationRepository(session).events.after(row_id, 0)
