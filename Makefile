@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# The main job: upload → distill → evaluate → download, on a cohort of drawn X-rays.
+# The main job: upload → distill → evaluate → download, on a cohort of synthetic X-rays.
 demo: $(READY)
 	$(BIN)/exchange demo --out demo-out
 

@@ -56,7 +56,7 @@ def setting(
     return field(default=default, metadata=declared)
 
 
-class Refusal(NamedTuple):
+class InvalidSetting(NamedTuple):
     """Why a setting is refused.
 
     Attributes:
@@ -75,12 +75,12 @@ class ConfigError(ValueError):
     """Settings are unknown or out of range. The message names them and says what is allowed.
 
     Attributes:
-        refusals: One for each setting that is refused.
+        invalid: One for each setting that is refused.
     """
 
-    def __init__(self, message: str, refusals: Sequence[Refusal] = ()) -> None:
+    def __init__(self, message: str, invalid: Sequence[InvalidSetting] = ()) -> None:
         super().__init__(message)
-        self.refusals = tuple(refusals)
+        self.invalid = tuple(invalid)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,20 +288,20 @@ class Config:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
-        _refuse([*_out_of_range(self.flat())] or [*self._contradictions()])
+        _raise_for([*_out_of_range(self.flat())] or [*self._contradictions()])
 
-    def _contradictions(self) -> Iterator[Refusal]:
+    def _contradictions(self) -> Iterator[InvalidSetting]:
         """What the range of no single setting says."""
         distillation, epochs = self.distillation, self.teacher.teacher_epochs
         last = distillation.max_start_epoch - 1 + distillation.expert_epochs
         if last > epochs:
-            yield Refusal(
+            yield InvalidSetting(
                 "max_start_epoch",
                 f"max_start_epoch − 1 + expert_epochs is {last}, and the teachers have only "
                 f"{epochs} epochs: lower one of them or raise teacher_epochs.",
             )
         if distillation.first_max_start_epoch > distillation.max_start_epoch:
-            yield Refusal(
+            yield InvalidSetting(
                 "first_max_start_epoch",
                 f"first_max_start_epoch is {distillation.first_max_start_epoch}, and I⁺ grows to "
                 f"max_start_epoch, {distillation.max_start_epoch}: lower the first or raise the "
@@ -309,7 +309,7 @@ class Config:
             )
         uses_convnet = "convnet" in (self.network.network, *self.evaluation.cross_networks)
         if uses_convnet and self.image_size >> self.network.depth < 1:
-            yield Refusal(
+            yield InvalidSetting(
                 "depth",
                 f"depth {self.network.depth} halves {self.image_size} pixels to nothing: "
                 f"depth may be at most {self.image_size.bit_length() - 1}.",
@@ -336,7 +336,7 @@ class Config:
                 f"Unknown setting {', '.join(unknown)}: known are {', '.join(sorted(SETTINGS))}."
             )
         changed = {name: _from_json(value) for name, value in settings.items()}
-        _refuse([*_out_of_range(changed)])
+        _raise_for([*_out_of_range(changed)])
         sections: dict[str, dict[str, Any]] = {}
         for name, value in changed.items():
             sections.setdefault(SETTINGS[name].section, {})[name] = value
@@ -397,15 +397,15 @@ def _from_json(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _out_of_range(values: Mapping[str, Any]) -> Iterator[Refusal]:
+def _out_of_range(values: Mapping[str, Any]) -> Iterator[InvalidSetting]:
     for name, value in values.items():
-        if message := SETTINGS[name].refusal(value):
-            yield Refusal(name, message, SETTINGS[name].allowed)
+        if message := SETTINGS[name].error(value):
+            yield InvalidSetting(name, message, SETTINGS[name].allowed)
 
 
-def _refuse(refusals: Sequence[Refusal]) -> None:
-    if refusals:
-        raise ConfigError(" ".join(one.message for one in refusals[:5]), refusals)
+def _raise_for(invalid: Sequence[InvalidSetting]) -> None:
+    if invalid:
+        raise ConfigError(" ".join(one.message for one in invalid[:5]), invalid)
 
 
 Kind = Literal["whole number", "number", "numbers", "word", "words"]
@@ -437,14 +437,14 @@ class Setting:
         """The smallest and the largest number, or the words; of a list, of each member."""
         return list(self.choices) or [self.minimum, self.maximum]
 
-    def refusal(self, value: Any) -> str | None:
+    def error(self, value: Any) -> str | None:
         """Why it may not have a value, in a sentence; None where it may."""
         if self.kind == "word":
             if value in self.choices:
                 return None
             return f"{self.name} is {_shown(value)}: it may be {', '.join(self.choices)}."
         if self.kind not in ("words", "numbers"):
-            return self._refused_number(value)
+            return self._number_error(value)
         is_list = isinstance(value, tuple) and len(value) <= _MOST_ITEMS
         if self.kind == "words":
             if is_list and all(item in self.choices for item in value):
@@ -453,9 +453,9 @@ class Setting:
             return f"{self.name} is a list of at most {_MOST_ITEMS}: it may hold {words}."
         if not is_list or not value:
             return f"{self.name} is a list of at least one number and at most {_MOST_ITEMS}."
-        return next(filter(None, map(self._refused_number, value)), None)
+        return next(filter(None, map(self._number_error, value)), None)
 
-    def _refused_number(self, value: Any) -> str | None:
+    def _number_error(self, value: Any) -> str | None:
         assert self.minimum is not None, f"{self.name} is declared without a range"
         assert self.maximum is not None, f"{self.name} is declared without a range"
         kinds = (int,) if self.kind == "whole number" else (int, float)

@@ -61,7 +61,7 @@ def run_demo(
     """Upload, distill, download and verify; returns the exit code.
 
     Args:
-        data: The archive; without one a synthetic cohort is drawn.
+        data: The archive; without one a synthetic cohort is generated.
         out: Folder for the results. Those of an earlier run are replaced.
         preset: Name of the settings.
         seed: Seed of the synthetic cohort and of the distillation.
@@ -124,7 +124,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
 
 
 def _archive(data: Path | None, folder: Path, seed: int, console: Console) -> Path:
-    """The archive that was named, or a cohort drawn into the folder."""
+    """The archive that was named, or a cohort generated into the folder."""
     if data is not None:
         if not data.is_file():
             raise DemoError(
@@ -133,9 +133,9 @@ def _archive(data: Path | None, folder: Path, seed: int, console: Console) -> Pa
         return data
     path = folder / "cohort.zip"
     path.unlink(missing_ok=True)
-    with console.status("Drawing a synthetic cohort of chest X-rays"):
+    with console.status("Generating a synthetic cohort of chest X-rays"):
         # In a process of its own: the portal's code never imports the library's.
-        drawn = subprocess.run(
+        done = subprocess.run(
             [
                 *(sys.executable, "-P", "-m", "iadd.cohort", "--out", str(path)),
                 *("--images-per-class", str(IMAGES_PER_CLASS_DRAWN), "--seed", str(seed)),
@@ -144,9 +144,9 @@ def _archive(data: Path | None, folder: Path, seed: int, console: Console) -> Pa
             text=True,
             check=False,
         )
-    if drawn.returncode != 0:
-        raise DemoError(f"The synthetic cohort could not be drawn: {drawn.stderr[-500:]}")
-    console.print("Drew a synthetic cohort: no pixel of it comes from a person.")
+    if done.returncode != 0:
+        raise DemoError(f"The synthetic cohort could not be generated: {done.stderr[-500:]}")
+    console.print("Generated a synthetic cohort: no pixel of it comes from a person.")
     return path
 
 

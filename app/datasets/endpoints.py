@@ -40,7 +40,7 @@ def create_dataset(
 def create_sample_dataset(
     session: WriteSession, caller: Uploader, once: Once, response: Response
 ) -> DatasetRead:
-    """A dataset of X-rays that the portal draws, to try everything out on: no patients are in it.
+    """A dataset of X-rays that the portal generates, for a first try: no patients are in it.
 
     An organisation has one at a time.
     """

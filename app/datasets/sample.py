@@ -15,15 +15,15 @@ LARGEST_BYTES = 48 * 1024 * 1024
 """More than its archive has."""
 SEED = 0
 
-NAME = "Sample cohort (drawn, no patients)"
+NAME = "Sample cohort (synthetic, no patients)"
 DESCRIPTION = (
-    "Chest X-rays that the portal has drawn, to try everything out on. No pixel comes from a "
+    "Chest X-rays that the portal generated, for a first try. No pixel comes from a "
     "person, nothing that is learned from them holds for people, and they are not shared."
 )
 
 
 def make_sample(session: Session, caller: Caller) -> tuple[Dataset, bool]:
-    """The organisation's sample cohort, and whether it was made now; a worker draws it.
+    """The organisation's sample cohort, and whether it was made now; a worker generates it.
 
     Raises QuotaExceeded, StorageExceeded.
     """

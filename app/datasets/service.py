@@ -108,8 +108,8 @@ def _to_follow(datasets: ReadableDatasets, dataset_id: str) -> Dataset:
     previous = datasets.get(dataset_id)
     if previous.is_sample:
         raise SampleHasNoVersions(
-            "It is the sample cohort, whose images were drawn. No dataset was made. Make a dataset "
-            "of your own, without `previous_id`."
+            "It is the sample cohort, whose images are synthetic. No dataset was made. Make a "
+            "dataset of your own, without `previous_id`."
         )
     if previous.next_id is not None:
         raise HasNextVersion(
@@ -226,10 +226,10 @@ def accept_archive(
 
 
 def _refuse_sample(dataset: Dataset) -> None:
-    """Whatever was uploaded there would pass for drawn images."""
+    """Whatever was uploaded there would pass for synthetic images."""
     if dataset.is_sample:
         raise SampleTakesNoArchive(
-            "Its images are drawn by the portal. Nothing was stored. Make a dataset of your own: "
+            "The portal generates its images. Nothing was stored. Make a dataset of your own: "
             "POST /api/v1/datasets.",
             dataset_status=dataset.status.value,
         )

@@ -61,7 +61,7 @@ class Preset:
         try:
             PRESETS[self.name]().override(changes)
         except ConfigError as error:
-            for name, message, allowed in error.refusals:
+            for name, message, allowed in error.invalid:
                 where = name if name in OWN_FIELDS else f"overrides.{name}"
                 told = {} if allowed is None else {"allowed": allowed}
                 errors.append({"where": where, "message": message, **told})

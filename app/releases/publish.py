@@ -108,7 +108,7 @@ def publish(
     Raises:
         DistillationNotFound: It is not the caller's.
         ResultNotReady: It has not finished.
-        SampleNotReleasable: It was distilled from drawn images.
+        SampleNotReleasable: It was distilled from synthetic images.
         NotCleared: The release policy refuses it; the log records that too.
         TermsNotUsable: Template, text or DUO codes do not go together.
         ReleaseNotFound: `supersedes` is none of the caller's.
@@ -174,7 +174,7 @@ def judge(session: Session, storage: Storage, caller: Caller, distillation_id: s
         )
     if DatasetRepository(session).is_sample(distillation.dataset_id):
         raise SampleNotReleasable(
-            "It was distilled from the sample cohort, whose images the portal has drawn: in "
+            "It was distilled from the sample cohort, whose images the portal generated: in "
             "the catalogue others would take it for patients'. No release was made; its report "
             "and bundle are yours to look at. Distill a dataset of your own to share it."
         )

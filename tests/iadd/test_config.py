@@ -29,11 +29,11 @@ def test_every_field_declares_what_it_may_be() -> None:
 def test_all_that_is_out_of_range_is_refused_at_once() -> None:
     with pytest.raises(ConfigError) as refused:
         Config().override({"iterations": 0, "method": "magic", "seed": 3})
-    found = {one.name: one.allowed for one in refused.value.refusals}
+    found = {one.name: one.allowed for one in refused.value.invalid}
     assert found == {"iterations": [1, 1_000_000], "method": ["iadd", "mtt", "ddpp"]}
     with pytest.raises(ConfigError) as refused:
         Config().override({"max_start_epoch": 50, "first_max_start_epoch": 51})
-    assert [one.name for one in refused.value.refusals] == [
+    assert [one.name for one in refused.value.invalid] == [
         "max_start_epoch",
         "first_max_start_epoch",
     ]

@@ -12,14 +12,11 @@ from iadd.data.image_set import SPLITS, ImageSet
 
 
 def quality_report(
-    image_set: ImageSet | None, refusals: Iterable[RejectedFile], ignored: Mapping[str, int]
+    image_set: ImageSet | None, rejected: Iterable[RejectedFile], ignored: Mapping[str, int]
 ) -> JsonObject:
     """Report on an accepted dataset, or on a rejected one (`image_set` None)."""
-    refused = [
-        {"name": refusal.name, "code": refusal.code, "reason": refusal.reason}
-        for refusal in refusals
-    ]
-    by_code = Counter(refusal["code"] for refusal in refused)
+    refused = [{"name": one.name, "code": one.code, "reason": one.reason} for one in rejected]
+    by_code = Counter(one["code"] for one in refused)
     classes = {} if image_set is None else count_by_split(image_set)
     sizes = [sum(counts.values()) for counts in classes.values()]
     return {

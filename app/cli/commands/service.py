@@ -35,7 +35,7 @@ def up(
 def demo(
     data: Annotated[
         Path | None,
-        typer.Option(help="Archive to distill [default: draws a synthetic cohort]."),
+        typer.Option(help="Archive to distill [default: generates a synthetic cohort]."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the bundle and the reports.")] = Path(
         "demo-out"
