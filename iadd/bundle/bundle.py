@@ -36,11 +36,11 @@ from iadd.bundle.format import (
 )
 from iadd.bundle.signature import signature_holds
 from iadd.config import Config
-from iadd.data.archive import Limits, open_archive
 from iadd.data.distilled_dataset import DistilledDataset, History
-from iadd.data.errors import DatasetError, FileError
-from iadd.data.folder_layout import class_name_problem
 from iadd.data.normalisation import Normalisation
+from iadd.intake.containers.archive import Limits, open_archive
+from iadd.intake.errors import DatasetError, FileError
+from iadd.intake.layout.folder_layout import class_name_problem
 from iadd.runtime.checkpoint import write_atomically
 from iadd.training.recipe import small_set_recipe
 

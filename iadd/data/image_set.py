@@ -16,8 +16,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
-SPLITS = ("train", "validation", "test")
-"""The names of the splits; `ImageSet.split` holds the index into this tuple."""
+from iadd.intake.splits import SPLITS
 
 # One metadata key: safetensors writes several in an order that changes from run to run.
 _METADATA_KEY = "image_set"

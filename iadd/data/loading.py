@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.decode_archive import DecodedArchive, decode_archive
-from iadd.data.errors import DatasetError, RejectedFile
-from iadd.data.folder_layout import Placement, place
 from iadd.data.image_set import SPLITS, ImageSet
-from iadd.data.split import split_class
+from iadd.intake.containers.archive import DEFAULT_LIMITS, Limits, open_archive
+from iadd.intake.decode_archive import DecodedArchive, decode_archive
+from iadd.intake.errors import DatasetError, RejectedFile
+from iadd.intake.layout.folder_layout import Placement, place
+from iadd.intake.quality.split import split_class
 from iadd.runtime.progress import ProgressListener, ignore_progress
 
 __all__ = [
@@ -89,7 +89,7 @@ def read_images(
         on_progress: called at every fiftieth entry; phase ``reading``.
 
     Raises:
-        DatasetError: when the archive cannot be read (`iadd.data.archive.open_archive` names the
+        DatasetError: when the archive cannot be read (`iadd.intake.containers.archive` names the
             codes), or nothing of use is in it: ``no_images``, ``encrypted``, ``no_classes``,
             ``one_class``, ``too_few_images``, ``too_many_classes``, ``class_name``,
             ``class_names_alike``.

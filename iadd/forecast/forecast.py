@@ -11,9 +11,9 @@ from dataclasses import replace
 import torch
 
 from iadd.config import Config
-from iadd.data.split import TEST_SHARE, VALIDATION_SHARE
 from iadd.forecast.arithmetic import Forecast, Job, forecast_job
 from iadd.forecast.device_benchmark import benchmark_device
+from iadd.intake.quality.split import TEST_SHARE, VALIDATION_SHARE
 from iadd.runtime.compile import choose_compilation
 from iadd.training.cost_model import matching_flops
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from app.core.types import JsonObject
-from iadd.data.errors import RejectedFile
 from iadd.data.image_set import SPLITS, ImageSet
+from iadd.intake.errors import RejectedFile
 
 
 def quality_report(

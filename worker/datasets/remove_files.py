@@ -4,8 +4,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.errors import FileError
+from iadd.intake.containers.archive import DEFAULT_LIMITS, Limits, open_archive
+from iadd.intake.errors import FileError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 

@@ -15,11 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from iadd.data.decode import decode
-from iadd.data.errors import FileError
-from iadd.data.folder_layout import class_name_problem
 from iadd.data.loading import SPLITS, DatasetError, ImageSet, Reading, load_images, read_images
-from iadd.data.split import split_class
+from iadd.intake.errors import FileError
+from iadd.intake.layout.folder_layout import class_name_problem
+from iadd.intake.pictures.decode import decode
+from iadd.intake.quality.split import split_class
 from iadd.runtime.progress import Progress
 
 SIZE = 16

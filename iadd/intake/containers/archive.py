@@ -20,8 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from iadd.data.bounded_io import CappedReader, CountingStream
-from iadd.data.errors import DatasetError, FileError
+from iadd.intake.containers.bounded_io import CappedReader, CountingStream
+from iadd.intake.errors import DatasetError, FileError
 
 _MEBIBYTE = 1 << 20
 _CHUNK = 256 * 1024

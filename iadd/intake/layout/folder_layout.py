@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iadd.data.errors import DatasetError, printable
-from iadd.data.image_set import SPLITS
+from iadd.intake.errors import DatasetError, printable
+from iadd.intake.splits import SPLITS
 
 LONGEST_CLASS_NAME = 80
 MOST_CLASSES = 100

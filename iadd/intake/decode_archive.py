@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from iadd.data import folder_layout
-from iadd.data.archive import Archive
-from iadd.data.decode import Pixels, decode
-from iadd.data.errors import FileError, RejectedFile, printable
+from iadd.intake.containers.archive import Archive
+from iadd.intake.errors import FileError, RejectedFile, printable
+from iadd.intake.layout import folder_layout
+from iadd.intake.pictures.decode import Pixels, decode
 from iadd.runtime.progress import Progress, ProgressListener
 
 # Limits of the queue for the threads: many small pictures, or few large ones.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from iadd.data.image_set import SPLITS
+from iadd.intake.splits import SPLITS
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 TEST_SHARE = 0.2

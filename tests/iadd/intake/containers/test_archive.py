@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from iadd.data.archive import DEFAULT_LIMITS, Limits, open_archive
-from iadd.data.errors import DatasetError, FileError
+from iadd.intake.containers.archive import DEFAULT_LIMITS, Limits, open_archive
+from iadd.intake.errors import DatasetError, FileError
 
 MEBIBYTE = 1 << 20
 NOISE = os.urandom(3000)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from iadd.data.errors import FileError
+from iadd.intake.errors import FileError
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -1,0 +1,1 @@
+"""Opens archives and folders of untrusted files."""

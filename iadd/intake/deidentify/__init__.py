@@ -1,0 +1,1 @@
+"""Removes what names a patient."""

@@ -1,0 +1,1 @@
+"""Reads the class, split and patient of each file from folders and tables."""

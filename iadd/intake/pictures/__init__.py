@@ -1,0 +1,1 @@
+"""Decodes untrusted pictures to grey values of one size."""

@@ -1,0 +1,1 @@
+"""Looks for what a model would suffer from, and splits the images."""

@@ -1,0 +1,1 @@
+"""Finds text that is burned into pictures."""
