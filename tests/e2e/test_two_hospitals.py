@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -78,6 +79,7 @@ def code(problem: Any) -> str:
     return str(problem["type"].rpartition(":")[2])
 
 
+@pytest.mark.slow
 def test_two_hospitals_share_what_one_has_learnt(
     make_service: Callable[..., "Service"],
     archive: bytes,

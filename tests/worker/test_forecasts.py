@@ -86,6 +86,7 @@ def test_a_worker_measures_once_and_answers_the_next_from_that(
     assert [one.id for one in measurements(harness, found.pace_key)] == [measured.id]
 
 
+@pytest.mark.slow
 def test_a_forecast_is_measured_on_the_machines_that_compute(
     own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:

@@ -21,6 +21,7 @@ READY = DistillationStatus.READY
 WHOLE_WAY = ["queued", "teaching", "distilling", "evaluating", "auditing", "packaging", "ready"]
 
 
+@pytest.mark.slow
 def test_messages_that_come_twice_and_at_once_change_nothing(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:
@@ -76,6 +77,7 @@ def test_distillations_of_a_dataset_share_their_teachers(
         assert [teacher.attempt for teacher in teachers] == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_cancelled_distillation_stops_at_its_next_step_and_goes_on_from_its_checkpoint(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:

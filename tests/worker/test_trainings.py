@@ -262,6 +262,7 @@ def test_a_training_that_is_not_wanted_stops(harness: "WorkerHarness", squares: 
     assert ended(harness, training_id, TrainingStatus.CANCELLED).result is None
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_the_training_to_the_next(
     own_harness: "WorkerHarness", squares: ImageSet
 ) -> None:

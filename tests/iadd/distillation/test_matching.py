@@ -156,6 +156,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of a process in Linux's units")
 def test_peak_memory_does_not_grow_with_the_steps() -> None:
     def kilobytes(steps: int) -> int:

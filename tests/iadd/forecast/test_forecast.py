@@ -129,6 +129,19 @@ print(watch.peak - watch.before)
 """
 
 
+def test_a_slow_first_call_is_not_taken_for_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+
+    def run(units: int) -> None:
+        nonlocal clock
+        warm_up = 4.0 if clock == 0.0 else 0.0
+        clock += warm_up + 0.1 * units
+
+    monkeypatch.setattr("iadd.forecast.timing.time.perf_counter", lambda: clock)
+
+    assert fit_timing(run).each == pytest.approx(0.1)
+
+
 def test_the_peak_is_seen_though_the_memory_is_given_back() -> None:
     # In a process of its own: this one may keep freed memory and have some to spare.
     command = [sys.executable, "-c", PEAK_OF_A_BLOCK]
