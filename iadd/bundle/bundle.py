@@ -40,7 +40,7 @@ from iadd.data.distilled_dataset import DistilledDataset, History
 from iadd.data.normalisation import Normalisation
 from iadd.intake.containers.archive import Limits, open_archive
 from iadd.intake.errors import DatasetError, FileError
-from iadd.intake.layout.folder_layout import class_name_problem
+from iadd.intake.layout.class_names import class_name_problem
 from iadd.runtime.checkpoint import write_atomically
 from iadd.training.recipe import small_set_recipe
 

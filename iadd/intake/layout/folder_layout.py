@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iadd.intake.errors import DatasetError, printable
+from iadd.intake.layout.class_names import MOST_CLASSES, class_name_problem
 from iadd.intake.splits import SPLITS
-
-LONGEST_CLASS_NAME = 80
-MOST_CLASSES = 100
 
 _SPLIT_FOLDERS = {
     "train": "train",
@@ -34,11 +32,6 @@ _DOCUMENTS = (
     *(".csv", ".doc", ".docx", ".htm", ".html", ".json", ".log", ".md", ".ods", ".odt", ".pdf"),
     *(".rtf", ".tsv", ".txt", ".xls", ".xlsx", ".xml", ".yaml", ".yml"),
 )
-# Class names become folder names of the bundle, which people unpack on Windows too.
-_FORBIDDEN_LETTERS = frozenset('<>:"/\\|?*')
-_FORBIDDEN_NAMES = {"con", "prn", "aux", "nul"} | {
-    f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)
-}
 
 
 @dataclass(frozen=True)
@@ -119,25 +112,6 @@ def _with_split_level(folders: list[tuple[str, ...]]) -> list[Placement]:
                 for path in folders
             ]
     return [Placement(path[0] if path else None, None) for path in folders]
-
-
-def class_name_problem(name: str) -> str | None:
-    r"""Describe what is wrong with a class name, as the end of a sentence; None for a good one.
-
-    A good name has 1 to 80 printable characters, none of ``<>:"/\|?*``, neither begins nor ends
-    with a dot or a space, and is not a device name of Windows.
-    """
-    if not 1 <= len(name) <= LONGEST_CLASS_NAME:
-        return f"must have 1 to {LONGEST_CLASS_NAME} characters"
-    if not name.isprintable():
-        return "holds characters that cannot be printed"
-    if found := sorted(_FORBIDDEN_LETTERS.intersection(name)):
-        return f"must not hold {' '.join(found)}"
-    if name.startswith((".", " ")) or name.endswith((".", " ")):
-        return "must not begin or end with a dot or a space"
-    if name.split(".")[0].lower() in _FORBIDDEN_NAMES:
-        return "is reserved by Windows"
-    return None
 
 
 def _check_class_names(names: list[str]) -> None:
