@@ -38,7 +38,8 @@ from iadd.bundle.signature import signature_holds
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset, History
 from iadd.data.normalisation import Normalisation
-from iadd.intake.containers.archive import Limits, open_archive
+from iadd.intake.containers.limits import Limits
+from iadd.intake.containers.open import open_archive
 from iadd.intake.errors import DatasetError, FileError
 from iadd.intake.layout.class_names import class_name_problem
 from iadd.runtime.checkpoint import write_atomically

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from iadd.data.image_set import SPLITS, ImageSet
-from iadd.intake.containers.archive import DEFAULT_LIMITS, Limits, open_archive
+from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
+from iadd.intake.containers.open import open_archive
 from iadd.intake.decode_archive import DecodedArchive, decode_archive
 from iadd.intake.errors import DatasetError, RejectedFile
 from iadd.intake.layout.folder_layout import Placement, place

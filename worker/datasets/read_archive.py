@@ -6,7 +6,7 @@ from pathlib import Path
 from app.core.errors import problem_dict
 from app.core.types import JsonObject
 from iadd.data.loading import DatasetError, read_images
-from iadd.intake.containers.archive import DEFAULT_LIMITS, Limits
+from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
 from iadd.runtime.progress import ProgressListener, ignore_progress
 from worker.datasets.quality_report import count_by_split, quality_report
 from worker.datasets.thumbnails import thumbnail_sheet

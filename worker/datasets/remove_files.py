@@ -4,7 +4,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from iadd.intake.containers.archive import DEFAULT_LIMITS, Limits, open_archive
+from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
+from iadd.intake.containers.open import open_archive
 from iadd.intake.errors import FileError
 
 _DATE = (1980, 1, 1, 0, 0, 0)

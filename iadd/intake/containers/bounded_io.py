@@ -1,109 +1,147 @@
-"""Bounded readers between the standard library's archive readers and a hostile file.
+"""Streams that are read forwards, within a budget of bytes, and never far in one call.
 
-zipfile and tarfile trust lengths found in headers and read that much in one call: a central
-directory, a long file name. Through these readers such a call fails instead of filling the memory.
+Headers of archives hold lengths of names and gaps. Through these readers an absurd length fails
+instead of filling the memory.
 """
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-_CHUNK = 256 * 1024
+from iadd.intake.containers.decompressors import UNPACKING_ERRORS, Decompressor
+from iadd.intake.containers.refusals import damaged_archive, memory_to_unpack
+from iadd.intake.errors import DatasetError
 
-Failure = Callable[[], Exception]
-
-
-class CappedReader(io.RawIOBase):
-    """A seekable file that fails a single read of more than `longest_read` bytes."""
-
-    def __init__(self, file: BinaryIO, *, longest_read: int, failure: Failure) -> None:
-        self._file = file
-        self._size = file.seek(0, os.SEEK_END)
-        self._longest_read = longest_read
-        self._failure = failure
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position in the file."""
-        return self._file.tell()
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go anywhere in the file."""
-        return self._file.seek(offset, whence)
-
-    def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes, or to the end; fail when that is too much."""
-        left = max(0, self._size - self._file.tell())
-        wanted = left if size < 0 else size
-        if wanted > self._longest_read:
-            raise self._failure()
-        # A file object allocates the requested size, even where there is less to read.
-        return self._file.read(min(wanted, left))
+CHUNK = 256 * 1024
 
 
-class CountingStream(io.RawIOBase):
-    """A forward-only stream that raises `over_budget` after `budget` bytes.
+class ForwardStream(Protocol):
+    """A stream that is read and skipped forwards."""
 
-    Skipped bytes count too: the unpacked size of a stream is known only by unpacking it.
+    position: int
+
+    def read(self, size: int) -> bytes:
+        """Read `size` bytes, fewer only at the end."""
+
+    def skip_to(self, position: int) -> None:
+        """Go forwards to `position`; raise `DatasetError` when that lies behind or past the end."""
+
+
+class FileStream:
+    """A file read forwards; skipping costs nothing.
 
     Attributes:
-        last_read: what the latest `read` returned.
+        position: bytes read and skipped so far.
+    """
+
+    def __init__(
+        self, file: BinaryIO, *, budget: int, over_budget: Callable[[], DatasetError]
+    ) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self._budget = budget
+        self._over_budget = over_budget
+        self.position = file.seek(0)
+
+    def read(self, size: int) -> bytes:
+        """Read `size` bytes, fewer only at the end."""
+        data = self._file.read(size)
+        self._go_to(self.position + len(data))
+        return data
+
+    def skip_to(self, position: int) -> None:
+        """Go forwards to `position`."""
+        if not self.position <= position <= self._size:
+            raise damaged_archive()
+        self._go_to(position)
+        self._file.seek(position)
+
+    def _go_to(self, position: int) -> None:
+        self.position = position
+        if position > self._budget:
+            raise self._over_budget()
+
+
+class UnpackedStream:
+    """What a compressed file unpacks to, its streams one after the other.
+
+    Skipped bytes count against the budget too: they are unpacked all the same.
+
+    Attributes:
+        position: bytes unpacked so far.
     """
 
     def __init__(
         self,
-        stream: BinaryIO,
+        file: BinaryIO,
+        new_decompressor: Callable[[], Decompressor],
         *,
-        longest_read: int,
         budget: int,
-        damaged: Failure,
-        over_budget: Failure,
+        over_budget: Callable[[], DatasetError],
     ) -> None:
-        self._stream = stream
-        self._longest_read = longest_read
+        file.seek(0)
+        self._file = file
+        self._new_decompressor = new_decompressor
+        self._decompressor: Decompressor | None = None
+        self._packed = b""
         self._budget = budget
-        self._damaged = damaged
         self._over_budget = over_budget
-        self._position = 0
-        self.last_read = b""
+        self.position = 0
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
+    def read(self, size: int) -> bytes:
+        """Read `size` bytes, fewer only at the end."""
+        content = bytearray()
+        while len(content) < size and (piece := self._next(size - len(content))):
+            content += piece
+        return bytes(content)
 
-    def tell(self) -> int:
-        """Return the number of bytes unpacked so far."""
-        return self._position
+    def skip_to(self, position: int) -> None:
+        """Unpack up to `position` and forget it."""
+        if position < self.position:
+            raise damaged_archive()
+        while self.position < position:
+            if not self._next(min(CHUNK, position - self.position)):
+                raise damaged_archive()
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Skip forward to `offset`."""
-        if whence != os.SEEK_SET or offset < self._position:
-            raise self._damaged()
-        while self._position < offset:
-            if not self._take(min(_CHUNK, offset - self._position)):
-                raise self._damaged()
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes; fail when `size` is negative (read everything) or too large."""
-        if not 0 <= size <= self._longest_read:
-            raise self._damaged()
-        self.last_read = self._take(size)
-        return self.last_read
-
-    def _take(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        self._position += len(data)
-        if self._position > self._budget:
+    def _next(self, most: int) -> bytes:
+        """Unpack 1 to `most` bytes, none at the end."""
+        try:
+            unpacked = self._unpack(most)
+        except UNPACKING_ERRORS as error:
+            if isinstance(error, DatasetError):
+                raise
+            # liblzma and libzstd say so in words alone.
+            needs_memory = "memory" in str(error).lower()
+            raise (memory_to_unpack() if needs_memory else damaged_archive()) from error
+        self.position += len(unpacked)
+        if self.position > self._budget:
             raise self._over_budget()
-        return data
+        return unpacked
+
+    def _unpack(self, most: int) -> bytes:
+        while True:
+            if self._decompressor is None:
+                # Zeros pad files to blocks; between streams they mean nothing.
+                self._packed = self._packed.lstrip(b"\0") or self._read_past_zeros()
+                if not self._packed:
+                    return b""
+                self._decompressor = self._new_decompressor()
+            if self._decompressor.needs_input and not self._packed:
+                self._packed = self._file.read(CHUNK)
+                if not self._packed:
+                    raise damaged_archive()
+            packed, self._packed = self._packed, b""
+            unpacked = self._decompressor.decompress(packed, most)
+            if self._decompressor.eof:
+                self._packed = self._decompressor.unused_data
+                self._decompressor = None
+            if unpacked:
+                return unpacked
+
+    def _read_past_zeros(self) -> bytes:
+        while data := self._file.read(CHUNK):
+            if data := data.lstrip(b"\0"):
+                return data
+        return b""

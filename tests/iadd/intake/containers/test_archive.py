@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from iadd.intake.containers.archive import DEFAULT_LIMITS, Limits, open_archive
+from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
+from iadd.intake.containers.open import open_archive
 from iadd.intake.errors import DatasetError, FileError
 
 MEBIBYTE = 1 << 20
@@ -225,7 +226,7 @@ def test_a_huge_central_directory_is_not_read(tmp_path: Path) -> None:
         file.seek(0)
         file.write(b"PK\x03\x04")
     with memory_below(2):
-        assert code_of(path, Limits(entries=10)) == "archive_too_large"
+        assert code_of(path, Limits(entries=10)) == "damaged_archive"
 
 
 # ----------------------------------------------------------------------------------- tar bombs
@@ -301,12 +302,6 @@ def test_encrypted_entries_are_refused(tmp_path: Path) -> None:
     content[content.index(b"PK\x01\x02") + 8] |= 1  # … and of the central directory
     path.write_bytes(content)
     assert read_all(path) == ({}, {"a/1": "encrypted"})
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_that_unpack_without_bound_are_refused(method: int, tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "a.zip", {"a/1": b"one"}, method)
-    assert read_all(path) == ({}, {"a/1": "compression_method"})
 
 
 def test_names_come_through_as_they_are_and_touch_no_disk(tmp_path: Path) -> None:
