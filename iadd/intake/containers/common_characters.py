@@ -49,14 +49,35 @@ KOREAN = frozenset(
     "총최추축출충치친침카코크키타탁태터토통투특파판패페편평포표품프피필하학한할함합항해했행향허현형호화확환황회획후흔희히"
 )
 
-# Letters beyond ASCII, the frequent ones first: full and half weight.
-WESTERN = ("äöüßéèêàâçñóíáúãëîïôùûøåæÄÖÜÉÈÀÇÑÁÍÓÚØÅÆ", "õœìòšžÊÂÃÕÎÔÛËÏÙŒŠŽýÝ")
-CENTRAL = ("łąęśżźćńóřěščžýáíéúůőűöüäŁŚŻŹĆŃÓŘŠČŽÝÁÍÉÚÖÜÄ", "ďťňľĺŕôăîâșțşţđßĄĘĚŮŐŰĎŤŇĽÔĂÎÂŞŢĐëç")
-CYRILLIC = (
-    "оеаинтсрвлкмдпуяыгзбчйхОЕАИНТСРВЛКМДПУЯГЗБЧХ",
-    "жшюцщэфъьёіїєґўЖШЮЦЩЭФЬЁІЇЄҐЙЫ",
+# How common a letter beyond ASCII is in an alphabet, from 0 to 1.
+Letters = dict[str, float]
+
+
+def _weigh(*groups: tuple[str, float]) -> Letters:
+    weights: Letters = {}
+    for letters, weight in groups:
+        for letter in letters:
+            weights.setdefault(letter, weight)
+    return weights
+
+
+WESTERN = _weigh(
+    ("äöüßéèàçñáíóúãÄÖÜÉÈÀÇÑÁÍÓÚ", 1.0),
+    ("êâîôûëïùøåæÊÂÎÔØÅÆ", 0.85),
+    ("õ", 0.78),
+    ("œìòšžÃÕÛËÏÙŒŠŽýÝ", 0.5),
 )
-GREEK = (
-    "αειονστρκλμπυςδηγωχφάέήίόύώΑΕΙΟΝΣΤΡΚΛΜΠΥΔΗΓΩΧΦ",
-    "βθζξψϊϋΐΰΒΘΖΞΨΆΈΉΊΌΎΏ",
+# Below the western ones, which stand at the same bytes and are met more often.
+CENTRAL = _weigh(
+    ("äöüßéáíóúÄÖÜÉÁÍÓÚ", 1.0),
+    ("łąęśżźćńřěščžýůőűŁŚŻŹĆŃŘŠČŽÝ", 0.78),
+    ("ďťňľĺŕôăîâșțşţđĄĘĚŮŐŰĎŤŇĽÔĂÎÂŞŢĐëç", 0.5),
+)
+CYRILLIC = _weigh(
+    ("оеаинтсрвлкмдпуяыгзбчйхОЕАИНТСРВЛКМДПУЯГЗБЧХ", 1.0),
+    ("жшюцщэфъьёіїєґўЖШЮЦЩЭФЬЁІЇЄҐЙЫ", 0.5),
+)
+GREEK = _weigh(
+    ("αειονστρκλμπυςδηγωχφάέήίόύώΑΕΙΟΝΣΤΡΚΛΜΠΥΔΗΓΩΧΦ", 1.0),
+    ("βθζξψϊϋΐΰΒΘΖΞΨΆΈΉΊΌΎΏ", 0.5),
 )

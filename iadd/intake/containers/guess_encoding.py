@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from iadd.intake.containers import common_characters as common
+from iadd.intake.containers.common_characters import Letters
 
-_SURE_SCORE = 0.6
-_SURE_MARGIN = 0.15
+_SURE_SCORE = 0.5
+_SURE_MARGIN = 0.2
 _MOST_SAMPLES = 5
-_CENT = 0.01
+_SIGNS_IN_NAMES = (
+    "\u00ab\u00bb\u2013\u2014\u2019\u00b0\u00ba\u00aa\u00b2\u00b5\u2116"  # «»–—’°ºª²µ№
+)
+_WORDS_OF_ONE_LETTER = "àéèÀÉÈ"
 
 
 @dataclass(frozen=True)
@@ -128,30 +132,14 @@ def _korean_weight(sign: str) -> float:
 # ------------------------------------------------------------------------------------------ letters
 
 
-def _judge_letters(letters: tuple[str, str], *, latin: bool) -> _Judge:
-    frequent, seldom = (frozenset(group) for group in letters)
-
+def _judge_letters(letters: Letters, factor: Callable[[str, int], float]) -> _Judge:
     def weigh(text: str, at: int) -> float:
-        letter = text[at]
-        if letter not in frequent and letter not in seldom:
-            return 0.2 if letter in "«»–—’°ºª²µ№" else 0.0
-        weight = 1.0 if letter in frequent else 0.5
-        before = text[at - 1] if at else ""
-        after = text[at + 1] if at + 1 < len(text) else ""
-        if letter.isupper() and before.isalpha() and before.islower():
-            weight *= 0.1
-        beside_ascii = (before.isascii() and before.isalpha()) or (
-            after.isascii() and after.isalpha()
-        )
-        if latin:
-            return weight * _latin_factor(text, at, beside_ascii=beside_ascii)
-        if beside_ascii:  # alphabets are not mixed inside a word
-            return weight * 0.1
-        alone = not before.isalpha() and not after.isalpha()
-        return weight * (0.5 if alone else 1.0)
+        weight = letters.get(text[at])
+        if weight is None:
+            return 0.2 if text[at] in _SIGNS_IN_NAMES else 0.0
+        return weight * _case_factor(text, at) * factor(text, at)
 
     def judge(text: str) -> float:
-        # macOS writes an accent as a character of its own.
         text = unicodedata.normalize("NFC", text)
         weights = [weigh(text, at) for at, letter in enumerate(text) if letter > "\x7f"]
         return sum(weights) / max(1, len(weights))
@@ -159,8 +147,29 @@ def _judge_letters(letters: tuple[str, str], *, latin: bool) -> _Judge:
     return judge
 
 
-def _latin_factor(text: str, at: int, *, beside_ascii: bool) -> float:
-    """Lower the weight of accented letters in long rows: words have ASCII letters in between."""
+def _word_around(text: str, at: int) -> str:
+    """Return the word that holds a letter; words joined by capitals (``NormalÉtat``) are parted."""
+    first = last = at
+    while first and text[first - 1].isalpha() and not _begins_word(text, first):
+        first -= 1
+    while last + 1 < len(text) and text[last + 1].isalpha() and not _begins_word(text, last + 1):
+        last += 1
+    return text[first : last + 1]
+
+
+def _begins_word(text: str, at: int) -> bool:
+    return "A" <= text[at] <= "Z" and text[at - 1].islower()
+
+
+def _case_factor(text: str, at: int) -> float:
+    """Lower the weight in words of mixed capitals, which wrong encodings give (``NÚgatif``)."""
+    word = _word_around(text, at)
+    fits = word.islower() or word.isupper() or (word[0].isupper() and word[1:].islower())
+    return 1.0 if fits else 0.15
+
+
+def _latin_factor(text: str, at: int) -> float:
+    """Lower the weight of accented letters in a row: words have ASCII letters in between."""
     first = last = at
     while first and text[first - 1] > "\x7f":
         first -= 1
@@ -170,8 +179,16 @@ def _latin_factor(text: str, at: int, *, beside_ascii: bool) -> float:
     if row >= 3:
         return 0.1
     if row == 2:
-        return 0.7
-    return 1.0 if beside_ascii else 0.6
+        return 0.9
+    return 1.0 if len(_word_around(text, at)) > 1 or text[at] in _WORDS_OF_ONE_LETTER else 0.4
+
+
+def _alphabet_factor(text: str, at: int) -> float:
+    """Lower the weight beside ASCII letters, as alphabets are not mixed inside a word."""
+    word = _word_around(text, at)
+    if any(letter.isascii() for letter in word):
+        return 0.1
+    return 1.0 if len(word) > 1 else 0.5
 
 
 _JUDGES: dict[str, _Judge] = {
@@ -179,13 +196,13 @@ _JUDGES: dict[str, _Judge] = {
     "gbk": _judge_signs(common.SIMPLIFIED, _simplified_weight),
     "big5": _judge_signs(common.TRADITIONAL, _traditional_weight),
     "cp949": _judge_signs(common.KOREAN, _korean_weight),
-    "cp1252": _judge_letters(common.WESTERN, latin=True),
-    "cp850": _judge_letters(common.WESTERN, latin=True),
-    "cp437": _judge_letters(common.WESTERN, latin=True),
-    "cp1250": _judge_letters(common.CENTRAL, latin=True),
-    "cp852": _judge_letters(common.CENTRAL, latin=True),
-    "cp1251": _judge_letters(common.CYRILLIC, latin=False),
-    "cp866": _judge_letters(common.CYRILLIC, latin=False),
-    "cp1253": _judge_letters(common.GREEK, latin=False),
+    "cp1252": _judge_letters(common.WESTERN, _latin_factor),
+    "cp850": _judge_letters(common.WESTERN, _latin_factor),
+    "cp437": _judge_letters(common.WESTERN, _latin_factor),
+    "cp1250": _judge_letters(common.CENTRAL, _latin_factor),
+    "cp852": _judge_letters(common.CENTRAL, _latin_factor),
+    "cp1251": _judge_letters(common.CYRILLIC, _alphabet_factor),
+    "cp866": _judge_letters(common.CYRILLIC, _alphabet_factor),
+    "cp1253": _judge_letters(common.GREEK, _alphabet_factor),
 }
 CANDIDATES = tuple(_JUDGES)
