@@ -46,12 +46,20 @@ def read_picture(
         image, facts, flags = read_dicom(data, patient_key, reserve)
     else:
         image = read_raster(data, picture_format, image_size, reserve)
-    return _judged(image, image_size, facts, flags)
+    return judged(image, image_size, facts, flags)
 
 
-def _judged(
-    image: GreyImage, image_size: int, facts: DicomFacts | None, flags: tuple[str, ...]
+def judged(
+    image: GreyImage,
+    image_size: int,
+    facts: DicomFacts | None = None,
+    flags: tuple[str, ...] = (),
 ) -> Picture:
+    """Resize a grey image and judge its levels.
+
+    Raises:
+        FileError: ``blank``.
+    """
     if isinstance(image.rows, Image.Image):
         pixels, counts = shrink_eight_bits(image.rows, image_size)
     else:

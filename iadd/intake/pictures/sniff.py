@@ -95,19 +95,17 @@ def sniff(data: bytes, suffix: str = "") -> str:
     Raises:
         FileError: any other format, with its own code.
     """
+    # First: the preamble of a DICOM file may be the header of a TIFF.
+    if data[128:132] == b"DICM":
+        return "DICOM"
     for magic, name in _ACCEPTED:
         if data.startswith(magic):
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
-    if is_dicom(data):
+    if starts_with_element(data):
         return "DICOM"
     raise _refusal(data, suffix.lower())
-
-
-def is_dicom(data: bytes) -> bool:
-    """Whether bytes are DICOM: ``DICM`` after the preamble, or a first element without one."""
-    return data[128:132] == b"DICM" or starts_with_element(data)
 
 
 def starts_with_element(data: bytes) -> bool:
