@@ -1,0 +1,503 @@
+"""Describes an archive before a picture is read: scored readings, and whether one needs no word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping as AnyMapping
+from collections.abc import Sequence
+from dataclasses import replace
+
+from iadd.intake.errors import DatasetError
+from iadd.intake.layout.class_names import (
+    MOST_CLASSES,
+    looks_like_patient,
+    patient_of_name,
+    suggested_merges,
+)
+from iadd.intake.layout.folder_readings import (
+    LEAST_IMAGES,
+    FolderReading,
+    listed,
+    read_folders,
+    roles_without_class,
+)
+from iadd.intake.layout.folder_tree import unfolded
+from iadd.intake.layout.layout import Layout, Level, NamesGuess, Reading, masked, shown
+from iadd.intake.layout.levels import Folders, Kind, Survey, set_aside, survey, under
+from iadd.intake.layout.listing import ListedFile
+from iadd.intake.layout.mapping import Mapping, Role, SeveralLabels, TableMapping
+from iadd.intake.layout.path_match import without_ending
+from iadd.intake.layout.placement import Placements, place
+from iadd.intake.layout.row_match import FileFinder
+from iadd.intake.layout.table_readings import (
+    TableUse,
+    combined,
+    heading_says_files,
+    is_plain_manifest,
+    listed_table,
+    problems_of,
+    use_of,
+)
+from iadd.intake.layout.tables import Table
+from iadd.intake.layout.words import is_docs_folder, is_mask_folder, split_in, split_of
+
+_MOST_READINGS = 3
+_CLOSE = 0.7
+_FEW_DOCUMENTS = 0.1
+
+
+def describe(
+    files: Sequence[ListedFile],
+    tables: Sequence[Table] = (),
+    names: NamesGuess | None = None,
+    *,
+    folders: Sequence[tuple[str, ...]] = (),
+) -> Layout:
+    """Find out what each folder level and each table column means.
+
+    Args:
+        files: the candidate pictures; at least one.
+        tables: those of the archive that could be read.
+        names: how names were read where their encoding is not stated.
+        folders: all folders of the archive, those without a picture too.
+
+    Raises:
+        DatasetError: no mapping could give two classes: ``no_images``, ``one_class``,
+            ``no_classes`` or ``table_names_no_file``.
+    """
+    if not files:
+        raise DatasetError(
+            "no_images", "The archive holds no image", "Add images to it and upload it again."
+        )
+    parts = [file.parts for file in files]
+    plain = unfolded(parts)
+    counts = Counter(plain)
+    aside = set_aside(counts)
+    kept = Counter({path: n for path, n in counts.items() if under(path, aside) is None})
+    levels = survey(kept)
+    by_folder = read_folders(kept, levels)
+    finder = FileFinder(parts)
+    uses = [use_of(table, finder) for table in tables]
+    describer = _Describer(files, plain, kept, aside, levels, by_folder, uses, tables)
+    readings = describer.readings()
+    if not readings:
+        raise describer.dead_end()
+    certain, questions = describer.verdict(readings, names)
+    best = readings[0].mapping
+    return Layout(
+        levels=tuple(_levels(levels, best)),
+        tables=tuple(map(listed_table, uses)),
+        names=names,
+        readings=tuple(readings),
+        certain=certain,
+        questions=tuple(dict.fromkeys(questions)),
+        notes=tuple(describer.notes(best)),
+        empty_classes=empty_classes(files, best, folders),
+    )
+
+
+def empty_classes(
+    files: Sequence[ListedFile], mapping: Mapping, folders: Sequence[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return the folders beside the classes that hold no picture.
+
+    Args:
+        files: the candidate pictures.
+        mapping: one with a class level; without it there are no such folders.
+        folders: all folders of the archive, those without a picture too.
+    """
+    level = mapping.level_of(Role.CLASS)
+    if level is None:
+        return ()
+    there = {path for file in files for path in [file.parts[:-1]]}
+    classes = {path[level] for path in there if len(path) > level}
+    parents = {path[:level] for path in there if len(path) > level}
+    found: dict[str, None] = {}
+    for path in sorted(set(folders)):
+        if len(path) <= level or path[:level] not in parents or path[level] in classes:
+            continue
+        name = path[level]
+        if not (name.startswith(".") or is_mask_folder(name) or is_docs_folder(name)):
+            found[name] = None
+    return tuple(found)
+
+
+def _levels(levels: Sequence[Survey], best: Mapping) -> list[Level]:
+    described = []
+    for index, level in enumerate(levels):
+        role = best.levels[index] if index < len(best.levels) else Role.IGNORE
+        people = role is Role.PATIENT or level.kind in (Kind.PATIENT, Kind.STUDY)
+        samples = [name for name, _ in level.names.most_common(8)]
+        described.append(
+            Level(
+                role=role,
+                kind=level.kind.value,
+                samples=tuple(
+                    dict.fromkeys(masked(name) if people else shown(name) for name in samples)
+                ),
+                names=len(level.names),
+                files=level.files,
+            )
+        )
+    return described
+
+
+class _Describer:
+    """Holds what was found out, while readings and questions are made of it."""
+
+    def __init__(
+        self,
+        files: Sequence[ListedFile],
+        plain: Sequence[Folders],
+        kept: AnyMapping[Folders, int],
+        aside: AnyMapping[Folders, str],
+        levels: list[Survey],
+        by_folder: list[FolderReading],
+        uses: list[TableUse],
+        tables: Sequence[Table],
+    ) -> None:
+        self._files = files
+        self._plain = plain
+        self._kept = kept
+        self._aside = aside
+        self._levels = levels
+        self._by_folder = by_folder
+        self._uses = uses
+        self._tables = tables
+        self._doubts: dict[int, list[str]] = {}
+        self._in_name = self._patients_in_names()
+
+    def readings(self) -> list[Reading]:
+        """Return up to three readings, best first."""
+        found = self._from_tables()
+        tables = TableMapping("", {}) if not self._uses else self._additions()
+        for reading in self._by_folder[:_MOST_READINGS]:
+            found.append(self._from_folders(reading, tables))
+        found.sort(key=lambda reading: -reading.score)
+        return found[:_MOST_READINGS]
+
+    def _additions(self) -> TableMapping:
+        """Return the tables that add a patient, split or view to classes that folders state."""
+        ways = combined([_without_label(use) for use in self._uses])
+        return ways[0] if ways else TableMapping("", {})
+
+    def _left_out(self) -> tuple[str, ...]:
+        return tuple("/".join(path) for path in sorted(self._aside))
+
+    def _from_folders(self, reading: FolderReading, tables: TableMapping) -> Reading:
+        csv = tables if tables.columns else None
+        by_table = csv is not None and csv.states("patient")
+        mapping = Mapping(
+            levels=reading.roles,
+            csv=csv,
+            split_words=dict(sorted(reading.splits.items())),
+            merge=reading.merges,
+            leave_out=self._left_out(),
+            patient_in_name=self._in_name and not by_table and Role.PATIENT not in reading.roles,
+        )
+        aside = len(self._files) - sum(self._kept.values())
+        inside = sum(sum(counts.values()) for counts in reading.classes.values())
+        outside = sum(self._kept.values()) - inside
+        left = {"left_out": aside, "no_class": outside}
+        made = Reading(
+            mapping=mapping,
+            classes=_masked_classes(reading.classes),
+            score=reading.score,
+            why=reading.why,
+            left_out={code: count for code, count in left.items() if count},
+        )
+        self._doubts[id(made.mapping)] = list(reading.doubts)
+        return made
+
+    def _from_tables(self) -> list[Reading]:
+        made = []
+        for csv in combined(self._uses):
+            if not csv.states("label"):
+                continue
+            roles = list(roles_without_class(self._levels))
+            if csv.states("patient"):
+                roles = [Role.IGNORE if role is Role.PATIENT else role for role in roles]
+            mapping = Mapping(
+                levels=tuple(roles),
+                csv=csv,
+                leave_out=self._left_out(),
+                patient_in_name=(
+                    self._in_name and not csv.states("patient") and Role.PATIENT not in roles
+                ),
+            )
+            made.append(self._table_reading(mapping, csv))
+        return made
+
+    def _table_reading(self, mapping: Mapping, csv: TableMapping) -> Reading:
+        label = csv.columns.get("label")
+        if isinstance(label, list) and len(label) == 1:
+            several = SeveralLabels("one_against_the_rest", (), label[0], f"No {label[0]}")
+            mapping = replace(mapping, several_labels=several)
+        placed = place(self._files, mapping, self._tables, check=False)
+        counts = {name: sum(splits.values()) for name, splits in placed.classes().items()}
+        if merges := suggested_merges(counts):
+            mapping = replace(mapping, merge=merges)
+            placed = place(self._files, mapping, self._tables, check=False)
+        mapping = replace(mapping, split_words=self._split_words(mapping, csv))
+        classes = placed.classes()
+        left = Counter(p.left_out for p in placed.placements if p.left_out is not None)
+        share = 1 - (left["no_row"] + left["contradicting_rows"]) / len(self._files)
+        usable = sum(sum(c.values()) >= LEAST_IMAGES for c in classes.values())
+        score = share * (1.0 if usable >= 2 else 0.4)
+        if len(classes) > 20:
+            score *= 0.7 if len(classes) <= MOST_CLASSES else 0.1
+        score *= 1 - 0.8 * sum(map(looks_like_patient, classes)) / max(1, len(classes))
+        names = " and ".join(f"“{shown(table.file)}”" for table in csv.tables()[:3])
+        column = f"the column “{shown(label)}”" if isinstance(label, str) else "its 0/1 columns"
+        made = Reading(
+            mapping=mapping,
+            classes=_masked_classes(classes),
+            score=score,
+            why=f"Table: {names}, with the classes of {column} ({listed(list(classes))}).",
+            left_out=dict(sorted((str(code), count) for code, count in left.items())),
+        )
+        self._doubts[id(made.mapping)] = self._table_doubts(placed, mapping, merges, classes)
+        return made
+
+    def _split_words(self, mapping: Mapping, csv: TableMapping) -> dict[str, str]:
+        words: set[str] = set()
+        by_name = {table.name: table for table in self._tables}
+        for part in csv.tables():
+            column = part.columns.get("split")
+            if isinstance(column, str):
+                words.update(by_name[part.file].values(column))
+        level = mapping.level_of(Role.SPLIT)
+        if level is not None:
+            words.update(self._levels[level].names)
+        from_names = {word: _split_of_any(word) for word in words if word}
+        return {word: split for word, split in sorted(from_names.items()) if split}
+
+    def _table_doubts(
+        self,
+        placed: Placements,
+        mapping: Mapping,
+        merges: AnyMapping[str, str],
+        classes: AnyMapping[str, AnyMapping[str, int]],
+    ) -> list[str]:
+        doubts = []
+        total = len(self._files)
+        if count := placed.files_without_row.count:
+            doubts.append(
+                f"{count:,} of {total:,} images have no row in the table and would be left out. "
+                "Add rows for them, or go on without them."
+            )
+        if count := placed.rows_contradicting.count:
+            doubts.append(
+                f"{count:,} images have rows with different labels and would be left out. Keep "
+                "the right row of each."
+            )
+        if count := placed.several_labels.count:
+            doubts.append(
+                f"{count:,} images have several labels. Leave them out, take the first by a "
+                "priority, or set one class against the rest."
+            )
+        if count := placed.uncertain.count:
+            doubts.append(
+                f"{count:,} images have uncertain labels (−1). Leave them out, or count them as "
+                "positive or negative."
+            )
+        if count := placed.laterals.count:
+            doubts.append(
+                f"{count:,} lateral images would be left out. Drop the view column to keep them."
+            )
+        if len(classes) < 2:
+            doubts.append(
+                "The table gives fewer than two classes. Choose another label column, or other "
+                "columns of a wide table."
+            )
+        if len(classes) > MOST_CLASSES:
+            doubts.append(
+                f"The table gives {len(classes):,} classes; at most {MOST_CLASSES} are allowed. "
+                "Choose another label column, or merge classes."
+            )
+        elif small := [n for n, c in classes.items() if sum(c.values()) < LEAST_IMAGES]:
+            doubts.append(
+                f"{listed(small)} would have fewer than {LEAST_IMAGES} images. Leave them out or "
+                "merge them."
+            )
+        if merges:
+            doubts.append(
+                f"{listed(sorted({*merges, *merges.values()}))} look like spellings of one class. "
+                "Confirm the merge, or drop it to keep them apart."
+            )
+        if people := sum(map(looks_like_patient, classes)):
+            doubts.append(f"{people:,} labels look like patients. Choose another label column.")
+        if placed.unknown_splits:
+            doubts.append(
+                f"{listed(sorted(placed.unknown_splits))} are no known splits. Say under "
+                "split_words what they are."
+            )
+        return doubts
+
+    def _patients_in_names(self) -> bool:
+        """Return whether file names begin with patients, some of whom have several pictures."""
+        step = max(1, len(self._files) // 20_000)
+        sample = self._files[::step]
+        found = [patient_of_name(without_ending(file.parts[-1])) for file in sample]
+        known = [patient for patient in found if patient is not None]
+        return len(known) >= 0.5 * len(sample) and 1 < len(set(known)) < len(known)
+
+    def verdict(
+        self, readings: list[Reading], names: NamesGuess | None
+    ) -> tuple[Mapping | None, list[str]]:
+        """Return the mapping that needs no question, or the questions."""
+        best = readings[0]
+        questions: list[str] = []
+        if names is not None and not names.sure:
+            questions.append(
+                "The archive does not say how its names are written, and several encodings fit. "
+                "Choose the one in which the names read right."
+            )
+        manifest = self._manifest()
+        if manifest is not None and best.mapping.csv is not None:
+            questions += self._doubts[id(best.mapping)]
+            if "label" not in manifest.columns:
+                questions += self._close_readings(readings)
+        else:
+            questions += self._table_questions(best)
+            questions += self._doubts[id(best.mapping)]
+            questions += self._close_readings(readings)
+        for path, kind in sorted(self._aside.items()):
+            count = sum(n for folder, n in self._all_folders() if folder[: len(path)] == path)
+            if kind == "documents" and count > _FEW_DOCUMENTS * len(self._files):
+                questions.append(
+                    f"{count:,} images lie in “{shown('/'.join(path))}”, which looks like "
+                    "documents. Leave it out, or take it in."
+                )
+        return (best.mapping if not questions else None), questions
+
+    def _all_folders(self) -> list[tuple[Folders, int]]:
+        return list(Counter(self._plain).items())
+
+    def _manifest(self) -> TableUse | None:
+        """Return the one table, where it is a manifest that needs no question."""
+        saying = [use for use in self._uses if use.says_something or heading_says_files(use.table)]
+        aside = sum(Counter(self._plain).values()) - sum(self._kept.values())
+        if len(saying) == 1 and is_plain_manifest(saying[0], len(self._files) - aside):
+            return saying[0]
+        return None
+
+    def _table_questions(self, best: Reading) -> list[str]:
+        questions: list[str] = []
+        labelled = [use for use in self._uses if use.labelled]
+        csv = best.mapping.csv
+        used = {table.file for table in csv.tables()} if csv is not None else set()
+        for use in self._uses:
+            if not (use.says_something or heading_says_files(use.table)):
+                continue
+            name = f"“{shown(use.table.name)}”"
+            if use.table.name in used:
+                columns = [
+                    f"{role}: {_column_text(column)}" for role, column in use.columns.items()
+                ]
+                questions.append(f"Is {name} read right ({'; '.join(columns)})?")
+            elif use.says_something:
+                what = "labels" if use.labelled else "further facts"
+                questions.append(f"{name} holds {what} too. Use it, or go on without it.")
+            questions += problems_of(use)
+        overlapping = [use for use in labelled if use.table.name not in used]
+        if overlapping and any(use.table.name in used for use in labelled):
+            questions.append(
+                f"{len(labelled):,} tables give labels to the same images. Choose the one that "
+                "counts."
+            )
+        return questions
+
+    def _close_readings(self, readings: list[Reading]) -> list[str]:
+        best = readings[0]
+        close = [r for r in readings[1:] if r.score >= _CLOSE * best.score]
+        if best.score < 0.3:
+            return ["No reading of the folders fits well. Choose what each level means."]
+        if not close:
+            return []
+        return [f"It can be read in {len(close) + 1} ways. {best.why} Or: {close[0].why} Choose."]
+
+    def notes(self, best: Mapping) -> list[str]:
+        """Return what was decided without a question."""
+        notes = []
+        for path, kind in sorted(self._aside.items()):
+            notes.append(f"“{shown('/'.join(path))}” is left out as {kind}.")
+        if best.patient_in_name:
+            notes.append(
+                "File names begin with a patient's number. Images of one patient stay in one split."
+            )
+        elif Role.PATIENT in best.levels:
+            notes.append("A folder level holds patients. Images of one patient stay in one split.")
+        if any(len(file.parts) - 1 > len(path) for file, path in self._pairs()):
+            notes.append("An inner copy of the set is read as the same folders as the outer one.")
+        return notes
+
+    def _pairs(self) -> list[tuple[ListedFile, Folders]]:
+        return list(zip(self._files, self._plain, strict=True))
+
+    def dead_end(self) -> DatasetError:
+        """Return the error for an archive whose classes no mapping could find."""
+        for use in self._uses:
+            if heading_says_files(use.table) and not use.files:
+                return DatasetError(
+                    "table_names_no_file",
+                    "The table names no file of the archive",
+                    f"None of the {use.table.rows:,} rows of “{shown(use.table.name)}” names a "
+                    "file of the archive. Correct its file column, and upload the archive again.",
+                )
+        level_kinds = [level.kind for level in self._levels]
+        there = " and ".join(f"“{shown(use.table.name)}”" for use in self._uses[:3])
+        table = f" No column of {there} could be used for labels." if there else ""
+        if Kind.PATIENT in level_kinds or Kind.STUDY in level_kinds:
+            return DatasetError(
+                "no_classes",
+                "The folders are patients, and nothing states the classes",
+                "The folders look like patients and examinations, which are no classes."
+                + table
+                + " Add a table manifest.csv with the columns file and label, or one folder per "
+                "class.",
+            )
+        folders = [name for level in self._levels for name in level.names]
+        constant = [k for k in level_kinds if k is not Kind.CONSTANT]
+        if folders and not constant:
+            name = listed([next(iter(level.names)) for level in self._levels][-1:])
+            return DatasetError(
+                "one_class",
+                "The archive holds one class alone",
+                f"All images lie in one folder ({name}).{table} Make one folder per class, at "
+                "least two, or add a table manifest.csv with the columns file and label.",
+            )
+        named = f" The folders {listed(folders)} are no classes." if folders else ""
+        return DatasetError(
+            "no_classes",
+            "Nothing states the classes of the images",
+            f"The images lie in no class folders.{named}{table} Make one folder per class, or add "
+            "a table manifest.csv with the columns file and label.",
+        )
+
+
+def _without_label(use: TableUse) -> TableUse:
+    columns = {role: column for role, column in use.columns.items() if role != "label"}
+    return replace(use, columns=columns)
+
+
+def _masked_classes(
+    classes: AnyMapping[str, AnyMapping[str, int]],
+) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for name, splits in classes.items():
+        there = counts.setdefault(shown(name), {})
+        for split, count in splits.items():
+            there[split] = there.get(split, 0) + count
+    return counts
+
+
+def _split_of_any(word: str) -> str | None:
+    return split_of(word) or split_in(word)
+
+
+def _column_text(column: str | list[str]) -> str:
+    if isinstance(column, str):
+        return f"“{shown(column)}”"
+    first = " + ".join(f"“{shown(name)}”" for name in column[:4])
+    return first if len(column) <= 4 else f"{first} and {len(column) - 4} more"
