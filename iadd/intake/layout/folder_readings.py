@@ -319,10 +319,14 @@ def _doubts_about_levels(
             continue
         samples = listed(sorted(level.names)[:3])
         if index < class_level and kind not in (Kind.CONSTANT, Kind.IMAGES, Kind.ECHO):
-            samples = "Some" if kind in (Kind.PATIENT, Kind.MANY) else samples
-            doubts.append(
-                f"{samples} lie above the classes. Are they {_WHAT.get(kind, 'classes')}?"
-            )
+            what = _WHAT.get(kind, "classes of their own")
+            if kind in (Kind.PATIENT, Kind.MANY, Kind.STUDY):
+                doubts.append(
+                    f"The folders of level {index + 1}, above the classes, look like {what}. "
+                    "Confirm it, or choose another role."
+                )
+            else:
+                doubts.append(f"{samples} lie above the classes. Are they {what}?")
         elif index > class_level and kind not in _HARMLESS_BELOW and _divides(folders, index):
             doubts.append(
                 f"{samples} lie below the classes. Are they classes of their own, or only parts?"
@@ -367,5 +371,6 @@ def _why(
 
 
 def listed(names: list[str]) -> str:
+    """Return names as a phrase, at most five of them; masked where they could name a patient."""
     first = ", ".join(f"“{shown(name)}”" for name in names[:5])
     return first if len(names) <= 5 else f"{first} and {len(names) - 5:,} more"

@@ -90,10 +90,10 @@ def _kind(
         return Kind.SPLIT
     if all(map(is_fold, names)):
         return Kind.FOLD
-    if all(map(is_image_folder, names)):
-        return Kind.IMAGES
     if all(map(is_shard, names)) or _opens_next_level(folders, index):
         return Kind.SHARD
+    if all(map(is_image_folder, names)):
+        return Kind.IMAGES
     if all(map(is_view, names)):
         return Kind.VIEW
     if _share(map(looks_like_study, names)) >= 0.6:

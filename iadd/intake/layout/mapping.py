@@ -189,7 +189,8 @@ class Mapping:
         csv: the tables that are used, None for none.
         split_words: by folder name or table value: ``train``, ``validation`` or ``test``.
         merge: by class name, the class it becomes part of.
-        leave_out: classes, or folders by their path in the archive.
+        leave_out: classes, folders by their path in the archive, or ``*/name`` for all folders of a
+            name.
         uncertain: what −1 in a wide table means.
         several_labels: what becomes of pictures with more than one label.
         patient_in_name: whether file names begin with the patient (``P0012_3.png``).

@@ -164,23 +164,19 @@ def place(
             result.rows_doubled.add("/".join(parts[index]))
     labelled = mapping.csv is not None and mapping.csv.states("label")
     reader = _FolderReader(mapping, result.unknown_splits)
-    left_folders = {tuple(entry.strip("/").split("/")) for entry in mapping.leave_out}
-    left_classes = frozenset(mapping.leave_out)
+    leaves = _Leaves(mapping.leave_out)
     known: dict[tuple[object, ...], Placement] = {}
     for index, (path, folder) in enumerate(zip(parts, folders, strict=True)):
         there = reader.read(folder)
         row = None if rows is None else rows[index]
         found = _placement(there, row, mapping, result, path, reader, labelled=labelled)
-        if left_folders and any(
-            path[:length] in left_folders or folder[:length] in left_folders
-            for length in range(1, len(path) + 1)
-        ):
+        if leaves.holds(path, folder):
             found = replace(found, left_out="left_out")
         elif found.class_name is not None:
             name = mapping.merge.get(found.class_name, found.class_name)
             if name != found.class_name:
                 found = replace(found, class_name=name)
-            if name in left_classes or there.class_name in left_classes:
+            if name in leaves.classes or there.class_name in leaves.classes:
                 found = replace(found, left_out="left_out")
         if labelled and row is None and found.left_out == "no_row":
             result.files_without_row.add("/".join(path))
@@ -190,6 +186,24 @@ def place(
     if check:
         check_classes(result)
     return result
+
+
+class _Leaves:
+    """What is left out: classes, folders by their path, folders of a name anywhere (``*/name``)."""
+
+    def __init__(self, entries: tuple[str, ...]) -> None:
+        self.classes = frozenset(entries)
+        self._paths = {tuple(e.strip("/").split("/")) for e in entries if not e.startswith("*/")}
+        self._names = {entry[2:] for entry in entries if entry.startswith("*/")}
+
+    def holds(self, path: tuple[str, ...], folder: tuple[str, ...]) -> bool:
+        """Return whether a file, by its own and its unfolded folders, is left out."""
+        if self._names and not self._names.isdisjoint(path[:-1]):
+            return True
+        return bool(self._paths) and any(
+            path[:length] in self._paths or folder[:length] in self._paths
+            for length in range(1, len(path) + 1)
+        )
 
 
 class _FolderReader:

@@ -25,7 +25,7 @@ from iadd.intake.layout.folder_tree import unfolded
 from iadd.intake.layout.layout import Layout, Level, NamesGuess, Reading, masked, shown
 from iadd.intake.layout.levels import Folders, Kind, Survey, set_aside, survey, under
 from iadd.intake.layout.listing import ListedFile
-from iadd.intake.layout.mapping import Mapping, Role, SeveralLabels, TableMapping
+from iadd.intake.layout.mapping import TABLE_NAME_COLUMN, Mapping, Role, SeveralLabels, TableMapping
 from iadd.intake.layout.path_match import without_ending
 from iadd.intake.layout.placement import Placements, place
 from iadd.intake.layout.row_match import FileFinder
@@ -182,7 +182,14 @@ class _Describer:
         return ways[0] if ways else TableMapping("", {})
 
     def _left_out(self) -> tuple[str, ...]:
-        return tuple("/".join(path) for path in sorted(self._aside))
+        """Return the folders set aside; by name where folders of one name lie in several."""
+        names = Counter(path[-1] for path in self._aside)
+        return tuple(
+            dict.fromkeys(
+                f"*/{path[-1]}" if names[path[-1]] > 1 else "/".join(path)
+                for path in sorted(self._aside)
+            )
+        )
 
     def _from_folders(self, reading: FolderReading, tables: TableMapping) -> Reading:
         csv = tables if tables.columns else None
@@ -392,14 +399,17 @@ class _Describer:
                 continue
             name = f"“{shown(use.table.name)}”"
             if use.table.name in used:
-                columns = [
-                    f"{role}: {_column_text(column)}" for role, column in use.columns.items()
-                ]
-                questions.append(f"Is {name} read right ({'; '.join(columns)})?")
+                questions.append(_question_on(use, best.mapping))
             elif use.says_something:
                 what = "labels" if use.labelled else "further facts"
                 questions.append(f"{name} holds {what} too. Use it, or go on without it.")
             questions += problems_of(use)
+        if questions and Role.PATIENT in best.mapping.levels:
+            level = best.mapping.levels.index(Role.PATIENT) + 1
+            questions.append(
+                f"The folders of level {level} look like patients: each stays in one split and is "
+                "no class. Confirm it, or choose another role."
+            )
         overlapping = [use for use in labelled if use.table.name not in used]
         if overlapping and any(use.table.name in used for use in labelled):
             questions.append(
@@ -412,7 +422,7 @@ class _Describer:
         best = readings[0]
         close = [r for r in readings[1:] if r.score >= _CLOSE * best.score]
         if best.score < 0.3:
-            return ["No reading of the folders fits well. Choose what each level means."]
+            return ["No reading fits well. Choose what each level and column means."]
         if not close:
             return []
         return [f"It can be read in {len(close) + 1} ways. {best.why} Or: {close[0].why} Choose."]
@@ -420,8 +430,10 @@ class _Describer:
     def notes(self, best: Mapping) -> list[str]:
         """Return what was decided without a question."""
         notes = []
-        for path, kind in sorted(self._aside.items()):
-            notes.append(f"“{shown('/'.join(path))}” is left out as {kind}.")
+        for entry in best.leave_out:
+            name = entry.removeprefix("*/")
+            kind = "masks" if is_mask_folder(name.split("/")[-1]) else "documents"
+            notes.append(f"“{shown(name)}” is left out as {kind}.")
         if best.patient_in_name:
             notes.append(
                 "File names begin with a patient's number. Images of one patient stay in one split."
@@ -496,7 +508,21 @@ def _split_of_any(word: str) -> str | None:
     return split_of(word) or split_in(word)
 
 
+def _question_on(use: TableUse, mapping: Mapping) -> str:
+    """Return the question whether a table is read right, with what it is read as."""
+    used = mapping.csv.tables() if mapping.csv is not None else ()
+    columns = next(table.columns for table in used if table.file == use.table.name)
+    read = "; ".join(f"{role}: {_column_text(column)}" for role, column in columns.items())
+    holds = "holds labels" if "label" in columns else "holds further facts"
+    return (
+        f"“{shown(use.table.name)}” {holds}; {use.rows_with_file:,} of its {use.table.rows:,} rows "
+        f"name a file. Is it read right ({read})?"
+    )
+
+
 def _column_text(column: str | list[str]) -> str:
+    if column == TABLE_NAME_COLUMN:
+        return "by the table's name"
     if isinstance(column, str):
         return f"“{shown(column)}”"
     first = " + ".join(f"“{shown(name)}”" for name in column[:4])

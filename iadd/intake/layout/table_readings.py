@@ -83,7 +83,7 @@ def use_of(table: Table, finder: FileFinder) -> TableUse:
             seen.update(files)
         use.files = frozenset(seen)
         use.ambiguous = len(found.ambiguous)
-    used = set(column if isinstance(column, list) else [column])
+    used = set(column) if isinstance(column, list) else {column or ""}
     label = _label(table, roles, used)
     if label is not None:
         use.columns["label"] = label
