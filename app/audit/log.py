@@ -45,6 +45,8 @@ class Action(StrEnum):
     UPLOAD_STARTED = "upload.started"
     UPLOAD_ENDED = "upload.ended"
     UPLOAD_EXPIRED = "upload.expired"
+    LAYOUT_CONFIRMED = "dataset.layout_confirmed"
+    FINDING_DECIDED = "dataset.finding_decided"
     DATASET_DELETED = "dataset.deleted"
     IMAGES_SEEN = "dataset.images_seen"
     QUALITY_SEEN = "dataset.quality_seen"

@@ -20,6 +20,7 @@ from app.core import leases
 from app.core.clock import utc_now
 from app.core.portal import Portal
 from app.core.queue import Queue, Task, enqueue_after_commit
+from app.datasets.archives import forget_archive
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.uploads.purge import end_expired, forget_uploads, purge_ended
@@ -83,6 +84,7 @@ def sweep(portal: Portal) -> None:
         end_expired,
         purge_ended,
         forget_uploads,
+        forget_archives,
     )
     for step in steps:
         try:
@@ -145,6 +147,14 @@ def send_waiting(portal: Portal) -> None:
 
 def _untouched_since(portal: Portal) -> datetime:
     return utc_now() - timedelta(seconds=portal.settings.stale_seconds)
+
+
+def forget_archives(portal: Portal) -> None:
+    """Delete archives that a killed worker left after it had read them."""
+    with portal.database.reading() as session:
+        dataset_ids = DatasetRepository(session).with_read_archive()
+    for dataset_id in dataset_ids:
+        forget_archive(portal.settings, portal.database, portal.storage, dataset_id)
 
 
 def _send_again(portal: Portal, duty: Duty, row_ids: Sequence[str]) -> None:

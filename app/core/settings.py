@@ -139,6 +139,11 @@ class Settings(BaseSettings):
     max_archive_bytes: int = Field(
         default=50 * GIBIBYTE, gt=0, description="Largest archive that an upload may bring."
     )
+    keep_archives: bool = Field(
+        default=False,
+        description="Keep uploaded archives after their pictures were read. They hold headers and "
+        "file names, which may name patients; nothing of the service needs them.",
+    )
     upload_days: float = Field(
         default=7, gt=0, description="An unfinished upload to which nothing comes is kept so long."
     )

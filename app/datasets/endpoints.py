@@ -1,6 +1,6 @@
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Body, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Deleter, Once, Reader, Uploader
@@ -9,11 +9,19 @@ from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
 from app.core.storage import StorageError
-from app.datasets import service
+from app.datasets import decisions, layout, service
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.sample import make_sample
-from app.datasets.schemas import DatasetCreate, DatasetRead, ThumbnailsRead, VersionsRead
+from app.datasets.schemas import (
+    DatasetCreate,
+    DatasetRead,
+    DecisionCreate,
+    LayoutRead,
+    RefusedFilesRead,
+    ThumbnailsRead,
+    VersionsRead,
+)
 from app.organisations.quotas import no_room
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
@@ -145,6 +153,78 @@ def get_quality_report(
 ) -> dict[str, Any]:
     """The quality report: images per class and split, every refused file and the reason."""
     return service.quality(session, portal.storage, caller, dataset_id)
+
+
+@router.get("/{dataset_id}/quality/files", responses=problems(404, 409))
+def list_refused_files(
+    dataset_id: str,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Reader,
+    code: Annotated[str, Query(max_length=60, description="Of the reason; empty for any.")] = "",
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+) -> RefusedFilesRead:
+    """The files that were left out, a hundred at a time, with the reason of each."""
+    found = service.refused_files(session, portal.storage, caller, dataset_id, code=code, page=page)
+    return RefusedFilesRead(
+        items=[dict(file) for file in found.files],
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+    )
+
+
+@router.post("/{dataset_id}/findings/{code}", status_code=202, responses=problems(400, 404, 409))
+def decide_finding(
+    dataset_id: str,
+    code: str,
+    body: DecisionCreate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Uploader,
+    once: Once,
+) -> DatasetRead:
+    """Decide what becomes of a finding. Unless it is accepted, the dataset is checked again."""
+    return once(
+        DatasetRead,
+        lambda: decisions.decide(session, portal.storage, caller, dataset_id, code, body),
+    )
+
+
+@router.get(
+    "/{dataset_id}/findings/{code}/picture",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **problems(404)},
+)
+def get_finding_picture(
+    dataset_id: str, code: str, session: WriteSession, portal: PortalDep, caller: Reader
+) -> Response:
+    """Some of the pictures that a finding is about; near-duplicates side by side."""
+    content = service.finding_picture(session, portal.storage, caller, dataset_id, code)
+    return Response(content, media_type="image/png")
+
+
+@router.get("/{dataset_id}/layout", responses=problems(404, 409))
+def get_layout(dataset_id: str, session: ReadSession, caller: Uploader) -> LayoutRead:
+    """What was found in the archive, and what its folders and tables mean."""
+    return layout.read(session, caller, dataset_id)
+
+
+@router.put("/{dataset_id}/layout", status_code=202, responses=problems(404, 409))
+def confirm_layout(
+    dataset_id: str,
+    body: Annotated[dict[str, Any], Body(description="The mapping; docs/intake.md explains it.")],
+    session: WriteSession,
+    caller: Uploader,
+    archive_sha256: Annotated[
+        str | None,
+        Query(max_length=64, description="Of the archive whose layout was read; 409 if replaced."),
+    ] = None,
+) -> DatasetRead:
+    """Confirm what the folders and tables mean; the archive is then read."""
+    return DatasetRead.of(
+        layout.confirm(session, caller, dataset_id, body, archive_sha256=archive_sha256)
+    )
 
 
 @router.get("/{dataset_id}/thumbnails", responses=problems(404))

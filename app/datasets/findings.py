@@ -1,6 +1,6 @@
 """Groups, searches and pages the findings of a quality report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,10 @@ class FoundFiles:
 
 
 def group(quality: Mapping[str, Any]) -> list[Finding]:
-    """The findings of a report, the most frequent first."""
+    """The reasons for which files were left out, the most frequent first."""
+    if "refused_groups" in quality:
+        return [Finding(**one) for one in quality["refused_groups"]]
+    # Reports of version 0.2 list every file and no group.
     by_code: dict[str, list[Mapping[str, str]]] = {}
     for refused in quality.get("refused", []):
         by_code.setdefault(refused["code"], []).append(refused)
@@ -60,17 +63,29 @@ def group(quality: Mapping[str, Any]) -> list[Finding]:
 
 
 def search(
-    quality: Mapping[str, Any], *, code: str = "", text: str = "", page: int = 1
+    files: Sequence[Mapping[str, str]],
+    *,
+    code: str = "",
+    words: Collection[str] = (),
+    page: int = 1,
 ) -> FoundFiles:
-    """Files that were left out for this reason ("" for any) and have this text in their names."""
-    looked_for = text.strip().casefold()
-    files = [
+    """Files that were left out for this reason ("" for any) and have one of these words.
+
+    Args:
+        files: All of them, each with `name`, `code` and `reason`.
+        code: Of the reason.
+        words: Parts of a name; none finds every file.
+        page: From 1; one beyond the last shows the last.
+    """
+    looked_for = [word.casefold() for word in words if word]
+    found = [
         file
-        for file in quality.get("refused", [])
-        if code in ("", file["code"]) and looked_for in file["name"].casefold()
+        for file in files
+        if code in ("", file["code"])
+        and (not looked_for or any(word in file["name"].casefold() for word in looked_for))
     ]
-    pages = max(1, -(-len(files) // PAGE))
+    pages = max(1, -(-len(found) // PAGE))
     page = min(max(page, 1), pages)
     return FoundFiles(
-        files=files[(page - 1) * PAGE : page * PAGE], total=len(files), page=page, pages=pages
+        files=found[(page - 1) * PAGE : page * PAGE], total=len(found), page=page, pages=pages
     )

@@ -20,7 +20,11 @@ from app.models.trajectory_set import TrajectorySet
 from app.models.webhook import WebhookEvent
 from app.notifications.webhook_events import emit
 
-ACCEPTS_UPLOAD = (DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED)
+ACCEPTS_UPLOAD = (
+    DatasetStatus.AWAITING_UPLOAD,
+    DatasetStatus.AWAITING_MAPPING,
+    DatasetStatus.REJECTED,
+)
 
 
 class DatasetNotFound(NotFound):
@@ -96,6 +100,14 @@ class DatasetRepository(Repository[Dataset]):
                 sha256=sha256,
                 images_key=None,
                 quality_key=None,
+                read_key=None,
+                layout=None,
+                layout_signature=None,
+                mapping=None,
+                mapping_confirmed_by=None,
+                decisions=None,
+                split_by=None,
+                open_holds=None,
                 classes=None,
                 problem=None,
                 lease_owner=None,
@@ -171,6 +183,38 @@ class DatasetRepository(Repository[Dataset]):
         )
         self._emit(dataset_id, WebhookEvent.DATASET_REJECTED)
 
+    def mark_awaiting_mapping(
+        self, dataset_id: str, *, fence: int, layout: JsonObject, signature: str
+    ) -> None:
+        """`checking → awaiting_mapping`. Raises LeaseLost."""
+        leases.release(
+            self._session,
+            Dataset,
+            dataset_id,
+            fence=fence,
+            status=DatasetStatus.AWAITING_MAPPING,
+            layout=layout,
+            layout_signature=signature,
+            progress=None,
+            problem=None,
+        )
+        self._emit(dataset_id, WebhookEvent.DATASET_AWAITS_MAPPING)
+
+    def remembered_mapping(self, dataset: Dataset, signature: str) -> JsonObject | None:
+        """Find the mapping that was confirmed last for an archive of the same make."""
+        return self._session.scalars(
+            select(Dataset.mapping)
+            .where(
+                Dataset.organisation_id == dataset.organisation_id,
+                Dataset.layout_signature == signature,
+                Dataset.mapping_confirmed_by.is_not(None),
+                Dataset.status == DatasetStatus.READY,
+                Dataset.id != dataset.id,
+            )
+            .order_by(Dataset.updated_at.desc())
+            .limit(1)
+        ).first()
+
     def _emit(self, dataset_id: str, event: WebhookEvent) -> None:
         owner = self._session.scalars(
             select(Dataset.organisation_id).where(Dataset.id == dataset_id)
@@ -190,6 +234,17 @@ class DatasetRepository(Repository[Dataset]):
         return self._session.scalars(
             select(Training.id).where(
                 Training.dataset_id == dataset_id, Training.status.in_(UNFINISHED)
+            )
+        ).all()
+
+    def with_read_archive(self) -> Sequence[str]:
+        """Datasets whose archive is there although its pictures were read."""
+        return self._session.scalars(
+            select(Dataset.id).where(
+                Dataset.status == DatasetStatus.READY,
+                Dataset.archive_key.is_not(None),
+                Dataset.read_key.is_not(None),
+                Dataset.deleted_at.is_(None),
             )
         ).all()
 
@@ -213,6 +268,10 @@ class DatasetRepository(Repository[Dataset]):
                 archive_key=None,
                 images_key=None,
                 quality_key=None,
+                read_key=None,
+                layout=None,
+                mapping=None,
+                decisions=None,
                 problem=None,
             )
         )

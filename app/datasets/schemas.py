@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -28,6 +28,14 @@ class DatasetRead(ReplyModel):
     classes: dict[str, dict[str, int]] | None = Field(
         description="Images per class and split, once it is ready."
     )
+    split_by: str | None = Field(
+        default=None,
+        description="What the split keeps together: `given`, `patient` or `near_duplicates`.",
+    )
+    open_holds: dict[str, int] | None = Field(
+        default=None,
+        description="Findings that hold a release until somebody decides, with their counts.",
+    )
     progress: dict[str, Any] | None = Field(
         description="Progress of its check while it runs: `phase`, `done`, `total`, `unit`."
     )
@@ -39,6 +47,37 @@ class DatasetRead(ReplyModel):
     version: int = Field(description="Its place in its line of versions, from 1.")
     previous_id: str | None = Field(description="The version before it, where one is left.")
     next_id: str | None = Field(description="The version after it.")
+
+
+class LayoutRead(ReplyModel):
+    """How the archive is read."""
+
+    status: DatasetStatus
+    archive_sha256: str | None
+    layout: dict[str, Any] | None = Field(
+        description="What was found, while a mapping is awaited: the roles of the folder levels, "
+        "tables, up to three readings with their classes, and questions."
+    )
+    mapping: dict[str, Any] | None = Field(
+        description="What the folders and tables mean: confirmed, or the only reading."
+    )
+    confirmed_by: str | None = Field(description="None where there was nothing to ask.")
+
+
+class DecisionCreate(RequestModel):
+    action: Literal["accept", "leave_out", "turn", "merge"]
+    merge: dict[str, str] = Field(
+        default_factory=dict, description="With `merge`: by class, the class it becomes part of."
+    )
+
+
+class RefusedFilesRead(ReplyModel):
+    """One page of the files that were left out for a defect or as repetitions."""
+
+    items: list[dict[str, str]] = Field(description="`name` (masked), `code`, `reason`.")
+    total: int
+    page: int
+    pages: int
 
 
 class ThumbnailRead(ReplyModel):

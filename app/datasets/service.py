@@ -15,13 +15,19 @@ from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
+from app.datasets.findings import FoundFiles, search
 from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository, ReadableDatasets
 from app.datasets.schemas import DatasetCreate, ThumbnailRead
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
+from app.models.organisation import Organisation
 from app.organisations.quotas import allow_dataset, no_room, room_for_archive
+from iadd.intake.deidentify.names import mask_path
 
 THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
+
+
+FINDING_CODE = re.compile(r"[a-z_]{1,60}")
 
 
 class NotAwaitingUpload(Conflict):
@@ -268,6 +274,42 @@ def quality(session: Session, storage: Storage, caller: Caller, dataset_id: str)
     return report
 
 
+def refused_files(
+    session: Session,
+    storage: Storage,
+    caller: Caller,
+    dataset_id: str,
+    *,
+    code: str = "",
+    text: str = "",
+    page: int = 1,
+) -> FoundFiles:
+    """One page of the files that were left out. Raises DatasetNotFound, QualityNotReady."""
+    report = quality(session, storage, caller, dataset_id)
+    content = storage.find(refused_key(dataset_id))
+    # Reports of version 0.2 list every file themselves.
+    files = (
+        report.get("refused", [])
+        if content is None
+        else [json.loads(line) for line in content.splitlines()]
+    )
+    return search(files, code=code, words=_words(session, caller, text), page=page)
+
+
+def _words(session: Session, caller: Caller, text: str) -> list[str]:
+    """A name as it was typed, and as it is stored: what could name a patient is hashed there."""
+    typed = text.strip()
+    if not typed:
+        return []
+    key = session.get_one(Organisation, caller.organisation_id).intake_key
+    masked = mask_path(tuple(typed.split("/")), set(), bytes.fromhex(key))
+    return [typed, masked]
+
+
+def refused_key(dataset_id: str) -> str:
+    return f"datasets/{dataset_id}/refused.jsonl"
+
+
 def thumbnails(
     session: Session, storage: Storage, caller: Caller, dataset_id: str
 ) -> list[ThumbnailRead]:
@@ -295,6 +337,23 @@ def thumbnail(
         raise ThumbnailNotFound(
             "The dataset has no thumbnail of this name; "
             f"GET /api/v1/datasets/{dataset.id}/thumbnails lists them."
+        )
+    record(session, caller, Action.IMAGES_SEEN, dataset_id)
+    return content
+
+
+def finding_picture(
+    session: Session, storage: Storage, caller: Caller, dataset_id: str, code: str
+) -> bytes:
+    """A PNG of what a finding is about. Raises DatasetNotFound, ThumbnailNotFound."""
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    content = None
+    if FINDING_CODE.fullmatch(code):
+        content = storage.find(f"datasets/{dataset.id}/sheets/{code}.png")
+    if content is None:
+        raise ThumbnailNotFound(
+            "There is no picture for a finding of this code; the quality report says which have "
+            "one (`has_picture`)."
         )
     record(session, caller, Action.IMAGES_SEEN, dataset_id)
     return content

@@ -25,6 +25,8 @@ from app.models.lease import Leased
 class DatasetStatus(StrEnum):
     AWAITING_UPLOAD = "awaiting_upload"
     CHECKING = "checking"
+    AWAITING_MAPPING = "awaiting_mapping"
+    """Its folders and tables can be read in several ways; a person says which is right."""
     READY = "ready"
     REJECTED = "rejected"
 
@@ -38,6 +40,7 @@ class Dataset(Leased, Timestamps, Base):
         Index(None, "organisation_id", "purged_at", "deleted_at", "size"),
         Index(None, "status"),
         Index(None, "organisation_id", "status", "created_at"),
+        Index(None, "organisation_id", "layout_signature"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("ds"))
@@ -57,6 +60,22 @@ class Dataset(Leased, Timestamps, Base):
     """Bytes of the archive."""
     sha256: Mapped[str | None] = mapped_column(String(64), default=None)
     """SHA-256 of the archive."""
+    read_key: Mapped[str | None] = mapped_column(default=None)
+    """Folder of the pictures that were read, from which the dataset is composed."""
+    layout: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """What was found, with the questions to a person, while it awaits a mapping."""
+    layout_signature: Mapped[str | None] = mapped_column(String(64), default=None)
+    """What archives of the same make share, so that a mapping is confirmed once."""
+    mapping: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """What the folders and tables mean: as it was confirmed, or as the only reading."""
+    mapping_confirmed_by: Mapped[str | None] = mapped_column(String(200), default=None)
+    """Who confirmed it; None where there was nothing to ask."""
+    decisions: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """What was decided about findings (`iadd.intake.decisions`)."""
+    split_by: Mapped[str | None] = mapped_column(String(32), default=None)
+    """What the split keeps together: `given`, `patient`, `near_duplicates`."""
+    open_holds: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """Findings that hold a release until somebody decides, with their counts."""
     archive_key: Mapped[str | None] = mapped_column(default=None)
     images_key: Mapped[str | None] = mapped_column(default=None)
     quality_key: Mapped[str | None] = mapped_column(default=None)

@@ -30,6 +30,7 @@ class WebhookEvent(StrEnum):
     WITHDRAWAL_FAILED = "withdrawal.failed"
     DATASET_READY = "dataset.ready"
     DATASET_REJECTED = "dataset.rejected"
+    DATASET_AWAITS_MAPPING = "dataset.awaits_mapping"
     DISTILLATION_READY = "distillation.ready"
     DISTILLATION_FAILED = "distillation.failed"
     TRAINING_READY = "training.ready"

@@ -178,12 +178,27 @@ def judge(session: Session, storage: Storage, caller: Caller, distillation_id: s
             "the catalogue others would take it for patients'. No release was made; its report "
             "and bundle are yours to look at. Distill a dataset of your own to share it."
         )
+    _refuse_open_findings(session, distillation.dataset_id)
     bundle_key = result_key(session, caller, distillation_id, "bundle_key")
     report_key = result_key(session, caller, distillation_id, "report_json_key")
     report = json.loads(storage.get(report_key))
     organisation = OrganisationRepository(session).load(caller.organisation_id)
     decision = decide(report, policy_of(organisation))
     return Judgement(distillation, organisation, bundle_key, report, decision)
+
+
+def _refuse_open_findings(session: Session, dataset_id: str) -> None:
+    """Raises NotCleared while a finding about the images, such as text in them, is open."""
+    dataset = DatasetRepository(session).load(dataset_id)
+    holds = {} if dataset is None else dataset.open_holds or {}
+    if holds:
+        names = ", ".join(f"{code} ({count})" for code, count in sorted(holds.items()))
+        raise NotCleared(
+            f"Findings of its dataset are open: {names}. No release was made. Decide about them "
+            f"first: GET /api/v1/datasets/{dataset_id}/quality lists them, and POST "
+            f"/api/v1/datasets/{dataset_id}/findings/{{code}} decides.",
+            findings=holds,
+        )
 
 
 def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> _Draft:

@@ -6,7 +6,7 @@ or marked; recipients are notified. A worker removes the images, since the archi
 """
 
 import json
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refuse_while_in_use
 from app.models.dataset import Dataset, DatasetStatus
+from app.models.organisation import Organisation
 from app.models.release import Release, ReleaseStatus
 from app.models.withdrawal import Withdrawal, WithdrawalStatus
 from app.notifications.service import Notice, notify_organisation
@@ -28,6 +29,8 @@ from app.releases.repository import ReleaseRepository
 from app.withdrawals.lineage import trace
 from app.withdrawals.repository import WithdrawalRepository
 from app.withdrawals.schemas import WithdrawalCreate
+from iadd.intake.deidentify.names import folder_hashes, path_hash
+from iadd.intake.paths import path_parts
 
 
 class NothingToWithdraw(Conflict):
@@ -80,7 +83,9 @@ def withdraw(
         datasets.mark_deleted(dataset)
         conclude(session, withdrawal.id, images=_count(dataset))
     else:
-        storage.put(files_key(withdrawal.id), json.dumps(body.files).encode())
+        organisation = session.get_one(Organisation, caller.organisation_id)
+        named = named_files(body.files, bytes.fromhex(organisation.intake_key))
+        storage.put(files_key(withdrawal.id), json.dumps(named).encode())
         dataset.status, dataset.withdrawal_id = DatasetStatus.CHECKING, withdrawal.id
         session.flush()
         enqueue_after_commit(session, Task.CHECK_DATASET, dataset.id)
@@ -91,12 +96,19 @@ def _count(dataset: Dataset) -> int:
     return sum(sum(splits.values()) for splits in (dataset.classes or {}).values())
 
 
-def is_named(name: str, files: set[str]) -> bool:
-    """True if a file of the archive is one of these, or in such a folder."""
-    plain = name.replace("\\", "/").removeprefix("./")
-    return plain in files or any(
-        f"{folder}/" in files for folder in map(str, PurePosixPath(plain).parents)
-    )
+def named_files(files: Sequence[str], key: bytes) -> JsonObject:
+    """Hashes of files and folders as archives name them, and names as quality reports show them.
+
+    Nothing else is stored: what a person types here may name a patient.
+    """
+    hashes = []
+    for file in files:
+        parts = path_parts(file)
+        if parts is None:
+            continue
+        is_folder = file.endswith(("/", "\\"))
+        hashes.append(folder_hashes((*parts, ""), key)[-1] if is_folder else path_hash(parts, key))
+    return {"hashes": hashes, "shown": [file for file in files if "~" in file]}
 
 
 def conclude(session: Session, withdrawal_id: str, *, images: int) -> None:

@@ -4,18 +4,24 @@ import json
 import logging
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from app.core.errors import problem_dict
 from app.core.queue import Task
 from app.core.types import JsonObject
+from app.datasets.archives import forget_archive
+from app.datasets.decisions import finding_files_key, open_holds
 from app.datasets.repository import DatasetRepository
-from app.models import Dataset
+from app.datasets.service import refused_key
+from app.models import Dataset, Organisation
 from app.withdrawals import service as withdrawals
 from iadd.data.image_set import ImageSet
+from iadd.intake.examine import IMAGES, REFUSED, SHEETS, THUMBNAILS
+from iadd.intake.read import READ_FILES
 from worker.datasets.progress import CheckPhase, CheckProgress
-from worker.datasets.read_archive import Accepted, Rejected, examine
+from worker.datasets.reader_process import run_reader
 from worker.datasets.sample import draw_archive
 from worker.datasets.version_diff import count_changes
 from worker.datasets.withdrawals import NOTHING_NAMED, RemovedFiles, forget_names, remove_files
@@ -34,72 +40,169 @@ def check(dataset_id: str) -> None:
 
 
 def _check(services: Services, claimed: ClaimedRow, dataset: Dataset) -> Callable[[], None]:
-    """Read the archive and store what it holds; return what writes that down."""
+    """Make the dataset of its archive, or of the pictures that were read from it before."""
     progress = CheckProgress(claimed)
     removed: RemovedFiles | None = None
-    archive_key = dataset.archive_key
+    read_key = dataset.read_key
+    request = _request(services, dataset)
     with services.scratch() as scratch:
+        out = scratch / "out"
+        out.mkdir()
         if dataset.withdrawal_id is not None:
             progress.begin(CheckPhase.REMOVING)
-            removed = remove_files(services, claimed, dataset, scratch)
+            removed = remove_files(services, claimed, dataset, scratch, request)
             if removed.images == 0:
                 return lambda: _keep_unchanged(services, claimed, dataset)
-            archive_key = removed.columns["archive_key"]
-        elif archive_key is None and dataset.is_sample:
-            progress.begin(CheckPhase.DRAWING)
-            archive_key = draw_archive(services, claimed, dataset, scratch)
-        if archive_key is None:
-            raise FileNotFoundError(f"{dataset.id} has no archive")
-        archive = scratch / "archive"
+            read_key = removed.read_key
         progress.begin(CheckPhase.FETCHING)
-        services.storage.download(archive_key, archive)
+        if read_key is not None:
+            for name in READ_FILES:
+                services.storage.download(f"{read_key}/{name}", out / name)
+        else:
+            archive = _fetch_archive(services, claimed, dataset, scratch, progress)
+            request["source"] = str(archive)
         claimed.check()
-        found = examine(archive, on_progress=progress)
-    progress.begin(CheckPhase.STORING)
-    quality_key = f"datasets/{dataset.id}/quality.json"
-    quality = {**found.quality, "changes": _changes(services, dataset, found)}
-    services.storage.put(quality_key, json.dumps(quality).encode())
-    mark: Callable[..., None]
-    if isinstance(found, Rejected):
-        mark = partial(DatasetRepository.mark_rejected, problem=found.problem)
-    else:
-        images_key = _store_images(services, dataset, found)
-        mark = partial(DatasetRepository.mark_ready, images_key=images_key, classes=found.classes)
-    columns = {} if removed is None else {**removed.columns, "withdrawal_id": None}
-
-    def finish() -> None:
-        with services.database.transaction() as session:
-            mark(
-                DatasetRepository(session),
-                dataset.id,
-                fence=claimed.fencing_token,
-                quality_key=quality_key,
-                progress=None,
-                **columns,
-            )
-            if removed is not None and dataset.withdrawal_id is not None:
-                withdrawals.conclude(session, dataset.withdrawal_id, images=removed.images)
-        if dataset.withdrawal_id is not None:
-            forget_names(services.storage, dataset.withdrawal_id)
-        logger.info("%s: %s", dataset.id, "rejected" if isinstance(found, Rejected) else "ready")
-
-    return finish
+        request |= {"out": str(out), "decisions": dataset.decisions}
+        outcome = _examine(services, claimed, dataset, request, progress)
+        progress.begin(CheckPhase.STORING)
+        if outcome["status"] == "awaiting_mapping":
+            return lambda: _ask(services, claimed, outcome)
+        columns = _store(services, dataset, outcome, out, read_key)
+    if removed is not None:
+        columns |= {"archive_key": None, "withdrawal_id": None}
+    return lambda: _finish(services, claimed, dataset, outcome, columns, removed)
 
 
-def _store_images(services: Services, dataset: Dataset, found: Accepted) -> str:
-    """Store images and thumbnails; return the key of the images."""
-    images_key = f"datasets/{dataset.id}/images.safetensors"
-    services.storage.put(images_key, found.images)
-    # An interrupted check may have left thumbnails of an archive that was replaced since.
-    services.storage.delete_folder(f"datasets/{dataset.id}/thumbnails")
-    for number, thumbnail in enumerate(found.thumbnails):
-        services.storage.put(f"datasets/{dataset.id}/thumbnails/{number:04d}.png", thumbnail)
-    return images_key
+def _request(services: Services, dataset: Dataset) -> JsonObject:
+    """The part of the request that does not depend on where the pictures come from."""
+    with services.database.reading() as session:
+        key = session.get_one(Organisation, dataset.organisation_id).intake_key
+    return {"key": key, "mapping": dataset.mapping}
 
 
-def _changes(services: Services, dataset: Dataset, found: Accepted | Rejected) -> JsonObject | None:
+def _fetch_archive(
+    services: Services,
+    claimed: ClaimedRow,
+    dataset: Dataset,
+    scratch: Path,
+    progress: CheckProgress,
+) -> Path:
+    archive_key = dataset.archive_key
+    if archive_key is None and dataset.is_sample:
+        progress.begin(CheckPhase.DRAWING)
+        archive_key = draw_archive(services, claimed, dataset, scratch)
+    if archive_key is None:
+        raise FileNotFoundError(f"{dataset.id} has no archive")
+    archive = scratch / "archive"
+    services.storage.download(archive_key, archive)
+    return archive
+
+
+def _examine(
+    services: Services,
+    claimed: ClaimedRow,
+    dataset: Dataset,
+    request: JsonObject,
+    progress: CheckProgress,
+) -> JsonObject:
+    """Read; and again with the mapping that somebody confirmed for an archive of the same make."""
+    outcome = run_reader(request, on_progress=progress, check=claimed.check)
+    if outcome["status"] != "awaiting_mapping":
+        return outcome
+    with services.database.reading() as session:
+        remembered = DatasetRepository(session).remembered_mapping(dataset, outcome["signature"])
+    if remembered is None:
+        return outcome
+    with_it = run_reader(
+        {**request, "mapping": remembered}, on_progress=progress, check=claimed.check
+    )
+    # Only where it still fits: else the person is asked, as if nothing were remembered.
+    return outcome if with_it["status"] == "rejected" else with_it
+
+
+def _store(
+    services: Services, dataset: Dataset, outcome: JsonObject, out: Path, read_key: str | None
+) -> JsonObject:
+    """Store what was made; return the columns that name it."""
+    storage, folder = services.storage, f"datasets/{dataset.id}"
+    ready = outcome["status"] == "ready"
+    quality = {
+        **outcome["quality"],
+        "changes": _changes(services, dataset, out / IMAGES) if ready else None,
+        "accepted_findings": (dataset.decisions or {}).get("accepted", []),
+    }
+    columns: JsonObject = {"quality_key": f"{folder}/quality.json", "mapping": outcome["mapping"]}
+    if (out / REFUSED).exists():
+        storage.put(refused_key(dataset.id), out / REFUSED)
+    storage.put(f"{folder}/quality.json", json.dumps(quality).encode())
+    if not ready:
+        return columns
+    if read_key is None:
+        read_key = f"{folder}/read"
+        for name in READ_FILES:
+            storage.put(f"{read_key}/{name}", out / name)
+    storage.put(f"{folder}/images.safetensors", out / IMAGES)
+    storage.put(finding_files_key(dataset.id), json.dumps(outcome["finding_files"]).encode())
+    # An interrupted check may have left pictures of an archive that was replaced since.
+    for name in (THUMBNAILS, SHEETS):
+        storage.delete_folder(f"{folder}/{name}")
+        for path in sorted((out / name).iterdir()):
+            storage.put(f"{folder}/{name}/{path.name}", path)
+    return columns | {
+        "read_key": read_key,
+        "images_key": f"{folder}/images.safetensors",
+        "classes": outcome["classes"],
+        "layout": None,
+        "split_by": quality["split_by"],
+        "open_holds": open_holds(quality["findings"], quality["accepted_findings"]),
+    }
+
+
+def _finish(
+    services: Services,
+    claimed: ClaimedRow,
+    dataset: Dataset,
+    outcome: JsonObject,
+    columns: JsonObject,
+    removed: RemovedFiles | None,
+) -> None:
+    """Write the end into the row, and delete the archive that is not needed any more."""
+    mark: Callable[..., None] = DatasetRepository.mark_ready
+    if outcome["status"] == "rejected":
+        problem = problem_dict(status=422, **outcome["problem"])
+        mark = partial(DatasetRepository.mark_rejected, problem=problem)
+    with services.database.transaction() as session:
+        mark(
+            DatasetRepository(session),
+            dataset.id,
+            fence=claimed.fencing_token,
+            progress=None,
+            **columns,
+        )
+        if removed is not None and dataset.withdrawal_id is not None:
+            withdrawals.conclude(session, dataset.withdrawal_id, images=removed.images)
+    if dataset.withdrawal_id is not None:
+        forget_names(services.storage, dataset.withdrawal_id)
+    if outcome["status"] == "ready":
+        forget_archive(services.settings, services.database, services.storage, dataset.id)
+    logger.info("%s: %s", dataset.id, outcome["status"])
+
+
+def _ask(services: Services, claimed: ClaimedRow, outcome: JsonObject) -> None:
+    """Let a person say how the archive is to be read."""
+    with services.database.transaction() as session:
+        DatasetRepository(session).mark_awaiting_mapping(
+            claimed.row_id,
+            fence=claimed.fencing_token,
+            layout=outcome["layout"],
+            signature=outcome["signature"],
+        )
+    logger.info("%s: awaits a mapping", claimed.row_id)
+
+
+def _changes(services: Services, dataset: Dataset, images: Path) -> JsonObject | None:
     """Count the changes since the previous version, where one is still stored."""
-    if dataset.previous_id is None or isinstance(found, Rejected):
+    if dataset.previous_id is None:
         return None
     with services.database.reading() as session:
         previous = session.get_one(Dataset, dataset.previous_id)
@@ -110,7 +213,7 @@ def _changes(services: Services, dataset: Dataset, found: Accepted | Rejected) -
     except FileNotFoundError:
         # Deleted at this moment.
         return None
-    changes = count_changes(before, ImageSet.from_bytes(found.images))
+    changes = count_changes(before, ImageSet.load(images))
     return None if changes is None else {"previous_id": previous.id, **changes}
 
 

@@ -15,7 +15,7 @@ from app.core.dependencies import PortalDep, ReadSession
 from app.core.portal import Portal
 from app.core.security import Caller
 from app.datasets import service
-from app.datasets.findings import group, search
+from app.datasets.findings import FoundFiles, group
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import QualityNotReady
 from app.web.dependencies import Reader
@@ -78,11 +78,23 @@ def _found(
     form: SearchForm,
 ) -> Response:
     quality = quality_of(portal, caller, dataset_id) or {}
+    found = FoundFiles(files=[], total=0, page=1, pages=1)
+    if quality:
+        with portal.database.transaction() as writing:
+            found = service.refused_files(
+                writing,
+                portal.storage,
+                caller,
+                dataset_id,
+                code=form.code,
+                text=form.text,
+                page=form.page,
+            )
     return page(
         request,
         "datasets/found.html" if is_fragment(request) else "datasets/findings.html",
         dataset=DatasetRepository(session).readable_by(caller).get(dataset_id),
         findings=group(quality),
-        found=search(quality, code=form.code, text=form.text, page=form.page),
+        found=found,
         looked_for=form,
     )

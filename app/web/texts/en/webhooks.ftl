@@ -75,6 +75,7 @@ webhook-event-withdrawal-done = A withdrawal is done
 webhook-event-withdrawal-failed = A withdrawal failed
 webhook-event-dataset-ready = A dataset is ready
 webhook-event-dataset-rejected = A dataset was rejected
+webhook-event-dataset-awaits-mapping = A dataset awaits a mapping
 webhook-event-distillation-ready = A distillation is ready
 webhook-event-distillation-failed = A distillation failed
 webhook-event-training-ready = A training is ready

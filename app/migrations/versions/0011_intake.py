@@ -1,0 +1,65 @@
+"""Mapping of an archive's layout, decisions about findings, and the secret of hashed names.
+
+Revision ID: 0011
+Revises: 0010
+"""
+
+import secrets
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+JSON = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("organisation") as table:
+        table.add_column(
+            sa.Column("intake_key", sa.String(length=64), nullable=False, server_default="")
+        )
+    organisation = sa.table("organisation", sa.column("id"), sa.column("intake_key"))
+    connection = op.get_bind()
+    for row in connection.execute(sa.select(organisation.c.id)).all():
+        connection.execute(
+            sa.update(organisation)
+            .where(organisation.c.id == row.id)
+            .values(intake_key=secrets.token_hex(32))
+        )
+    with op.batch_alter_table("dataset") as table:
+        table.add_column(sa.Column("read_key", sa.String(), nullable=True))
+        table.add_column(sa.Column("layout", JSON, nullable=True))
+        table.add_column(sa.Column("layout_signature", sa.String(length=64), nullable=True))
+        table.add_column(sa.Column("mapping", JSON, nullable=True))
+        table.add_column(sa.Column("mapping_confirmed_by", sa.String(length=200), nullable=True))
+        table.add_column(sa.Column("decisions", JSON, nullable=True))
+        table.add_column(sa.Column("split_by", sa.String(length=32), nullable=True))
+        table.add_column(sa.Column("open_holds", JSON, nullable=True))
+    op.create_index(
+        op.f("ix_dataset_organisation_id_layout_signature"),
+        "dataset",
+        ["organisation_id", "layout_signature"],
+    )
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_dataset_organisation_id_layout_signature"), "dataset")
+    with op.batch_alter_table("dataset") as table:
+        for name in (
+            "open_holds",
+            "split_by",
+            "decisions",
+            "mapping_confirmed_by",
+            "mapping",
+            "layout_signature",
+            "layout",
+            "read_key",
+        ):
+            table.drop_column(name)
+    with op.batch_alter_table("organisation") as table:
+        table.drop_column("intake_key")

@@ -1,0 +1,212 @@
+"""Reads an archive into pictures without identity, or says what a person has to decide first.
+
+Legend: N pictures, S the side that they are resized to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iadd.intake.accounting import Accounting, RefusedFile
+from iadd.intake.classes import nothing_to_read
+from iadd.intake.deidentify.names import mask_path
+from iadd.intake.errors import DatasetError
+from iadd.intake.layout.mapping import Mapping
+from iadd.intake.layout.placement import Placements, place
+from iadd.intake.layout.layout import Layout
+from iadd.intake.layout.readings import describe
+from iadd.intake.layout_findings import layout_findings
+from iadd.intake.options import ReadOptions
+from iadd.intake.quality.findings import Finding
+from iadd.intake.read_pictures import PictureReader
+from iadd.intake.records import Record, read_records, write_records
+from iadd.intake.signature import layout_signature
+from iadd.intake.survey import Survey, survey
+from iadd.runtime.progress import ProgressListener, ignore_progress
+
+PIXELS = "read.pixels"
+RECORDS = "records.jsonl.gz"
+ACCOUNTING = "accounting.json"
+READ_FILES = (PIXELS, RECORDS, ACCOUNTING)
+"""What a reading leaves in its folder; the archive is not needed any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadPictures:
+    """The pictures of an archive.
+
+    Attributes:
+        pixels: uint8 (N, S, S), a read-only memory map.
+        records: of each picture.
+        accounting: of all entries; the parts of refused files are one masked name.
+        findings: of the layout.
+        mapping: how the archive was read.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    records: list[Record]
+    accounting: Accounting
+    findings: list[Finding]
+    mapping: Mapping
+
+
+class UnclearLayoutError(DatasetError):
+    """An archive can be read in several ways, or in none without help.
+
+    Attributes:
+        layout: what was found, with the questions to a person.
+        signature: what archives of the same make share.
+    """
+
+    def __init__(self, layout: Layout, signature: str) -> None:
+        questions = " ".join(layout.questions)
+        super().__init__(
+            "unclear_layout",
+            "How to read the archive is not clear",
+            f"{questions} Nothing was read. Confirm what its folders and tables mean.",
+        )
+        self.layout = layout
+        self.signature = signature
+
+
+def read_archive(
+    source: Path,
+    out: Path,
+    *,
+    options: ReadOptions,
+    mapping: Mapping | None = None,
+    on_progress: ProgressListener = ignore_progress,
+) -> ReadPictures:
+    """Read the pictures of an archive or a folder, and write them with their records.
+
+    Args:
+        source: as `iadd.intake.containers.open.open_archive` takes it.
+        out: an existing folder, for `READ_FILES`.
+        options: key, size, limits.
+        mapping: what the folders and tables mean, as a person confirmed it; None reads only what
+            has one meaning.
+        on_progress: phases ``listing`` and ``reading``; may raise to stop.
+
+    Raises:
+        UnclearLayoutError: `mapping` is None and the archive needs one.
+        MappingError: `mapping` does not fit the archive.
+        DatasetError: the archive cannot be read, or its classes cannot be used.
+        OSError: when `source` does not exist, or the disc is full.
+    """
+    found = survey(
+        source,
+        limits=options.limits,
+        encoding=None if mapping is None else mapping.encoding,
+        on_progress=on_progress,
+    )
+    if not found.files:
+        raise nothing_to_read(found.accounting)
+    if mapping is None:
+        layout = _describe(found)
+        if layout.certain is None:
+            raise UnclearLayoutError(layout, layout_signature(found))
+        mapping = layout.certain
+    placed = place(found.files, mapping, found.tables)
+    kept = _shown_words(placed)
+    reader = PictureReader(
+        source,
+        placed.placements,
+        encoding=mapping.encoding or (found.names.encoding if found.names else None),
+        options=options,
+        accounting=found.accounting,
+        kept=kept,
+        on_progress=on_progress,
+    )
+    records = reader.read(out / PIXELS)
+    write_records(out / RECORDS, records)
+    findings = layout_findings(found, placed, records, kept=kept, key=options.key)
+    (out / ACCOUNTING).write_text(
+        json.dumps(_document(found, findings, mapping, kept=kept, options=options))
+    )
+    return load_pictures(out)
+
+
+def _describe(found: Survey) -> Layout:
+    try:
+        return describe(found.files, found.tables, found.names)
+    except DatasetError as error:
+        if not found.is_disc:
+            raise
+        # Folders of a disc are patients, studies and series.
+        raise DatasetError(
+            error.code,
+            "The archive is a DICOM disc without labels",
+            "It holds the DICOM files of a disc (DICOMDIR), whose folders are patients and "
+            "examinations; nothing in it names a class. Add a table manifest.csv with the columns "
+            "file and label, or put the DICOM files into one folder per class, and upload the "
+            "archive again.",
+        ) from None
+
+
+def _shown_words(placed: Placements) -> frozenset[str]:
+    """Words of names that say no more than the layout: classes, splits and sites."""
+    words: set[str] = set()
+    for one in {id(found): found for found in placed.placements}.values():
+        words.update(word for word in (one.class_name, one.site) if word)
+    return frozenset(words)
+
+
+def _document(
+    found: Survey,
+    findings: list[Finding],
+    mapping: Mapping,
+    *,
+    kept: frozenset[str],
+    options: ReadOptions,
+) -> dict[str, Any]:
+    accounting = found.accounting
+    refused = sorted(
+        (mask_path(file.parts, set(kept), options.key), file.code, file.reason)
+        for file in accounting.refused
+    )
+    return {
+        "image_size": options.image_size,
+        "entries": accounting.entries,
+        "accepted": accounting.accepted,
+        "refused": refused,
+        "ignored": dict(sorted(accounting.ignored.items())),
+        "findings": [
+            {"code": one.code, "count": one.count, "names": list(one.names)} for one in findings
+        ],
+        "mapping": mapping.to_dict(),
+    }
+
+
+def load_pictures(folder: Path) -> ReadPictures:
+    """Load what `read_archive` wrote into a folder."""
+    document: AnyMapping[str, Any] = json.loads((folder / ACCOUNTING).read_text())
+    records = list(read_records(folder / RECORDS))
+    size = document["image_size"]
+    shape = (len(records), size, size)
+    pixels = (
+        np.memmap(folder / PIXELS, np.uint8, "r", shape=shape)
+        if records
+        else np.zeros(shape, dtype=np.uint8)
+    )
+    return ReadPictures(
+        pixels=pixels,
+        records=records,
+        accounting=Accounting(
+            entries=document["entries"],
+            accepted=document["accepted"],
+            refused=[RefusedFile((name,), code, why) for name, code, why in document["refused"]],
+            ignored=Counter(document["ignored"]),
+        ),
+        findings=[
+            Finding(one["code"], one["count"], tuple(one["names"])) for one in document["findings"]
+        ],
+        mapping=Mapping.from_dict(document["mapping"]),
+    )

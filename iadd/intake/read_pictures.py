@@ -1,0 +1,249 @@
+"""The second pass over an archive: every placed picture is decoded and written as it comes.
+
+Legend: N pictures, S the side that they are resized to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from iadd.intake.accounting import Accounting
+from iadd.intake.containers.open import open_archive
+from iadd.intake.deidentify.names import folder_hashes, hash_patient, mask_path, path_hash
+from iadd.intake.edit import digest_of
+from iadd.intake.errors import FileError
+from iadd.intake.layout.placement import LEFT_OUT, Placement
+from iadd.intake.options import ReadOptions
+from iadd.intake.paths import ignore_reason, path_parts
+from iadd.intake.pictures.grey import GreyScale
+from iadd.intake.pictures.picture import Picture
+from iadd.intake.pictures.pool import DecoderPool
+from iadd.intake.records import Record
+from iadd.runtime.progress import Progress, ProgressListener
+
+_MOST_WAITING = 256
+_REPORT_EVERY = 50
+_BLOCK = 512
+_CHOSEN = {
+    "left_out": "left out by the layout",
+    "lateral": "lateral views",
+    "several_labels": "pictures with several labels",
+    "uncertain": "pictures with an uncertain label",
+}
+"""What the layout leaves out on purpose; the rest of its codes are defects of a file or a table."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """What is known of a picture before the grey levels of all are."""
+
+    parts: tuple[str, ...]
+    position: int
+    placement: Placement
+    group: str
+    depth: int | None
+    patient: str | None
+    view: str | None
+    width: int
+    height: int
+    metadata: tuple[str, ...]
+    pages_left_out: int
+    flags: tuple[str, ...]
+
+
+class PictureReader:
+    """Reads the pictures of one archive into a file of grey values and their records.
+
+    Args:
+        source: the archive or folder.
+        placements: of each candidate, in the order of the archive.
+        encoding: of the archive's names, as they were surveyed.
+        options: key, size, limits.
+        accounting: continued with the files that are refused, ignored and accepted.
+        kept: words of the layout that names may show: classes, splits, sites.
+        on_progress: phase ``reading``.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        placements: list[Placement],
+        *,
+        encoding: str | None,
+        options: ReadOptions,
+        accounting: Accounting,
+        kept: frozenset[str],
+        on_progress: ProgressListener,
+    ) -> None:
+        self._source = source
+        self._placements = placements
+        self._encoding = encoding
+        self._options = options
+        self._accounting = accounting
+        self._kept = kept
+        self._on_progress = on_progress
+        self._scale = GreyScale()
+        self._decoded: list[_Decoded] = []
+
+    def read(self, target: Path) -> list[Record]:
+        """Write N·S² grey values to `target`; return the N records in the same order.
+
+        The grey levels are first written beside it as 16-bit numbers: how many bits the pictures
+        of a detector use is known only when all of them were read.
+
+        Raises:
+            DatasetError: the archive is damaged or beyond its limits.
+        """
+        raw = target.with_suffix(".levels")
+        with raw.open("wb") as levels:
+            self._decode_all(levels)
+        try:
+            return self._write(raw, target)
+        finally:
+            raw.unlink()
+
+    def _decode_all(self, levels: BinaryIO) -> None:
+        queue: deque[tuple[tuple[str, ...], int, Placement, Future[Picture]]] = deque()
+        options = self._options
+        with DecoderPool(
+            options.image_size, workers=options.workers, patient_key=options.key
+        ) as pool:
+            for position, parts, placement, data in self._candidates():
+                decoding = pool.submit(data, parts[-1])
+                queue.append((parts, position, placement, decoding))
+                while queue and (len(queue) > _MOST_WAITING or queue[0][3].done()):
+                    self._take(*queue.popleft(), levels)
+            while queue:
+                self._take(*queue.popleft(), levels)
+
+    def _candidates(self) -> Iterator[tuple[int, tuple[str, ...], Placement, bytes]]:
+        placements = iter(self._placements)
+        options, accounting = self._options, self._accounting
+        with open_archive(self._source, options.limits, encoding=self._encoding) as archive:
+            for position, entry in enumerate(archive.entries):
+                if position % _REPORT_EVERY == 0:
+                    self._report(entry.position, archive.total, archive.unit)
+                parts = path_parts(entry.name)
+                if parts is None or ignore_reason(parts) is not None:
+                    continue
+                placement = next(placements)
+                if self._is_withdrawn(parts):
+                    accounting.ignored["withdrawn"] += 1
+                elif placement.left_out in _CHOSEN:
+                    accounting.ignored[_CHOSEN[placement.left_out]] += 1
+                elif placement.left_out is not None:
+                    accounting.refuse(
+                        parts, FileError(placement.left_out, LEFT_OUT[placement.left_out])
+                    )
+                else:
+                    try:
+                        yield position, parts, placement, entry.read()
+                    except FileError as error:
+                        accounting.refuse(parts, error)
+            self._report(archive.total, archive.total, archive.unit)
+
+    def _report(self, done: int, total: int, unit: str) -> None:
+        self._on_progress(Progress(phase="reading", done=done, total=total, unit=unit))
+
+    def _is_withdrawn(self, parts: tuple[str, ...]) -> bool:
+        withdrawn, key = self._options.withdrawn, self._options.key
+        return bool(withdrawn) and not withdrawn.isdisjoint(
+            (path_hash(parts, key), *folder_hashes(parts, key))
+        )
+
+    def _take(
+        self,
+        parts: tuple[str, ...],
+        position: int,
+        placement: Placement,
+        decoding: Future[Picture],
+        levels: BinaryIO,
+    ) -> None:
+        try:
+            picture = decoding.result()
+        except FileError as error:
+            self._refuse(parts, error)
+            return
+        patient = (
+            None
+            if placement.patient is None
+            else hash_patient(placement.patient, self._options.key)
+        )
+        dicom = picture.dicom
+        self._scale.add(picture.group, "/".join(parts[:-1]), picture.high, picture.depth)
+        levels.write(picture.pixels.astype("<u2").tobytes())
+        self._decoded.append(
+            _Decoded(
+                parts=parts,
+                position=position,
+                placement=placement,
+                group=picture.group,
+                depth=picture.depth,
+                patient=patient or (dicom.patient if dicom is not None else None),
+                view=placement.view or (dicom.view if dicom is not None else None),
+                width=picture.width,
+                height=picture.height,
+                metadata=picture.metadata,
+                pages_left_out=picture.pages_left_out,
+                flags=picture.flags,
+            )
+        )
+
+    def _refuse(self, parts: tuple[str, ...], error: FileError) -> None:
+        # An index of a disc is no picture that somebody misses.
+        if error.code == "dicomdir":
+            self._accounting.ignored["system files"] += 1
+        else:
+            self._accounting.refuse(parts, error)
+
+    def _write(self, raw: Path, target: Path) -> list[Record]:
+        """Bring the levels to 8 bits, a block of pictures at a time."""
+        size = self._options.image_size
+        records: list[Record] = []
+        with raw.open("rb") as levels, target.open("wb") as file:
+            for start in range(0, len(self._decoded), _BLOCK):
+                block = self._decoded[start : start + _BLOCK]
+                data = levels.read(len(block) * size * size * 2)
+                pixels = np.frombuffer(data, dtype="<u2").reshape(-1, size, size)
+                for one, picture in zip(block, pixels, strict=True):
+                    grey = GreyScale.to_eight_bits(picture, self._depth_of(one))
+                    file.write(grey.tobytes())
+                    records.append(self._record(one, grey))
+        self._accounting.accepted = len(records)
+        return records
+
+    def _depth_of(self, one: _Decoded) -> int:
+        if one.depth is not None:
+            return one.depth
+        return self._scale.depth_of(one.group, "/".join(one.parts[:-1]))
+
+    def _record(self, one: _Decoded, grey: Pixels) -> Record:
+        key = self._options.key
+        assert one.placement.class_name is not None, "those without a class were left out"
+        return Record(
+            shown=mask_path(one.parts, set(self._kept), key),
+            path=path_hash(one.parts, key),
+            folders=folder_hashes(one.parts, key),
+            position=one.position,
+            class_name=one.placement.class_name,
+            digest=digest_of(grey),
+            width=one.width,
+            height=one.height,
+            split=one.placement.split,
+            patient=one.patient,
+            view=one.view,
+            site=one.placement.site,
+            metadata=one.metadata,
+            pages_left_out=one.pages_left_out,
+            flags=one.flags,
+        )

@@ -1,0 +1,95 @@
+"""The first pass over an archive: names, sizes and tables; no picture is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iadd.intake.accounting import Accounting
+from iadd.intake.containers.guess_encoding import NamesGuess
+from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
+from iadd.intake.containers.open import open_archive
+from iadd.intake.errors import FileError
+from iadd.intake.layout.listing import ListedFile
+from iadd.intake.layout.tables import Table
+from iadd.intake.paths import ignore_reason, path_parts
+from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
+
+_REPORT_EVERY = 500
+_UNSAFE = FileError("unsafe_name", "Its name points outside the archive; pack it again.")
+
+
+@dataclass
+class Survey:
+    """What an archive lists.
+
+    Attributes:
+        files: the candidates for pictures, in the order of the archive.
+        tables: the tables that could be parsed, by their path.
+        names: the guess at the encoding of the names, None where none is needed.
+        accounting: of all other entries.
+        is_disc: whether it holds the index of a DICOM disc.
+    """
+
+    files: list[ListedFile] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    names: NamesGuess | None = None
+    accounting: Accounting = field(default_factory=Accounting)
+    is_disc: bool = False
+
+
+def survey(
+    source: Path,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    encoding: str | None = None,
+    on_progress: ProgressListener = ignore_progress,
+) -> Survey:
+    """List an archive or a folder.
+
+    Args:
+        source: as `open_archive` takes it.
+        limits: bounds on its cost.
+        encoding: of names that do not state their own; None lets it be guessed.
+        on_progress: called at every five-hundredth entry; phase ``listing``.
+
+    Raises:
+        DatasetError: the archive cannot be read, or is beyond its limits.
+    """
+    found = Survey()
+    with open_archive(source, limits, encoding=encoding) as archive:
+        for count, entry in enumerate(archive.entries):
+            if count % _REPORT_EVERY == 0:
+                on_progress(
+                    Progress(
+                        phase="listing", done=entry.position, total=archive.total, unit=archive.unit
+                    )
+                )
+            found.accounting.entries += 1
+            parts = path_parts(entry.name)
+            if parts is None:
+                found.accounting.refuse((entry.name,), _UNSAFE)
+                continue
+            reason = ignore_reason(parts)
+            found.is_disc |= parts[-1].casefold() == "dicomdir"
+            if reason is None:
+                found.files.append(ListedFile(parts, entry.size))
+            elif reason == "tables":
+                found.accounting.ignored[_table(found, parts, entry.read)] += 1
+            else:
+                found.accounting.ignored[reason] += 1
+        found.names = archive.names
+    return found
+
+
+def _table(found: Survey, parts: tuple[str, ...], read: Callable[[], bytes]) -> str:
+    """Keep a table for the layout; return what it counts as."""
+    try:
+        table = Table.parse("/".join(parts), read())
+    except FileError:
+        table = None
+    if table is None:
+        return "documents"
+    found.tables.append(table)
+    return "tables"
