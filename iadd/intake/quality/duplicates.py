@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iadd.intake.quality.clusters import Clusters
-from iadd.intake.quality.thumbnails import Pixels, blocks, normalised, shrink
+from iadd.intake.quality.thumbnails import Pixels, blocks, forget, normalised, shrink
 
 MOST_BITS_APART = 30
 LEAST_CORRELATIONS = {112: 0.99, 48: 0.995}
@@ -80,6 +80,7 @@ def near_duplicates(
                 same = digests is not None and digests[first] == digests[second]
                 if not same and (joined or len(found) < MOST_PAIRS):
                     found.append(NearDuplicate(first, second, float(correlation)))
+        forget(pixels)
         on_block(min(start + _BLOCK, len(pixels)))
     return sorted(found)
 

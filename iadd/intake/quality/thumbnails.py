@@ -5,6 +5,7 @@ Legend: N pictures, S pixels a side.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,10 +18,28 @@ _BLOCK_BYTES = 8 << 20
 
 
 def blocks(pixels: Pixels) -> Iterator[slice]:
-    """Cut a set into runs of pictures that take some megabytes each, in order."""
+    """Cut a set into runs of pictures that take some megabytes each, in order.
+
+    What was read of a memory-mapped file is forgotten after each run.
+    """
     step = max(1, _BLOCK_BYTES // max(1, pixels[:1].nbytes))
     for start in range(0, len(pixels), step):
         yield slice(start, min(start + step, len(pixels)))
+        forget(pixels)
+
+
+def forget(pixels: Pixels) -> None:
+    """Give back the memory that pages of a memory-mapped file take; do nothing for others.
+
+    They count as resident until the system needs the room, which on a large machine is never.
+    """
+    base: object = pixels
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap) and base.mode == "c":
+            return  # its changes are nowhere else
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def shrink(pixels: Pixels, rows: int, columns: int) -> npt.NDArray[np.float32]:

@@ -115,6 +115,28 @@ def test_every_kind_of_finding_says_what_it_means() -> None:
         Finding("unheard_of", 1)
 
 
+def test_a_set_on_disk_does_not_stay_in_memory(tmp_path) -> None:
+    coarse = np.random.default_rng(0).integers(0, 255, (700, 16, 16), dtype=np.uint8)
+    pixels = np.lib.format.open_memmap(tmp_path / "set.npy", "w+", np.uint8, (700, 256, 256))
+    for image in range(len(pixels)):
+        pixels[image] = coarse[image].repeat(16, axis=0).repeat(16, axis=1)
+    pixels.flush()
+    code = (
+        "import sys, numpy as np, resource\n"
+        "from iadd.intake.quality.report import compare\n"
+        "resident = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "few = np.random.default_rng(0).integers(0, 255, (140, 256, 256), dtype=np.uint8)\n"
+        "report = lambda p: compare(p, [0] * len(p), range(len(p)), None, None, ['x'] * len(p))\n"
+        "report(few)\n"
+        "before = resident()\n"
+        "report(np.load(sys.argv[1], mmap_mode='r'))\n"
+        "print(resident() - before)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "set.npy")]
+    grown = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(grown.stdout) < 30  # of 44 megabytes
+
+
 def test_the_comparison_loads_no_torch() -> None:
     code = "import iadd.intake.quality.report, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
