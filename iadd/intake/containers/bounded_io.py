@@ -86,6 +86,7 @@ class UnpackedStream:
         self._new_decompressor = new_decompressor
         self._decompressor: Decompressor | None = None
         self._packed = b""
+        self._unpacked = memoryview(b"")
         self._budget = budget
         self._over_budget = over_budget
         self.position = 0
@@ -106,19 +107,25 @@ class UnpackedStream:
                 raise damaged_archive()
 
     def _next(self, most: int) -> bytes:
-        """Unpack 1 to `most` bytes, none at the end."""
+        """Return 1 to `most` bytes, none at the end."""
+        if not self._unpacked:
+            # A chunk ahead: each call of a decompressor costs, and headers are short.
+            self._unpacked = memoryview(self._unpack_chunk())
+        piece, self._unpacked = bytes(self._unpacked[:most]), self._unpacked[most:]
+        self.position += len(piece)
+        if self.position > self._budget:
+            raise self._over_budget()
+        return piece
+
+    def _unpack_chunk(self) -> bytes:
         try:
-            unpacked = self._unpack(most)
+            return self._unpack(CHUNK)
         except UNPACKING_ERRORS as error:
             if isinstance(error, DatasetError):
                 raise
             # liblzma and libzstd say so in words alone.
             needs_memory = "memory" in str(error).lower()
             raise (memory_to_unpack() if needs_memory else damaged_archive()) from error
-        self.position += len(unpacked)
-        if self.position > self._budget:
-            raise self._over_budget()
-        return unpacked
 
     def _unpack(self, most: int) -> bytes:
         while True:

@@ -26,21 +26,39 @@ _KNOWN = {codecs.lookup(encoding).name: encoding for encoding in (*_OTHER_ENCODI
 
 
 class NamePool:
-    """Collects names whose encoding is not told, folders apart from files."""
+    """Collects names whose encoding is not told, folders apart from files.
+
+    Attributes:
+        utf8: number of names beyond ASCII that are UTF-8; they are not kept.
+        others: number of all others.
+    """
 
     def __init__(self) -> None:
+        self.utf8 = 0
+        self.others = 0
         self._folders: dict[bytes, None] = {}
         self._files: dict[bytes, None] = {}
 
     def add(self, raw: bytes) -> None:
         """Note a name unless it is UTF-8 or ASCII."""
-        if not is_untold(raw):
+        if raw.isascii():
             return
+        if not is_untold(raw):
+            self.utf8 += 1
+            return
+        self.others += 1
         # Neither of the encodings has ``/`` inside a character; several have the backslash.
         *folders, file = _cut(raw).split(b"/")
         for folder in folders:
             self._note(self._folders, folder)
         self._note(self._files, file)
+
+    def take(self, other: NamePool) -> None:
+        """Note the names that another pool has noted."""
+        for folder in other._folders:
+            self._note(self._folders, folder)
+        for file in other._files:
+            self._note(self._files, file)
 
     def guess(self) -> NamesGuess | None:
         """Guess the encoding of the names; None where there are none."""
@@ -124,5 +142,6 @@ def _cut(raw: bytes) -> bytes:
 
 
 def _with_slashes(text: str) -> str:
-    # After decoding: half of a character may look like a backslash.
-    return text.replace("\\", "/")
+    # After decoding, as half of a character may look like a backslash; so may the rest of one whose
+    # first half was replaced.
+    return text.replace("\ufffd\\", "\ufffd\ufffd").replace("\\", "/")

@@ -73,7 +73,7 @@ def _entries(folder: Path, paths: list[str], names: NameDecoder, limits: Limits)
             size = os.lstat(folder / path).st_size
         except OSError:
             size = 0  # it went away since; reading it will say so
-        total += size
+        total += size if size <= limits.entry_bytes else 0  # larger ones are not read
         if total > limits.total_bytes:
             raise too_many_bytes(limits.total_bytes)
         name = names.decode(os.fsencode(path))

@@ -19,7 +19,8 @@ class Limits:
     Attributes:
         entries: entries in the archive, folders and refused ones included.
         entry_bytes: unpacked bytes of one entry; a larger one is refused alone.
-        total_bytes: unpacked bytes of all entries together.
+        total_bytes: unpacked bytes of all entries together; those that are too large to be read
+            count in a tar alone.
         ratio: unpacked bytes per packed byte, of an entry and of the whole archive. Deflate
             reaches 1,032; radiographs stay below 10.
     """

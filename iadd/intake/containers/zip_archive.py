@@ -59,35 +59,38 @@ def open_zip(file: BinaryIO, limits: Limits, encoding: str | None) -> Archive:
         raise too_many_entries(limits.entries)
     files = packed_sum = size_sum = 0
     offsets = array("Q")
-    pool = NamePool()
+    untold, flagged = NamePool(), NamePool()
     for count, record in enumerate(read_records(file, directory), start=1):
         if count > limits.entries:
             raise too_many_entries(limits.entries)
         if not record.is_folder:
             files += 1
             packed_sum += record.packed
-            size_sum += record.size
+            size_sum += record.size if record.size <= limits.entry_bytes else 0
         if record.offset < directory.start:
             offsets.append(record.offset)
-        if _lacks_encoding(record):
-            pool.add(record.raw_name)
-    # No entry is unpacked past the size that it declares, so the sum is a bound.
+        if record.unicode_name is None:
+            (flagged if record.flags & _UTF8 else untold).add(record.raw_name)
+    # No entry is unpacked past the size that it declares, and none that declares too much is, so
+    # the sum is a bound.
     if size_sum > limits.total_budget(packed):
         raise limits.over_total(packed)
     if packed_sum > packed:
         raise damaged_archive()  # entries that overlap: one stream, counted many times
-    guess = pool.guess()
+    # Some tools set the flag for UTF-8 and write another encoding all the same.
+    flag_lies = flagged.others > flagged.utf8
+    if flag_lies:
+        untold.take(flagged)
+    guess = untold.guess()
     starts = array("Q", sorted(offsets))
     reader = _Reader(file, directory, starts, limits)
     names = file_names.NameDecoder(encoding, guess)
-    return Archive(_entries(reader, names), max(1, files), "files", lambda: guess)
+    return Archive(
+        _entries(reader, names, flag_lies=flag_lies), max(1, files), "files", lambda: guess
+    )
 
 
-def _lacks_encoding(record: Record) -> bool:
-    return not record.flags & _UTF8 and record.unicode_name is None
-
-
-def _entries(reader: _Reader, names: file_names.NameDecoder) -> Iterator[Entry]:
+def _entries(reader: _Reader, names: file_names.NameDecoder, *, flag_lies: bool) -> Iterator[Entry]:
     position = 0
     for record in read_records(reader.file, reader.directory):
         if record.is_folder:
@@ -95,7 +98,7 @@ def _entries(reader: _Reader, names: file_names.NameDecoder) -> Iterator[Entry]:
         position += 1
         if record.unicode_name is not None:
             name = file_names.decode_utf8(record.unicode_name)
-        elif record.flags & _UTF8:
+        elif record.flags & _UTF8 and not flag_lies:
             name = file_names.decode_utf8(record.raw_name)
         else:
             name = names.decode(record.raw_name)

@@ -10,7 +10,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from iadd.intake.containers.bounded_io import CHUNK
@@ -29,6 +29,7 @@ _RECORD_MAGIC = b"PK\x01\x02"
 _LONGEST_RECORD = _RECORD.size + 3 * 0xFFFF
 _ZIP64_FIELD = 0x0001
 _UNICODE_NAME_FIELD = 0x7075
+_WRAP = 1 << 32
 _IN_ZIP64_16 = 0xFFFF
 _IN_ZIP64_32 = 0xFFFFFFFF
 
@@ -74,11 +75,13 @@ class Directory:
         start: its first byte in the file.
         size: its length in bytes.
         shift: bytes in front of the zip that its own offsets do not count.
+        wraps: whether offsets begin again at 0 after 4 GiB. macOS packs large folders so.
     """
 
     start: int
     size: int
     shift: int
+    wraps: bool
 
 
 def find_directory(file: BinaryIO) -> Directory:
@@ -111,7 +114,9 @@ def find_directory(file: BinaryIO) -> Directory:
     start = end - size
     if start < 0 or start < offset:
         raise damaged_archive()
-    return Directory(start, size, start - offset)
+    shift = start - offset
+    wraps = shift > 0 and shift % _WRAP == 0
+    return Directory(start, size, 0 if wraps else shift, wraps)
 
 
 def _end_fits(tail: bytes, at: int) -> bool:
@@ -149,6 +154,7 @@ def read_records(file: BinaryIO, directory: Directory) -> Iterator[Record]:
         DatasetError: ``damaged_archive`` at the first record that is none.
     """
     pending = b""
+    wrapped = latest = 0
     position, left = directory.start, directory.size
     while left or pending:
         if left and len(pending) < _LONGEST_RECORD:
@@ -161,6 +167,11 @@ def read_records(file: BinaryIO, directory: Directory) -> Iterator[Record]:
         at = 0
         while at < len(pending) and (not left or len(pending) - at >= _LONGEST_RECORD):
             record, at = _read_record(pending, at, directory.shift)
+            if directory.wraps:
+                # Entries lie in the order of the directory, so a step back is a turn.
+                wrapped += _WRAP if record.offset < latest else 0
+                latest = record.offset
+                record = replace(record, offset=record.offset + wrapped)
             yield record
         pending = pending[at:]
 

@@ -8,7 +8,7 @@ from iadd.intake.containers.guess_encoding import guess_encoding
 from iadd.intake.containers.open import open_archive
 from tests.iadd.intake.containers.archives import list_names, stored, write_raw_zip
 
-SETS = {
+SETS: dict[str, list[tuple[str, ...]]] = {
     "cp932": [
         ("表示肺炎", "表示結核", "正常"),
         ("ソ連", "十分"),
@@ -111,3 +111,20 @@ def test_bytes_that_fit_no_encoding_are_replaced(tmp_path: Path) -> None:
     names = list_names(write_raw_zip(tmp_path / "a.zip", odd))
     assert names[1:] == ["Lungenentzündung/1", "Lungenentzündung/2"]
     names[0].encode()
+
+
+def test_a_flag_that_lies_about_all_names_is_not_believed(tmp_path: Path) -> None:
+    words = ["表示肺炎", "表示結核", "正常"]
+    path = write_raw_zip(
+        tmp_path / "a.zip", [stored(f"{word}/1".encode("cp932"), flags=0x800) for word in words]
+    )
+    assert list_names(path) == [f"{word}/1" for word in words]
+
+
+def test_half_a_character_is_no_separator_where_its_name_is_replaced(tmp_path: Path) -> None:
+    names = ["表示/1".encode("cp932"), "ü/2".encode(), "é/3".encode()]
+    path = write_raw_zip(tmp_path / "a.zip", [stored(name, flags=0x800) for name in names])
+    odd, *others = list_names(path)
+    assert others == ["ü/2", "é/3"]
+    assert odd.count("/") == 1
+    assert "\\" not in odd

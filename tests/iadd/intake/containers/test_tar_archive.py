@@ -2,14 +2,18 @@
 
 import gzip
 import io
+import lzma
 import os
+import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
 
 from iadd.intake.containers.limits import Limits
 from iadd.intake.containers.open import open_archive
+from iadd.intake.errors import DatasetError
 from tests.iadd.intake.containers.archives import (
     MEBIBYTE,
     code_of,
@@ -78,6 +82,19 @@ def test_a_wrong_checksum_behind_the_tar_is_noticed(tmp_path: Path) -> None:
     content[-8] ^= 1
     path.write_bytes(content)
     assert code_of(path) == "damaged_archive"
+
+
+def test_a_dictionary_that_needs_much_memory_is_refused(tmp_path: Path) -> None:
+    # 1 GiB: the properties of LZMA2 in the header of a block, which the first stream holds alone.
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": 1 << 20}]
+    packed = bytearray(lzma.compress(b"hello", filters=filters))
+    at = packed.index(bytes([lzma.FILTER_LZMA2, 1]))
+    packed[at + 2] = 36
+    header = packed[12 : 12 + (packed[12] + 1) * 4]
+    packed[12 + len(header) - 4 : 12 + len(header)] = struct.pack("<L", zlib.crc32(header[:-4]))
+    (tmp_path / "a.tar.xz").write_bytes(packed)
+    with pytest.raises(DatasetError, match="128 MiB of memory"):
+        read_all(tmp_path / "a.tar.xz")
 
 
 def test_a_plain_tar_is_skipped_through_and_not_read(tmp_path: Path) -> None:

@@ -88,6 +88,26 @@ def test_bytes_in_front_of_a_zip_are_skipped(tmp_path: Path) -> None:
     assert read_all(path) == ({"a/1": b"one"}, {})
 
 
+def test_offsets_that_begin_again_after_4_gib_are_read_as_macos_writes_them(
+    tmp_path: Path,
+) -> None:
+    entries = [stored(b"a/1", b"one"), stored(b"a/2", b"two"), stored(b"a/3", b"three")]
+    path = write_raw_zip(tmp_path / "a.zip", entries)
+    content = path.read_bytes()
+    third = content.index(b"PK\3\4", content.index(b"a/2"))
+    with path.open("wb") as file:
+        file.write(content[:third])
+        file.seek(2**32)  # a hole
+        directory = content.index(b"PK\1\2")
+        file.write(content[third:directory])
+        end = content.index(b"PK\5\6")
+        at = content.rindex(b"PK\1\2", 0, end)
+        file.write(content[directory : at + 42] + bytes(4) + content[at + 46 : end])
+        start = struct.pack("<L", directory - third)
+        file.write(content[end : end + 16] + start + content[end + 20 :])
+    assert read_all(path) == ({"a/1": b"one", "a/2": b"two", "a/3": b"three"}, {})
+
+
 def test_zip64_sizes_are_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         with archive.open("a/1", "w", force_zip64=True) as entry:
@@ -163,6 +183,13 @@ def test_the_unicode_path_field_counts_where_its_checksum_fits(tmp_path: Path) -
     assert list_names(path) == ["Befund_ü/1", "plain/2", "cut/3"]
     with open_archive(path) as archive:
         assert archive.names is None
+
+
+def test_an_entry_of_absurd_size_does_not_cost_the_others(tmp_path: Path) -> None:
+    large = struct.pack("<HHQ", 1, 8, 2**62)
+    absurd = RawEntry(b"a/bad", b"x", 2**32 - 1, 0, extra=large)
+    path = write_raw_zip(tmp_path / "a.zip", [absurd, stored(b"a/good")])
+    assert read_all(path) == ({"a/good": b"x"}, {"a/bad": "too_large"})
 
 
 # ----------------------------------------------------------------------------------- zip bombs
