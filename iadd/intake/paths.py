@@ -57,7 +57,7 @@ _TABLE_ENDS = (".csv", ".tsv", ".txt", ".xlsx")
 
 _MASK_WORDS = {
     *("mask", "masks", "lungmask", "lungmasks", "maske", "masken", "masque", "masques"),
-    *("mascara", "mascaras", "maschera", "maschere", "masker", "maskers", "masker", "maska"),
+    *("mascara", "mascaras", "maschera", "maschere", "masker", "maskers", "maska"),
     *(
         "maski",
         "masky",
@@ -78,7 +78,7 @@ _MASK_WORDS = {
 _SEGMENTATION_WORDS = {
     *("segmentation", "segmentations", "segmentierung", "segmentierungen", "segmentacion"),
     *("segmentaciones", "segmentacao", "segmentacoes", "segmentazione", "segmentazioni"),
-    *("segmentatie", "segmentaties", "segmented", "annotation", "annotations", "annotationen"),
+    *("segmentatie", "segmentaties", "annotation", "annotations", "annotationen"),
     *("anotaciones", "anotacoes", "annotazioni", "groundtruth", "groundtruths", "truth"),
     *("сегментация", "разметка", "分割", "标注", "標註", "セグメンテーション"),
 }
@@ -225,6 +225,7 @@ def _is_mask(file: str) -> bool:
     if "^" in file:
         return False
     words = _words(file.rpartition(".")[0] or file)
+    several = len(words) > 1
     while len(words) > 1 and words[-1].isdecimal():
         words.pop()
     if not words:
@@ -232,7 +233,6 @@ def _is_mask(file: str) -> bool:
     first, last = words[0].casefold(), words[-1].casefold()
     if first in _MASK_WORDS or last in _MASK_WORDS:
         return True
-    several = len(words) > 1
     return several and (
         last in _SEGMENTATION_WORDS - {"truth"}
         or _is_short_word(words[-1])

@@ -113,6 +113,7 @@ def test_documents_are_ignored(name: str) -> None:
         "COVID/mask_17.png",
         "COVID/17_Segmentation.tif",
         "COVID/17 lung mask.png",
+        "COVID/seg_001.png",
     ],
 )
 def test_masks_are_known_by_their_folder_or_by_their_name(name: str) -> None:
@@ -142,6 +143,8 @@ def test_masks_are_known_by_their_folder_or_by_their_name(name: str) -> None:
         "DICOM/PAT1/ST1/SE1/IM0",
         "1.2.840.113619.2.55",
         "viewpoint/1.png",
+        "lungs_segmented/1.png",
+        "COVID/seg.png",
     ],
 )
 def test_pictures_are_candidates(name: str) -> None:
