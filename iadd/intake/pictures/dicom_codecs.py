@@ -14,6 +14,8 @@ import numpy as np
 from pydicom import uid
 from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
 
+from iadd.intake.pictures.jpeg import is_complete
+
 PLUGIN = "iadd"
 
 _JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
@@ -51,7 +53,7 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytes | bytearray:
     """Decode one frame of one sample per pixel for pydicom.
 
     Raises:
-        ValueError: when the codestream holds another size than the header says.
+        ValueError: when the codestream is cut short, or of another size than the header says.
     """
     if runner.transfer_syntax in _JPEG_2000:
         return _decode_jpeg_2000(source, runner)
@@ -61,6 +63,8 @@ def decode_frame(source: bytes, runner: DecodeRunner) -> bytes | bytearray:
         return bytes(dicomrle_decode(source, f"<u{runner.bits_allocated // 8}"))
     from imagecodecs import jpeg8_decode
 
+    if not is_complete(source):
+        raise ValueError("the codestream is cut short")
     samples: np.ndarray[Any, Any] = jpeg8_decode(source)
     if samples.shape != (runner.rows, runner.columns):
         raise ValueError("the codestream holds another size than the header says")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import io
 
 from pydicom import dcmread, uid
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from iadd.intake.deidentify.hashes import hash_patient, keyed_hash
 from iadd.intake.errors import FileError
 from iadd.intake.pictures.picture import DicomFacts
 from iadd.intake.pictures.sniff import starts_with_element
 
 _XRAY = ("CR", "DX", "DR", "RG")
 _SECONDARY = ("OT", "SC")
+_FILLING = " \t\r\n\0"
 _SECONDARY_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 # Only words of the standard are repeated in a message or kept.
@@ -118,14 +118,14 @@ def facts_of(header: Dataset, key: bytes) -> DicomFacts:
     """Return what is kept of a header."""
     view = str(header.get("ViewPosition") or "").strip().upper()
     burned_in = str(header.get("BurnedInAnnotation") or "").strip().upper()
-    patient = str(header.get("PatientID") or "").strip()
-    instance = str(header.get("SOPInstanceUID") or "").strip()
+    patient = str(header.get("PatientID") or "").strip(_FILLING)
+    instance = str(header.get("SOPInstanceUID") or "").strip(_FILLING)
     return DicomFacts(
-        patient=_keyed_hash(patient, key) if patient else None,
+        patient=hash_patient(patient, key) if patient else None,
         view=view if view in _VIEWS else None,
         modality=modality_of(header),
         burned_in={"YES": True, "NO": False}.get(burned_in),
-        instance=_keyed_hash(instance, key) if instance else "",
+        instance=keyed_hash("instance", instance, key, 16) if instance else "",
     )
 
 
@@ -153,7 +153,3 @@ def _words(value: object) -> list[str]:
         return []
     values = [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload]
     return [str(word).strip().upper() for word in values]
-
-
-def _keyed_hash(value: str, key: bytes) -> str:
-    return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:16]

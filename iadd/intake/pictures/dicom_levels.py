@@ -95,7 +95,7 @@ def _windowed(header: Dataset, values: Values, shown: Counts) -> Values:
         if levels is not None and _shows_something(levels, shown):
             return levels
     low, high = _percentiles(values, shown)
-    return (values - low) / max(high - low, np.finfo(float).tiny)
+    return (values - low) / ((high - low) or 1.0)
 
 
 def _window(function: str, values: Values, centre: float, width: float) -> Values | None:

@@ -32,7 +32,9 @@ def to_grey(image: Image.Image) -> Image.Image:
             level = 255 if image.mode == "1" and transparency else transparency
             grey = grey.point([0 if value == level else value for value in range(256)])
         return grey
-    if image.mode in ("P", "RGB", "CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
+    if image.mode == "RGB":
+        return image.convert("L")
+    if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         return image.convert("RGB").convert("L")
     raise FileError(
         "unsupported_pixels",

@@ -98,10 +98,17 @@ def _eight(
 
 def _deep(data: bytes, header: _Header, image_size: int, reserve: Reserve) -> tuple[Rows, str]:
     reserve(4 * header.width * header.height * header.components)
+    if not is_complete(data):
+        raise truncated()
     from imagecodecs import jpeg8_decode
 
     samples = jpeg8_decode(data).astype(np.uint16, copy=False)
     return rows_of_array(samples), f"{'grey' if samples.ndim == 2 else 'colour'} {header.bits}"
+
+
+def is_complete(data: bytes) -> bool:
+    """Whether the pixels end with a marker: libjpeg fills up what is missing with grey."""
+    return data.rfind(bytes((0xFF, _END))) > data.rfind(bytes((0xFF, _SCAN)))
 
 
 def _header(data: bytes) -> _Header:

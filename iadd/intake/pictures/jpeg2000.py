@@ -37,7 +37,6 @@ def read_jpeg2000(data: bytes, reserve: Reserve) -> GreyImage:
         FileError: ``too_large``, ``too_small``, ``truncated`` or ``unsupported_pixels``.
     """
     header = _header(data)
-    check_size(header.width, header.height)
     if header.signed or header.bits > MOST_DEPTH or header.components > 4:
         raise FileError(
             "unsupported_pixels",
@@ -81,6 +80,7 @@ def _header(data: bytes) -> _Header:
     if start < 0 or right <= left or bottom <= top or not (across and down and components):
         raise truncated()
     width, height = right - left, bottom - top
+    check_size(width, height)
     if -(-width // across) * -(-height // down) > _MOST_TILES:
         raise truncated()
     return _Header(width, height, components, (bits & 0x7F) + 1, bool(bits & 0x80))

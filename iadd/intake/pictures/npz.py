@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from iadd.intake.pictures.grey_image import GreyImage, rows_of_array
 from iadd.intake.pictures.picture import SHORTEST_SIDE, Picture
 from iadd.intake.pictures.reading import judged
 
+_DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError)
 SPLITS = ("train", "val", "test")
 _MOST_SIDE = 1024
 _MOST_PICTURES = 1_000_000
@@ -117,9 +119,9 @@ def _opened(source: Path | BinaryIO) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(source) as archive:
             yield archive
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        if isinstance(error, DatasetError):
-            raise
+    except DatasetError:
+        raise
+    except _DAMAGE as error:
         raise DatasetError(
             "npz_damaged",
             "The NumPy file is damaged",

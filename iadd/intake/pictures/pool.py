@@ -78,15 +78,15 @@ class DecoderPool:
         self._waiting = Budget(limits.waiting_bytes)
         self._decoded = Budget(limits.decoded_bytes)
         self._children = [_Child(self._settings) for _ in range(workers)]
-        self._closing = threading.Event()
+        self._closing, self._closed = threading.Event(), threading.Event()
         self._threads = [
             threading.Thread(target=self._serve, args=(child,), name="decode", daemon=True)
             for child in self._children
         ]
-        self._threads.append(threading.Thread(target=self._watch, name="decode-watch", daemon=True))
+        self._watcher = threading.Thread(target=self._watch, name="decode-watch", daemon=True)
 
     def __enter__(self) -> DecoderPool:
-        for thread in self._threads:
+        for thread in (*self._threads, self._watcher):
             thread.start()
         return self
 
@@ -104,9 +104,8 @@ class DecoderPool:
             child.end()
         for thread in self._threads:
             thread.join()
-        while not self._tasks.empty():
-            if task := self._tasks.get():
-                task.future.cancel()
+        self._closed.set()
+        self._watcher.join()
 
     def submit(self, data: bytes, name: str) -> Future[Picture]:
         """Decode one file; waits while too many bytes wait already.
@@ -132,8 +131,10 @@ class DecoderPool:
         return tuple(pid for child in self._children if (pid := child.pid) is not None)
 
     def _serve(self, child: _Child) -> None:
-        while (task := self._tasks.get()) and not self._closing.is_set():
+        while task := self._tasks.get():
             future = task.future
+            if self._closing.is_set():
+                future.cancel()
             if not future.set_running_or_notify_cancel():
                 continue
             try:
@@ -187,7 +188,7 @@ class DecoderPool:
         return 2 * self._image_size**2 + (1 << 17)
 
     def _watch(self) -> None:
-        while not self._closing.wait(_WATCH_SECONDS):
+        while not self._closed.wait(_WATCH_SECONDS):
             for child in self._children:
                 child.end_if_overdue()
 

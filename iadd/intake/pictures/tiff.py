@@ -68,16 +68,19 @@ def read_tiff(data: bytes, reserve: Reserve) -> GreyImage:
     samples = page.value(_SAMPLES, 1)
     reserve(width * height * max(1, bits // 8) * (samples + 1) + len(data))
     white_is_zero = False
+    orientation = 1
     rows: Rows | Image.Image
     depth: int | None
     if bits <= 8 and page.value(_FORMAT, _UNSIGNED) in (_UNSIGNED, _UNDEFINED):
-        rows, kind = _eight(data, page)
+        # Pillow turns these upright by itself, and their polarity, too.
+        rows, kind = _eight(data)
         depth = 8
     else:
         rows = _deep(data, page)
         depth = bits if 8 < bits < 16 else None
         kind = f"{'grey' if samples <= 2 else 'colour'} {bits}"
         white_is_zero = page.value(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO
+        orientation = page.value(_ORIENTATION, 1)
     return GreyImage(
         width=width,
         height=height,
@@ -86,20 +89,19 @@ def read_tiff(data: bytes, reserve: Reserve) -> GreyImage:
         rows=rows,
         depth=depth,
         white_is_zero=white_is_zero,
-        orientation=page.value(_ORIENTATION, 1),
+        orientation=orientation,
         metadata=_metadata(pages),
         pages_left_out=len(pages) - 1,
     )
 
 
-def _eight(data: bytes, page: _Page) -> tuple[Image.Image, str]:
+def _eight(data: bytes) -> tuple[Image.Image, str]:
     try:
         image = Image.open(io.BytesIO(data), formats=["TIFF"])
         kind = kind_of(image)
         image.load()
     except UnidentifiedImageError as error:
         raise _unsupported() from error
-    # Pillow turns white-is-zero pages of these depths by itself.
     return to_grey(image), kind
 
 
