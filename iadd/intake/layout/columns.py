@@ -73,6 +73,16 @@ _CONTRACT_ALSO = {
 }
 
 
+_STUDY_KEYS = frozenset(
+    ("studyid", "study", "accession", "accessionnumber", "examid", "exam", "seriesid")
+)
+
+
+def names_study(heading: str) -> bool:
+    """Return whether a column numbers examinations."""
+    return heading_key(heading) in _STUDY_KEYS
+
+
 def heading_key(heading: str) -> str:
     """Return a heading without case, accents, spaces and marks: ``Patient ID`` is ``patientid``."""
     return "".join(letter for letter in plain(heading) if letter.isalnum())

@@ -82,7 +82,7 @@ class FolderReading:
 
 def roles_without_class(levels: list[Survey]) -> tuple[Role, ...]:
     """Return the roles of the levels where a table states the class."""
-    return _roles(levels, class_level=None, split_level=_split_level(levels, None))
+    return _roles({}, levels, class_level=None, split_level=_split_level(levels, None))
 
 
 def read_folders(folders: AnyMapping[Folders, int], levels: list[Survey]) -> list[FolderReading]:
@@ -108,7 +108,11 @@ def _split_level(levels: list[Survey], class_level: int | None) -> int | None:
 
 
 def _roles(
-    levels: list[Survey], *, class_level: int | None, split_level: int | None
+    folders: AnyMapping[Folders, int],
+    levels: list[Survey],
+    *,
+    class_level: int | None,
+    split_level: int | None,
 ) -> tuple[Role, ...]:
     roles: list[Role] = []
     patients = any(level.kind is Kind.PATIENT for level in levels)
@@ -127,7 +131,9 @@ def _roles(
         elif level.kind is Kind.MANY:
             roles.append(Role.IGNORE if patients else Role.PATIENT)
         elif level.kind is Kind.NAMES:
-            roles.append(Role.SITE if above and class_level is not None else Role.IGNORE)
+            one = class_level is not None and above and _leads_alone(folders, index, class_level)
+            site = class_level is not None and above and not one
+            roles.append(Role.SITE if site else Role.ROOT if one else Role.IGNORE)
         else:
             roles.append(_ROLES.get(level.kind, Role.IGNORE))
     # One patient level is enough, the outermost: what lies below belongs to the same person.
@@ -184,7 +190,7 @@ def _read(
         *_doubts_about_strays(outside, loose, stray, total),
     ]
     return FolderReading(
-        roles=_roles(levels, class_level=class_level, split_level=split_level),
+        roles=_roles(folders, levels, class_level=class_level, split_level=split_level),
         class_level=class_level,
         classes=classes,
         merges=merges,
@@ -213,11 +219,22 @@ def _score(
         score *= 0.3
     elif len(names) > 20:
         score *= 0.5 if len(names) <= MOST_CLASSES else 0.1
-    score *= 0.6 ** sum(other.kind is Kind.NAMES for other in levels[:class_level])
+    unexplained = [
+        index
+        for index, other in enumerate(levels[:class_level])
+        if other.kind is Kind.NAMES and not _leads_alone(folders, index, class_level)
+    ]
+    score *= 0.6 ** len(unexplained)
     score *= 0.75 ** sum(other.kind is Kind.NAMES for other in levels[class_level + 1 :])
-    if class_level and levels[class_level - 1].kind in (Kind.NAMES, Kind.SITE):
+    above = class_level - 1
+    if above in unexplained or (class_level and levels[above].kind is Kind.SITE):
         score *= 0.5 + 0.5 * _repeated(folders, class_level)
     return score
+
+
+def _leads_alone(folders: AnyMapping[Folders, int], level: int, class_level: int) -> bool:
+    """Return whether all classes lie below one folder of a level; the others are strays."""
+    return len({path[level] for path in folders if len(path) > class_level}) == 1
 
 
 def _repeated(folders: AnyMapping[Folders, int], level: int) -> float:
@@ -318,7 +335,9 @@ def _doubts_about_levels(
         if index in (class_level, split_level) or kind is Kind.SPLIT:
             continue
         samples = listed(sorted(level.names)[:3])
-        if index < class_level and kind not in (Kind.CONSTANT, Kind.IMAGES, Kind.ECHO):
+        above = index < class_level
+        alone = above and kind is Kind.NAMES and _leads_alone(folders, index, class_level)
+        if above and not alone and kind not in (Kind.CONSTANT, Kind.IMAGES, Kind.ECHO):
             what = _WHAT.get(kind, "classes of their own")
             if kind in (Kind.PATIENT, Kind.MANY, Kind.STUDY):
                 doubts.append(
@@ -327,7 +346,7 @@ def _doubts_about_levels(
                 )
             else:
                 doubts.append(f"{samples} lie above the classes. Are they {what}?")
-        elif index > class_level and kind not in _HARMLESS_BELOW and _divides(folders, index):
+        elif not above and kind not in _HARMLESS_BELOW and _divides(folders, index):
             doubts.append(
                 f"{samples} lie below the classes. Are they classes of their own, or only parts?"
             )

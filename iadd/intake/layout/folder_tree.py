@@ -42,8 +42,10 @@ def _inner_copy(
         names = children[parent]
         for name in sorted(names):
             inner = children.get((*parent, name), set())
-            beside = names - {name}
-            if len(beside) < 2 or not beside <= inner or name in beside:
+            # Counts first: a parent of 100,000 patients would take the square of that in sets.
+            if not 2 <= len(names) - 1 <= len(inner):
+                continue
+            if not names - {name} <= inner:
                 continue
             if (parent and parent[-1] == name) or _mostly_same(files, folders, parent, name):
                 return (*parent, name)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from iadd.intake.layout.class_names import looks_like_patient, looks_like_study
 from iadd.intake.layout.words import (
@@ -71,7 +72,24 @@ def survey(folders: Mapping[Folders, int]) -> list[Survey]:
                 names[path[index]] += count
         files = names.total()
         levels.append(Survey(_kind(folders, index, names, files, total), names, files))
+    for index, (level, below) in enumerate(pairwise(levels)):
+        if level.kind is Kind.NAMES and _one_finding_each(folders, index, level, below):
+            levels[index] = Survey(Kind.PATIENT, level.names, level.files)
     return levels
+
+
+def _one_finding_each(
+    folders: Mapping[Folders, int], index: int, level: Survey, below: Survey
+) -> bool:
+    """Return whether each folder holds one finding that others have too: so do those of people."""
+    if not 2 <= len(below.names) < len(level.names) or level.files != below.files:
+        return False
+    if _share(map(names_finding, below.names)) < 0.5 or _share(map(names_finding, level.names)) > 0:
+        return False
+    children: dict[Folders, set[str]] = {}
+    for path in folders:
+        children.setdefault(path[: index + 1], set()).add(path[index + 1])
+    return _share(len(names) == 1 for names in children.values()) >= 0.7
 
 
 def _kind(

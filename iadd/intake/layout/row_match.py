@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from iadd.intake.layout.columns import cell_labels, is_blank, wide_value
+from iadd.intake.layout.columns import cell_labels, heading_role, is_blank, names_study, wide_value
 from iadd.intake.layout.mapping import MappingError, TableMapping
 from iadd.intake.layout.path_match import FolderIndex, PathIndex
 from iadd.intake.layout.tables import Table
@@ -85,12 +85,14 @@ class FileFinder:
         """Return the files that the rows of `table` name in `column`.
 
         A list of columns names folders; a single one names files, or, where none of its cells
-        does, folders.
+        does and it numbers patients or studies, folders.
         """
         chosen = range(table.rows) if rows is None else rows
         if isinstance(column, str):
             by_path = self._by_path(table.values(column), chosen)
-            return by_path if any(by_path.files) else self._by_folder(table, [column], chosen)
+            if any(by_path.files) or not (names_study(column) or heading_role(column) == "patient"):
+                return by_path
+            return self._by_folder(table, [column], chosen)
         joined = self._by_folder(table, column, chosen)
         if any(joined.files):
             return joined

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from iadd.intake.layout.columns import (
     cell_labels,
     contract_role,
-    heading_key,
     heading_role,
     headings_by_role,
     is_blank,
     is_wide,
+    names_study,
 )
 from iadd.intake.layout.layout import Column, ListedTable, shown
 from iadd.intake.layout.mapping import TABLE_NAME_COLUMN, TableMapping
@@ -22,7 +22,6 @@ from iadd.intake.layout.words import is_view, split_in, split_of
 
 _SAMPLE_ROWS = 200
 _MOST_LABELS = 200
-_STUDY_KEYS = ("studyid", "study", "accession", "accessionnumber", "examid", "exam", "seriesid")
 
 
 @dataclass
@@ -114,7 +113,7 @@ def _file_column(
 ) -> str | list[str] | None:
     named = roles.get("file", [])
     patients = roles.get("patient", [])
-    studies = [name for name in table.columns if heading_key(name) in _STUDY_KEYS]
+    studies = [name for name in table.columns if names_study(name)]
     candidates: list[str | list[str]] = [*named]
     candidates += [[patient, study] for patient in patients[:1] for study in studies[:1]]
     candidates += [*studies[:1], *patients[:1]]
@@ -123,7 +122,8 @@ def _file_column(
     best: tuple[int, str | list[str]] | None = None
     for group in (named, candidates[len(named) :], others):
         for column in group:
-            matched = finder.files_of(table, column, rows).matched
+            found = finder.files_of(table, column, rows)
+            matched = found.matched or (1 if group is named and found.ambiguous else 0)
             if matched and (best is None or matched > best[0]):
                 best = (matched, column)
         if best is not None and best[0] >= 0.05 * len(rows):
@@ -277,7 +277,7 @@ def problems_of(use: TableUse) -> list[str]:
             f"{name} has more rows than can be read; those after row {table.rows:,} are left out. "
             "Divide it into several tables."
         )
-    if "file" not in use.columns and heading_says_files(table):
+    if not use.files and not use.ambiguous and heading_says_files(table):
         problems.append(
             f"None of the {table.rows:,} rows of {name} names a file of the archive. Correct its "
             "paths, or leave the table out."
