@@ -14,10 +14,21 @@ TORCH_FREE = {
     "iadd.config",
     "iadd.counts",
     "iadd.forecast.arithmetic",
+    "iadd.intake.deidentify.hashes",
+    "iadd.intake.deidentify.names",
+    "iadd.intake.deidentify.words",
+    "iadd.intake.errors",
+    "iadd.intake.layout.mapping",
+    "iadd.intake.paths",
+    "iadd.intake.splits",
     "iadd.presets",
 }
 """What the portal may load of the library, beside the packages that hold it."""
-PACKAGES = {name.rpartition(".")[0] for name in TORCH_FREE}
+PACKAGES = {
+    ".".join(name.split(".")[:depth])
+    for name in TORCH_FREE
+    for depth in range(1, name.count(".") + 1)
+}
 
 
 def loaded_by(program):

@@ -164,7 +164,7 @@ def _by_class(
     repetitions: list[Repetition] = []
     for digest in sorted(same_pixels):
         # Of several splits the last one counts: no model learns what it is tested on.
-        same = sorted(same_pixels[digest], key=lambda one: (-_stated(one[1]), one[1].path))
+        same = sorted(same_pixels[digest], key=lambda one: (-_stated(one[1]), one[1].position))
         if len({record.class_name for _, record in same}) > 1:
             repetitions += [
                 Repetition(

@@ -32,6 +32,7 @@ from iadd.runtime.progress import Progress, ProgressListener
 _MOST_WAITING = 256
 _REPORT_EVERY = 50
 _BLOCK = 512
+_PICTURES_FOR_A_DECODER = 200
 _CHOSEN = {
     "left_out": "left out by the layout",
     "lateral": "lateral views",
@@ -115,9 +116,9 @@ class PictureReader:
     def _decode_all(self, levels: BinaryIO) -> None:
         queue: deque[tuple[tuple[str, ...], int, Placement, Future[Picture]]] = deque()
         options = self._options
-        with DecoderPool(
-            options.image_size, workers=options.workers, patient_key=options.key
-        ) as pool:
+        # A decoder takes a third of a second to start: few pictures need one.
+        workers = min(options.workers, 1 + len(self._placements) // _PICTURES_FOR_A_DECODER)
+        with DecoderPool(options.image_size, workers=workers, patient_key=options.key) as pool:
             for position, parts, placement, data in self._candidates():
                 decoding = pool.submit(data, parts[-1])
                 queue.append((parts, position, placement, decoding))

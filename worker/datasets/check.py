@@ -54,8 +54,8 @@ def _check(services: Services, claimed: ClaimedRow, dataset: Dataset) -> Callabl
             if removed.images == 0:
                 return lambda: _keep_unchanged(services, claimed, dataset)
             read_key = removed.read_key
-        progress.begin(CheckPhase.FETCHING)
         if read_key is not None:
+            progress.begin(CheckPhase.FETCHING)
             for name in READ_FILES:
                 services.storage.download(f"{read_key}/{name}", out / name)
         else:
@@ -93,6 +93,7 @@ def _fetch_archive(
         archive_key = draw_archive(services, claimed, dataset, scratch)
     if archive_key is None:
         raise FileNotFoundError(f"{dataset.id} has no archive")
+    progress.begin(CheckPhase.FETCHING)
     archive = scratch / "archive"
     services.storage.download(archive_key, archive)
     return archive

@@ -16,8 +16,12 @@ class CheckPhase(StrEnum):
     """The images of the sample cohort are drawn."""
     FETCHING = "fetching"
     """The archive comes from the object storage."""
+    LISTING = "listing"
+    """Names and tables are read, and how they are laid out."""
     READING = "reading"
-    """Every file in it is read."""
+    """Every picture in it is read."""
+    COMPARING = "comparing"
+    """Pictures are compared with each other, for near-duplicates."""
     STORING = "storing"
     """The images and the quality report are stored."""
 
@@ -28,6 +32,7 @@ class CheckProgress:
     def __init__(self, claimed: ClaimedRow) -> None:
         self._claimed = claimed
         self._throttle = Throttle(1.0)
+        self._phase = ""
 
     def begin(self, phase: CheckPhase) -> None:
         """Begin a phase of unknown length."""
@@ -36,10 +41,13 @@ class CheckProgress:
 
     def __call__(self, progress: Progress) -> None:
         self._claimed.check()
-        if self._throttle.lets_through(at_once=progress.done >= progress.total):
+        # A phase of its own begins at once, and ends at once.
+        at_once = progress.phase != self._phase or progress.done >= progress.total
+        self._phase = progress.phase
+        if self._throttle.lets_through(at_once=at_once):
             self._claimed.write(
                 progress={
-                    "phase": CheckPhase.READING.value,
+                    "phase": CheckPhase(progress.phase).value,
                     "done": progress.done,
                     "total": progress.total,
                     "unit": progress.unit,

@@ -6,7 +6,6 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from iadd.data.loading import SPLITS, DatasetError, ImageSet, Reading, load_images, read_images
-from iadd.intake.errors import FileError
-from iadd.intake.layout.folder_layout import class_name_problem
-from iadd.intake.pictures.decode import decode
-from iadd.intake.quality.split import split_class
+from iadd.data.image_set import ImageSet
+from iadd.data.loading import DatasetError, Reading, load_images, read_images
+from iadd.intake.splits import SPLITS
 from iadd.runtime.progress import Progress
 
 SIZE = 16
@@ -56,9 +53,16 @@ def read(tmp_path: Path, files: dict[str, bytes], seed: int = 0) -> Reading:
 
 
 def refused(tmp_path: Path, files: dict[str, bytes]) -> dict[str, str]:
-    reading = read(tmp_path, pictures("A", "B") | files)
-    assert all(file.reason.endswith(".") for file in reading.rejected)
-    return {file.name: file.code for file in reading.rejected}
+    return codes(read(tmp_path, pictures("A", "B") | files))
+
+
+def codes(reading: Reading) -> dict[str, str]:
+    assert all(file["reason"].endswith(".") for file in reading.quality["refused"])
+    return {file["name"]: file["code"] for file in reading.quality["refused"]}
+
+
+def ignored(reading: Reading) -> dict[str, int]:
+    return {one["reason"]: one["count"] for one in reading.quality["ignored"]}
 
 
 def rejected(tmp_path: Path, files: dict[str, bytes]) -> DatasetError:
@@ -152,7 +156,7 @@ def test_parts_hold_the_images_of_one_split(tmp_path: Path) -> None:
 def test_class_folders_are_found(files: dict[str, bytes], tmp_path: Path) -> None:
     reading = read(tmp_path, files)
     assert reading.image_set.count_by_class() == {"A": 5, "B": 5}
-    assert reading.rejected == ()
+    assert codes(reading) == {}
 
 
 def test_masks_documents_and_system_files_are_counted_not_read(tmp_path: Path) -> None:
@@ -168,8 +172,8 @@ def test_masks_documents_and_system_files_are_counted_not_read(tmp_path: Path) -
     }
     reading = read(tmp_path, pictures("A", "B", root=root, folder="images/") | mask | other)
     assert reading.image_set.count_by_class() == {"A": 5, "B": 5}
-    assert reading.ignored == {"documents": 3, "masks": 2, "system files": 3}
-    assert reading.rejected == ()
+    assert ignored(reading) == {"documents": 3, "masks": 2, "system files": 3}
+    assert codes(reading) == {}
 
 
 @pytest.mark.parametrize("level", ["{split}/{name}", "{name}/{split}", "root/{split}/{name}"])
@@ -218,67 +222,7 @@ def test_the_split_depends_on_pixels_and_seed_alone(tmp_path: Path) -> None:
     assert not torch.equal(first.split, other_seed.split)
 
 
-@pytest.mark.parametrize(
-    ("count", "expected"), [(1, (1, 0, 0)), (2, (1, 0, 1)), (3, (1, 1, 1)), (100, (72, 8, 20))]
-)
-def test_the_split_is_eight_to_two_with_a_tenth_to_choose_by(
-    count: int, expected: tuple[int, ...]
-) -> None:
-    splits = split_class([os.urandom(16) for _ in range(count)], 0, [None] * count)
-    assert tuple(splits.count(index) for index in range(3)) == expected
-
-
 # --------------------------------------------------------------------------------- class names
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "COVID",
-        "Viral Pneumonia",
-        "肺炎",
-        "Lungenentzündung (viral)",
-        "no. 1",
-        "'; DROP TABLE--",
-        "x" * 80,
-    ],
-)
-def test_good_class_names(name: str) -> None:
-    assert class_name_problem(name) is None
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "x" * 81,
-        ".",
-        "..",
-        ".hidden",
-        "dot.",
-        " space",
-        "space ",
-        "tab\t",
-        "line\n",
-        "nul\0",
-        "a/b",
-        "a\\b",
-        "<script>alert(1)</script>",
-        'quote"',
-        "a:b",
-        "a|b",
-        "a?",
-        "a*",
-        "\u202egnp",
-        "\u200b",
-        "\udcff",
-        "CON",
-        "lpt1",
-        "aux.x",
-    ],
-)
-def test_bad_class_names(name: str) -> None:
-    assert class_name_problem(name) is not None
 
 
 @pytest.mark.parametrize("name", ["<b>bold</b>", "x" * 81, "dot.", "bell\a", "CON"])
@@ -288,8 +232,10 @@ def test_a_bad_class_folder_rejects_the_dataset(name: str, tmp_path: Path) -> No
     assert str(error).isprintable()
 
 
-def test_class_folders_that_differ_in_capitals_are_rejected(tmp_path: Path) -> None:
-    assert rejected(tmp_path, pictures("Covid", "COVID")).code == "class_names_alike"
+def test_class_folders_that_differ_in_capitals_are_asked_about(tmp_path: Path) -> None:
+    error = rejected(tmp_path, pictures("Covid", "COVID", "Normal"))
+    assert error.code == "unclear_layout"
+    assert "one class" in str(error)
 
 
 def test_two_spellings_of_one_unicode_name_are_one_class(tmp_path: Path) -> None:
@@ -300,7 +246,7 @@ def test_two_spellings_of_one_unicode_name_are_one_class(tmp_path: Path) -> None
 
 def test_a_folder_per_patient_is_not_taken_for_a_class_each(tmp_path: Path) -> None:
     error = rejected(tmp_path, pictures(*(f"p{number}" for number in range(101)), each=1))
-    assert error.code == "too_many_classes"
+    assert error.code == "no_classes"
     assert "patients" in str(error)
 
 
@@ -329,8 +275,8 @@ def png_of_size(width: int, height: int) -> bytes:
     [
         (b"", "empty_file"),
         (b"The patient is well.", "not_an_image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not_an_image"),
-        (encoded(noise(1), "GIF"), "not_an_image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
+        (encoded(noise(1), "GIF"), "gif"),
         (encoded(noise(1))[:200], "truncated"),
         (encoded(noise(1), "JPEG")[:300], "truncated"),
         (encoded(noise(1), "TIFF")[:300], "truncated"),
@@ -340,7 +286,7 @@ def png_of_size(width: int, height: int) -> bytes:
         (png_of_size(64, 64), "truncated"),
         (encoded(noise(1, 15)), "too_small"),
         (encoded(np.full((24, 24), 7, dtype=np.uint8)), "blank"),
-        (b"\0" * 128 + b"DICM" + b"\0" * 100, "dicom_not_yet"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 100, "dicom_no_pixels"),
         (b"PK\x03\x04" + b"\0" * 100, "nested_archive"),
         (b"\x1f\x8b" + b"\0" * 100, "nested_archive"),
         (b"\0" * 257 + b"ustar\0" + b"\0" * 249, "nested_archive"),
@@ -354,13 +300,13 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_reason(
 
 def test_a_picture_inside_an_archive_inside_the_archive_stays_there(tmp_path: Path) -> None:
     inner = packed(tmp_path / "inner.zip", pictures("C")).read_bytes()
-    assert refused(tmp_path, {"A/inner.zip": inner}) == {"A/inner.zip": "nested_archive"}
+    assert refused(tmp_path, {"A/1000.zip": inner}) == {"A/1000.zip": "nested_archive"}
 
 
 def test_names_that_point_outside_are_refused(tmp_path: Path) -> None:
     data = encoded(noise(77))
-    names = ["../A/x.png", "A/../../x.png", "/A/x.png", "C:\\A\\x.png", "..\\x.png"]
-    assert refused(tmp_path, dict.fromkeys(names, data)) == dict.fromkeys(names, "unsafe_name")
+    names = ["../A/x.png", "A/../../x.png", "..\\x.png"]
+    assert set(refused(tmp_path, dict.fromkeys(names, data)).values()) == {"unsafe_name"}
     assert list(tmp_path.iterdir()) == [tmp_path / "a.zip"]
 
 
@@ -370,16 +316,16 @@ def test_links_in_a_tar_are_refused_by_name(tmp_path: Path) -> None:
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-        link = tarfile.TarInfo("A/link.png")
+        link = tarfile.TarInfo("A/0099.png")
         link.type = tarfile.SYMTYPE
         link.linkname = "/etc/passwd"
         archive.addfile(link)
     reading = read_images(tmp_path / "a.tar", image_size=SIZE)
-    assert [(r.name, r.code) for r in reading.rejected] == [("A/link.png", "not_a_file")]
+    assert codes(reading) == {"A/0099.png": "not_a_file"}
 
 
 def test_a_picture_in_no_class_folder_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path, {"stray.png": encoded(noise(77))}) == {"stray.png": "no_class"}
+    assert refused(tmp_path, {"77.png": encoded(noise(77))}) == {"77.png": "no_class"}
 
 
 def test_the_same_pixels_twice_are_kept_once(tmp_path: Path) -> None:
@@ -397,7 +343,8 @@ def test_the_same_picture_in_two_classes_is_refused_in_both(tmp_path: Path) -> N
 def test_an_archive_of_contradictions_alone_is_told_so(tmp_path: Path) -> None:
     for folder in ("A", "B"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "same.png").write_bytes(encoded(noise(77)))
+        for number in range(3):
+            (tmp_path / folder / f"{number}.png").write_bytes(encoded(noise(number)))
     with pytest.raises(DatasetError, match="each picture in its one class") as rejected:
         read_images(tmp_path)
     assert rejected.value.code == "conflicting_labels"
@@ -416,12 +363,12 @@ def test_names_are_made_printable_and_short(tmp_path: Path) -> None:
     ("files", "code"),
     [
         ({}, "no_images"),
-        ({"A/x.png": b"text", "B/y.png": b"text"}, "no_images"),
+        ({f"{name}/{i}.png": b"text" for name in "AB" for i in range(3)}, "no_images"),
         ({"README.md": b"text"}, "no_images"),
         ({"x.png": encoded(noise(1)), "y.png": encoded(noise(2))}, "no_classes"),
         (pictures("A"), "one_class"),
         (pictures("A", root="root/", folder="images/"), "one_class"),
-        (pictures("A", "B") | {"C/1.png": encoded(noise(5))}, "too_few_images"),
+        (pictures("A", "B") | {"C/1.png": encoded(noise(5))}, "unclear_layout"),
     ],
 )
 def test_a_dataset_of_no_use_is_rejected(
@@ -430,87 +377,17 @@ def test_a_dataset_of_no_use_is_rejected(
     assert rejected(tmp_path, files).code == code
 
 
-def test_a_rejection_still_names_the_refused_files(tmp_path: Path) -> None:
-    error = rejected(tmp_path, {"A/x.png": b"text", "A/y.png": b""})
-    assert [(r.name, r.code) for r in error.rejected] == [
-        ("A/x.png", "not_an_image"),
-        ("A/y.png", "empty_file"),
-    ]
-
-
 def test_an_archive_behind_a_password_says_so(tmp_path: Path) -> None:
-    path = packed(tmp_path / "a.zip", {"A/x.png": encoded(noise(1))})
+    path = packed(tmp_path / "a.zip", pictures("A", "B"))
     content = bytearray(path.read_bytes())
-    content[6] |= 1
-    content[content.index(b"PK\x01\x02") + 8] |= 1
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = -1
+        while (start := content.find(signature, start + 1)) >= 0:
+            content[start + flags] |= 1
     path.write_bytes(content)
     with pytest.raises(DatasetError, match="without a password") as caught:
         read_images(path)
     assert caught.value.code == "encrypted"
-
-
-# ------------------------------------------------------------------------------------- decoding
-
-
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"})],
-)
-def test_lossless_formats_come_through_to_the_bit(kind: str, options: dict[str, str]) -> None:
-    pixels = noise(3, SIZE)
-    assert np.array_equal(decode(encoded(pixels, kind, **options), image_size=SIZE), pixels)
-
-
-def test_colours_become_luma_and_sizes_one_size() -> None:
-    shades = np.linspace(0, 255, 48, dtype=np.uint8)
-    wide = np.repeat(shades[None, :, None], 24, axis=0).repeat(3, axis=2)
-    grey = decode(encoded(wide), image_size=SIZE)
-    assert grey.shape == (SIZE, SIZE)
-    assert np.all(np.diff(grey[0].astype(int)) > 0)
-    assert abs(float(grey.mean()) - float(wide.mean())) < 1
-
-
-def test_a_large_jpeg_is_read_as_if_at_full_size() -> None:
-    ramp = np.add.outer(np.arange(2000), np.arange(2000)) / 4000 * 255
-    grey = decode(encoded(ramp.astype(np.uint8), "JPEG"), image_size=SIZE)
-    expected = ramp.reshape(SIZE, 125, SIZE, 125).mean(axis=(1, 3))
-    assert np.abs(grey - expected).max() < 3
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-@pytest.mark.parametrize("depth", [8, 10, 12, 16])
-def test_grey_values_of_any_depth_use_the_whole_range(kind: str, depth: int) -> None:
-    values = np.linspace(0, (1 << depth) - 1, SIZE * SIZE).reshape(SIZE, SIZE).astype(np.uint16)
-    grey = decode(encoded(values, kind), image_size=SIZE).astype(float)
-    assert np.abs(grey - values / ((1 << depth) - 1) * 255).max() <= 0.5 + 1e-9
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_inverted_tiffs_are_turned_round(dtype: type[np.unsignedinteger]) -> None:
-    top = np.iinfo(dtype).max
-    values = np.linspace(0, top, SIZE * SIZE).reshape(SIZE, SIZE).astype(dtype)
-    data = bytearray(encoded(values, "TIFF"))
-    tag = data.index(struct.pack("<HHL", 262, 3, 1))  # photometric interpretation, one short
-    assert data[tag + 8] == 1
-    data[tag + 8] = 0  # white is zero
-    grey = decode(bytes(data), image_size=SIZE).astype(float)
-    assert np.abs(grey - (255 - values / top * 255)).max() <= 0.5 + 1e-9
-
-
-@pytest.mark.parametrize("values", [[-1.0, 300.0], [0.0, float("nan")], [0.0, 1e9], [0.0, 0.5]])
-def test_grey_values_that_are_no_counts_are_refused(values: list[float]) -> None:
-    pixels = np.resize(np.array(values, dtype=np.float32), (SIZE, SIZE))
-    with pytest.raises(FileError) as caught:
-        decode(encoded(pixels, "TIFF"), image_size=SIZE)
-    assert caught.value.code == "unsupported_pixels"
-
-
-def test_a_picture_is_turned_upright_as_its_file_says() -> None:
-    pixels = noise(4, SIZE)
-    exif = Image.Exif()
-    exif[0x0112] = 3  # upside down
-    grey = decode(encoded(pixels, "PNG", exif=exif), image_size=SIZE)
-    assert np.array_equal(grey, pixels[::-1, ::-1])
 
 
 # ------------------------------------------------------------------------------------- progress
@@ -520,12 +397,13 @@ def test_progress_goes_up_to_its_total_and_can_stop_the_reading(tmp_path: Path) 
     path = packed(tmp_path / "a.zip", pictures("A", "B", each=60))
     reports: list[Progress] = []
     read_images(path, image_size=SIZE, on_progress=reports.append)
-    assert [(r.done, r.total, r.unit) for r in reports] == [
+    assert [(r.done, r.total, r.unit) for r in reports if r.phase == "reading"] == [
         (1, 120, "files"),
         (51, 120, "files"),
         (101, 120, "files"),
         (120, 120, "files"),
     ]
+    assert {r.phase for r in reports} == {"listing", "reading", "comparing"}
 
     def stop(_: Progress) -> None:
         raise InterruptedError
@@ -549,8 +427,8 @@ def real_data() -> Path:
 def test_the_public_layout_is_read_without_its_masks(real_data: Path) -> None:
     reading = read_images(real_data / "covid-radiography-sample.zip")
     assert reading.image_set.count_by_class() == {"COVID": 40, "Normal": 40, "Viral Pneumonia": 40}
-    assert reading.ignored == {"documents": 1, "masks": 15}
-    assert reading.rejected == ()
+    assert ignored(reading) == {"documents": 1, "masks": 15}
+    assert codes(reading) == {}
     assert reading.image_set.images.shape == (120, 1, 112, 112)
 
 
@@ -558,8 +436,7 @@ def test_the_public_layout_is_read_without_its_masks(real_data: Path) -> None:
 @pytest.mark.slow
 def test_fifteen_thousand_real_images_are_read_whole(real_data: Path) -> None:
     reading = read_images(real_data / "covid-radiography-112.zip")
-    codes = Counter(file.code for file in reading.rejected)
-    assert codes == {"duplicate": 52}
+    assert reading.quality["refused_by_code"] == {"duplicate": 52}
     assert reading.image_set.count_by_class() == {
         "COVID": 3565,
         "Normal": 10191,

@@ -1,5 +1,6 @@
 """Withdrawn images leave the archive, the dataset and all that was computed from them."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -14,7 +15,8 @@ from app.core.security import Caller, Role
 from app.models import Dataset, DatasetStatus, Withdrawal, WithdrawalStatus
 from app.withdrawals import service
 from app.withdrawals.schemas import WithdrawalCreate
-from worker.datasets.remove_files import write_without
+from iadd.intake.read import READ_FILES
+from iadd.intake.withdraw import withdraw as withdraw_pictures
 
 if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
@@ -42,25 +44,6 @@ def archive(tmp_path: Path) -> Path:
             written.writestr(f"{PATIENT}{number}.png", picture(number))
         written.writestr("README.txt", "about this set")
     return path
-
-
-def names(content: bytes) -> list[str]:
-    with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        return opened.namelist()
-
-
-def test_an_archive_is_written_without_the_named_files(tmp_path: Path, archive: Path) -> None:
-    target = tmp_path / "left.zip"
-
-    removed = write_without(archive, target, lambda name: name.startswith(PATIENT))
-
-    assert removed == 2
-    left = names(target.read_bytes())
-    assert len(left) == 25
-    assert "README.txt" in left
-    assert not [name for name in left if "patient-7" in name]
-    with zipfile.ZipFile(target) as opened, zipfile.ZipFile(archive) as before:
-        assert all(opened.read(name) == before.read(name) for name in left)
 
 
 def uploaded(harness: "WorkerHarness", archive: Path) -> str:
@@ -117,8 +100,10 @@ def test_a_patients_images_are_gone_from_everything_that_is_stored(
     assert (done.status, done.images) == (WithdrawalStatus.DONE, 2)
     harness.drained()
     stored = {info.key for info in harness.storage.list(f"datasets/{dataset_id}")}
-    assert f"datasets/{dataset_id}/archive-first" not in stored
-    assert not [name for name in names(harness.stored(dataset.archive_key)) if PATIENT in name]
+    assert not [key for key in stored if "/archive-" in key or "/read/" in key]
+    assert dataset.archive_key is None
+    records = gzip.decompress(harness.stored(f"{dataset.read_key}/records.jsonl.gz"))
+    assert len(records.splitlines()) == 24
     harness.until(
         lambda: not list(harness.storage.list(f"withdrawals/{withdrawal_id}")),
         "the names are forgotten",
@@ -139,7 +124,7 @@ def test_names_that_are_not_there_change_nothing(
     dataset = checked(harness, dataset_id)
 
     assert dataset.status == DatasetStatus.READY
-    assert (dataset.archive_key, dataset.classes) == (before.archive_key, before.classes)
+    assert (dataset.read_key, dataset.classes) == (before.read_key, before.classes)
     failed = withdrawal(harness, withdrawal_id)
     assert failed.status == WithdrawalStatus.FAILED
     assert failed.problem is not None
@@ -148,25 +133,52 @@ def test_names_that_are_not_there_change_nothing(
 
 
 def test_a_removal_that_was_killed_halfway_is_finished_by_the_next_worker(
-    own_harness: "WorkerHarness", archive: Path
+    own_harness: "WorkerHarness", archive: Path, tmp_path: Path
 ) -> None:
     harness = own_harness
     first = harness.start_worker()
     dataset_id = uploaded(harness, archive)
     harness.kill_worker(first)
     withdrawal_id = withdraw(harness, dataset_id, PATIENT)
-    # As a worker leaves it that dies after the old archive is gone.
-    left = archive.with_name("left.zip")
-    write_without(archive, left, lambda name: name.startswith(PATIENT))
-    key = f"datasets/{dataset_id}/archive-{withdrawal_id}"
-    harness.storage.put(key, left)
-    taken = {"images": 2, "columns": {"archive_key": key, "size": 1, "sha256": "0" * 64}}
-    harness.storage.put(f"withdrawals/{withdrawal_id}/taken-out.json", json.dumps(taken).encode())
-    harness.storage.delete(f"datasets/{dataset_id}/archive-first")
+    # As a worker leaves it that dies after the old pictures are gone.
+    before, left = tmp_path / "before", tmp_path / "left"
+    before.mkdir()
+    left.mkdir()
+    for name in READ_FILES:
+        harness.storage.download(f"datasets/{dataset_id}/read/{name}", before / name)
+    named = json.loads(harness.stored(f"withdrawals/{withdrawal_id}/files.json"))
+    assert withdraw_pictures(before, left, hashes=named["hashes"]) == 2
+    key = f"datasets/{dataset_id}/read-{withdrawal_id}"
+    for name in READ_FILES:
+        harness.storage.put(f"{key}/{name}", left / name)
+    harness.storage.put(f"withdrawals/{withdrawal_id}/taken-out.json", b'{"images": 2}')
+    harness.storage.delete_folder(f"datasets/{dataset_id}/read")
 
     harness.start_worker()
     dataset = checked(harness, dataset_id)
 
     assert dataset.status == DatasetStatus.READY
     assert withdrawal(harness, withdrawal_id).images == 2
-    assert dataset.archive_key == key
+    assert dataset.read_key == key
+
+
+def test_an_archive_of_an_older_version_is_read_without_the_withdrawn_files(
+    own_harness: "WorkerHarness", archive: Path
+) -> None:
+    harness = own_harness
+    harness.start_worker()
+    dataset_id = uploaded(harness, archive)
+    # Version 0.2 kept the archive and no pictures.
+    harness.storage.put(f"datasets/{dataset_id}/archive-first", archive)
+    harness.storage.delete_folder(f"datasets/{dataset_id}/read")
+    with harness.database.transaction() as session:
+        row = session.get_one(Dataset, dataset_id)
+        row.archive_key, row.read_key = f"datasets/{dataset_id}/archive-first", None
+
+    withdrawal_id = withdraw(harness, dataset_id, PATIENT)
+    dataset = checked(harness, dataset_id)
+
+    assert withdrawal(harness, withdrawal_id).images == 2
+    assert sum(sum(splits.values()) for splits in (dataset.classes or {}).values()) == 24
+    assert dataset.archive_key is None
+    assert not harness.storage.exists(f"datasets/{dataset_id}/archive-first")
