@@ -22,8 +22,9 @@ _ACCEPTED = (
     (b"MM\0+", "TIFF"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"BM", "BMP"),
 )
+# The length of the second header: two letters alone may start a text.
+_BMP_HEADERS = tuple(struct.pack("<I", size) for size in (12, 16, 40, 52, 56, 64, 108, 124))
 _VRS = frozenset(
     b"AE AS AT CS DA DS DT FL FD IS LO LT OB OD OF OL OW PN "
     b"SH SL SQ SS ST TM UI UL UN UR US UT".split()
@@ -37,6 +38,7 @@ _REASONS = {
     "nifti": "It is a NIfTI volume; " + _EXPORT,
     "numpy": "It is a NumPy array file; " + _EXPORT,
     "metaimage": "It is a MetaImage volume; " + _EXPORT,
+    "bare_values": "It holds pixel values without a header; " + _EXPORT,
     "nrrd": "It is an NRRD volume; " + _EXPORT,
     "analyze": "It is an Analyze or NIfTI header; " + _EXPORT,
     "hdf5": "It is an HDF5 file (perhaps MATLAB or MINC); " + _EXPORT,
@@ -81,7 +83,9 @@ _REFUSED = (
     (b"\x1f\x9d", "nested_archive"),
 )
 _META_IMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment)\s*=")
-_MARKUP = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body|<\?xml|<error|<svg)", re.IGNORECASE)
+_MARKUP = re.compile(
+    rb"\s*(<!doctype\s+html|<!--|<html|<head|<body|<\?xml|<error|<svg)", re.IGNORECASE
+)
 _SIZE_OF_NIFTI = (348, 540)
 
 
@@ -103,6 +107,8 @@ def sniff(data: bytes, suffix: str = "") -> str:
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
+    if data[:2] == b"BM" and data[14:18] in _BMP_HEADERS:
+        return "BMP"
     if starts_with_element(data):
         return "DICOM"
     raise _refusal(data, suffix.lower())
@@ -198,6 +204,9 @@ _BY_SUFFIX: dict[str, str] = {
     "npz": "numpy",
     "mha": "metaimage",
     "mhd": "metaimage",
+    "raw": "bare_values",
+    "zraw": "bare_values",
+    "img": "bare_values",
     "nrrd": "nrrd",
     "nhdr": "nrrd",
     "hdr": "analyze",

@@ -67,42 +67,40 @@ def read_tiff(data: bytes, reserve: Reserve) -> GreyImage:
     bits = page.value(_BITS, 1)
     samples = page.value(_SAMPLES, 1)
     reserve(width * height * max(1, bits // 8) * (samples + 1) + len(data))
-    white_is_zero = False
-    orientation = 1
-    rows: Rows | Image.Image
-    depth: int | None
-    if bits <= 8 and page.value(_FORMAT, _UNSIGNED) in (_UNSIGNED, _UNDEFINED):
+    image = _opened(data) if _is_eight_bits(page) else None
+    if image is not None:
         # Pillow turns these upright by itself, and their polarity, too.
-        rows, kind = _eight(data)
-        depth = 8
+        kind = kind_of(image)
+        image.load()
+        rows: Rows | Image.Image = to_grey(image)
     else:
-        rows = _deep(data, page)
-        depth = bits if 8 < bits < 16 else None
         kind = f"{'grey' if samples <= 2 else 'colour'} {bits}"
-        white_is_zero = page.value(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO
-        orientation = page.value(_ORIENTATION, 1)
+        rows = _deep(data, page)
+    white_is_zero = page.value(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO
     return GreyImage(
         width=width,
         height=height,
         format="TIFF",
         kind=kind,
         rows=rows,
-        depth=depth,
-        white_is_zero=white_is_zero,
-        orientation=orientation,
+        depth=max(8, bits) if bits < 16 else None,
+        white_is_zero=image is None and white_is_zero,
+        orientation=1 if image is not None else page.value(_ORIENTATION, 1),
         metadata=_metadata(pages),
         pages_left_out=len(pages) - 1,
     )
 
 
-def _eight(data: bytes) -> tuple[Image.Image, str]:
+def _is_eight_bits(page: _Page) -> bool:
+    whole = page.value(_FORMAT, _UNSIGNED) in (_UNSIGNED, _UNDEFINED)
+    return whole and page.value(_BITS, 1) <= 8
+
+
+def _opened(data: bytes) -> Image.Image | None:
     try:
-        image = Image.open(io.BytesIO(data), formats=["TIFF"])
-        kind = kind_of(image)
-        image.load()
-    except UnidentifiedImageError as error:
-        raise _unsupported() from error
-    return to_grey(image), kind
+        return Image.open(io.BytesIO(data), formats=["TIFF"])
+    except UnidentifiedImageError:
+        return None
 
 
 def _deep(data: bytes, page: _Page) -> Rows:

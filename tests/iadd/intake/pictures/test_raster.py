@@ -1,5 +1,6 @@
 """PNG, JPEG, TIFF, BMP, WebP and JPEG 2000 give the grey levels of their source, upright."""
 
+import struct
 import zlib
 
 import imagecodecs
@@ -261,6 +262,42 @@ def test_tiff_of_other_numbers_is_named(samples, sample_format):
     error = refused(raw_tiff(samples, sample_format=sample_format))
     assert error.code == "unsupported_pixels"
     assert "export" in error.reason
+
+
+def test_tiff_of_grey_and_alpha_is_turned_upright_where_white_is_zero():
+    for bits in (8, 12):
+        grey = chest(bits)
+        samples = np.dstack([(1 << bits) - 1 - grey, np.full_like(grey, np.iinfo(grey.dtype).max)])
+        assert equal(read(raw_tiff(samples, photometric=0, extra=2)), grey)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "packbits", "zstd"])
+@pytest.mark.parametrize("bits", [8, 12])
+@pytest.mark.parametrize("big", [False, True])
+def test_tiff_of_usual_compression_is_read(compression, bits, big):
+    data = encoded(chest(bits), "TIFF", compression=compression, big_tiff=big)
+    assert equal(read(data), chest(bits))
+
+
+def test_tiff_of_12_packed_bits_is_read():
+    grey = chest(12).astype(int).ravel()
+    first, second = grey[::2], grey[1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1)
+    data = raw_tiff(packed.astype(np.uint8).reshape(SIDE, -1))
+    for tag, before, after in ((256, SIDE * 3 // 2, SIDE), (258, 8, 12)):
+        old, new = (struct.pack("<HHII", tag, 4, 1, value) for value in (before, after))
+        assert old in data
+        data = data.replace(old, new)
+    picture = read(data)
+    assert equal(picture, chest(12))
+    assert picture.depth == 12
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+def test_tiff_of_unknown_compression_is_named(bits):
+    data = raw_tiff(chest(bits))
+    plain, jbig = (struct.pack("<HHII", 259, 4, 1, value) for value in (1, 34661))
+    assert refused(data.replace(plain, jbig)).code == "unsupported_pixels"
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.uint32, np.int32])

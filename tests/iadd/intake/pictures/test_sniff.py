@@ -76,6 +76,7 @@ REFUSED = {
     "HEIC": (b"\0\0\0\x18ftypheic" + bytes(20), "heif", "HEIF"),
     "Word": (zipped("[Content_Types].xml"), "office_document", "office"),
     "text": (b"hello there, nothing to see", "not_an_image", "PNG"),
+    "table": (b"BMI,age,label\n" * 10, "not_an_image", "PNG"),
     "program": (b"MZ" + bytes(200), "not_an_image", "PNG"),
 }
 
@@ -89,7 +90,8 @@ def test_what_is_no_xray_is_named(data, code, word):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "code"), [(".nii.gz", "nifti"), (".npz", "numpy"), (".mhd", "metaimage")]
+    ("suffix", "code"),
+    [(".nii.gz", "nifti"), (".npz", "numpy"), (".mhd", "metaimage"), (".raw", "bare_values")],
 )
 def test_a_damaged_file_is_named_by_its_suffix(suffix, code):
     data = gzip.compress(b"?") if suffix.endswith("gz") else b"?"
