@@ -74,8 +74,14 @@ class ReadableOverview:
         return _first([_request(row) for row in self._rows(query, AccessRequest.updated_at)])
 
     def uploads(self) -> First[DatasetWaiting]:
-        """Datasets that need an archive, or another one."""
-        rows = self._datasets((DatasetStatus.AWAITING_UPLOAD, DatasetStatus.REJECTED))
+        """Datasets that need an archive, another one, or somebody who says how to read it."""
+        rows = self._datasets(
+            (
+                DatasetStatus.AWAITING_UPLOAD,
+                DatasetStatus.AWAITING_MAPPING,
+                DatasetStatus.REJECTED,
+            )
+        )
         return _first([DatasetWaiting.model_validate(row) for row in rows])
 
     def confirmations(self) -> First[TrainingWaiting]:

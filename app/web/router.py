@@ -8,6 +8,7 @@ from app.web.pages.audit import router as audit
 from app.web.pages.catalogue import router as catalogue
 from app.web.pages.checks import router as checks
 from app.web.pages.datasets import router as datasets
+from app.web.pages.decisions import router as decisions
 from app.web.pages.distill import router as distill
 from app.web.pages.distillations import router as distillations
 from app.web.pages.findings import router as findings
@@ -16,6 +17,7 @@ from app.web.pages.guide import router as guide
 from app.web.pages.home import router as home
 from app.web.pages.invitations import router as invitations
 from app.web.pages.keys import router as keys
+from app.web.pages.layouts import router as layouts
 from app.web.pages.notices import router as notices
 from app.web.pages.operations import router as operations
 from app.web.pages.organisation import router as organisation
@@ -45,6 +47,8 @@ for pages in (
     datasets,
     checks,
     findings,
+    decisions,
+    layouts,
     withdrawals,
     account,
     organisation,

@@ -32,7 +32,14 @@ test("small files, and empty ones, have a fingerprint too", async () => {
 test("archives are known by what they hold, and other files refused before they are sent", async () => {
   const tar = new Uint8Array(512);
   tar.set(new TextEncoder().encode("ustar"), 257);
-  for (const bytes of [Uint8Array.of(0x50, 0x4b, 3, 4), Uint8Array.of(0x1f, 0x8b), tar]) {
+  for (const bytes of [
+    Uint8Array.of(0x50, 0x4b, 3, 4),
+    Uint8Array.of(0x1f, 0x8b),
+    Uint8Array.of(0x42, 0x5a, 0x68),
+    Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0),
+    Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd),
+    tar,
+  ]) {
     assert.ok(await looksLikeArchive(fileOf(bytes, "a name that says nothing")));
   }
   for (const text of ["", "%PDF-1.7", "PNG"]) {

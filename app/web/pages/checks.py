@@ -14,7 +14,10 @@ from app.web.render import page
 
 router = APIRouter()
 
-PHASES = ("fetching", "reading", "storing")
+PHASES = ("fetching", "listing", "reading", "comparing", "storing")
+COMPOSING = ("fetching", "comparing", "storing")
+"""Of pictures that were read before: after a decision, and after a withdrawal."""
+KNOWN = ("waiting", "removing", "drawing", *PHASES)
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,15 @@ def read_check(dataset: Dataset) -> Check | None:
         return None
     progress = dataset.progress or {}
     phase = str(progress.get("phase", "waiting"))
-    phases: tuple[str, ...] = ("waiting", *PHASES)
+    if phase not in KNOWN:
+        phase = "reading"  # of a newer worker
+    phases: tuple[str, ...] = ("waiting", *(PHASES if dataset.read_key is None else COMPOSING))
     if dataset.withdrawal_id is not None:
-        phases = ("waiting", "removing", *PHASES)
+        phases = ("waiting", "removing", *phases[1:])
     elif dataset.is_sample:
         phases = ("waiting", "drawing", *PHASES)
+    if phase == "reading" and phase not in phases:
+        phase = "comparing"
     at = phases.index(phase) if phase in phases else 0
     return Check(
         phase=phase,

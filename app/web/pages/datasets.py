@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.datasets import service
 from app.datasets.findings import group
+from app.datasets.layout import may_be_mapped
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository
 from app.datasets.sample import make_sample
@@ -16,6 +17,7 @@ from app.web.dependencies import Deleter, Reader, Uploader
 from app.web.forms import Sent, checked, confirmed
 from app.web.pages.checks import read_check
 from app.web.pages.findings import quality_of
+from app.web.quality_view import accounting_of, cards_of, changed_files, charts_of, decided
 from app.web.render import go_to, page
 from app.withdrawals.lineage import newest_releases
 
@@ -75,6 +77,9 @@ def show_dataset(
     is_ready = dataset.status == DatasetStatus.READY
     thumbnails = service.thumbnails(session, portal.storage, caller, dataset_id) if is_ready else []
     distillations = DistillationRepository(session).readable_by(caller)
+    found = distillations.page(dataset_id=dataset_id, cursor=None, limit=NEWEST)
+    changes = changed_files(portal.storage, dataset_id) if is_ready else {}
+    cards = cards_of(quality, dataset, changes) if is_ready else []
     return page(
         request,
         "datasets/one.html",
@@ -82,11 +87,20 @@ def show_dataset(
         check=read_check(dataset),
         quality=quality,
         findings=[] if quality is None else group(quality),
+        accounting=accounting_of(quality),
+        cards=cards,
+        titles={card.code: card.title for card in cards},
+        charts=charts_of(quality) if is_ready else None,
+        decided=decided(dataset),
+        # What was distilled describes the images as they are.
+        can_change=is_ready and dataset.read_key is not None and not found.items,
         # The worker drew one sheet a class, in the order of their names.
         sheets=list(zip(sorted(dataset.classes or {}), thumbnails, strict=False)),
         versions=service.versions(session, caller, dataset_id),
-        distillations=distillations.page(dataset_id=dataset_id, cursor=None, limit=NEWEST),
+        distillations=found,
         releases=newest_releases(session, dataset, limit=NEWEST),
+        may_be_mapped=may_be_mapped(dataset),
+        keeps_archives=portal.settings.keep_archives,
         takes_archive=dataset.status in ACCEPTS_UPLOAD and not dataset.is_sample,
         most_bytes=portal.settings.max_archive_bytes,
     )

@@ -28,6 +28,9 @@ export async function looksLikeArchive(file) {
   const start = new Uint8Array(await file.slice(0, 262).arrayBuffer());
   const isZip = start[0] === 0x50 && start[1] === 0x4b;
   const isGzip = start[0] === 0x1f && start[1] === 0x8b;
+  const isBzip = start[0] === 0x42 && start[1] === 0x5a && start[2] === 0x68;
+  const isXz = start[0] === 0xfd && start[1] === 0x37 && start[2] === 0x7a;
+  const isZstandard = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
   const isTar = String.fromCharCode(...start.slice(257, 262)) === "ustar";
-  return isZip || isGzip || isTar || file.name.toLowerCase().endsWith(".tar");
+  return isZip || isGzip || isBzip || isXz || isZstandard || isTar || file.name.toLowerCase().endsWith(".tar");
 }

@@ -11,6 +11,7 @@ NOTHING_TO_LIST = {
     "/join",
     "/glossary",
     "/datasets/{dataset_id}/upload",  # leads to the dataset
+    "/datasets/{dataset_id}/findings/{code}/picture",  # a picture
     "/releases/{release_id}/bundle",  # a file
 }
 NARROWED = [

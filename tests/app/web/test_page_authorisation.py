@@ -17,12 +17,25 @@ from app.core.security import Role
 from app.organisations import service as organisations
 from tests.app.authorisation_matrix import HEADINGS, heading_of, read_table, rest_and_pages
 from tests.app.factories import WEBHOOK, ObjectFactory, filled
+from tests.app.web.layouts import ask_for_mapping, examined
 from tests.app.web.routes import pages
 
 SIGN_OUT = "POST /sign-out"
 
 # For each page that needs one: what its ids are, and a form that is read as far as its thing.
 IDS: dict[str, dict[str, Callable[[ObjectFactory], str]]] = {
+    "POST /datasets/{dataset_id}/findings/{code}": {
+        "dataset_id": lambda factory: examined(factory.portal)
+    },
+    "GET /datasets/{dataset_id}/findings/{code}/picture": {
+        "dataset_id": lambda factory: examined(factory.portal)
+    },
+    "GET /datasets/{dataset_id}/layout": {
+        "dataset_id": lambda factory: ask_for_mapping(factory.portal)
+    },
+    "POST /datasets/{dataset_id}/layout": {
+        "dataset_id": lambda factory: ask_for_mapping(factory.portal)
+    },
     "POST /distillations/{distillation_id}/cancel": {"distillation_id": ObjectFactory.queued},
     "POST /distillations/{distillation_id}/retry": {"distillation_id": ObjectFactory.failed},
     "GET /distillations/{distillation_id}/report": {"distillation_id": ObjectFactory.reported},
@@ -30,10 +43,14 @@ IDS: dict[str, dict[str, Callable[[ObjectFactory], str]]] = {
     "POST /requests/{request_id}/cancel": {"request_id": ObjectFactory.sent_request},
     "POST /grants/{grant_id}/accept": {"grant_id": ObjectFactory.held_grant},
 }
-USUAL: dict[str, Callable[[ObjectFactory], str]] = {"notice_id": ObjectFactory.notification}
+USUAL: dict[str, Callable[[ObjectFactory], str]] = {
+    "notice_id": ObjectFactory.notification,
+    "code": lambda factory: "inverted",
+}
 FORMS: dict[str, Callable[[ObjectFactory], dict[str, str]]] = {
     "POST /datasets/{dataset_id}/distill": lambda factory: PRESET,
     "POST /datasets/{dataset_id}/distill/forecast": lambda factory: PRESET,
+    "POST /datasets/{dataset_id}/findings/{code}": lambda factory: {"action": "accept"},
     "POST /datasets/{dataset_id}/withdraw": lambda factory: {
         "what": "whole",
         "reason": "So it is.",

@@ -26,7 +26,7 @@ def test_are_for_admins(reader):
 
 def test_every_event_has_its_words():
     for event in (*WebhookEvent, "ping"):
-        assert texts_in("en").has(f"webhook-event-{event.replace('.', '-')}")
+        assert texts_in("en").has(f"webhook-event-{event.replace('.', '-').replace('_', '-')}")
 
 
 def test_the_secret_is_shown_once(portal, reader):

@@ -38,6 +38,7 @@ role-operator = Operator: runs the portal
 
 status-awaiting-upload = waiting for upload
 status-checking = checking
+status-awaiting-mapping = waiting for layout
 status-ready = ready
 status-rejected = rejected
 status-queued = waiting

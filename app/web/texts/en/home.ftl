@@ -13,6 +13,7 @@ home-answer-granted = { $organisation } granted you access to “{ $title }”: 
 home-answer-denied = { $organisation } denied your request for “{ $title }”
 home-uploads = Datasets waiting for you
 home-upload-awaiting-upload = “{ $name }” is waiting for its archive
+home-upload-awaiting-mapping = “{ $name }” can be read in more than one way: choose how to read it
 home-upload-rejected = “{ $name }” was rejected: see why, then upload the archive again
 home-confirmations = Trainings waiting for you
 home-confirmation = Match the classes for the training on “{ $name }”
