@@ -23,11 +23,15 @@ from iadd.intake.quality.clusters import group_images
 from iadd.intake.quality.findings import Finding
 from iadd.intake.quality.report import compare, find_pairs
 from iadd.intake.quality.split import split_images
+from iadd.intake.quality.thumbnails import forget
 from iadd.intake.records import Record
 from iadd.intake.splits import SPLITS
 from iadd.runtime.progress import ProgressListener, ignore_progress
 
 Pixels = npt.NDArray[np.uint8]
+
+_BLOCK = 512
+"""Pictures between two times that read pages of the file are given back."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +197,11 @@ def _write_chosen(
     """Write the pictures of the dataset in its order; return them as a memory map."""
     size = pixels.shape[-1]
     with path.open("wb") as file:
-        for number, record in chosen:
+        for count, (number, record) in enumerate(chosen):
             file.write(edit_pixels(pixels[number], record, decisions).tobytes())
+            if count % _BLOCK == 0:
+                forget(pixels)
+    forget(pixels)
     return np.memmap(path, np.uint8, "r", shape=(len(chosen), size, size))
 
 

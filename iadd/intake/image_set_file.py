@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from iadd.intake.quality.thumbnails import forget
 from iadd.intake.splits import SPLITS
 
 _BLOCK = 512
@@ -57,4 +58,5 @@ def write_image_set(
         file.write(np.asarray(labels, dtype="<i8").tobytes())
         for first in range(0, count, _BLOCK):
             file.write(pixels[list(order[first : first + _BLOCK])].tobytes())
+            forget(pixels)
         file.write(np.asarray(splits, dtype=np.int8).tobytes())

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from iadd.intake.accounting import Accounting
 from iadd.intake.compose import Composed
 from iadd.intake.quality.findings import NAMES_SHOWN, Finding
+from iadd.intake.quality.thumbnails import blocks
 from iadd.intake.read import ReadPictures
 from iadd.intake.records import Record
 from iadd.intake.splits import SPLITS
@@ -154,9 +155,8 @@ def _charts(composed: Composed) -> dict[str, Any]:
 
 
 def _means(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Mean grey of each picture, a block at a time."""
-    block = 512
-    return np.concatenate(
-        [pixels[start : start + block].mean(axis=(1, 2)) for start in range(0, len(pixels), block)]
-        or [np.zeros(0)]
-    )
+    """Mean grey of each picture."""
+    means = np.zeros(len(pixels))
+    for block in blocks(pixels):
+        means[block] = pixels[block].mean(axis=(1, 2))
+    return means
