@@ -149,10 +149,11 @@ def set_aside(folders: Mapping[Folders, int]) -> dict[Folders, str]:
         for depth in range(len(path)):
             children.setdefault(path[:depth], set()).add(path[depth])
     aside: dict[Folders, str] = {}
+    kinds = {name: _aside_kind(name) for names in children.values() for name in names}
     for path in folders:
         for depth, name in enumerate(path):
             beside = len(children[path[:depth]]) > 1 or path[:depth] in holds
-            if beside and (kind := _aside_kind(name)):
+            if beside and (kind := kinds[name]):
                 aside.setdefault(path[: depth + 1], kind)
                 break
     if all(any(path[: len(top)] == top for top in aside) for path in folders):

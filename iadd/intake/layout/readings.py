@@ -186,7 +186,9 @@ class _Describer:
         names = Counter(path[-1] for path in self._aside)
         return tuple(
             dict.fromkeys(
-                f"*/{path[-1]}" if names[path[-1]] > 1 else "/".join(path)
+                f"*/{path[-1]}"
+                if names[path[-1]] > 1 or any(map(looks_like_patient, path))
+                else "/".join(path)
                 for path in sorted(self._aside)
             )
         )

@@ -39,8 +39,17 @@ def nih_chest_xray14(picture: Picture, table: TableWriter) -> Expected:
     """Shards of flat files; one table with ``|`` between labels."""
     labels = ("Cardiomegaly", "No Finding", "Cardiomegaly|Emphysema", "No Finding", "Cardiomegaly")
     rows: list[tuple[object, ...]] = [
-        ("Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age")
-        + ("Patient Gender", "View Position", "OriginalImage[Width", "Height]")
+        (
+            "Image Index",
+            "Finding Labels",
+            "Follow-up #",
+            "Patient ID",
+            "Patient Age",
+            "Patient Gender",
+            "View Position",
+            "OriginalImage[Width",
+            "Height]",
+        )
     ]
     for shard in (1, 2, 3):
         for number, label in enumerate(labels):
@@ -143,8 +152,18 @@ def covidx(picture: Picture, table: TableWriter) -> Expected:
 def padchest(picture: Picture, table: TableWriter) -> Expected:
     """Numbered folders; labels as the text of a Python list, long projections."""
     rows: list[list[object]] = [
-        ["", "ImageID", "ImageDir", "StudyDate_DICOM", "StudyID", "PatientID", "PatientBirth"]
-        + ["Projection", "Pediatric", "Labels"]
+        [
+            "",
+            "ImageID",
+            "ImageDir",
+            "StudyDate_DICOM",
+            "StudyID",
+            "PatientID",
+            "PatientBirth",
+            "Projection",
+            "Pediatric",
+            "Labels",
+        ]
     ]
     labels = ("['normal']", "['pneumonia']", "['pneumonia', 'pleural effusion']", "['normal']")
     for number in range(16):
@@ -152,8 +171,18 @@ def padchest(picture: Picture, table: TableWriter) -> Expected:
         name = f"{study}_00-013-{number:03d}.png"
         picture(f"{number % 4}/{name}", labels[number % 4])
         rows.append(
-            [number, name, number % 4, 20_090_101, study, f"{number:032d}", 1950.0]
-            + ["L" if number >= 12 else "PA", "No", labels[number % 4]]
+            [
+                number,
+                name,
+                number % 4,
+                20090101,
+                study,
+                f"{number:032d}",
+                1950.0,
+                "L" if number >= 12 else "PA",
+                "No",
+                labels[number % 4],
+            ]
         )
     table("PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", _csv(rows))
     return Expected({"normal": {"": 6}, "pneumonia": {"": 3}}, 16, certain=False)
