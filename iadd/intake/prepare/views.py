@@ -1,0 +1,28 @@
+"""Words of views and sites that may stand in a manifest."""
+
+from __future__ import annotations
+
+from iadd.intake.deidentify.names import hash_word
+from iadd.intake.errors import printable
+from iadd.intake.layout.class_names import looks_like_patient
+
+_VIEWS = frozenset((
+    "AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LATERAL", "FRONTAL", "L", "LAT",
+    "AP SUPINE", "AP PORTABLE", "PA LLD", "SUPINE", "PORTABLE", "ERECT", "ANTEROPOSTERIOR",
+    "POSTEROANTERIOR", "AP_HORIZONTAL", "AP HORIZONTAL", "PEDIATRIC", "COSTAL",
+))  # fmt: skip
+_LONGEST_SITE = 80
+
+
+def known_view(value: str | None) -> str:
+    """Return a view where it is one of the known words, else nothing."""
+    word = (value or "").strip().upper()
+    return word if word in _VIEWS else ""
+
+
+def safe_site(value: str | None, key: bytes) -> str:
+    """Return a site; a hash in its place where it looks like a person or is too long."""
+    site = printable((value or "").strip())
+    if looks_like_patient(site) or len(site) > _LONGEST_SITE or site[:1] in ("=", "+", "@", "-"):
+        return hash_word(site, key)
+    return site
