@@ -39,7 +39,7 @@ from iadd.intake.layout.table_readings import (
     use_of,
 )
 from iadd.intake.layout.tables import Table
-from iadd.intake.layout.words import is_docs_folder, is_mask_folder, split_in, split_of
+from iadd.intake.layout.words import is_docs_folder, is_mask_folder, split_in, split_of, split_word
 
 _MOST_READINGS = 3
 _CLOSE = 0.7
@@ -252,7 +252,9 @@ class _Describer:
         left = Counter(p.left_out for p in placed.placements if p.left_out is not None)
         share = 1 - (left["no_row"] + left["contradicting_rows"]) / len(self._files)
         usable = sum(sum(c.values()) >= LEAST_IMAGES for c in classes.values())
-        score = share * (1.0 if usable >= 2 else 0.4)
+        # Without any single label, a choice for several labels still gives classes.
+        chosen = 0.8 if placed.several_labels.count or placed.uncertain.count else 0.4
+        score = share * (1.0 if usable >= 2 else chosen)
         if len(classes) > 20:
             score *= 0.7 if len(classes) <= MOST_CLASSES else 0.1
         score *= 1 - 0.8 * sum(map(looks_like_patient, classes)) / max(1, len(classes))
@@ -336,6 +338,10 @@ class _Describer:
             )
         if people := sum(map(looks_like_patient, classes)):
             doubts.append(f"{people:,} labels look like patients. Choose another label column.")
+        for word, split in mapping.split_words.items():
+            known = split_word(word)
+            if known is not None and not known.sure:
+                doubts.append(f"Is “{shown(word)}” the {split} split? Confirm or change it.")
         if placed.unknown_splits:
             doubts.append(
                 f"{listed(sorted(placed.unknown_splits))} are no known splits. Say under "

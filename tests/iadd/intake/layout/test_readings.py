@@ -206,6 +206,14 @@ def test_a_manifest_needs_no_question():
         ({"manifest.csv": rows().replace("A\n", "A|B\n")}, "several labels"),
         ({"manifest.csv": rows() + rows(labels="BA")}, "different labels"),
         ({"manifest.csv": "file,label,label\n" + rows()}, "twice"),
+        (
+            {
+                "manifest.csv": rows(head="file,label,split")
+                .replace("A\n", "A,train\n")
+                .replace("B\n", "B,dev\n")
+            },
+            "Is “dev” the validation split",
+        ),
     ],
 )
 def test_other_tables_are_asked_about(tables: dict[str, str], words: str):
@@ -233,3 +241,12 @@ def test_many_patients_are_described_in_time():
     start = time.process_time()
     assert describe(files).certain is not None
     assert time.process_time() - start < 10
+
+
+def test_a_table_of_several_labels_comes_before_numbered_folders():
+    lines = "".join(f"{k}.png,\"['a{k % 2}', 'b']\"\n" for k in range(9))
+    layout = read(
+        [f"{k % 3}/{k}.png" for k in range(9)], table("p.csv", "ImageID,Labels\n" + lines)
+    )
+    assert layout.readings[0].mapping.csv is not None
+    assert layout.readings[0].left_out == {"several_labels": 9}
