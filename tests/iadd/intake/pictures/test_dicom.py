@@ -13,7 +13,7 @@ from iadd.intake.errors import FileError
 from iadd.intake.pictures.dicom import read_dicom
 from iadd.intake.pictures.protocol import pack_picture
 from tests.fixtures.dicom import LOSSLESS, LOSSY, window_of, write_dicom
-from tests.iadd.intake.pictures.drawing import KEY, chest, read
+from tests.iadd.intake.pictures.drawing import KEY, SIDE, chest, read
 
 BITS = 12
 
@@ -168,6 +168,16 @@ def test_files_cut_short_are_refused(name):
         with pytest.raises(FileError) as refusal:
             read(data[:length])
         assert refusal.value.code in ("truncated", "dicom_no_pixels", "unsupported_pixels")
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSLESS if "J" in name])
+def test_a_codestream_of_another_size_is_refused(name):
+    pixels = chest(BITS)[:32].copy()
+    for rows, columns in ((SIDE, 32), (16, 16), (100, 100)):
+        data = write_dicom(pixels, LOSSLESS[name], Rows=rows, Columns=columns)
+        with pytest.raises(FileError) as refusal:
+            read(data)
+        assert refusal.value.code == "truncated"
 
 
 def test_every_file_of_pydicom_gives_a_picture_or_a_named_refusal():
