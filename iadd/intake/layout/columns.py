@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from iadd.intake.layout.words import plain
 
@@ -130,6 +131,7 @@ def is_blank(cell: str) -> bool:
     return cell.casefold() in _BLANK
 
 
+@lru_cache(maxsize=1024)
 def wide_value(cell: str) -> int | None:
     """Return 1, 0 or −1 for a cell of a wide table, None for a blank or unknown one."""
     word = cell.casefold()

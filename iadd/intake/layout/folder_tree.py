@@ -40,6 +40,8 @@ def _inner_copy(
             children.setdefault(path[:depth], set()).add(path[depth])
     for parent in sorted(children, key=lambda path: (len(path), path)):
         names = children[parent]
+        if len(names) < 3:
+            continue
         for name in sorted(names):
             inner = children.get((*parent, name), set())
             # Counts first: a parent of 100,000 patients would take the square of that in sets.
