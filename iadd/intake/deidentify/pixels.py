@@ -61,6 +61,8 @@ def _trim(dataset: Dataset, data: bytes, order: str) -> bytes:
     if len(data) < length:
         raise FileError("truncated", "Its DICOM pixels are cut short; export it again.")
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+    if order == ">":
+        length += length % 2  # in words of swapped bytes the filling comes before the last pixel
     data = data[:length]
     if allocated in (8, 16) and stored < allocated:
         data = _without_spare_bits(dataset, data, f"{order}u{allocated // 8}")

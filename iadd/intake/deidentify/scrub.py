@@ -118,8 +118,10 @@ def _scrub(dataset: Dataset, meta: Dataset, key: bytes, pixels_cleaned: bool, fi
     _identify(dataset, clean, key, pixels)
     _state_method(clean, pixels_cleaned)
     compressed = syntax.is_compressed and syntax != uid.DeflatedExplicitVRLittleEndian
-    wide = not compressed and int(dataset.BitsAllocated) > 8
-    pixel_data = DataElement("PixelData", "OW" if wide else "OB", pixels)
+    # Big endian, the order of bytes depends on the representation: it stays as it was.
+    stated_vr = str(dataset["PixelData"].VR)
+    wide = stated_vr == "OW" or int(dataset.BitsAllocated) > 8
+    pixel_data = DataElement("PixelData", "OW" if wide and not compressed else "OB", pixels)
     pixel_data.is_undefined_length = compressed
     clean.add(pixel_data)
     preamble = getattr(dataset, "preamble", None)

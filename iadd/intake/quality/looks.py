@@ -18,7 +18,7 @@ BLANK_SHARE = 0.005
 """Least share of the pixels that differ from the commonest grey by more than one level."""
 LOW_CONTRAST_RANGE = 48
 """Least grey levels between the 1st and the 99th percentile."""
-MASK_SHARE = 0.9
+MASK_SHARE = 0.86
 """Share of the pixels near one of the two commonest greys from which a picture is two-valued."""
 MASK_LEAST = 0.01
 """Least share of the rarer of the two."""

@@ -356,7 +356,9 @@ def test_damage_is_refused_without_a_word_of_the_file(caplog, recwarn) -> None:
     assert not [warning for warning in recwarn if NAME in str(warning.message)]
 
 
-@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "examples_jpeg2k.dcm"])
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "MR_small.dcm", "SC_rgb_small_odd_big_endian.dcm", "JPEG2000.dcm"]
+)
 def test_real_files_are_written_again_readably(name: str) -> None:
     path = get_testdata_file(name, download=False)
     if path is None:

@@ -58,6 +58,12 @@ def test_two_greys_are_a_mask(shade: int) -> None:
     assert mask_like(pictures) == [3, 4]
 
 
+def test_a_small_mask_that_was_enlarged_is_a_mask() -> None:
+    small = Image.fromarray(mask()).resize((48, 48), Image.Resampling.NEAREST)
+    large = np.asarray(small.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+    assert mask_like(np.stack([*cohort(3), large])) == [3]
+
+
 def test_a_saturated_x_ray_is_no_mask() -> None:
     burnt = np.clip(cohort(6).astype(int) * 2 - 100, 0, 255).astype(np.uint8)
     assert mask_like(burnt) == []
