@@ -15,7 +15,9 @@ from app.cli.commands import (
     distillations,
     download,
     keys,
+    layout,
     login,
+    prepare,
     releases,
     service,
     status,
@@ -33,7 +35,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (login, status, datasets, distillations, releases, access, download, trainings, keys):
+images = (prepare, layout, datasets, distillations)
+for group in (login, status, *images, releases, access, download, trainings, keys):
     app.add_typer(group.commands)
 app.add_typer(audit.commands, name="audit", rich_help_panel=keys.PANEL)
 app.add_typer(service.commands)

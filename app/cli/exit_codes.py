@@ -23,7 +23,7 @@ MEANINGS = {
     Exit.DONE: "done",
     Exit.FAILED: "failed or refused",
     Exit.UNUSABLE: "what was given cannot be used or read",
-    Exit.SIGN_IN: "sign in first",
+    Exit.SIGN_IN: "sign in first; of prepare: answer its questions first",
     Exit.NOT_FOUND: "no such thing",
     Exit.NOT_NOW: "not possible in its present state",
     Exit.LATER: "no answer, try again later",

@@ -40,6 +40,8 @@ PATIENCE_SECONDS = 600.0
 """A portal that gives no answer for so long has gone; one that is being renewed is back sooner."""
 
 
+AWAITS_LAYOUT = "awaiting_mapping"
+"""Status of a dataset whose archive a person has to explain."""
 GOES_ON = "Run the same command again to continue from there."
 
 
@@ -82,9 +84,11 @@ def upload(
     resume: bool = True,
     streamed: bool = False,
     wait: bool = True,
+    mapping: Mapping[str, Any] | None = None,
+    on_sent: Callable[[Dataset], object] = lambda _: None,
     pause: Pause = time.sleep,
 ) -> Dataset:
-    """Upload an archive and wait until it is checked.
+    """Upload an archive and wait until it is checked, or awaits its layout.
 
     Args:
         portal: The portal to upload to.
@@ -95,6 +99,8 @@ def upload(
         resume: Continue what an earlier run has begun.
         streamed: Send it in one request, which cannot be resumed and leaves no note here.
         wait: Wait for the check.
+        mapping: What the folders and tables mean, confirmed at once where the portal asks.
+        on_sent: Called once the portal has the archive.
         pause: Waits between two requests.
 
     Raises:
@@ -123,14 +129,68 @@ def upload(
         raise KeyboardInterrupt(
             f"The upload was interrupted. What has arrived is kept. {GOES_ON}"
         ) from None
+    on_sent(dataset)
     if wait:
         dataset = follow_dataset(portal, dataset, console, pause)
+    if mapping is not None and wait:
+        if dataset.status == AWAITS_LAYOUT:
+            return confirm_layout(portal, dataset.id, mapping, console, pause=pause)
+        if dataset.status == "ready":
+            console.print("The archive has one meaning only; the layout file was not needed.")
+    return _expect_no_rejection(dataset)
+
+
+def _expect_no_rejection(dataset: Dataset) -> Dataset:
     if dataset.status == "rejected":
         raise RemoteJobError(
             f"The archive was rejected. {explain(dataset.problem)}".strip(),
             f"To send another one: exchange upload ARCHIVE --dataset {dataset.id}",
         )
     return dataset
+
+
+def confirm_layout(
+    portal: PortalClient,
+    dataset_id: str,
+    mapping: Mapping[str, Any],
+    console: Console,
+    *,
+    wait: bool = True,
+    pause: Pause = time.sleep,
+) -> Dataset:
+    """Confirm what the folders and tables of an archive mean, and wait until it is checked.
+
+    Raises:
+        RemoteJobError: The mapping cannot be used, or the archive was rejected.
+        PortalError: The portal refused, or could not be reached.
+    """
+    try:
+        found = portal.datasets.layout(dataset_id)
+        dataset = portal.datasets.confirm_layout(
+            dataset_id, mapping, archive_sha256=found.archive_sha256
+        )
+    except PortalError as error:
+        if error.code != "mapping-invalid":
+            raise
+        raise RemoteJobError(
+            str(error), f"Change the file, then: exchange layout {dataset_id} --layout FILE"
+        ) from error
+    if wait:
+        dataset = follow_dataset(portal, dataset, console, pause)
+    return _expect_no_rejection(dataset)
+
+
+def layout_questions(portal: PortalClient, dataset_id: str) -> str:
+    """What a person has to say before a dataset can be read, and how to say it."""
+    layout = portal.datasets.layout(dataset_id).layout or {"questions": []}
+    lines = [
+        "What the folders and tables of the archive mean is not clear, so it was not read yet.",
+        *(f"- {question}" for question in layout["questions"]),
+        "Answer on the page of the dataset, or here:",
+        f"  exchange layout {dataset_id} --out layout.json     shows what was found",
+        f"  exchange layout {dataset_id} --layout layout.json  reads it by the file, once edited",
+    ]
+    return "\n".join(lines)
 
 
 def distill(
@@ -153,16 +213,23 @@ def distill(
         pause: Waits between two requests.
 
     Raises:
-        RemoteJobError: It failed or was cancelled.
+        RemoteJobError: It failed or was cancelled, or the dataset awaits its layout.
         PortalError: The portal refused, or could not be reached.
     """
-    row = portal.distillations.start(
-        dataset_id,
-        preset=options.preset,
-        images_per_class=options.images_per_class,
-        seed=options.seed,
-        overrides=options.overrides,
-    )
+    try:
+        row = portal.distillations.start(
+            dataset_id,
+            preset=options.preset,
+            images_per_class=options.images_per_class,
+            seed=options.seed,
+            overrides=options.overrides,
+        )
+    except PortalError as error:
+        if error.code == "dataset-not-ready" and (
+            portal.datasets.get(dataset_id).status == AWAITS_LAYOUT
+        ):
+            raise RemoteJobError(layout_questions(portal, dataset_id)) from error
+        raise
     if wait:
         row = follow_distillation(portal, row, console, pause)
     expect_success(row)

@@ -4,7 +4,7 @@ Text of others (titles, purposes, reasons) never reaches the terminal with contr
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -47,6 +47,20 @@ def print_rows(
         print_one(row)
     if not rows:
         echo("There are none.")
+
+
+def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> Iterator[str]:
+    """Lines of a table, indented; `right` names the columns of numbers."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = []
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            # A Chinese character is as wide as two others.
+            blank = " " * (width - cell_len(cell))
+            cells.append(blank + cell if place in right else cell + blank)
+        yield ("  " + "  ".join(cells)).rstrip()
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,9 @@
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -11,10 +11,13 @@ from app.client import uploads
 from app.client.addresses import id_of
 from app.client.downloads import CHUNK, TransferListener, ignore_progress
 from app.client.errors import PortalError
-from app.client.models import Dataset
+from app.client.models import Dataset, Layout, RefusedFile, RefusedFiles
 from app.client.transport import Transport, parse
 from app.client.unfinished import Note, Unfinished
 from app.client.uploads import UploadGoneError, changed
+
+Action = Literal["accept", "leave_out", "turn", "merge"]
+"""What may be done about a finding."""
 
 
 class Datasets:
@@ -148,6 +151,61 @@ class Datasets:
         reply = self._transport.request("GET", f"/datasets/{id_of(dataset_id)}/quality")
         report: dict[str, Any] = reply.json()
         return report
+
+    def refused_files(self, dataset_id: str, *, code: str = "") -> Iterator[RefusedFile]:
+        """Files that were left out for a defect or as repetitions; `code` takes one reason only."""
+        path = f"/datasets/{id_of(dataset_id)}/quality/files"
+        number = pages = 1
+        while number <= pages:
+            page = self._transport.read(path, RefusedFiles, {"code": code or None, "page": number})
+            yield from page.items
+            number, pages = number + 1, page.pages
+
+    def layout(self, dataset_id: str) -> Layout:
+        """What was found in the archive, and what its folders and tables mean."""
+        return self._transport.read(f"/datasets/{id_of(dataset_id)}/layout", Layout)
+
+    def confirm_layout(
+        self, dataset_id: str, mapping: Mapping[str, Any], *, archive_sha256: str | None = None
+    ) -> Dataset:
+        """Confirm what the folders and tables mean; the archive is then read.
+
+        Args:
+            dataset_id: A dataset that is `awaiting_mapping`.
+            mapping: As in a reading of its layout; docs/intake.md explains it.
+            archive_sha256: Of the archive whose layout was read; refused where it was replaced.
+        """
+        reply = self._transport.request(
+            "PUT",
+            f"/datasets/{id_of(dataset_id)}/layout",
+            json=dict(mapping),
+            params={"archive_sha256": archive_sha256},
+            # The same mapping a second time changes nothing.
+            repeatable=True,
+        )
+        return parse(Dataset, reply)
+
+    def decide(
+        self,
+        dataset_id: str,
+        finding: str,
+        action: Action,
+        *,
+        merge: Mapping[str, str] | None = None,
+    ) -> Dataset:
+        """Decide what becomes of a finding of the quality report, by its code.
+
+        Unless it is accepted, the dataset is checked again. With `merge`, classes become part of
+        others.
+        """
+        body = {"action": action, "merge": dict(merge or {})}
+        path = f"/datasets/{id_of(dataset_id)}/findings/{id_of(finding)}"
+        return self._transport.post(path, Dataset, body, once=True)
+
+    def finding_picture(self, dataset_id: str, finding: str) -> bytes:
+        """A PNG of some of the pictures that a finding is about."""
+        path = f"/datasets/{id_of(dataset_id)}/findings/{id_of(finding)}/picture"
+        return self._transport.request("GET", path).content
 
     def delete(self, dataset_id: str) -> None:
         """Archive, images and trajectories; finished bundles and reports stay."""

@@ -111,6 +111,34 @@ class Dataset(Row):
     problem: Problem | None
 
 
+class Layout(Row):
+    """How an archive is read."""
+
+    status: str
+    archive_sha256: str | None
+    layout: dict[str, Any] | None
+    """What was found, while a mapping is awaited: levels, tables, readings, questions."""
+    mapping: dict[str, Any] | None
+    """What the folders and tables mean: confirmed, or the only reading."""
+    confirmed_by: str | None
+
+
+class RefusedFile(Row):
+    """A file of an archive that is not in the dataset; words of its name may be hashed."""
+
+    name: str
+    code: str
+    reason: str
+
+
+class RefusedFiles(Row):
+    """One page of them."""
+
+    items: list[RefusedFile]
+    page: int
+    pages: int
+
+
 class Phase(Row):
     done: float
     total: float

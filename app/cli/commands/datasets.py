@@ -1,49 +1,157 @@
 """`exchange upload`."""
 
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.exit_codes import CommandError, Exit, leave
+from app.cli.intake_options import KeyFile, Layout, Size, Text
 from app.cli.output import echo
 from app.cli.session import PortalUrl, Wait, portal_client
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from app.client import Dataset
+
 PANEL = "Your images"
+KEPT_SECONDS = 14 * 24 * 3600.0
+"""What was prepared on the way and never arrived is removed by a later upload."""
 
 commands = typer.Typer()
 
 
-@commands.command(rich_help_panel=PANEL, epilog="Example: exchange upload xrays.zip")
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange upload xrays/")
 def upload(
-    archive: Path,
+    archive: Annotated[
+        Path, typer.Argument(help="A folder, which is prepared on the way, or an archive.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="Name of the dataset [default: the archive's].")
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Id of a dataset that awaits an archive, not a new one.")
     ] = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Prepare an archive too: headers and names stay here.")
+    ] = False,
+    layout: Layout = None,
+    size: Size = 448,
+    text: Text = "hold",
+    key_file: KeyFile = None,
     resume: Annotated[bool, typer.Option(help="Continue an earlier upload, or begin anew.")] = True,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
-    """Upload an archive to a portal. The last line is the dataset's id.
+    """Upload images to a portal. The last line is the dataset's id.
 
-    After an interrupt, a kill or a lost connection, run the same command again to continue.
+    A folder is prepared first, as by `exchange prepare`: only grey pictures and hashes leave. After
+    an interrupt, a kill or a lost connection, run the same command again to continue.
     """
     with portal_client(portal) as client:
         from rich.console import Console
 
-        from app.cli import jobs
+        from app.cli import jobs, preparing
 
+        console = Console(stderr=True)
+        mapping = preparing.read_layout(layout)
+        on_sent: Callable[[Dataset], object] = _nothing
+        if prepare or archive.is_dir():
+            options = preparing.options_of(
+                size=size, text=text, keep_dicom=False, key_file=key_file
+            )
+            source = _Prepared(archive, options, mapping, console)
+            sent, name, mapping = source.pack(), name or source.name, None
+            on_sent = source.clear
+        else:
+            _warn_of_headers(archive)
+            if mapping is not None and not wait:
+                raise CommandError(
+                    "--layout is confirmed once the portal asks: leave --no-wait out.",
+                    Exit.UNUSABLE,
+                )
+            sent = archive
         row = jobs.upload(
             client,
-            archive,
-            Console(stderr=True),
+            sent,
+            console,
             name=name,
             dataset_id=dataset,
             resume=resume,
             wait=wait,
+            mapping=mapping,
+            on_sent=on_sent,
+        )
+        questions = (
+            jobs.layout_questions(client, row.id) if row.status == jobs.AWAITS_LAYOUT else None
         )
     for class_name, splits in (row.classes or {}).items():
         echo(f"{class_name}: {sum(splits.values())} images")
     echo(row.id)
+    if questions is not None:
+        leave(questions, Exit.NOT_NOW)
+
+
+def _nothing(_: "Dataset") -> None:
+    pass
+
+
+def _warn_of_headers(archive: Path) -> None:
+    from app.cli.dicom_notice import NOTICE, holds_dicom
+
+    if archive.is_file() and holds_dicom(archive):
+        typer.echo(NOTICE.format(archive=archive), err=True)
+
+
+class _Prepared:
+    """A source that is prepared on the way, in a folder of the user's own that is cleared then."""
+
+    def __init__(
+        self, source: Path, options: Any, mapping: dict[str, Any] | None, console: "Console"
+    ) -> None:
+        from app.client.unfinished import state_folder
+        from iadd.intake.prepare.folder import is_prepared
+        from iadd.intake.prepare.pack import shown_name, work_name
+
+        self._source, self._options, self._mapping = source, options, mapping
+        self._console = console
+        self._is_prepared = is_prepared(source)
+        self._receipts = state_folder() / "receipts"
+        # Found again by the same command after an interrupt.
+        self._work = state_folder() / "prepared" / work_name(source, options, mapping)
+        self.name = shown_name(source, options.key)
+
+    def pack(self) -> Path:
+        """Prepare what is not yet, and pack it. Raises CommandError."""
+        from app.cli import preparing
+        from app.cli.layout_text import layout_lines
+
+        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for other in self._work.parent.iterdir():
+            if other != self._work and other.stat().st_mtime < time.time() - KEPT_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
+        if self._is_prepared:
+            return preparing.pack(self._source, self._work, self._console)
+        out = self._work / "pictures"
+        try:
+            done = preparing.run(self._source, out, self._console, self._options, self._mapping)
+        except preparing.OpenLayoutError as questions:
+            preparing.print_lines(layout_lines(questions.layout))
+            # Not the code of `prepare`: here that one says that nobody is signed in.
+            leave(f"\n{questions}", Exit.NOT_NOW)
+        preparing.print_lines(preparing.summary_lines(done), to_stderr=True)
+        return preparing.pack(out, self._work, self._console)
+
+    def clear(self, dataset: "Dataset") -> None:
+        """Keep the receipts, which stay on this machine, and remove the rest."""
+        made = self._work / "pictures" / "receipts.jsonl"
+        if made.exists():
+            self._receipts.mkdir(mode=0o700, parents=True, exist_ok=True)
+            kept = self._receipts / f"{dataset.id}.jsonl"
+            made.replace(kept)
+            typer.echo(f"Receipts, which stay on this machine: {kept}", err=True)
+        shutil.rmtree(self._work)

@@ -27,6 +27,8 @@ from iadd.intake.prepare.writing import PictureWriter
 from iadd.intake.survey import Survey, survey
 from iadd.runtime.progress import ProgressListener, ignore_progress
 
+__all__ = ["DatasetError", "OpenQuestionsError", "Prepared", "list_source", "prepare"]
+
 
 class OpenQuestionsError(DatasetError):
     """A source can be read in several ways, or in none without help.

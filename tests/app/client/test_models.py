@@ -27,12 +27,14 @@ PAIRS = [
     (models.Download, releases.DownloadRead),
     (models.Grant, access.GrantRead),
     (models.Key, keys.KeyRead),
+    (models.Layout, datasets.LayoutRead),
     (models.Me, sessions.SessionRead),
     (models.NewToken, tokens.TokenCreated),
     (models.Notice, notifications.NotificationRead),
     (models.Organisation, organisations.OrganisationBrief),
     (models.Party, access.Party),
     (models.Phase, distillations.Progress),
+    (models.RefusedFiles, datasets.RefusedFilesRead),
     (models.Release, releases.ReleaseRead),
     (models.ReleaseBrief, releases.ReleaseBrief),
     (models.ReleaseKey, releases.KeyOfRelease),
@@ -55,5 +57,5 @@ def test_no_row_is_forgotten():
         for value in vars(models).values()
         if isinstance(value, type) and issubclass(value, models.Row)
     }
-    # Problems are no model of the portal's but RFC 9457's.
-    assert rows - {models.Row, models.Problem} == {ours for ours, _ in PAIRS}
+    # Problems are no model of the portal's but RFC 9457's; refused files have no model there.
+    assert rows - {models.Row, models.Problem, models.RefusedFile} == {ours for ours, _ in PAIRS}
