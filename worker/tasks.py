@@ -7,7 +7,7 @@ from app.core.queue import Task
 from app.models import DistillationStatus
 from worker import forecasts, trainings
 from worker.app import task
-from worker.datasets import check
+from worker.datasets import check, scan_text
 from worker.distillation import steps, teachers
 from worker.distillation.phases import run_phase
 
@@ -16,6 +16,12 @@ from worker.distillation.phases import run_phase
 def check_dataset(dataset_id: str) -> None:
     """Expects CHECKING; leaves READY or REJECTED."""
     check.check(dataset_id)
+
+
+@task(Task.SCAN_TEXT)
+def scan_for_text(scan_id: str) -> None:
+    """Expects a text scan WAITING; leaves it so for the next slice, or DONE."""
+    scan_text.scan(scan_id)
 
 
 @task(Task.START_DISTILLATION)

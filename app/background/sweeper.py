@@ -33,6 +33,7 @@ from app.models.forecast import WAITING as WAITING_FORECASTS
 from app.models.forecast import Forecast
 from app.models.idempotency_key import IdempotencyKey
 from app.models.teacher import Teacher
+from app.models.text_scan import TextScan, TextScanStatus
 from app.models.training import UNFINISHED as UNFINISHED_TRAININGS
 from app.models.training import Training, TrainingStatus
 from app.organisations.keys.repository import KeyRepository
@@ -67,6 +68,7 @@ DUTIES = (
     Duty(Task.PROPOSE_CLASS_MAPS, Training, (TrainingStatus.PROPOSING,)),
     Duty(Task.TRAIN, Training, (TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
     Duty(Task.FORECAST, Forecast, WAITING_FORECASTS),
+    Duty(Task.SCAN_TEXT, TextScan, (TextScanStatus.WAITING,)),
 )
 
 

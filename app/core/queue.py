@@ -38,6 +38,7 @@ class Task(StrEnum):
     PROPOSE_CLASS_MAPS = "propose_class_maps"
     TRAIN = "train"
     FORECAST = "forecast"
+    SCAN_TEXT = "scan_text"
 
     @property
     def queue(self) -> Queue:

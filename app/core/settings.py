@@ -144,6 +144,11 @@ class Settings(BaseSettings):
         description="Keep uploaded archives after their pictures were read. They hold headers and "
         "file names, which may name patients; nothing of the service needs them.",
     )
+    scan_text: bool = Field(
+        default=True,
+        description="Look for text that is burned into uploaded pictures; until that is done, "
+        "nothing distilled from them is released. Off: reports say that nobody looked.",
+    )
     upload_days: float = Field(
         default=7, gt=0, description="An unfinished upload to which nothing comes is kept so long."
     )

@@ -7,6 +7,7 @@ from sqlalchemy import update
 from app.core.db import Database
 from app.core.settings import Settings
 from app.core.storage import Storage
+from app.datasets.texts import NOT_SCANNED
 from app.models.dataset import Dataset, DatasetStatus
 
 logger = logging.getLogger(__name__)
@@ -43,4 +44,5 @@ def is_done_with(dataset: Dataset) -> bool:
         dataset.status == DatasetStatus.READY
         and dataset.archive_key is not None
         and dataset.read_key is not None
+        and NOT_SCANNED not in (dataset.open_holds or {})
     )

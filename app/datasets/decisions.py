@@ -51,7 +51,7 @@ def decide(
         _accept(dataset, code)
     else:
         refuse_while_in_use(session, dataset)
-        _may_change(session, dataset)
+        may_change(session, dataset)
         decisions = _decisions(dataset)
         if body.action == "merge":
             _merge(decisions, dataset, body.merge)
@@ -83,7 +83,8 @@ def _finding(storage: Storage, dataset: Dataset, code: str) -> JsonObject:
     )
 
 
-def _may_change(session: Session, dataset: Dataset) -> None:
+def may_change(session: Session, dataset: Dataset) -> None:
+    """Raises CannotDecide where the images of a dataset must stay as they are."""
     if dataset.status != DatasetStatus.READY or dataset.read_key is None:
         raise CannotDecide(
             f"The dataset is {dataset.status.value}, or was read by an older version of this "

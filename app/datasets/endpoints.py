@@ -9,7 +9,7 @@ from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
 from app.core.storage import StorageError
-from app.datasets import decisions, layout, service
+from app.datasets import decisions, layout, service, texts
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.sample import make_sample
@@ -19,6 +19,8 @@ from app.datasets.schemas import (
     DecisionCreate,
     LayoutRead,
     RefusedFilesRead,
+    TextDecisionsCreate,
+    TextsRead,
     ThumbnailsRead,
     VersionsRead,
 )
@@ -201,6 +203,43 @@ def get_finding_picture(
 ) -> Response:
     """Some of the pictures that a finding is about; near-duplicates side by side."""
     content = service.finding_picture(session, portal.storage, caller, dataset_id, code)
+    return Response(content, media_type="image/png")
+
+
+@router.get("/{dataset_id}/texts", responses=problems(404))
+def list_texts(
+    dataset_id: str, session: ReadSession, portal: PortalDep, caller: Reader
+) -> TextsRead:
+    """Pictures with burned-in text that may name a patient, and how far the search is."""
+    return texts.read(session, portal.storage, caller, dataset_id)
+
+
+@router.post("/{dataset_id}/texts", status_code=202, responses=problems(400, 404, 409))
+def decide_texts(
+    dataset_id: str,
+    body: TextDecisionsCreate,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Uploader,
+    once: Once,
+) -> DatasetRead:
+    """Keep, blank or leave out pictures with text. Nothing is released while some are open."""
+    return once(
+        DatasetRead,
+        lambda: texts.decide(session, portal.storage, caller, dataset_id, body.decisions),
+    )
+
+
+@router.get(
+    "/{dataset_id}/texts/{file}/picture",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **problems(404)},
+)
+def get_text_picture(
+    dataset_id: str, file: str, session: WriteSession, portal: PortalDep, caller: Uploader
+) -> Response:
+    """A picture with text, as it may name a patient: for those who decide about it."""
+    content = texts.picture(session, portal.storage, caller, dataset_id, file)
     return Response(content, media_type="image/png")
 
 

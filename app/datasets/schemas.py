@@ -71,6 +71,33 @@ class DecisionCreate(RequestModel):
     )
 
 
+class TextFoundRead(ReplyModel):
+    """A picture with text that may name a patient. The text itself is nowhere kept."""
+
+    file: str = Field(description="Hash that stands for it.")
+    name: str = Field(description="Masked.")
+    boxes: list[list[int]] = Field(
+        description="Of the text: left, top, right, bottom, in thousandths of the picture."
+    )
+    picture: str = Field(description="Address of the picture, for the person who decides.")
+    decision: Literal["keep", "blank", "leave_out"] | None
+
+
+class TextsRead(ReplyModel):
+    status: Literal["not_scanned", "waiting", "done", "failed"]
+    done: int = Field(description="Pictures that were looked at.")
+    total: int | None
+    items: list[TextFoundRead]
+
+
+class TextDecisionsCreate(RequestModel):
+    decisions: dict[str, Literal["keep", "blank", "leave_out"]] = Field(
+        min_length=1,
+        max_length=100_000,
+        description="By `file`: keep the text, paint it black, or leave the picture out.",
+    )
+
+
 class RefusedFilesRead(ReplyModel):
     """One page of the files that were left out for a defect or as repetitions."""
 

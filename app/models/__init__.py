@@ -22,6 +22,7 @@ from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
 from app.models.release import Release, ReleaseClass, ReleaseStatus
 from app.models.teacher import Teacher, TeacherStatus
+from app.models.text_scan import TextScan, TextScanStatus
 from app.models.token import Token
 from app.models.training import Training, TrainingStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
@@ -77,6 +78,8 @@ __all__ = [
     "Score",
     "Teacher",
     "TeacherStatus",
+    "TextScan",
+    "TextScanStatus",
     "Token",
     "Training",
     "TrainingStatus",

@@ -17,6 +17,7 @@ from iadd.intake.decisions import Decisions
 from iadd.intake.examine import examine
 from iadd.intake.layout.mapping import Mapping
 from iadd.intake.options import ReadOptions
+from iadd.intake.records import read_records
 from iadd.runtime.progress import Progress
 
 _SECONDS_BETWEEN_REPORTS = 0.2
@@ -46,21 +47,56 @@ class _Reporter:
 
 
 def main() -> None:
-    """Answer one request from standard input."""
+    """Answer one request from standard input: ``examine`` an archive, or ``scan`` it for text."""
     request: dict[str, Any] = json.loads(sys.stdin.readline())
-    options = {"key": bytes.fromhex(request["key"]), "seed": request.get("seed", 0)}
-    if "image_size" in request:
-        options["image_size"] = request["image_size"]
+    tasks = {"examine": _examine, "scan": _scan}
+    _print("outcome", tasks[request.get("task", "examine")](request))
+
+
+def _options(request: dict[str, Any]) -> ReadOptions:
+    return ReadOptions(
+        key=bytes.fromhex(request["key"]),
+        seed=request.get("seed", 0),
+        withdrawn=frozenset(request.get("withdrawn", ())),
+    )
+
+
+def _examine(request: dict[str, Any]) -> dict[str, Any]:
     mapping, source = request.get("mapping"), request.get("source")
     outcome = examine(
         None if source is None else Path(source),
         Path(request["out"]),
-        options=ReadOptions(**options, withdrawn=frozenset(request.get("withdrawn", ()))),
+        options=_options(request),
         mapping=None if mapping is None else Mapping.from_dict(mapping),
         decisions=Decisions.from_dict(request.get("decisions") or {}),
+        texts=frozenset(request.get("texts", ())),
         on_progress=_Reporter(),
     )
-    _print("outcome", asdict(outcome))
+    return asdict(outcome)
+
+
+def _scan(request: dict[str, Any]) -> dict[str, Any]:
+    """Look for text from ``start`` on, for ``seconds``; pictures go to ``out``."""
+    # It loads half a second of libraries that nothing else needs.
+    from iadd.intake.text.scan import scan_slice
+
+    mapping = request.get("mapping") or {}
+    found = scan_slice(
+        Path(request["source"]),
+        list(read_records(Path(request["records"]))),
+        options=_options(request),
+        encoding=mapping.get("encoding"),
+        start=request["start"],
+        seconds=request["seconds"],
+        on_progress=_Reporter(),
+    )
+    for one in found.found:
+        (Path(request["out"]) / f"{one.path}.png").write_bytes(one.picture)
+    return {
+        "done": found.done,
+        "total": found.total,
+        "found": [one.to_dict() for one in found.found],
+    }
 
 
 def _print(kind: str, value: Any) -> None:

@@ -78,6 +78,8 @@ def compose(
     *,
     accounting: Accounting,
     decisions: Decisions = NO_DECISIONS,
+    texts: frozenset[str] = frozenset(),
+    numbered_by_class: bool = False,
     seed: int = 0,
     on_progress: ProgressListener = ignore_progress,
 ) -> Composed:
@@ -92,6 +94,9 @@ def compose(
         out: folder in which ``images.safetensors`` and ``chosen.pixels`` are written.
         accounting: of the archive, for messages.
         decisions: what a steward decided before.
+        texts: hashes of the pictures in which text was found.
+        numbered_by_class: whether a patient of one class and one of another class may have one
+            number, as where numbers stand in file names; they are kept together all the same.
         seed: of the split.
         on_progress: phase ``comparing``.
 
@@ -128,7 +133,7 @@ def compose(
         mine,
         labels,
         digests,
-        patients,
+        _counted(patients, labels, numbered_by_class=numbered_by_class),
         splits,
         names,
         classes=used,
@@ -150,7 +155,12 @@ def compose(
         pixels=mine,
         labels=labels,
         splits=splits,
-        findings=[*findings, *_of_records(own), *_of_lost(lost)],
+        findings=[
+            *findings,
+            *_of_records(own),
+            *_of_lost(lost),
+            *_of_texts(own, texts - decisions.texts_decided),
+        ],
         repetitions=repetitions,
         ignored=+ignored,
         split_by="image" if by_image else _split_by(given, patients),
@@ -246,6 +256,18 @@ def _split(
     return splits, bool(short)
 
 
+def _counted(
+    patients: Sequence[str | None], labels: Sequence[int], *, numbered_by_class: bool
+) -> list[str | None]:
+    """What stands for one patient where patients are counted."""
+    if not numbered_by_class:
+        return list(patients)
+    return [
+        None if patient is None else f"{patient} {label}"
+        for patient, label in zip(patients, labels, strict=True)
+    ]
+
+
 def _parts(labels: Sequence[int], splits: Sequence[int]) -> dict[int, set[int]]:
     parts: defaultdict[int, set[int]] = defaultdict(set)
     for label, split in zip(labels, splits, strict=True):
@@ -270,6 +292,13 @@ def _of_records(records: Sequence[Record]) -> Iterator[Finding]:
         if found:
             shown = tuple(records[number].shown for number in found)
             yield Finding(code, len(found), shown, tuple(found))
+
+
+def _of_texts(records: Sequence[Record], texts: frozenset[str]) -> Iterator[Finding]:
+    found = [number for number, record in enumerate(records) if record.path in texts]
+    if found:
+        shown = tuple(records[number].shown for number in found)
+        yield Finding("text_in_picture", len(found), shown, tuple(found))
 
 
 def _of_lost(lost: Sequence[str]) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ class Decisions:
         blank: by picture, boxes that are painted black, in thousandths of its width and height:
             ``(left, top, right, bottom)``.
         merge: by class, the class that it becomes part of.
+        keep_text: pictures whose text was looked at and names nobody.
         accepted: codes of findings that were looked at and accepted as they are.
     """
 
@@ -26,7 +27,13 @@ class Decisions:
     turn: frozenset[str] = frozenset()
     blank: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
     merge: Mapping[str, str] = field(default_factory=dict)
+    keep_text: frozenset[str] = frozenset()
     accepted: frozenset[str] = frozenset()
+
+    @property
+    def texts_decided(self) -> frozenset[str]:
+        """Pictures about whose text somebody decided."""
+        return self.keep_text | self.leave_out | frozenset(self.blank)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; `from_dict` reads it back."""
@@ -35,6 +42,7 @@ class Decisions:
             "turn": sorted(self.turn),
             "blank": {path: [list(box) for box in boxes] for path, boxes in self.blank.items()},
             "merge": dict(self.merge),
+            "keep_text": sorted(self.keep_text),
             "accepted": sorted(self.accepted),
         }
 
@@ -49,6 +57,7 @@ class Decisions:
                 for path, boxes in data.get("blank", {}).items()
             },
             merge=dict(data.get("merge", {})),
+            keep_text=frozenset(data.get("keep_text", ())),
             accepted=frozenset(data.get("accepted", ())),
         )
 

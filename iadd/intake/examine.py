@@ -66,6 +66,7 @@ def examine(
     options: ReadOptions,
     mapping: Mapping | None = None,
     decisions: Decisions = NO_DECISIONS,
+    texts: frozenset[str] = frozenset(),
     on_progress: ProgressListener = ignore_progress,
 ) -> Outcome:
     """Make a dataset in `out`: images, refused files, thumbnails, and what `read_archive` leaves.
@@ -76,6 +77,7 @@ def examine(
         options: key, size, limits, seed.
         mapping: what a person confirmed.
         decisions: what a steward decided about findings.
+        texts: hashes of the pictures in which text was found.
         on_progress: phases ``listing``, ``reading``, ``comparing``; may raise to stop.
 
     Raises:
@@ -95,6 +97,8 @@ def examine(
             out,
             accounting=read.accounting,
             decisions=decisions,
+            texts=texts,
+            numbered_by_class=read.mapping.patient_in_name,
             seed=options.seed,
             on_progress=on_progress,
         )

@@ -17,6 +17,7 @@ def layout_findings(
     placed: Placements,
     records: Sequence[Record],
     *,
+    empty: Sequence[str],
     kept: frozenset[str],
     key: bytes,
 ) -> list[Finding]:
@@ -26,14 +27,22 @@ def layout_findings(
         found: what the archive lists.
         placed: what the layout says about the pictures.
         records: of the pictures that could be read.
+        empty: class folders without a picture.
         kept: words that names may show.
         key: of the masks.
     """
     return [
         *_of_rows(placed, kept, key),
         *_of_classes(placed, records),
+        *_of_empty(empty),
         *_of_names(found),
     ]
+
+
+def _of_empty(empty: Sequence[str]) -> Iterator[Finding]:
+    if empty:
+        shown = tuple(name for name in empty if not looks_like_patient(name))
+        yield Finding("empty_class", len(empty), shown)
 
 
 def _of_rows(placed: Placements, kept: frozenset[str], key: bytes) -> Iterator[Finding]:

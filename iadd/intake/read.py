@@ -19,10 +19,10 @@ from iadd.intake.accounting import Accounting, RefusedFile
 from iadd.intake.classes import nothing_to_read
 from iadd.intake.deidentify.names import mask_path
 from iadd.intake.errors import DatasetError
+from iadd.intake.layout.layout import Layout
 from iadd.intake.layout.mapping import Mapping
 from iadd.intake.layout.placement import Placements, place
-from iadd.intake.layout.layout import Layout
-from iadd.intake.layout.readings import describe
+from iadd.intake.layout.readings import describe, empty_classes
 from iadd.intake.layout_findings import layout_findings
 from iadd.intake.options import ReadOptions
 from iadd.intake.quality.findings import Finding
@@ -127,7 +127,8 @@ def read_archive(
     )
     records = reader.read(out / PIXELS)
     write_records(out / RECORDS, records)
-    findings = layout_findings(found, placed, records, kept=kept, key=options.key)
+    empty = empty_classes(found.files, mapping, found.folders)
+    findings = layout_findings(found, placed, records, empty=empty, kept=kept, key=options.key)
     (out / ACCOUNTING).write_text(
         json.dumps(_document(found, findings, mapping, kept=kept, options=options))
     )
@@ -136,7 +137,7 @@ def read_archive(
 
 def _describe(found: Survey) -> Layout:
     try:
-        return describe(found.files, found.tables, found.names)
+        return describe(found.files, found.tables, found.names, folders=found.folders)
     except DatasetError as error:
         if not found.is_disc:
             raise

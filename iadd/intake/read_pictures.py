@@ -21,9 +21,11 @@ from iadd.intake.deidentify.names import folder_hashes, hash_patient, mask_path,
 from iadd.intake.edit import digest_of
 from iadd.intake.errors import FileError
 from iadd.intake.layout.placement import LEFT_OUT, Placement
+from iadd.intake.layout.tables import is_table_name
 from iadd.intake.options import ReadOptions
 from iadd.intake.paths import ignore_reason, path_parts
 from iadd.intake.pictures.grey import GreyScale
+from iadd.intake.pictures.npz import is_npz, picture_of, read_npz
 from iadd.intake.pictures.picture import Picture
 from iadd.intake.pictures.pool import DecoderPool
 from iadd.intake.records import Record
@@ -119,13 +121,33 @@ class PictureReader:
         # A decoder takes a third of a second to start: few pictures need one.
         workers = min(options.workers, 1 + len(self._placements) // _PICTURES_FOR_A_DECODER)
         with DecoderPool(options.image_size, workers=workers, patient_key=options.key) as pool:
-            for position, parts, placement, data in self._candidates():
-                decoding = pool.submit(data, parts[-1])
+            for position, parts, placement, decoding in self._decoding(pool):
                 queue.append((parts, position, placement, decoding))
                 while queue and (len(queue) > _MOST_WAITING or queue[0][3].done()):
                     self._take(*queue.popleft(), levels)
             while queue:
                 self._take(*queue.popleft(), levels)
+
+    def _decoding(
+        self, pool: DecoderPool
+    ) -> Iterator[tuple[int, tuple[str, ...], Placement, Future[Picture]]]:
+        if is_npz(self._source):
+            yield from self._arrays()
+            return
+        for position, parts, placement, data in self._candidates():
+            yield position, parts, placement, pool.submit(data, parts[-1])
+
+    def _arrays(self) -> Iterator[tuple[int, tuple[str, ...], Placement, Future[Picture]]]:
+        """Pictures of a MedMNIST file: numbers already, which need no decoder."""
+        for position, one in enumerate(read_npz(self._source)):
+            if position % _REPORT_EVERY == 0:
+                self._report(position, len(self._placements), "files")
+            decoding: Future[Picture] = Future()
+            try:
+                decoding.set_result(picture_of(one.pixels, image_size=self._options.image_size))
+            except FileError as error:
+                decoding.set_exception(error)
+            yield position, tuple(one.name.split("/")), self._placements[position], decoding
 
     def _candidates(self) -> Iterator[tuple[int, tuple[str, ...], Placement, bytes]]:
         placements = iter(self._placements)
@@ -135,7 +157,7 @@ class PictureReader:
                 if position % _REPORT_EVERY == 0:
                     self._report(entry.position, archive.total, archive.unit)
                 parts = path_parts(entry.name)
-                if parts is None or ignore_reason(parts) is not None:
+                if parts is None or is_table_name(parts[-1]) or ignore_reason(parts) is not None:
                     continue
                 placement = next(placements)
                 if self._is_withdrawn(parts):

@@ -12,8 +12,9 @@ from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
 from iadd.intake.containers.open import open_archive
 from iadd.intake.errors import FileError
 from iadd.intake.layout.listing import ListedFile
-from iadd.intake.layout.tables import Table
+from iadd.intake.layout.tables import Table, is_table_name
 from iadd.intake.paths import ignore_reason, path_parts
+from iadd.intake.pictures.npz import is_npz, read_npz
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 
 _REPORT_EVERY = 500
@@ -29,6 +30,7 @@ class Survey:
         tables: the tables that could be parsed, by their path.
         names: the guess at the encoding of the names, None where none is needed.
         accounting: of all other entries.
+        folders: every folder, also those that hold no candidate.
         is_disc: whether it holds the index of a DICOM disc.
     """
 
@@ -36,6 +38,7 @@ class Survey:
     tables: list[Table] = field(default_factory=list)
     names: NamesGuess | None = None
     accounting: Accounting = field(default_factory=Accounting)
+    folders: list[tuple[str, ...]] = field(default_factory=list)
     is_disc: bool = False
 
 
@@ -58,6 +61,9 @@ def survey(
         DatasetError: the archive cannot be read, or is beyond its limits.
     """
     found = Survey()
+    if is_npz(source):
+        return _of_arrays(source)
+    folders: dict[tuple[str, ...], None] = {}
     with open_archive(source, limits, encoding=encoding) as archive:
         for count, entry in enumerate(archive.entries):
             if count % _REPORT_EVERY == 0:
@@ -71,8 +77,10 @@ def survey(
             if parts is None:
                 found.accounting.refuse((entry.name,), _UNSAFE)
                 continue
-            reason = ignore_reason(parts)
+            reason = "tables" if is_table_name(parts[-1]) else ignore_reason(parts)
             found.is_disc |= parts[-1].casefold() == "dicomdir"
+            if reason != "system files" or parts[-1].startswith("."):
+                folders[parts[:-1]] = None
             if reason is None:
                 found.files.append(ListedFile(parts, entry.size))
             elif reason == "tables":
@@ -80,6 +88,11 @@ def survey(
             else:
                 found.accounting.ignored[reason] += 1
         found.names = archive.names
+        for name in archive.folders:
+            parts = path_parts(name)
+            if parts is not None and ignore_reason((*parts, "x.png")) is None:
+                folders[parts] = None
+    found.folders = list(folders)
     return found
 
 
@@ -93,3 +106,12 @@ def _table(found: Survey, parts: tuple[str, ...], read: Callable[[], bytes]) -> 
         return "documents"
     found.tables.append(table)
     return "tables"
+
+
+def _of_arrays(source: Path) -> Survey:
+    """List the pictures of a MedMNIST file, whose folders are split and class."""
+    found = Survey()
+    for picture in read_npz(source):
+        found.files.append(ListedFile(tuple(picture.name.split("/")), picture.pixels.nbytes))
+    found.accounting.entries = len(found.files)
+    return found

@@ -15,6 +15,7 @@ from app.datasets.archives import forget_archive
 from app.datasets.decisions import finding_files_key, open_holds
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refused_key
+from app.datasets.texts import NOT_SCANNED, begin_scan, found_texts
 from app.models import Dataset, Organisation
 from app.withdrawals import service as withdrawals
 from iadd.data.image_set import ImageSet
@@ -77,7 +78,8 @@ def _request(services: Services, dataset: Dataset) -> JsonObject:
     """The part of the request that does not depend on where the pictures come from."""
     with services.database.reading() as session:
         key = session.get_one(Organisation, dataset.organisation_id).intake_key
-    return {"key": key, "mapping": dataset.mapping}
+    texts = [one["path"] for one in found_texts(services.storage, dataset.id)]
+    return {"key": key, "mapping": dataset.mapping, "texts": texts}
 
 
 def _fetch_archive(
@@ -144,6 +146,9 @@ def _store(
             storage.put(f"{read_key}/{name}", out / name)
     storage.put(f"{folder}/images.safetensors", out / IMAGES)
     storage.put(finding_files_key(dataset.id), json.dumps(outcome["finding_files"]).encode())
+    if read_key == f"{folder}/read" and dataset.read_key is None:
+        # Of an archive that was replaced since.
+        storage.delete_folder(f"{folder}/texts")
     # An interrupted check may have left pictures of an archive that was replaced since.
     for name in (THUMBNAILS, SHEETS):
         storage.delete_folder(f"{folder}/{name}")
@@ -169,6 +174,11 @@ def _finish(
 ) -> None:
     """Write the end into the row, and delete the archive that is not needed any more."""
     mark: Callable[..., None] = DatasetRepository.mark_ready
+    # Pictures that were composed anew were looked at before, or are being looked at.
+    is_new = outcome["status"] == "ready" and dataset.read_key is None and removed is None
+    scans = is_new and services.settings.scan_text and not dataset.is_sample
+    if scans or (NOT_SCANNED in (dataset.open_holds or {}) and outcome["status"] == "ready"):
+        columns["open_holds"][NOT_SCANNED] = outcome["quality"]["images"]
     if outcome["status"] == "rejected":
         problem = problem_dict(status=422, **outcome["problem"])
         mark = partial(DatasetRepository.mark_rejected, problem=problem)
@@ -180,6 +190,8 @@ def _finish(
             progress=None,
             **columns,
         )
+        if scans:
+            begin_scan(session, dataset.id)
         if removed is not None and dataset.withdrawal_id is not None:
             withdrawals.conclude(session, dataset.withdrawal_id, images=removed.images)
     if dataset.withdrawal_id is not None:

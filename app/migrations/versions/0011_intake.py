@@ -45,9 +45,32 @@ def upgrade() -> None:
         "dataset",
         ["organisation_id", "layout_signature"],
     )
+    op.create_table(
+        "text_scan",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("dataset_id", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=True),
+        sa.Column("found", sa.Integer(), nullable=False),
+        sa.Column("problem", JSON, nullable=True),
+        sa.Column("lease_owner", sa.String(), nullable=True),
+        sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("takeovers", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_text_scan_dataset_id_dataset")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_text_scan")),
+        sa.UniqueConstraint("dataset_id", name=op.f("uq_text_scan_dataset_id")),
+    )
+    op.create_index(op.f("ix_text_scan_status"), "text_scan", ["status"])
 
 
 def downgrade() -> None:
+    op.drop_table("text_scan")
     op.drop_index(op.f("ix_dataset_organisation_id_layout_signature"), "dataset")
     with op.batch_alter_table("dataset") as table:
         for name in (

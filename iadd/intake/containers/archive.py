@@ -39,11 +39,14 @@ class Archive:
         total: the last position, at least 1.
         unit: what positions count: ``files``, or ``bytes`` where the number of files is known only
             at the end.
+        folders: names of the folders that the archive lists by themselves, empty ones too; filled
+            while entries are gone through.
     """
 
     entries: Iterator[Entry]
     total: int
     unit: str
+    folders: list[str]
     _guess_names: Callable[[], NamesGuess | None] = field(default=lambda: None, repr=False)
 
     @cached_property

@@ -32,16 +32,17 @@ def open_folder(folder: Path, limits: Limits, encoding: str | None) -> Archive:
         DatasetError: ``archive_too_large`` or ``unreadable_folder``.
         OSError: when `folder` itself cannot be opened.
     """
-    paths = sorted(_list_files(folder, limits))
+    folders: list[str] = []
+    paths = sorted(_list_files(folder, limits, folders))
     pool = NamePool()
     for path in paths:
         pool.add(os.fsencode(path))
     guess = pool.guess()
     entries = _entries(folder, paths, NameDecoder(encoding, guess), limits)
-    return Archive(entries, max(1, len(paths)), "files", lambda: guess)
+    return Archive(entries, max(1, len(paths)), "files", folders, lambda: guess)
 
 
-def _list_files(folder: Path, limits: Limits) -> Iterator[str]:
+def _list_files(folder: Path, limits: Limits, seen: list[str]) -> Iterator[str]:
     """Yield the paths of files, relative to `folder`, with ``/`` between folders."""
     waiting = [""]
     files = folders = 0
@@ -58,6 +59,7 @@ def _list_files(folder: Path, limits: Limits) -> Iterator[str]:
                 path = f"{parent}/{item.name}" if parent else item.name
                 if item.is_dir(follow_symlinks=False):
                     folders += 1
+                    seen.append(path)
                     waiting.append(path)
                 elif not (item.is_symlink() and item.is_dir()):
                     files += 1

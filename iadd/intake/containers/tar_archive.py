@@ -46,7 +46,7 @@ def open_tar(file: BinaryIO, limits: Limits, encoding: str | None) -> Archive:
     """
     reader = _TarReader(file, limits, None if encoding is None else check_encoding(encoding))
     total = max(1, os.fstat(file.fileno()).st_size)
-    return Archive(reader.entries(), total, "bytes", reader.guess_names)
+    return Archive(reader.entries(), total, "bytes", reader.folders, reader.guess_names)
 
 
 def _packing_of(head: bytes) -> tuple[str, Callable[[], Decompressor]] | None:
@@ -64,6 +64,7 @@ class _TarReader:
     """
 
     def __init__(self, file: BinaryIO, limits: Limits, encoding: str | None) -> None:
+        self.folders: list[str] = []
         self._file = file
         self._limits = limits
         self._encoding = encoding
@@ -82,8 +83,10 @@ class _TarReader:
         """Yield each file once."""
         stream = self._stream(self._file)
         for member in self._members(stream):
-            if not member.is_folder:
-                name = self._decode(member.raw_name)
+            name = self._decode(member.raw_name)
+            if member.is_folder:
+                self.folders.append(name)
+            else:
                 read = partial(_read, stream, member, self._limits)
                 yield Entry(name, member.size, self._file.tell(), read)
         self._finish(stream)

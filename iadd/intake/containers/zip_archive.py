@@ -85,17 +85,17 @@ def open_zip(file: BinaryIO, limits: Limits, encoding: str | None) -> Archive:
     starts = array("Q", sorted(offsets))
     reader = _Reader(file, directory, starts, limits)
     names = file_names.NameDecoder(encoding, guess)
-    return Archive(
-        _entries(reader, names, flag_lies=flag_lies), max(1, files), "files", lambda: guess
-    )
+    folders: list[str] = []
+    entries = _entries(reader, names, folders, flag_lies=flag_lies)
+    return Archive(entries, max(1, files), "files", folders, lambda: guess)
 
 
-def _entries(reader: _Reader, names: file_names.NameDecoder, *, flag_lies: bool) -> Iterator[Entry]:
+def _entries(
+    reader: _Reader, names: file_names.NameDecoder, folders: list[str], *, flag_lies: bool
+) -> Iterator[Entry]:
     position = 0
     for record in read_records(reader.file, reader.directory):
-        if record.is_folder:
-            continue
-        position += 1
+        position += not record.is_folder
         if record.unicode_name is not None:
             name = file_names.decode_utf8(record.unicode_name)
         elif record.flags & _UTF8 and not flag_lies:
@@ -103,7 +103,8 @@ def _entries(reader: _Reader, names: file_names.NameDecoder, *, flag_lies: bool)
         else:
             name = names.decode(record.raw_name)
         # Some tools of Windows write folders with a backslash at the end.
-        if name.endswith("/") and record.size == 0:
+        if record.is_folder or (name.endswith("/") and record.size == 0):
+            folders.append(name)
             continue
         yield Entry(name, record.size, position, partial(reader.read, record))
 
