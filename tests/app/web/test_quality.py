@@ -38,7 +38,7 @@ def test_findings_come_by_severity_with_what_they_mean(portal, steward):
     assert "Meaning of inverted." in shown
     assert f'src="/datasets/{dataset_id}/findings/inverted/picture"' in shown
     assert "24 pairs" in shown
-    assert "99.7 % alike" in shown
+    assert "Correlation 0.9967" in shown
 
 
 def test_what_holds_a_release_is_said_on_top(portal, steward):

@@ -5,9 +5,11 @@ and on a wide screen, after a distillation that takes minutes instead of seconds
 """
 
 import importlib
+import io
 import os
 import pkgutil
 import re
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,8 +36,11 @@ FRAGMENTS = {
 """Parts of pages, which their pages bring along."""
 ELSEWHERE = {
     "/datasets/{dataset_id}/upload",  # leads to the dataset's page
+    "/datasets/{dataset_id}/findings/{code}/picture",  # a picture
     "/releases/{release_id}/bundle",  # a file
 }
+MORE = ("/datasets/{unread_id}", "/datasets/{unread_id}/layout?reading=0")
+"""Pages that look quite different for another row."""
 
 
 PUBLIC = {"/sign-in", "/forgotten", "/join", "/glossary"}
@@ -51,7 +56,7 @@ def addresses():
         router = importlib.import_module(f"{pages.__name__}.{module.name}").router
         found |= {route.path for route in router.routes if "GET" in route.methods}
     assert found > FRAGMENTS | ELSEWHERE, "what is left out here is there"
-    return sorted(found - FRAGMENTS - ELSEWHERE)
+    return sorted({*found, *MORE} - FRAGMENTS - ELSEWHERE)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,18 @@ def cohorts(tmp_path_factory):
     for seed in (1, 2):
         write_archive(folder / f"{seed}.zip", per_class, seed=seed)
     return [(folder / f"{seed}.zip").read_bytes() for seed in (1, 2)]
+
+
+def unclear(archive):
+    """The same images in folders of two hospitals: which folders are the classes?"""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as read, zipfile.ZipFile(file, "w") as written:
+        names = [name for name in read.namelist() if name.endswith(".png")]
+        for number, name in enumerate(names):
+            place, image = name.split("/")[-2:]
+            hospital = ("East", "West")[number % 2]
+            written.writestr(f"Hospital {hospital}/{place}/{image}", read.read(name))
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +96,9 @@ def hospitals(service, found, hire, person, cohorts, tiny, wait_until):
     ids = {}
     ids["dataset_id"] = owner.upload(cohorts[0], "Chest X-rays, winter 2026", wait_until)
     owner.ask("POST", "/datasets", json={"name": "Emergency department"})
+    ids["unread_id"] = owner.ask("POST", "/datasets", json={"name": "Of two hospitals"})["id"]
+    owner.ask("PUT", f"/datasets/{ids['unread_id']}/archive", content=unclear(cohorts[1]))
+    owner.wait_for(f"/datasets/{ids['unread_id']}", "awaiting_mapping", wait_until)
     body = {"preset": "cpu_demo", "images_per_class": 2, "seed": 3}
     if not SCREENSHOTS:
         body["overrides"] = tiny

@@ -31,6 +31,7 @@ dataset-no-images = No images yet?
 
 dataset-is-sample = This is the sample cohort. The portal generated every image: no patient is in it. Distillations of it are for trying out and cannot be shared.
 dataset-rejected-next = Your upload is kept until another archive replaces it. Fix the problems listed here, then upload the archive again below.
+dataset-rejected-again = The archive was deleted after its images were read. Fix the problems listed here, then upload the archive again below.
 dataset-sample-rejected-next = Generate another sample cohort from the “New dataset” page. If that fails too, contact the operator.
 dataset-distill = Distill this dataset
 dataset-next-version = Create next version

@@ -5,6 +5,7 @@ layout-questions = { $n ->
     [one] What is not clear
    *[other] What is not clear ({ $n } questions)
  }
+layout-questions-how = Choose the reading that is right. Where none is quite right, change its details.
 layout-readings = { $n ->
     [one] One reading was found
    *[other] { $n } readings were found
@@ -72,7 +73,7 @@ role-of-level-site = hospitals or sites
 role-of-level-split = splits
 role-of-level-class = classes
 role-of-level-patient = patients
-role-of-level-ignore = nothing of meaning
+role-of-level-ignore = nothing else
 layout-patient-in-name = File names begin with the patient’s number: keep the images of one patient in one split
 layout-table = Table { $name }
 layout-table-rows = { $rows } rows; { $named } of them name a file of the archive.
@@ -120,8 +121,8 @@ layout-details-confirm = Read it with these details
 layout-problem = The layout cannot be used
 layout-problem-kept = Nothing was changed, and what you filled in is still here.
 layout-problem-none-chosen = No reading was chosen. Choose one, then confirm it.
-layout-problem-level-class = Two folder levels hold classes. Choose “nothing of meaning” for one of them.
-layout-problem-level-split = Two folder levels hold splits. Choose “nothing of meaning” for one of them.
+layout-problem-level-class = Two folder levels hold classes. Choose “nothing else” for one of them.
+layout-problem-level-split = Two folder levels hold splits. Choose “nothing else” for one of them.
 layout-problem-no-class = Nothing says which class an image has. Choose “classes” for one folder level, or “the class” for a column of a table that is used.
 layout-problem-no-file = The table { $table } is used, but no column of it is the file. Choose “the file” for the column with the file names, or do not use the table.
 layout-problem-file-alone = Of the table { $table }, the file names alone are used. Choose what another column is, or do not use the table.

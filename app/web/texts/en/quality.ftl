@@ -38,7 +38,7 @@ finding-more = { $n ->
  }
 finding-picture-alt = Some of the images of the finding “{ $title }”
 pair-alt = { $first } and { $second }, side by side
-pair-alike = { $percent } alike
+pair-alike = Correlation { $value }
 pair-more = { $n ->
     [one] One more pair is alike.
    *[other] { $shown } more pairs are alike.
@@ -105,7 +105,7 @@ split-by-not-known = If the archive’s folders define a split, that split is ke
 dataset-split-by = Split
 split-by-short-given = as the archive states
 split-by-short-patient = by patient
-split-by-short-near-duplicates = by near-duplicates: the archive names no patients
+split-by-short-near-duplicates = by near-duplicates
 dataset-patients = Patients
 
 set-charts-title = Charts
