@@ -72,7 +72,13 @@ class PreparedFolder:
                 f"{self.path} was made with another {' and '.join(different)}. Nothing was "
                 "changed. Choose another folder (--out), or delete this one."
             )
-        return {receipt.path: receipt for receipt in map(FileReceipt.from_dict, lines)}
+        try:
+            return {receipt.path: receipt for receipt in map(FileReceipt.from_dict, lines)}
+        except (TypeError, KeyError):
+            raise PreparedFolderError(
+                f"{self.path / RECEIPTS} is not as it was written. Delete {self.path} and run the "
+                "same command again."
+            ) from None
 
     def _load_waiting(self) -> dict[str, Waiting]:
         found = (Waiting.from_dict(line) for line in self._waiting)

@@ -1,4 +1,4 @@
-"""The table of the pictures: the columns of the contract, which the portal reads by itself."""
+"""The table of the pictures: columns of the contract, which the portal reads by itself."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ from collections.abc import Iterable
 from iadd.intake.prepare.receipt import FileReceipt
 
 MANIFEST = "manifest.csv"
-COLUMNS = ("file", "label", "patient", "split", "view", "site")
+_ALWAYS = ("file", "label")
+_WHERE_KNOWN = ("patient", "split", "view", "site")
+_LOOKED_AT = 200
+"""Rows by which the portal judges a column: one that says nothing in them would be asked about."""
 
 
 def manifest_of(receipts: Iterable[FileReceipt]) -> bytes:
-    """Return the table as UTF-8, sorted by the files' names."""
+    """Return the table as UTF-8, sorted by the files' names; columns that say nothing left out."""
+    accepted = sorted(
+        ((one.became, one.row) for one in receipts if one.became and one.row),
+        key=lambda pair: pair[0],
+    )
+    columns = [
+        *_ALWAYS,
+        *(
+            name
+            for name in _WHERE_KNOWN
+            if any(getattr(row, name) for _, row in accepted[:_LOOKED_AT])
+        ),
+    ]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    accepted = [(one.became, one.row) for one in receipts if one.became and one.row]
-    for file, row in sorted(accepted, key=lambda one: one[0]):
-        table.writerow([file, row.label, row.patient, row.split, row.view, row.site])
+    table.writerow(columns)
+    for file, row in accepted:
+        table.writerow([file, *(getattr(row, name) for name in columns[1:])])
     return text.getvalue().encode()

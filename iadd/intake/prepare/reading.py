@@ -13,6 +13,7 @@ from iadd.intake.containers.open import open_archive
 from iadd.intake.deidentify.names import folder_hashes, hash_patient, path_hash
 from iadd.intake.errors import FileError
 from iadd.intake.layout.placement import LEFT_OUT, Placement
+from iadd.intake.layout.words import is_lateral
 from iadd.intake.paths import ignore_reason, path_parts
 from iadd.intake.pictures.grey import GreyScale
 from iadd.intake.pictures.picture import Picture
@@ -30,6 +31,7 @@ _MOST_WAITING = 32
 _PICTURES_FOR_A_DECODER = 50
 _UNSAFE = FileError("unsafe_name", "Its name points outside the archive; pack it again.")
 _CHOSEN = ("left_out", "lateral", "several_labels", "uncertain")
+_LATERAL = "lateral pictures, by their DICOM header"
 _HELD = FileError(
     "text_in_picture",
     "Text stands in the picture; look at it, then use --text blank, or paint over it yourself.",
@@ -156,6 +158,9 @@ class SourceReader:
         try:
             picture = one.picture.result()
             boxes = () if one.text is None else one.text.result()
+            if picture.dicom is not None and is_lateral(picture.dicom.view or ""):
+                self._ignore(one.name, one.path, one.size, _LATERAL)
+                return
             if boxes and self._options.text == "hold":
                 raise _HELD
             copy = self._copy(one, picture, boxes)

@@ -163,6 +163,6 @@ def _without_nothing(document: dict[str, Any]) -> dict[str, Any]:
     for name, value in document.items():
         if isinstance(value, dict):
             kept[name] = {inner: of for inner, of in value.items() if of not in (None, "")}
-        elif value not in (None, (), False) and not (name == "text_boxes" and value == 0):
+        elif value is not None and value != () and value is not False:
             kept[name] = value
     return kept
