@@ -52,7 +52,7 @@ def quality_report(
         "classes": classes,
         "splits": {split: sum(counts[split] for counts in classes.values()) for split in SPLITS},
         "split_by": None if composed is None else composed.split_by,
-        "patients": None if composed is None else _patients(composed.records),
+        "patients": None if composed is None or read is None else _patients(read, composed),
         # A network that always predicts the largest class reaches this accuracy: the reason to
         # read the balanced accuracy.
         "largest_class_share": max(sizes) / sum(sizes) if sizes else None,
@@ -130,9 +130,14 @@ def finding_files(read: ReadPictures, composed: Composed) -> dict[str, list[str]
     }
 
 
-def _patients(records: Sequence[Record]) -> int | None:
+def _patients(read: ReadPictures, composed: Composed) -> int | None:
     """Count the patients where each picture names one."""
-    patients = {record.patient for record in records}
+    by_class = read.mapping.patient_in_name
+    patients = {
+        # Numbers in file names begin anew in each class, as `compose` counts them too.
+        None if record.patient is None else (record.patient, by_class and record.class_name)
+        for record in composed.records
+    }
     return None if None in patients else len(patients)
 
 

@@ -108,12 +108,12 @@ class PictureReader:
             DatasetError: the archive is damaged or beyond its limits.
         """
         raw = target.with_suffix(".levels")
-        with raw.open("wb") as levels:
-            self._decode_all(levels)
         try:
+            with raw.open("wb") as levels:
+                self._decode_all(levels)
             return self._write(raw, target)
         finally:
-            raw.unlink()
+            raw.unlink(missing_ok=True)
 
     def _decode_all(self, levels: BinaryIO) -> None:
         queue: deque[tuple[tuple[str, ...], int, Placement, Future[Picture]]] = deque()
