@@ -47,9 +47,10 @@ pair-picture = Show a picture of the first twelve pairs
 
 decide-leave-out = Leave out
 decide-leave-out-sure = { $n ->
-    [one] This leaves out one of { $images } images. Of a pair, one image stays.
-   *[other] This leaves out { $shown } of { $images } images. Of a pair, one image stays.
+    [one] This leaves out one of { $images } images.
+   *[other] This leaves out { $shown } of { $images } images.
  }
+decide-pair = Of each pair, one image stays.
 decide-leave-out-button = { $n ->
     [one] Leave out one image
    *[other] Leave out { $shown } images
