@@ -196,6 +196,8 @@ USUAL: dict[str, Callable[[ObjectFactory], str]] = {
     "job_id": ObjectFactory.failed,
     "name": lambda factory: "0000.png",
     "position": lambda factory: "0",
+    "code": lambda factory: "near_duplicate",
+    "file": lambda factory: "ab12",
 }
 
 

@@ -75,6 +75,9 @@ BODIES: dict[str, Callable[[ObjectFactory], Any]] = {
     "accept_invitation": lambda factory: {"secret": "nonsense", "name": "X", "password": PASSWORD},
     "create_token": lambda factory: {},
     "create_dataset": lambda factory: {"name": "chest"},
+    "decide_finding": lambda factory: {"action": "accept"},
+    "confirm_layout": lambda factory: {"levels": ["class"]},
+    "decide_texts": lambda factory: {"decisions": {"ab12": "keep"}},
     "create_distillation": lambda factory: {"preset": "cpu_demo"},
     "create_forecast": lambda factory: {"preset": "cpu_demo"},
     "create_release": lambda factory: {

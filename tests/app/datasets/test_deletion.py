@@ -23,7 +23,7 @@ def test_every_object_of_it_is_gone(portal):
 
     assert portal.stored(f"datasets/{dataset_id}") == []
     assert portal.stored("trajectories") == []
-    assert len(portal.stored(f"datasets/{other}")) == 4
+    assert len(portal.stored(f"datasets/{other}")) == 7
     assert portal.steward.get(f"/datasets/{dataset_id}").status_code == 404
     listed = portal.steward.get("/datasets").json()["items"]
     assert [item["id"] for item in listed] == [other]

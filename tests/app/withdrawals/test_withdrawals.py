@@ -1,10 +1,14 @@
 """A patient, or a whole dataset, takes part no longer."""
 
+import json
+
 import pytest
 
 from app.models import DistillationStatus
 from app.withdrawals import service
-from app.withdrawals.service import is_named
+from app.withdrawals.service import named_files
+from iadd.intake.deidentify.names import folder_hashes, path_hash
+from iadd.intake.paths import path_parts
 
 PURPOSE = {"purpose": "We train a triage network for our emergency department with it."}
 REASON = {"reason": "A patient has withdrawn consent."}
@@ -149,5 +153,14 @@ def test_it_is_the_stewards_to_withdraw(portal):
         ("Normal/patient70/b.png", False),
     ],
 )
-def test_files_are_named_by_name_or_by_folder(name, named):
-    assert is_named(name, {"COVID/a.png", "Normal/patient7/"}) == named
+def test_files_are_found_by_the_hash_of_their_name_or_folder(name, named):
+    key = b"k" * 32
+    hashes = set(named_files(["COVID/a.png", "Normal/patient7/"], key)["hashes"])
+    parts = path_parts(name)
+    assert (not hashes.isdisjoint({path_hash(parts, key), *folder_hashes(parts, key)})) == named
+
+
+def test_no_name_of_a_withdrawn_file_is_stored():
+    stored = json.dumps(named_files(["COVID/Mustermann.png", "Normal/~3fa9c1/"], b"k" * 32))
+    assert "Mustermann" not in stored
+    assert json.loads(stored)["shown"] == ["Normal/~3fa9c1/"]
