@@ -40,6 +40,8 @@ PATIENCE_SECONDS = 600.0
 """A portal that gives no answer for so long has gone; one that is being renewed is back sooner."""
 
 
+WAITING = "checking"
+"""What the check of a dataset is called before its first phase."""
 AWAITS_LAYOUT = "awaiting_mapping"
 """Status of a dataset whose archive a person has to explain."""
 GOES_ON = "Run the same command again to continue from there."
@@ -247,11 +249,12 @@ def follow_dataset(
     portal: PortalClient, dataset: Dataset, console: Console, pause: Pause = time.sleep
 ) -> Dataset:
     """Wait until it is checked."""
+    phase = WAITING
     with step_display(console) as display, _job_continues(dataset.id):
         while dataset.status == "checking":
-            display.show("checking", 0, 1, "")
+            phase = _show_check(display, dataset, phase)
             dataset = _next(portal.datasets.get, dataset.id, console, pause)
-        display.finish("checking")
+        display.finish(phase)
     return dataset
 
 
@@ -391,6 +394,20 @@ def _transfer(display: StepDisplay, step: str) -> TransferListener:
         display.show(step, done, whole, "bytes", rate=rate.after(done))
 
     return show
+
+
+def _show_check(display: StepDisplay, dataset: Dataset, before: str) -> str:
+    """Show the phase of a check; returns its name. Older portals name none."""
+    state = dataset.progress
+    if not state:
+        display.show(before, 0, 1, "")
+        return before
+    phase = str(state["phase"])
+    if phase != before:
+        display.finish(before)
+    done, total = state.get("done", 0), max(1, state.get("total", 1))
+    display.show(phase, done, total, state.get("unit", ""))
+    return phase
 
 
 def _show(display: StepDisplay, row: Distillation) -> None:

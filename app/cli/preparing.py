@@ -3,6 +3,7 @@
 Needs the extra `intake`: call `check_parts` first.
 """
 
+import errno
 import json
 import sys
 import time
@@ -146,6 +147,17 @@ def run(
     return done
 
 
+def unusable(done: "Prepared") -> str | None:
+    """Why the portal would reject the pictures, None where it would not for what is known here."""
+    from iadd.intake.prepare.prepare import DatasetError, check_usable
+
+    try:
+        check_usable(done)
+    except DatasetError as error:
+        return f"{error.title}. {error}"
+    return None
+
+
 def pack(folder: Path, target_folder: Path, console: Console) -> Path:
     """Pack a prepared folder for its upload. Raises CommandError."""
     from iadd.intake.prepare.pack import pack
@@ -195,6 +207,12 @@ def _source_errors(source: Path) -> Iterator[None]:
         if source.exists():
             raise
         raise CommandError(f"There is nothing at {source}.", Exit.UNUSABLE) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise CommandError(
+            "The disc is full. What is done is kept: make room, and run the same command again."
+        ) from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "Interrupted. What is done is kept. Run the same command again to continue."

@@ -108,6 +108,10 @@ class Dataset(Row):
     sha256: str | None
     classes: dict[str, dict[str, int]] | None
     """Images per class and split, once it is ready."""
+    progress: dict[str, Any] | None = None
+    """Of its check while it runs: `phase`, `done`, `total`, `unit`."""
+    open_holds: dict[str, int] | None = None
+    """Findings that hold a release until somebody decides, with their counts."""
     problem: Problem | None
 
 

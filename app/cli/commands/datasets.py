@@ -144,6 +144,8 @@ class _Prepared:
             # Not the code of `prepare`: here that one says that nobody is signed in.
             leave(f"\n{questions}", Exit.NOT_NOW)
         preparing.print_lines(preparing.summary_lines(done), to_stderr=True)
+        if (problem := preparing.unusable(done)) is not None:
+            raise CommandError(f"{problem} Nothing was sent.", Exit.UNUSABLE)
         return preparing.pack(out, self._work, self._console)
 
     def clear(self, dataset: "Dataset") -> None:

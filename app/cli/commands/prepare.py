@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.exit_codes import leave
+from app.cli.exit_codes import Exit, leave
 from app.cli.intake_options import KeyFile, Layout, Size, Text
 from app.cli.output import echo
 from app.cli.session import exit_on_error
@@ -49,5 +49,7 @@ def prepare(
             preparing.print_lines(layout_lines(questions.layout))
             leave(f"\n{questions}", questions.code)
     preparing.print_lines(preparing.summary_lines(done))
+    if (problem := preparing.unusable(done)) is not None:
+        leave(problem, Exit.FAILED if not done.accepted else Exit.DONE)
     echo(f"receipts.jsonl in {out} names the original files: it stays here.")
     echo(f"Next: exchange upload {out}")

@@ -164,6 +164,11 @@ def _print_dataset(row: "Dataset") -> None:
     if row.classes:
         counts = ", ".join(f"{name} {sum(n.values())}" for name, n in row.classes.items())
         echo(f"{counts} images", indent=2)
+    if row.open_holds:
+        held = ", ".join(f"{words(code)} ({count})" for code, count in row.open_holds.items())
+        echo(f"No release until somebody decides on its page: {held}", indent=2)
+    if row.status == "awaiting_mapping":
+        echo(f"exchange layout {row.id}", indent=2)
     _print_problem(row.problem)
 
 

@@ -47,9 +47,17 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(_BYTES) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        # Of two programs that make it at once the first one wins.
-        os.link(draft, path)
-    except FileExistsError:
-        pass
+        _place(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _place(draft: Path, path: Path) -> None:
+    """Give the file its name; of two programs that make it at once the first one wins."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    except OSError:
+        # File systems without links: memory sticks, some network drives.
+        draft.replace(path)

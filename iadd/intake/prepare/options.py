@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
-from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
+from iadd.intake.containers.limits import Limits
 from iadd.intake.options import usual_workers
 
 TextPolicy = Literal["hold", "blank", "skip"]
+LIMITS = Limits(entries=2_000_000, total_bytes=1 << 46)
+"""The source is one's own, and large: an archive of detectors has hundreds of gigabytes."""
 SIDE = 448
 """Usual side of the pictures: four times that of the published experiments."""
 
@@ -32,7 +34,7 @@ class PrepareOptions:
     image_size: int = SIDE
     text: TextPolicy = "hold"
     keep_dicom: bool = False
-    limits: Limits = DEFAULT_LIMITS
+    limits: Limits = LIMITS
     workers: int = field(default_factory=usual_workers)
 
     @property

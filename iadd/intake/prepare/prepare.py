@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iadd.intake.classes import nothing_to_read
-from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
+from iadd.intake.accounting import Accounting, RefusedFile
+from iadd.intake.classes import nothing_to_read, usable_classes
+from iadd.intake.containers.limits import Limits
 from iadd.intake.errors import DatasetError
 from iadd.intake.layout.class_names import patient_shaped
 from iadd.intake.layout.layout import Layout, masked
@@ -19,7 +20,7 @@ from iadd.intake.layout.placement import place
 from iadd.intake.layout.readings import describe
 from iadd.intake.layout.tables import Table
 from iadd.intake.prepare.folder import README, PreparedFolder
-from iadd.intake.prepare.options import PrepareOptions
+from iadd.intake.prepare.options import LIMITS, PrepareOptions
 from iadd.intake.prepare.reading import SourceReader
 from iadd.intake.prepare.readme import readme
 from iadd.intake.prepare.receipt import FileReceipt
@@ -27,7 +28,14 @@ from iadd.intake.prepare.writing import PictureWriter
 from iadd.intake.survey import Survey, survey
 from iadd.runtime.progress import ProgressListener, ignore_progress
 
-__all__ = ["DatasetError", "OpenQuestionsError", "Prepared", "list_source", "prepare"]
+__all__ = [
+    "DatasetError",
+    "OpenQuestionsError",
+    "Prepared",
+    "check_usable",
+    "list_source",
+    "prepare",
+]
 
 
 class OpenQuestionsError(DatasetError):
@@ -69,7 +77,7 @@ def list_source(
     source: Path,
     *,
     encoding: str | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = LIMITS,
     on_progress: ProgressListener = ignore_progress,
 ) -> tuple[Survey, Layout]:
     """List a source and describe its layout; no picture is read.
@@ -145,6 +153,20 @@ def prepare(
     finally:
         folder.write_manifest()
         folder.close()
+
+
+def check_usable(done: Prepared) -> None:
+    """Refuse pictures that no classifier can learn from, before they are sent.
+
+    Raises:
+        DatasetError: as the portal would after the upload.
+    """
+    refused = [
+        RefusedFile((), code, done.reasons[code])
+        for code, count in done.refused.items()
+        for _ in range(count)
+    ]
+    usable_classes(done.accepted, Accounting(refused=refused), conflicts=False)
 
 
 def _run(folder: PreparedFolder, reader: SourceReader, on_progress: ProgressListener) -> None:

@@ -1,6 +1,7 @@
 """The client's methods, against a portal."""
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -9,6 +10,7 @@ import pytest
 from app.audit.export import verify_export
 from app.client import PortalClient, PortalError
 from app.core.security import Role
+from app.datasets.repository import DatasetRepository
 from app.models import DistillationStatus
 
 PURPOSE = "We train a triage network for our emergency department with it."
@@ -61,11 +63,57 @@ def test_an_archive_that_changes_while_it_is_sent_is_told(client_of, portal, tmp
     assert client.datasets.get(dataset.id).status == "awaiting_upload"
 
 
+def test_layouts_findings_and_refused_files_of_a_dataset(client_of, portal):
+    client = client_of(portal.steward)
+    dataset_id = portal.ready_dataset()
+    refused = [
+        {"name": f"COVID/{number}.png", "code": "truncated", "reason": "It is cut short."}
+        for number in range(120)
+    ]
+    finding = {"code": "near_duplicate", "severity": "info", "count": 1, "action": "leave_out"}
+    report = {"refused": refused, "findings": [finding]}
+    portal.storage.put(f"datasets/{dataset_id}/quality.json", json.dumps(report).encode())
+    portal.storage.put(f"datasets/{dataset_id}/sheets/near_duplicate.png", b"\x89PNG")
+
+    files = list(client.datasets.refused_files(dataset_id, code="truncated"))
+    assert [file.name for file in files] == [file["name"] for file in refused]
+    assert list(client.datasets.refused_files(dataset_id, code="blank")) == []
+    assert client.datasets.finding_picture(dataset_id, "near_duplicate") == b"\x89PNG"
+    assert client.datasets.decide(dataset_id, "near_duplicate", "accept").status == "ready"
+    with pytest.raises(PortalError, match="has no finding"):
+        client.datasets.decide(dataset_id, "blank", "accept")
+    with pytest.raises(PortalError) as unknown:
+        client.datasets.layout(portal.uploaded_dataset())
+    assert unknown.value.code == "layout-not-known"
+
+
+def test_a_layout_of_another_archive_is_not_confirmed(client_of, portal):
+    client = client_of(portal.steward)
+    dataset_id = portal.uploaded_dataset()
+    layout = {"levels": [], "questions": ["Which level holds the classes?"]}
+    with portal.database.transaction() as session:
+        datasets = DatasetRepository(session)
+        fence = datasets.claim(dataset_id, owner="test", seconds=60)
+        datasets.mark_awaiting_mapping(dataset_id, fence=fence, layout=layout, signature="s")
+    found = client.datasets.layout(dataset_id)
+    assert (found.status, found.layout, found.mapping) == ("awaiting_mapping", layout, None)
+    mapping = {"levels": ["class"]}
+    with pytest.raises(PortalError) as replaced:
+        client.datasets.confirm_layout(dataset_id, mapping, archive_sha256="0" * 64)
+    assert replaced.value.code == "layout-of-another-archive"
+
+    row = client.datasets.confirm_layout(dataset_id, mapping, archive_sha256=found.archive_sha256)
+    assert row.status == "checking"
+    # A reply that was lost is asked for again.
+    assert client.datasets.confirm_layout(dataset_id, mapping).status == "checking"
+    assert client.datasets.layout(dataset_id).mapping["levels"] == ["class"]
+
+
 def test_datasets_and_distillations_come_back_with_their_fields(client_of, portal):
     client = client_of(portal.steward)
     dataset = client.datasets.get(portal.ready_dataset())
     assert dataset.classes["COVID"] == {"train": 40, "validation": 4, "test": 10}
-    assert client.datasets.quality(dataset.id) == {"images": 100}
+    assert client.datasets.quality(dataset.id)["images"] == 100
     row = client.distillations.start(
         dataset.id, preset="cpu_demo", seed=7, overrides={"iterations": 5}
     )

@@ -16,6 +16,7 @@ import typer
 from app.cli import app, jobs
 from app.cli.exit_codes import HELP, MEANINGS, Exit
 from app.cli.output import clean
+from app.client import PortalClient, PortalError
 from app.core.security import Role
 from app.models import DatasetStatus, DistillationStatus
 from app.releases.terms import TermsTemplate
@@ -511,14 +512,31 @@ def test_every_command_of_a_page_is_one(page, fewest):
         command.make_context(name, arguments, parent=context)
 
 
+def programs_of_the_page():
+    page = (ROOT / "docs" / "client.md").read_text()
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+def test_the_python_of_the_page_decides_about_a_dataset(portal, live_url):
+    dataset_id = portal.ready_dataset()
+    code = "near_duplicate_across_splits"
+    finding = {"code": code, "severity": "warn", "count": 1, "action": "leave_out"}
+    report = {"refused": [], "findings": [finding]}
+    portal.storage.put(f"datasets/{dataset_id}/quality.json", json.dumps(report).encode())
+    _, program = programs_of_the_page()
+    with (
+        PortalClient(live_url, portal.steward.token) as client,
+        pytest.raises(PortalError, match="older version"),
+    ):
+        exec(program.replace("ds_…", dataset_id), {"portal": client})
+
+
 def test_the_python_of_the_page_finds_asks_and_downloads(portal, live_url, monkeypatch, tmp_path):
     monkeypatch.setenv("EXCHANGE_PORTAL_URL", live_url)
     monkeypatch.setenv("EXCHANGE_TOKEN", portal.recipient.token)
     monkeypatch.chdir(tmp_path)
     release = portal.release()
-    [program] = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL
-    )
+    program, _ = programs_of_the_page()
     exec(program, {})
     [asked] = portal.recipient.get("/access-requests").json()["items"]
     grant = portal.steward.post(f"/access-requests/{asked['id']}/grant", json={}).json()["grant_id"]
