@@ -79,7 +79,7 @@ def survey(
                 continue
             reason = "tables" if is_table_name(parts[-1]) else ignore_reason(parts)
             found.is_disc |= parts[-1].casefold() == "dicomdir"
-            if reason != "system files" or parts[-1].startswith("."):
+            if reason != "system files" or ignore_reason((*parts[:-1], "x.png")) is None:
                 folders[parts[:-1]] = None
             if reason is None:
                 found.files.append(ListedFile(parts, entry.size))

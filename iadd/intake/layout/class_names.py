@@ -60,13 +60,15 @@ def normalise(name: str) -> str:
 
 
 def suggested_merges(counts: Mapping[str, int]) -> dict[str, str]:
-    """Return, by spelling, the spelling that most pictures of the same class have."""
+    """Return, by spelling, the one that most pictures of the class have and that can be used."""
     groups: dict[str, list[str]] = {}
     for name in counts:
         groups.setdefault(normalise(name), []).append(name)
     merges: dict[str, str] = {}
     for group in groups.values():
-        best = min(group, key=lambda name: (-counts[name], name))
+        best = min(
+            group, key=lambda name: (class_name_problem(name) is not None, -counts[name], name)
+        )
         merges |= {name: best for name in sorted(group) if name != best}
     return merges
 

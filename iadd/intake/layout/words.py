@@ -70,7 +70,11 @@ _DOC_WORDS = word_set(
     "licence screenshot screenshots thumbnail thumbnails thumbs preview previews logo logos log "
     "logs notebook notebooks code src script scripts assets plots slides "
     "presentation supplementary "
-    "supplement misc admin info about web website 文档 資料"
+    "supplement misc admin info about web website prasentation prasentationen praesentation vortrag "
+    "folien abbildung abbildungen grafik grafiken diagramm diagramme bericht berichte handbuch "
+    "anleitung protokoll protokolle rapport rapports presentations informe informes "
+    "figuras figura graficos articulo articulos relazione relazioni articolo figury dokumenty "
+    "документы отчет отчёты документация 文档 資料"
 )
 _VIEW_WORDS = word_set(
     "pa ap ll lat lateral lateralis frontal anteroposterior posteroanterior seitlich supine erect "
