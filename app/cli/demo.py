@@ -40,8 +40,9 @@ from app.standalone.service import EmbeddedError, EmbeddedService
 ORGANISATION = "Demonstration"
 IMAGES_PER_CLASS_DRAWN = 150
 
-# Whatever the shell or a `.env` says of another service: this one keeps to its own folder.
-OWN_FOLDER: dict[str, Any] = {"database_url": "", "storage_url": ""}
+# Whatever the shell or a `.env` says of another service: this one keeps to its own folder. The
+# generated images hold no text, and nothing of a demonstration is released.
+OWN_FOLDER: dict[str, Any] = {"database_url": "", "storage_url": "", "scan_text": False}
 
 
 class DemoError(RuntimeError):
@@ -152,7 +153,7 @@ def _archive(data: Path | None, folder: Path, seed: int, console: Console) -> Pa
 
 def _run(archive: Path, out: Path, folder: Path, options: DistillOptions, console: Console) -> None:
     data_dir = folder / "data"
-    environment = {f"EXCHANGE_{name.upper()}": value for name, value in OWN_FOLDER.items()}
+    environment = {f"EXCHANGE_{name.upper()}": str(value) for name, value in OWN_FOLDER.items()}
     with EmbeddedService(data_dir, settings=environment) as service:
 
         def pause(seconds: float) -> None:

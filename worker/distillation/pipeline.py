@@ -167,6 +167,7 @@ def pack_results(
     dataset: str,
     asked_on: str,
     counts: Mapping[str, Mapping[str, int]],
+    split_by: str | None,
     timings: Mapping[str, float],
     distilled: str,
     evaluation: str,
@@ -185,6 +186,7 @@ def pack_results(
         dataset: The dataset's name.
         asked_on: The day on which the distillation was requested, in ISO format.
         counts: Its images per class and split.
+        split_by: What its split keeps together.
         timings: Seconds of work per phase.
         distilled: Key of the distilled set.
         evaluation: Key of the figures.
@@ -211,6 +213,7 @@ def pack_results(
         dataset=dataset,
         asked_on=asked_on,
         counts=counts,
+        split_by=split_by,
         distilled=DistilledDataset.from_bytes(storage.get(distilled)),
         utility=utility,
         networks=utility.get("networks", {}),

@@ -172,6 +172,7 @@ def package(phase: PhaseContext) -> Outcome:
             # The one of its times that a second try does not change.
             asked_on=row.created_at.date().isoformat(),
             counts=phase.dataset.classes or {},
+            split_by=phase.dataset.split_by,
             # Without its own: a second try would make another bundle of the same results.
             timings={name: s for name, s in row.timings.items() if name != row.status},
             distilled=_stored_key(row, "distilled_key"),

@@ -26,6 +26,8 @@ class ReportSource:
         timings: Seconds of work per phase.
         versions: Of the software, see `software_versions`.
         asked_on: The day on which the distillation was asked for, ``2026-11-26``; or None.
+        split_by: What the dataset's split keeps together (`Dataset.split_by`); None where a
+            version before 0.3 read it.
         networks: Of other networks, by name: ``Evaluation.to_dict()`` under ``distilled`` and
             ``random``.
     """
@@ -38,6 +40,7 @@ class ReportSource:
     timings: Mapping[str, float]
     versions: Mapping[str, str]
     asked_on: str | None = None
+    split_by: str | None = None
     networks: Mapping[str, Any] = field(default_factory=dict)
 
 

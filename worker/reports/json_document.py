@@ -32,7 +32,7 @@ def report_json(source: ReportSource) -> Json:
     config = source.distilled.config
     document = {
         "asked_on": source.asked_on,
-        "dataset": {"name": source.dataset, "classes": source.counts},
+        "dataset": {"name": source.dataset, "classes": source.counts, "split_by": source.split_by},
         "preset": config.preset,
         "images_per_class": config.distillation.images_per_class,
         "initialisation": config.distillation.initialisation,

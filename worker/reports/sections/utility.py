@@ -51,6 +51,7 @@ def section(document: Document) -> Section:
             "choice was based on these. Balanced accuracy is the mean of the classes' "
             f"sensitivities; guessing gives {1 / len(classes):.3f}."
         ),
+        *_split(document["dataset"].get("split_by")),
         *_overall(document, len(classes)),
         Heading("Class by class"),
         _by_class(document, classes),
@@ -66,6 +67,24 @@ def section(document: Document) -> Section:
         Place(RECIPIENTS),
     ]
     return Section("utility", "Utility", blocks)
+
+
+_SPLITS = {
+    "patient": "The images were split by patient: no patient is in training and test.",
+    "near_duplicates": "The images were split by image, since the archive names no patients; near-"
+    "duplicates are in one part. If a patient has several images, some may be in training and "
+    "others in the test, and the figures are then too high.",
+    "image": "The images were split by image, since some classes have too few patients to be split "
+    "by them. Images of one patient are in training and test, so the figures are too high.",
+    "given": "The split is the one that the archive states. The dataset's quality report names "
+    "patients and near-duplicates that it has in two parts.",
+}
+
+
+def _split(split_by: str | None) -> Iterator[Block]:
+    """Say what the figures may be too high by."""
+    if split_by is not None:
+        yield Text(_SPLITS[split_by])
 
 
 def _overall(document: Document, classes: int) -> Iterator[Block]:
