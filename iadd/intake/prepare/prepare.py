@@ -191,7 +191,7 @@ def _describe(found: Survey) -> Layout:
     if not found.files:
         raise nothing_to_read(found.accounting)
     try:
-        return describe(found.files, found.tables, found.names)
+        return describe(found.files, found.tables, found.names, folders=found.folders)
     except DatasetError as error:
         if not found.is_disc:
             raise

@@ -9,16 +9,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from iadd.intake.containers.open import open_archive
 from iadd.intake.deidentify.names import folder_hashes, hash_patient, path_hash
 from iadd.intake.errors import FileError
 from iadd.intake.layout.placement import LEFT_OUT, Placement
 from iadd.intake.layout.words import is_lateral
-from iadd.intake.paths import ignore_reason, path_parts
+from iadd.intake.paths import path_parts
 from iadd.intake.pictures.grey import GreyScale
 from iadd.intake.pictures.picture import Picture
 from iadd.intake.pictures.pool import DecoderPool
 from iadd.intake.prepare.dicom_copy import DicomCopy, copy_dicom
+from iadd.intake.prepare.entries import kind_of, open_source
 from iadd.intake.prepare.folder import PreparedFolder
 from iadd.intake.prepare.grey_png import write_png
 from iadd.intake.prepare.options import PrepareOptions
@@ -117,12 +117,12 @@ class SourceReader:
     def _candidates(self, pool: DecoderPool, search: TextSearch | None) -> Iterator[_Candidate]:
         placements = iter(self._placements)
         options, folder = self._options, self._folder
-        with open_archive(self._source, options.limits, encoding=self._encoding) as archive:
-            for entry in archive.entries:
+        with open_source(self._source, options.limits, self._encoding) as entries:
+            for entry in entries:
                 parts = path_parts(entry.name)
                 path = path_hash(parts or (entry.name,), options.key)
                 self.names[path] = entry.name
-                ignored = None if parts is None else ignore_reason(parts)
+                ignored = None if parts is None else kind_of(parts)
                 is_candidate = parts is not None and ignored is None
                 placement = next(placements) if is_candidate else None
                 if path not in self._again and folder.is_done(path, entry.size):

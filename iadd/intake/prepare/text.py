@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from math import ceil, floor
 from types import TracebackType
 
-from iadd.intake.pictures.grey import GreyScale
-from iadd.intake.pictures.levels import depth_for
+import numpy as np
+
 from iadd.intake.pictures.picture import Levels, Picture
 from iadd.intake.pictures.pool import DecoderPool
-from iadd.intake.text.reader import TextReader
+from iadd.intake.text.reader import MOST_SIDE, TextReader
 
-SEARCH_SIDE = 1024
-"""Pixels across in which text is looked for; the reader itself works at fewer."""
 _MARGIN = 2
 """Pixels around a place that resizing may have spread its letters to."""
 
@@ -44,7 +42,7 @@ class TextSearch:
     """
 
     def __init__(self, key: bytes, *, workers: int) -> None:
-        self._pool = DecoderPool(SEARCH_SIDE, workers=workers, patient_key=key)
+        self._pool = DecoderPool(MOST_SIDE, workers=workers, patient_key=key)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="text")
         self._own = threading.local()
 
@@ -76,7 +74,9 @@ class TextSearch:
         reader: TextReader | None = getattr(self._own, "reader", None)
         if reader is None:
             reader = self._own.reader = TextReader()
-        grey = GreyScale.to_eight_bits(picture.pixels, picture.depth or depth_for(picture.high))
+        # By its own brightest levels: text is to be read here, not to be learnt.
+        scaled = np.minimum(picture.pixels * (255 / max(picture.high, 1.0)), 255)
+        grey = scaled.astype(np.uint8)
         height, width = grey.shape
         return tuple(
             Box(box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height)

@@ -1,6 +1,7 @@
 """A folder of a hospital becomes grey pictures without a name, whatever happens on the way."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -105,7 +106,7 @@ def test_receipts_say_what_every_file_became(tmp_path):
     assert dicom["codes"] == ["113100"]
     assert {"dicom", "header", "private", "sequence"} <= set(dicom["found"])
     assert "PatientComments" in dicom["removed"]
-    assert found["Folderplant^COVID0_1950/Fileplant-0.jpg"]["found"] == ["comment", "exif"]
+    assert found["Folderplant^COVID0_1950/Fileplant-0.jpg"]["found"] == ["exif", "text"]
     assert found["Folderplant^COVID0_1950/FILEPLANT 0.png"]["found"] == ["text"]
     assert found["Folderplant^COVID0_1950/broken.png"]["code"] == "truncated"
     assert found["documentplant.docx"]["reason"] == "documents"
@@ -424,3 +425,54 @@ def test_an_unfinished_or_changed_folder_is_not_packed(tmp_path):
 def test_a_dataset_is_not_named_after_a_patient():
     assert shown_name(Path("/data/chest_xrays_2020.zip"), KEY) == "chest_xrays_2020"
     assert shown_name(Path("/data/export MUELLER"), KEY) == "Prepared images"
+
+
+def test_pictures_of_a_medmnist_file_are_prepared(tmp_path):
+    source = tmp_path / "chest.npz"
+    arrays = {}
+    for split in ("train", "val", "test"):
+        arrays[f"{split}_images"] = np.stack([grey("COVID", number) for number in range(6)])
+        arrays[f"{split}_labels"] = np.array([[number % 2] for number in range(6)])
+    np.savez(source, **arrays)
+    done = prepare(source, tmp_path / "prepared", options=options())
+
+    assert done.accepted == {"0": 9, "1": 9}
+    assert {row["split"] for row in manifest(tmp_path / "prepared")} == {
+        *("train", "validation", "test")
+    }
+
+
+def test_a_table_that_is_packed_moves_no_picture(tmp_path):
+    source = write_classes(tmp_path / "source")
+    (source / "COVID" / "a.csv.gz").write_bytes(gzip.compress(b"no table"))
+    (source / "Normal" / "scan0.tab").write_bytes(b"no table")
+    done = prepare(source, tmp_path / "prepared", options=options())
+
+    assert done.accepted == {"COVID": 4, "Normal": 4}
+    found = receipts(tmp_path / "prepared")
+    labels = [found[f"COVID/scan{number}.png"]["row"]["label"] for number in range(4)]
+    assert labels == ["COVID"] * 4
+
+
+@pytest.mark.slow
+def test_a_name_in_the_pixels_is_read_and_painted_over(tmp_path):
+    from PIL import ImageDraw, ImageFont
+
+    source, out = tmp_path / "source", tmp_path / "prepared"
+    for label in ("COVID", "Normal"):
+        (source / label).mkdir(parents=True)
+        for number in range(3):
+            image = Image.fromarray(draw_image(label, number, image_size=480))
+            if number == 0:
+                font = ImageFont.load_default(24)
+                ImageDraw.Draw(image).text((20, 20), "MUELLER HANS", fill=255, font=font)
+            image.save(source / label / f"{number}.png")
+    held = prepare(source, tmp_path / "held", options=options(text="hold"))
+    assert held.with_text == ("COVID/0.png", "Normal/0.png")
+    prepare(source, out, options=options(text="blank", image_size=480))
+
+    for label in ("COVID", "Normal"):
+        receipt = receipts(out)[f"{label}/0.png"]
+        painted = np.asarray(Image.open(out / receipt["became"]))
+        assert receipt["text_boxes"] >= 1
+        assert painted[24:44, 24:180].max() == 0
