@@ -19,6 +19,7 @@ from iadd.intake.options import ReadOptions
 from iadd.intake.quality_report import finding_files, quality_report, refused_files
 from iadd.intake.read import (
     ACCOUNTING,
+    UNREAD,
     ReadPictures,
     UnclearLayoutError,
     load_pictures,
@@ -134,7 +135,7 @@ def _rejected(code: str, title: str, detail: str, read: ReadPictures | None, out
     return Outcome(
         status="rejected",
         quality=quality_report(read, None, refused),
-        mapping=None if read is None else read.mapping.to_dict(),
+        mapping=None if read is None or read.mapping == UNREAD else read.mapping.to_dict(),
         problem={"code": code, "title": title, "detail": detail},
     )
 

@@ -18,7 +18,6 @@ from iadd.intake.compose import Composed
 from iadd.intake.quality.findings import NAMES_SHOWN, Finding
 from iadd.intake.quality.thumbnails import blocks
 from iadd.intake.read import ReadPictures
-from iadd.intake.records import Record
 from iadd.intake.splits import SPLITS
 
 FIRST_REFUSED = 1_000

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from iadd.intake.accounting import Accounting, RefusedFile
 from iadd.intake.classes import nothing_to_read
 from iadd.intake.deidentify.names import mask_path
-from iadd.intake.errors import DatasetError
+from iadd.intake.errors import DatasetError, FileError
 from iadd.intake.layout.layout import Layout
-from iadd.intake.layout.mapping import Mapping
+from iadd.intake.layout.mapping import Mapping, MappingError
 from iadd.intake.layout.placement import Placements, place
 from iadd.intake.layout.readings import describe, empty_classes
 from iadd.intake.layout_findings import layout_findings
@@ -37,6 +37,22 @@ RECORDS = "records.jsonl.gz"
 ACCOUNTING = "accounting.json"
 READ_FILES = (PIXELS, RECORDS, ACCOUNTING)
 """What a reading leaves in its folder; the archive is not needed any more."""
+_ARCHIVE_ENDS = (
+    ".zip",
+    ".7z",
+    ".rar",
+    ".tar",
+    ".tgz",
+    ".tar.gz",
+    ".tar.bz2",
+    ".tar.xz",
+    ".tar.zst",
+)
+_NESTED = FileError(
+    "nested_archive", "Archives inside the archive are not opened; unpack it first."
+)
+UNREAD = Mapping()
+"""Stands for the meaning of an archive that was rejected before a picture was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,14 +123,14 @@ def read_archive(
         encoding=None if mapping is None else mapping.encoding,
         on_progress=on_progress,
     )
-    if not found.files:
-        raise nothing_to_read(found.accounting)
-    if mapping is None:
-        layout = _describe(found)
-        if layout.certain is None:
-            raise UnclearLayoutError(layout, layout_signature(found))
-        mapping = layout.certain
-    placed = place(found.files, mapping, found.tables)
+    try:
+        mapping = _mapping_of(found) if mapping is None else mapping
+        placed = place(found.files, mapping, found.tables)
+    except UnclearLayoutError:
+        raise
+    except (DatasetError, MappingError):
+        _leave_unread(found, out, options)
+        raise
     kept = _shown_words(placed)
     reader = PictureReader(
         source,
@@ -133,6 +149,28 @@ def read_archive(
         json.dumps(_document(found, findings, mapping, kept=kept, options=options))
     )
     return load_pictures(out)
+
+
+def _mapping_of(found: Survey) -> Mapping:
+    """Return the one meaning of what was listed."""
+    if all(file.parts[-1].casefold().endswith(_ARCHIVE_ENDS) for file in found.files):
+        for file in found.files:
+            found.accounting.refuse(file.parts, _NESTED)
+        found.files.clear()
+        raise nothing_to_read(found.accounting)
+    layout = _describe(found)
+    if layout.certain is None:
+        raise UnclearLayoutError(layout, layout_signature(found))
+    return layout.certain
+
+
+def _leave_unread(found: Survey, out: Path, options: ReadOptions) -> None:
+    """Account for the entries of an archive whose pictures are not read."""
+    if found.files:
+        found.accounting.ignored["not read"] += len(found.files)
+    write_records(out / RECORDS, [])
+    document = _document(found, [], UNREAD, kept=frozenset(), options=options)
+    (out / ACCOUNTING).write_text(json.dumps(document))
 
 
 def _describe(found: Survey) -> Layout:
@@ -182,7 +220,7 @@ def _document(
         "findings": [
             {"code": one.code, "count": one.count, "names": list(one.names)} for one in findings
         ],
-        "mapping": mapping.to_dict(),
+        "mapping": None if mapping == UNREAD else mapping.to_dict(),
     }
 
 
@@ -209,5 +247,5 @@ def load_pictures(folder: Path) -> ReadPictures:
         findings=[
             Finding(one["code"], one["count"], tuple(one["names"])) for one in document["findings"]
         ],
-        mapping=Mapping.from_dict(document["mapping"]),
+        mapping=Mapping.from_dict(document["mapping"]) if document["mapping"] else UNREAD,
     )

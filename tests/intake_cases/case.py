@@ -94,7 +94,7 @@ def _of_quality(case: Case, quality: Mapping[str, Any]) -> list[str]:
     if case.status == READY:
         findings = {one["code"]: one["count"] for one in quality["findings"]}
         _compare(found, "findings", findings, case.findings)
-        _compare(found, "entries", total, quality["entries"])
+    _compare(found, "entries", total, quality["entries"])
     if case.status == READY or case.ignored:
         _compare(found, "ignored", ignored, case.ignored)
     if case.status == READY or case.refused:

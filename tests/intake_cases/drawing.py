@@ -148,15 +148,9 @@ def write_tar(
     encoding: str = "utf-8",
 ) -> Path:
     """Pack a tar; `mode` as `tarfile` names compressions, and ``w:zst``."""
-    target: Path | io.BytesIO = io.BytesIO() if mode == "w:zst" else path
-    keywords: dict[str, Any] = {"format": form, "encoding": encoding}
-    plain = "w" if mode == "w:zst" else mode
-    opened = (
-        tarfile.open(fileobj=target, mode="w", **keywords)
-        if isinstance(target, io.BytesIO)
-        else tarfile.open(target, plain, **keywords)
-    )
-    with opened as archive:
+    zstandard = mode == "w:zst"
+    opened: Any = tarfile.open  # its modes are too many types
+    with opened(path, "w" if zstandard else mode, format=form, encoding=encoding) as archive:
         for folder in folders:
             member = tarfile.TarInfo(folder)
             member.type = tarfile.DIRTYPE
@@ -165,10 +159,10 @@ def write_tar(
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    if isinstance(target, io.BytesIO):
+    if zstandard:
         from backports import zstd
 
-        path.write_bytes(zstd.compress(target.getvalue()))
+        path.write_bytes(zstd.compress(path.read_bytes()))
     return path
 
 

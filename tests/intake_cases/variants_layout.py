@@ -36,59 +36,133 @@ def ready_split(*counts: int) -> dict:
 
 
 def asked(count: int, *said: str, **more: object) -> dict:
-    return {
-        "status": AWAITING, "classes": {"COVID": count, "Normal": count}, "said": said, **more
-    }  # fmt: skip
+    return {"status": AWAITING, "classes": {"COVID": count, "Normal": count}, "said": said, **more}
 
 
 SPLITS = [
-    split_variant("german-splits", "split-val-test-names",
-                  {"Trainingsdaten": 5, "Validierungsdaten": 3, "Testdaten": 4}, ready_split(5, 3, 4)),
-    split_variant("spanish-splits", "split-val-test-names",
-                  {"entrenamiento": 5, "validación": 3, "prueba": 4}, ready_split(5, 3, 4)),
-    split_variant("french-splits", "split-val-test-names",
-                  {"Entraînement": 5, "Validation": 3, "Test": 4}, ready_split(5, 3, 4)),
-    split_variant("italian-splits", "split-val-test-names",
-                  {"addestramento": 5, "validazione": 3, "test": 4}, ready_split(5, 3, 4)),
-    split_variant("russian-splits", "split-val-test-names",
-                  {"обучение": 5, "валидация": 3, "тест": 4}, ready_split(5, 3, 4)),
-    split_variant("chinese-splits", "split-val-test-names",
-                  {"训练集": 5, "验证集": 3, "测试集": 4}, ready_split(5, 3, 4)),
-    split_variant("japanese-splits", "split-val-test-names",
-                  {"学習用": 5, "検証用": 3, "テスト用": 4}, ready_split(5, 3, 4)),
-    split_variant("numbered-splits", "split-val-test-names",
-                  {"01_train": 5, "02_val": 3, "03_test": 4}, ready_split(5, 3, 4)),
-    split_variant("loud-splits", "split-val-test-names",
-                  {"TRAINING-SET": 5, "VALID": 3, "TEST-SET": 4}, ready_split(5, 3, 4)),
-    split_variant("splits-below", "split-val-test-names",
-                  {"train_imgs": 5, "val_imgs": 3, "test_imgs": 4}, ready_split(5, 3, 4),
-                  pattern="cxr/data v2/{c}/{s}/{i}.png"),
-    split_variant("splits-with-names", "split-val-test-names",
-                  {"train70": 5, "val10": 3, "test20": 4}, ready_split(5, 3, 4)),
-    split_variant("fit-eval", "split-holdout", {"fit": 6, "eval": 5},
-                  asked(11, "“eval” the test split", "“fit” the train split")),
-    split_variant("train-dev-test", "split-holdout", {"train": 6, "dev": 4, "test": 4},
-                  asked(14, "“dev” the validation split")),
-    split_variant("internal-external", "split-holdout", {"train": 6, "external": 4},
-                  asked(10, "“external” the test split")),
-    split_variant("train-heldout", "split-holdout", {"Training": 6, "Held-Out": 4},
-                  asked(10, "“Held-Out” the test split"), pattern="set/{s}/{c}/{i}.png"),
+    split_variant(
+        "german-splits",
+        "split-val-test-names",
+        {"Trainingsdaten": 5, "Validierungsdaten": 3, "Testdaten": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "spanish-splits",
+        "split-val-test-names",
+        {"entrenamiento": 5, "validación": 3, "prueba": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "french-splits",
+        "split-val-test-names",
+        {"Entraînement": 5, "Validation": 3, "Test": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "italian-splits",
+        "split-val-test-names",
+        {"addestramento": 5, "validazione": 3, "test": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "russian-splits",
+        "split-val-test-names",
+        {"обучение": 5, "валидация": 3, "тест": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "chinese-splits",
+        "split-val-test-names",
+        {"训练集": 5, "验证集": 3, "测试集": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "japanese-splits",
+        "split-val-test-names",
+        {"学習用": 5, "検証用": 3, "テスト用": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "numbered-splits",
+        "split-val-test-names",
+        {"01_train": 5, "02_val": 3, "03_test": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "loud-splits",
+        "split-val-test-names",
+        {"TRAINING-SET": 5, "VALID": 3, "TEST-SET": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "splits-below",
+        "split-val-test-names",
+        {"train_imgs": 5, "val_imgs": 3, "test_imgs": 4},
+        ready_split(5, 3, 4),
+        pattern="cxr/data v2/{c}/{s}/{i}.png",
+    ),
+    split_variant(
+        "splits-with-names",
+        "split-val-test-names",
+        {"train70": 5, "val10": 3, "test20": 4},
+        ready_split(5, 3, 4),
+    ),
+    split_variant(
+        "fit-eval",
+        "split-holdout",
+        {"fit": 6, "eval": 5},
+        asked(11, "“eval” the test split", "“fit” the train split"),
+    ),
+    split_variant(
+        "train-dev-test",
+        "split-holdout",
+        {"train": 6, "dev": 4, "test": 4},
+        asked(14, "“dev” the validation split"),
+    ),
+    split_variant(
+        "internal-external",
+        "split-holdout",
+        {"train": 6, "external": 4},
+        asked(10, "“external” the test split"),
+    ),
+    split_variant(
+        "train-heldout",
+        "split-holdout",
+        {"Training": 6, "Held-Out": 4},
+        asked(10, "“Held-Out” the test split"),
+        pattern="set/{s}/{c}/{i}.png",
+    ),
     split_variant("train-unknown", "split-holdout", {"train": 6, "batch_neu": 4}, asked(10)),
-    split_variant("k-folds", "folds", {"Fold 1": 4, "Fold 2": 4, "Fold 3": 4},
-                  asked(12, "folds")),
-    split_variant("cv-folds", "folds", {"cv0": 4, "cv1": 4}, asked(8, "folds"),
-                  pattern="study/{s}/{c}/{i}.png"),
+    split_variant("k-folds", "folds", {"Fold 1": 4, "Fold 2": 4, "Fold 3": 4}, asked(12, "folds")),
+    split_variant(
+        "cv-folds",
+        "folds",
+        {"cv0": 4, "cv1": 4},
+        asked(8, "folds"),
+        pattern="study/{s}/{c}/{i}.png",
+    ),
     split_variant("numbered-folds", "folds", {"1": 4, "2": 4, "3": 4, "4": 4, "5": 4}, asked(20)),
-    split_variant("folds-below", "folds", {"fold_a": 4, "fold_b": 4}, asked(8),
-                  pattern="{c}/{s}/{i}.png"),
+    split_variant(
+        "folds-below", "folds", {"fold_a": 4, "fold_b": 4}, asked(8), pattern="{c}/{s}/{i}.png"
+    ),
     split_variant("charite-uke", "two-hospitals", {"Charité": 4, "UKE": 4}, asked(8)),
-    split_variant("sites-with-root", "two-hospitals", {"Site A": 4, "Site B": 4, "Site C": 4},
-                  asked(12, "hospitals or sites"), pattern="export/{s}/{c}/{i}.png"),
+    split_variant(
+        "sites-with-root",
+        "two-hospitals",
+        {"Site A": 4, "Site B": 4, "Site C": 4},
+        asked(12, "hospitals or sites"),
+        pattern="export/{s}/{c}/{i}.png",
+    ),
     split_variant("cities", "two-hospitals", {"Berlin": 4, "München": 4, "Köln": 4}, asked(12)),
-    split_variant("hospital-below", "two-hospitals", {"Klinikum Nord": 4, "Hôpital Sud": 4},
-                  asked(8), pattern="{c}/{s}/{i}.png"),
+    split_variant(
+        "hospital-below",
+        "two-hospitals",
+        {"Klinikum Nord": 4, "Hôpital Sud": 4},
+        asked(8),
+        pattern="{c}/{s}/{i}.png",
+    ),
     split_variant("scanners", "two-hospitals", {"Siemens": 4, "Philips": 4}, asked(8)),
-]  # fmt: skip
+]
 
 
 @variant("two-hospitals", Case(name="hospitals-with-splits", **asked(18)))
@@ -130,9 +204,13 @@ def _(path: Path) -> Path:
 
 @variant(
     "covidx-flat",
-    Case(name="flat-with-lists", status=AWAITING, classes={"negative": 10, "positive": 10},
-         said=("train_split.txt", "test_split.txt")),
-)  # fmt: skip
+    Case(
+        name="flat-with-lists",
+        status=AWAITING,
+        classes={"negative": 10, "positive": 10},
+        said=("train_split.txt", "test_split.txt"),
+    ),
+)
 def _(path: Path) -> Path:
     files: Files = {}
     for split, first in (("train", 0), ("test", 10)):
@@ -163,18 +241,27 @@ def nih(shard: str, separator: str) -> Files:
 
 @variant(
     "nih-layout",
-    Case(name="nih-batches", status=AWAITING, classes={"Effusion": 6, "No Finding": 9},
-         said=("Finding Labels", "3 images have several labels")),
-)  # fmt: skip
+    Case(
+        name="nih-batches",
+        status=AWAITING,
+        classes={"Effusion": 6, "No Finding": 9},
+        said=("Finding Labels", "3 images have several labels"),
+    ),
+)
 def _(path: Path) -> Path:
     return write_tar(path, nih("batch-", ";"), mode="w:bz2")
 
 
 @variant(
     "mimic-layout",
-    Case(name="mimic-with-splits", status=AWAITING, classes={"No Finding": 8, "Pneumonia": 8},
-         said=("holds labels",), planted=("p10000", "s50000")),
-)  # fmt: skip
+    Case(
+        name="mimic-with-splits",
+        status=AWAITING,
+        classes={"No Finding": 8, "Pneumonia": 8},
+        said=("holds labels",),
+        planted=("p10000", "s50000"),
+    ),
+)
 def _(path: Path) -> Path:
     labels = ["subject_id,study_id,No Finding,Pneumonia"]
     splits = ["dicom_id,study_id,subject_id,split"]
@@ -194,9 +281,13 @@ def _(path: Path) -> Path:
 
 @variant(
     "chexpert-layout",
-    Case(name="chexpert-two-tables", status=AWAITING, classes={"Edema": 10, "No Finding": 10},
-         said=("train.csv", "look like patients", "lateral")),
-)  # fmt: skip
+    Case(
+        name="chexpert-two-tables",
+        status=AWAITING,
+        classes={"Edema": 10, "No Finding": 10},
+        said=("train.csv", "look like patients", "lateral"),
+    ),
+)
 def _(path: Path) -> Path:
     files: Files = {}
     number = 0
@@ -215,13 +306,26 @@ def _(path: Path) -> Path:
 
 PATIENTS = {
     "doe-jane": [f"DOE_JANE_{1940 + i}" for i in range(6)],
-    "russian-people": ["Иванов Иван", "Петрова Анна", "Сидоров Пётр", "Смирнова Ольга",
-                       "Кузнецов Олег", "Попова Вера"],
+    "russian-people": [
+        "Иванов Иван",
+        "Петрова Анна",
+        "Сидоров Пётр",
+        "Смирнова Ольга",
+        "Кузнецов Олег",
+        "Попова Вера",
+    ],
     "numbers": [f"{12345678 + 991 * i}" for i in range(6)],
-    "surname-first": ["Müller, Hans", "Schmidt, Eva", "Meier, Jo", "Huber, Max", "Koch, Ina", "Wolf, Tom"],
+    "surname-first": [
+        "Müller, Hans",
+        "Schmidt, Eva",
+        "Meier, Jo",
+        "Huber, Max",
+        "Koch, Ina",
+        "Wolf, Tom",
+    ],
     "dates-of-birth": [f"Patientin geb. 0{i + 1}.03.1954" for i in range(6)],
     "doe-dash": [f"doe-john-{i}" for i in range(6)],
-}  # fmt: skip
+}
 
 
 def people_on_top(name: str, people: list[str]) -> Variant:
@@ -236,7 +340,7 @@ def people_on_top(name: str, people: list[str]) -> Variant:
         "patients-on-top",
         Case(name=f"people-{name}", planted=planted, **asked(9)),
         lambda path: write_zip(path, files),
-    )  # fmt: skip
+    )
 
 
 PEOPLE = [people_on_top(name, people) for name, people in PATIENTS.items()]
@@ -244,9 +348,13 @@ PEOPLE = [people_on_top(name, people) for name, people in PATIENTS.items()]
 
 @variant(
     "patients-on-top",
-    Case(name="people-below-classes", classes={"COVID": 12, "Normal": 12}, patients=8,
-         planted=("DOE_JANE", "ROE_RICHARD")),
-)  # fmt: skip
+    Case(
+        name="people-below-classes",
+        classes={"COVID": 12, "Normal": 12},
+        patients=8,
+        planted=("DOE_JANE", "ROE_RICHARD"),
+    ),
+)
 def _(path: Path) -> Path:
     files: Files = {}
     people = ("DOE_JANE_1950", "ROE_RICHARD_1961", "POE_EDGAR_1949", "LEE_ANN_1970")
@@ -284,14 +392,17 @@ MASKS = [
 ]
 
 
-@variant("masks-top-folder", Case(name="segmentations-on-top", classes={"COVID": 5, "Normal": 5},
-                                  ignored={"masks": 8}))  # fmt: skip
+@variant(
+    "masks-top-folder",
+    Case(name="segmentations-on-top", classes={"COVID": 5, "Normal": 5}, ignored={"masks": 8}),
+)
 def _(path: Path) -> Path:
     files = class_folders("x/{c}/{i}.png", TWO, 5)
     return write_tar(
-        path, files | {f"x/Lung-Segmentations/{i}.png": png("Normal", 60 + i) for i in range(8)},
+        path,
+        files | {f"x/Lung-Segmentations/{i}.png": png("Normal", 60 + i) for i in range(8)},
         mode="w:xz",
-    )  # fmt: skip
+    )
 
 
 def stray(name: str, folder: str, count: int = 3, **case: object) -> Variant:
@@ -313,36 +424,68 @@ STRAYS = [
 ]
 
 
-@variant("empty-class-folder", Case(name="empty-class-tar", classes={"COVID": 4, "Normal": 4},
-                                    findings={"empty_class": 1}, ignored={"system files": 1}))  # fmt: skip
+@variant(
+    "empty-class-folder",
+    Case(
+        name="empty-class-tar",
+        classes={"COVID": 4, "Normal": 4},
+        findings={"empty_class": 1},
+        ignored={"system files": 1},
+    ),
+)
 def _(path: Path) -> Path:
     files = class_folders("s/{c}/{i}.png", TWO, 4) | {"s/Tuberkulose/Thumbs.db": b"x"}
     return write_tar(path, files, folders=["s", "s/COVID"])
 
 
-@variant("empty-class-folder", Case(name="empty-class-in-splits", findings={"empty_class": 1},
-                                    **ready_split(5, 3, 3)))  # fmt: skip
+@variant(
+    "empty-class-folder",
+    Case(name="empty-class-in-splits", findings={"empty_class": 1}, **ready_split(5, 3, 3)),
+)
 def _(path: Path) -> Path:
     files = parts("{s}/{c}/{i}.png", {"train": 5, "val": 3, "test": 3}, TWO)
     return write_zip(path, files, folders=["train/TB", "val/TB", "test/TB"])
 
 
-@variant("empty-class-folder", Case(name="class-of-documents", classes={"COVID": 4, "Normal": 4},
-                                    findings={"empty_class": 1}, ignored={"documents": 2}))  # fmt: skip
+@variant(
+    "empty-class-folder",
+    Case(
+        name="class-of-documents",
+        classes={"COVID": 4, "Normal": 4},
+        findings={"empty_class": 1},
+        ignored={"documents": 2},
+    ),
+)
 def _(path: Path) -> Path:
     files = class_folders("{c}/{i}.png", TWO, 4)
     return write_zip(path, files | {"Pneumonie/a.docx": b"PK", "Pneumonie/liste.xlsx": b"PK"})
 
 
-@variant("system-folders", Case(name="system-files-of-all-makes", classes={"COVID": 4, "Normal": 4},
-                                ignored={"system files": 13}))  # fmt: skip
+@variant(
+    "system-folders",
+    Case(
+        name="system-files-of-all-makes",
+        classes={"COVID": 4, "Normal": 4},
+        ignored={"system files": 13},
+    ),
+)
 def _(path: Path) -> Path:
     files = class_folders("Export/{c}/{i}.png", TWO, 4)
     for name in (
-        ".DS_Store", ".ds_store", "COVID/.ds_store", "Thumbs.db", "COVID/._0.png", "DESKTOP.INI",
-        ".Trashes/1.png", ".Spotlight-V100/a", "$RECYCLE.BIN/$R1.png", "@eaDir/0.png/SYNOFILE.jpg",
-        "lost+found/x.png", "System Volume Information/tracking.log", "__MACOSX/COVID/._1.png",
-    ):  # fmt: skip
+        ".DS_Store",
+        ".ds_store",
+        "COVID/.ds_store",
+        "Thumbs.db",
+        "COVID/._0.png",
+        "DESKTOP.INI",
+        ".Trashes/1.png",
+        ".Spotlight-V100/a",
+        "$RECYCLE.BIN/$R1.png",
+        "@eaDir/0.png/SYNOFILE.jpg",
+        "lost+found/x.png",
+        "System Volume Information/tracking.log",
+        "__MACOSX/COVID/._1.png",
+    ):
         files[f"Export/{name}"] = png("Normal", 90)
     return write_zip(path, files)
 
@@ -367,8 +510,10 @@ def absolute(name: str, pattern: str) -> Variant:
 ABSOLUTES = [absolute(name, pattern) for name, pattern in ABSOLUTE.items()]
 
 
-@variant("absolute-names", Case(name="names-that-leave", classes={"COVID": 4, "Normal": 4},
-                                refused={"unsafe_name": 2}))  # fmt: skip
+@variant(
+    "absolute-names",
+    Case(name="names-that-leave", classes={"COVID": 4, "Normal": 4}, refused={"unsafe_name": 2}),
+)
 def _(path: Path) -> Path:
     files = class_folders("/{c}/{i}.png", TWO, 4)
     outside = {"/COVID/../../x.png": png("COVID", 9), "..\\y.png": png("COVID", 8)}
@@ -391,23 +536,29 @@ def spellings(name: str, *folders: str, into: str) -> Variant:
 
 SPELLINGS = [
     spellings("case-alone", "pneumonia", "Pneumonia", "PNEUMONIA", into="pneumonia"),
-    spellings("camel", "Viral Pneumonia", "ViralPneumonia", "viral-pneumonia", into="Viral Pneumonia"),
+    spellings(
+        "camel", "Viral Pneumonia", "ViralPneumonia", "viral-pneumonia", into="Viral Pneumonia"
+    ),
     spellings("umlaut", "Lungenentzündung", "Lungenentzuendung", into="Lungenentzündung"),
     spellings("plural", "Effusion", "Effusions", into="Effusion"),
     spellings("trailing-space", "TB ", "TB", into="TB"),
     spellings("accents", "Neumonía", "Neumonia", into="Neumonía"),
-]  # fmt: skip
+]
 
 
-@variant("class-in-test-only", Case(name="third-class-in-test", status=REJECTED,
-                                    said=("“TB” is only in test",)))  # fmt: skip
+@variant(
+    "class-in-test-only",
+    Case(name="third-class-in-test", status=REJECTED, said=("“TB” is only in test",)),
+)
 def _(path: Path) -> Path:
     files = parts("{s}/{c}/{i}.png", {"train": 5, "test": 4}, TWO)
     return write_zip(path, files | class_folders("test/{c}/{i}.png", {"TB": "Lung Opacity"}, 4))
 
 
-@variant("class-in-test-only", Case(name="other-word-in-test", status=REJECTED,
-                                    said=("“Pneumonie”", "“Pneumonia”")))  # fmt: skip
+@variant(
+    "class-in-test-only",
+    Case(name="other-word-in-test", status=REJECTED, said=("“Pneumonie”", "“Pneumonia”")),
+)
 def _(path: Path) -> Path:
     pneumonia, normal = "Viral Pneumonia", {"Normal": "Normal"}
     files = class_folders("Training/{c}/{i}.png", normal | {"Pneumonia": pneumonia}, 5)

@@ -24,9 +24,14 @@ GUESSED = {"encoding_guessed": 1}
 
 
 def encoded(
-    name: str, of: str, encoding: str, first: str, second: str, pattern: str = "{c}/{i}.png",
+    name: str,
+    of: str,
+    encoding: str,
+    first: str,
+    second: str,
+    pattern: str = "{c}/{i}.png",
     **case: object,
-) -> Variant:  # fmt: skip
+) -> Variant:
     files = class_folders(pattern, {first: "COVID", second: "Normal"}, 4)
     given: dict = {"classes": {first: 4, second: 4}, "findings": GUESSED} | case
     return Variant(
@@ -38,23 +43,37 @@ def encoded(
 
 ENCODED = [
     encoded("big5-backslash", "sjis-backslash", "big5", "肺炎許可", "正常功能"),
-    encoded("sjis-folders", "sjis-backslash", "cp932", "表示_肺炎", "ソート正常", "データ/{c}/画像{i}.png"),
-    encoded("sjis-windows-separators", "sjis-backslash", "cp932", "表示", "正常", "胸部\\{c}\\{i}.png"),
+    encoded(
+        "sjis-folders",
+        "sjis-backslash",
+        "cp932",
+        "表示_肺炎",
+        "ソート正常",
+        "データ/{c}/画像{i}.png",
+    ),
+    encoded(
+        "sjis-windows-separators", "sjis-backslash", "cp932", "表示", "正常", "胸部\\{c}\\{i}.png"
+    ),
     encoded("gbk", "sjis-backslash", "gbk", "新冠肺炎", "正常对照", "胸片数据集/{c}/图像{i}.png"),
     encoded("gbk-short", "sjis-backslash", "gbk", "肺炎", "正常"),
-    encoded("korean", "sjis-backslash", "cp949", "폐렴", "정상", "흉부/{c}/{i}.png", status=AWAITING,
-            findings={}, said=("encodings",)),
-    encoded("russian-dos", "cp1252-names", "cp866", "Пневмония", "Норма", status=AWAITING,
-            findings={}, said=("encodings",)),
+    encoded("korean", "sjis-backslash", "cp949", "폐렴", "정상", "흉부/{c}/{i}.png"),
+    encoded("russian-dos", "cp1252-names", "cp866", "Пневмония", "Норма"),
     encoded("cp850-german", "cp1252-names", "cp850", "Lungenentzündung", "Unauffällig"),
     encoded("cp1252-french", "cp1252-names", "cp1252", "Pneumonie avérée", "Sans anomalie décelée"),
     encoded("cp850-spanish", "cp1252-names", "cp850", "Neumonía", "Sin hallazgos"),
     encoded("cp1252-spanish", "cp1252-names", "cp1252", "Neumonía", "Sano"),
     encoded("cp1252-danish", "cp1252-names", "cp1252", "Lungebetændelse", "Ingen påvist"),
     encoded("utf8-chinese", "utf8-without-flag", "utf-8", "肺炎", "正常", findings={}),
-    encoded("utf8-decomposed", "utf8-without-flag", "utf-8", "Pneumonie fédérée", "Sain", findings={},
-            pattern="{c}/é{i}.png"),
-]  # fmt: skip
+    encoded(
+        "utf8-decomposed",
+        "utf8-without-flag",
+        "utf-8",
+        "Pneumonie fédérée",
+        "Sain",
+        findings={},
+        pattern="{c}/é{i}.png",
+    ),
+]
 
 
 @variant("utf8-without-flag", Case(name="unicode-extra-field", classes={"Größe": 4, "Norm": 4}))
@@ -68,8 +87,10 @@ def _(path: Path) -> Path:
     return write_named_zip(path, named, extra=extra)
 
 
-@variant("utf8-without-flag", Case(name="latin-tar", classes={"Lungenentzündung": 4, "Gesund": 4},
-                                   findings=GUESSED))  # fmt: skip
+@variant(
+    "utf8-without-flag",
+    Case(name="latin-tar", classes={"Lungenentzündung": 4, "Gesund": 4}, findings=GUESSED),
+)
 def _(path: Path) -> Path:
     files = class_folders("{c}/{i}.png", {"Lungenentzündung": "COVID", "Gesund": "Normal"}, 4)
     return write_tar(path, files, form=tarfile.GNU_FORMAT, encoding="latin-1")
@@ -173,7 +194,16 @@ def _(path: Path) -> Path:
     return path
 
 
-@variant("bad input", Case(name="two-hundred-classes", status=REJECTED, said=("200", "100")))
+@variant(
+    "bad input",
+    Case(
+        name="two-hundred-classes",
+        status=AWAITING,
+        said=("200", "100"),
+        confirmed=REJECTED,
+        classes={f"class {number:03d}x": 3 for number in range(200)},
+    ),
+)
 def _(path: Path) -> Path:
     files: Files = {}
     for number in range(200):
@@ -192,7 +222,16 @@ def _(path: Path) -> Path:
     return write_zip(path, class_folders("{i}.png", {"COVID": "COVID"}, 6))
 
 
-@variant("bad input", Case(name="two-pictures-each", status=REJECTED, said=("3",)))
+@variant(
+    "bad input",
+    Case(
+        name="two-pictures-each",
+        status=AWAITING,
+        classes={"COVID": 2, "Normal": 2},
+        said=("fewer than 3", "Add images"),
+        confirmed=REJECTED,
+    ),
+)
 def _(path: Path) -> Path:
     return write_zip(path, class_folders("{c}/{i}.png", TWO, 2))
 

@@ -272,7 +272,8 @@ def _doubts_about_names(
     elif small := [n for n, counts in classes.items() if sum(counts.values()) < LEAST_IMAGES]:
         doubts.append(
             f"{listed(small)} would be {'a class' if len(small) == 1 else 'classes'} with fewer "
-            f"than {LEAST_IMAGES} images. Leave them out, merge them, or choose another level."
+            f"than {LEAST_IMAGES} images. Add images, leave them out, merge them, or choose "
+            "another level."
         )
     if merges:
         alike = [
