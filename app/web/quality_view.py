@@ -159,8 +159,8 @@ def _card(
     return FindingCard(
         code=code,
         severity=finding["severity"],
-        title=finding["title"],
-        meaning=finding["meaning"],
+        title=finding.get("title", code),
+        meaning=finding.get("meaning", ""),
         count=finding["count"],
         names=finding.get("names", ()),
         has_picture=has_picture,

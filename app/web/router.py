@@ -28,6 +28,7 @@ from app.web.pages.releases import router as releases
 from app.web.pages.report import router as report
 from app.web.pages.requests import router as requests
 from app.web.pages.sign_in import router as sign_in
+from app.web.pages.texts import router as texts
 from app.web.pages.tokens import router as tokens
 from app.web.pages.trainings import router as trainings
 from app.web.pages.webhooks import router as webhooks
@@ -49,6 +50,7 @@ for pages in (
     findings,
     decisions,
     layouts,
+    texts,
     withdrawals,
     account,
     organisation,

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
-from app.datasets import service
+from app.datasets import service, texts
 from app.datasets.findings import group
 from app.datasets.layout import may_be_mapped
 from app.datasets.purge import purge_dataset
@@ -17,6 +17,7 @@ from app.web.dependencies import Deleter, Reader, Uploader
 from app.web.forms import Sent, checked, confirmed
 from app.web.pages.checks import read_check
 from app.web.pages.findings import quality_of
+from app.web.pages.texts import can_change
 from app.web.quality_view import accounting_of, cards_of, changed_files, charts_of, decided
 from app.web.render import go_to, page
 from app.withdrawals.lineage import newest_releases
@@ -87,13 +88,13 @@ def show_dataset(
         check=read_check(dataset),
         quality=quality,
         findings=[] if quality is None else group(quality),
+        scan=texts.read(session, portal.storage, caller, dataset_id),
         accounting=accounting_of(quality),
         cards=cards,
         titles={card.code: card.title for card in cards},
         charts=charts_of(quality) if is_ready else None,
         decided=decided(dataset),
-        # What was distilled describes the images as they are.
-        can_change=is_ready and dataset.read_key is not None and not found.items,
+        can_change=can_change(dataset, bool(found.items)),
         # The worker drew one sheet a class, in the order of their names.
         sheets=list(zip(sorted(dataset.classes or {}), thumbnails, strict=False)),
         versions=service.versions(session, caller, dataset_id),

@@ -37,6 +37,7 @@ from app.web.mapping_form import (
 from app.web.render import go_to, is_fragment, language_of, page
 from app.web.texts import texts_in
 from iadd.intake.layout.mapping import COLUMN_ROLES
+from iadd.intake.layout.mapping import Mapping as LayoutMapping
 
 router = APIRouter()
 
@@ -67,7 +68,7 @@ def show_layout(
             request,
             "datasets/layout_used.html",
             dataset=dataset,
-            mapping=found.mapping,
+            mapping=_whole(found.mapping),
             confirmed_by=found.confirmed_by,
         )
     readings = found.layout["readings"]
@@ -117,7 +118,7 @@ def confirm_layout(
                 "datasets/layout_used.html",
                 status_code=problem["status"],
                 dataset=dataset,
-                mapping=dataset.mapping,
+                mapping=_whole(dataset.mapping),
                 confirmed_by=dataset.mapping_confirmed_by,
                 problem=problem,
             )
@@ -125,6 +126,11 @@ def confirm_layout(
         filled = _filled(layout, chosen, mapping if details else None)
         return _ask(request, dataset, layout, chosen, filled, details_open=details, problem=problem)
     return go_to(request, f"/datasets/{dataset_id}", note="note-layout-confirmed")
+
+
+def _whole(mapping: JsonObject | None) -> JsonObject | None:
+    """With every key, whatever version wrote it."""
+    return None if mapping is None else LayoutMapping.from_dict(mapping).to_dict()
 
 
 def _chosen(form: FormData, layout: Mapping[str, Any]) -> int:

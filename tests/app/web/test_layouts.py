@@ -237,5 +237,5 @@ def test_a_dataset_that_was_read_says_how(portal, steward):
     portal.make_ready(dataset_id)
     shown = steward.open(address)
     assert "Dr. Grey confirmed this layout" in shown
-    assert "hospitals or sites" in shown
+    assert "<li>classes</li>" in shown
     assert address in steward.open(f"/datasets/{dataset_id}")

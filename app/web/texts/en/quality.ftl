@@ -127,3 +127,36 @@ set-chart-table = The numbers as a table
 archive-was-deleted = The archive was deleted once its images were read: its headers and file names are gone.
 archive-is-kept = The archive is kept.
 archive-will-be-deleted = The archive is deleted in a moment: its images were read.
+
+hold-text-in-picture = Text in pictures
+hold-text-not-scanned = Pictures that were not searched for burned-in text yet
+holds-texts = Look at the texts
+texts-title = Text in pictures
+texts-about = Text that is burned into a picture may name a patient, and a model may copy it into what is shared. Markers such as L, R, AP and PORTABLE are not listed. The text itself is not stored; the audit log records that you looked.
+texts-undecided = { $n ->
+    [0] Every picture is decided.
+    [one] One picture waits for a decision.
+   *[other] { $shown } pictures wait for a decision.
+ }
+texts-later = The dataset is being checked. You can decide when it is ready.
+texts-picture-alt = { $name }, with the text outlined
+texts-decided-keep = text stays
+texts-decided-blank = text is painted black
+texts-decided-leave-out = left out
+texts-not-yet = Decide later
+texts-as-it-is = No change
+texts-choose-keep = Keep: it names nobody
+texts-choose-blank = Paint the outlined boxes black
+texts-choose-leave-out = Leave the picture out
+texts-all = For all others on this page
+texts-all-none = Decide later
+texts-again = To paint or leave out pictures composes and checks the dataset again.
+texts-button = Store these decisions
+texts-none = No text was found
+texts-none-about = Every picture was searched. Text that is very small or faint can be missed: look at the image samples too.
+texts-waiting = The search for text waits for a worker. Nothing can be released before it is over.
+texts-scanning = { $done } of { $total } pictures were searched for text. Nothing can be released before the search is over. You can leave this page.
+texts-bar = Search for text
+texts-failed = The search for text failed. Nothing of this dataset can be released. Ask the operator to look at the log of the worker.
+texts-not-scanned = The pictures of this dataset are not searched for text: the portal generated them, or an earlier version of the portal read them.
+note-texts-decided = The decisions are stored.
