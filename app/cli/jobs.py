@@ -87,6 +87,7 @@ def upload(
     streamed: bool = False,
     wait: bool = True,
     mapping: Mapping[str, Any] | None = None,
+    mapping_name: str | None = None,
     on_sent: Callable[[Dataset], object] = lambda _: None,
     pause: Pause = time.sleep,
 ) -> Dataset:
@@ -102,6 +103,7 @@ def upload(
         streamed: Send it in one request, which cannot be resumed and leaves no note here.
         wait: Wait for the check.
         mapping: What the folders and tables mean, confirmed at once where the portal asks.
+        mapping_name: Name of the file that says so; named where it was not needed.
         on_sent: Called once the portal has the archive.
         pause: Waits between two requests.
 
@@ -137,8 +139,12 @@ def upload(
     if mapping is not None and wait:
         if dataset.status == AWAITS_LAYOUT:
             return confirm_layout(portal, dataset.id, mapping, console, pause=pause)
-        if dataset.status == "ready":
-            console.print("The archive has one meaning only; the layout file was not needed.")
+        if dataset.status == "ready" and mapping_name is not None:
+            console.print(
+                f"{mapping_name} was not needed: the archive has one meaning, or was explained "
+                "before.",
+                markup=False,
+            )
     return _expect_no_rejection(dataset)
 
 

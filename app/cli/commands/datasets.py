@@ -65,8 +65,9 @@ def upload(
                 size=size, text=text, keep_dicom=False, key_file=key_file
             )
             source = _Prepared(archive, options, mapping, console)
-            sent, name, mapping = source.pack(), name or source.name, None
-            on_sent = source.clear
+            sent, name = source.pack(), name or source.name
+            # What the manifest means is known here, should the portal ask.
+            mapping, on_sent = source.mapping(), source.clear
         else:
             _warn_of_headers(archive)
             if mapping is not None and not wait:
@@ -84,6 +85,7 @@ def upload(
             resume=resume,
             wait=wait,
             mapping=mapping,
+            mapping_name=str(layout) if layout is not None and on_sent is _nothing else None,
             on_sent=on_sent,
         )
         questions = (
@@ -147,6 +149,13 @@ class _Prepared:
         if (problem := preparing.unusable(done)) is not None:
             raise CommandError(f"{problem} Nothing was sent.", Exit.UNUSABLE)
         return preparing.pack(out, self._work, self._console)
+
+    def mapping(self) -> dict[str, Any]:
+        """What the folders and the manifest of the packed set mean."""
+        from iadd.intake.prepare.manifest import MANIFEST, manifest_mapping
+
+        folder = self._source if self._is_prepared else self._work / "pictures"
+        return manifest_mapping((folder / MANIFEST).read_bytes())
 
     def clear(self, dataset: "Dataset") -> None:
         """Keep the receipts, which stay on this machine, and remove the rest."""

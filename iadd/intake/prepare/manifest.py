@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from typing import Any
 
+from iadd.intake.layout.mapping import Mapping, Role, TableMapping
 from iadd.intake.prepare.receipt import FileReceipt
 
 MANIFEST = "manifest.csv"
@@ -13,6 +15,16 @@ _ALWAYS = ("file", "label")
 _WHERE_KNOWN = ("patient", "split", "view", "site")
 _LOOKED_AT = 200
 """Rows by which the portal judges a column: one that says nothing in them would be asked about."""
+
+
+def manifest_mapping(manifest: bytes) -> dict[str, Any]:
+    """Return what the folders and the table of a packed set mean, in the JSON of `Mapping`.
+
+    The portal needs none for most sets; it asks where classes are small or spelt alike.
+    """
+    columns = next(csv.reader([manifest.decode().splitlines()[0]]))
+    used = {column: column for column in columns}
+    return Mapping(levels=(Role.IGNORE,), csv=TableMapping(MANIFEST, {**used})).to_dict()
 
 
 def manifest_of(receipts: Iterable[FileReceipt]) -> bytes:

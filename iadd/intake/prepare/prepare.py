@@ -12,8 +12,9 @@ from pathlib import Path
 from iadd.intake.accounting import Accounting, RefusedFile
 from iadd.intake.classes import nothing_to_read, usable_classes
 from iadd.intake.containers.limits import Limits
-from iadd.intake.errors import DatasetError
+from iadd.intake.errors import DatasetError, printable
 from iadd.intake.layout.class_names import patient_shaped
+from iadd.intake.layout.columns import cell_labels
 from iadd.intake.layout.layout import Layout, masked
 from iadd.intake.layout.mapping import Mapping
 from iadd.intake.layout.placement import place
@@ -124,7 +125,7 @@ def prepare(
     )
     mapping = mapping or _certain(found)
     placed = place(found.files, mapping, found.tables)
-    _refuse_patients(placed.classes())
+    _check_names(placed.classes())
     folder = PreparedFolder(
         out,
         {
@@ -204,7 +205,17 @@ def _describe(found: Survey) -> Layout:
         ) from None
 
 
-def _refuse_patients(classes: Iterable[str]) -> None:
+def _check_names(classes: Iterable[str]) -> None:
+    """Refuse class names that may not leave, or that a table cannot hold."""
+    classes = list(classes)
+    for name in classes:
+        if cell_labels(name) != (name,):
+            raise DatasetError(
+                "class_name",
+                "A class has a name that says nothing in a table",
+                f"“{printable(name)}” in a column of labels means that the label is not known, or "
+                "several ones. Rename the class in the layout: under “merge”, with a longer name.",
+            )
     if patients := patient_shaped(classes):
         shown = ", ".join(f"“{masked(name)}”" for name in patients[:3])
         raise DatasetError(

@@ -21,6 +21,7 @@ from iadd.intake.options import ReadOptions
 from iadd.intake.prepare import reading
 from iadd.intake.prepare.folder import PreparedFolderError, is_finished, is_prepared
 from iadd.intake.prepare.key_file import KeyFileError, load_key
+from iadd.intake.prepare.manifest import manifest_mapping
 from iadd.intake.prepare.options import PrepareOptions
 from iadd.intake.prepare.pack import pack, shown_name
 from iadd.intake.prepare.prepare import OpenQuestionsError, prepare
@@ -138,6 +139,26 @@ def test_the_portal_reads_the_manifest_without_a_question(tmp_path):
         "Normal": 9,
     }
     assert outcome.quality["split_by"] == "patient"
+
+
+def test_the_portal_has_an_answer_where_it_asks_about_a_manifest(tmp_path):
+    source, out = write_classes(tmp_path / "source"), tmp_path / "prepared"
+    # Too few for a class, and spelt like another one.
+    (source / "covid").mkdir()
+    Image.fromarray(grey("COVID", 77)).save(source / "covid" / "scan.png")
+    mapping = Mapping(levels=(Role.CLASS,), leave_out=("covid",))
+    prepare(source, out, options=options(), mapping=mapping)
+    answer = Mapping.from_dict(manifest_mapping((out / "manifest.csv").read_bytes()))
+    (tmp_path / "portal").mkdir()
+    outcome = examine(
+        pack(out, tmp_path / "work"),
+        tmp_path / "portal",
+        options=ReadOptions(key=b"p" * 32, image_size=SIDE, workers=1),
+        mapping=answer,
+    )
+
+    assert outcome.status == "ready", outcome
+    assert sorted(outcome.classes) == ["COVID", "Normal"]
 
 
 def test_patients_stay_together_across_exports_by_their_key(tmp_path):
@@ -305,6 +326,22 @@ def test_patients_as_classes_are_refused_without_their_names(tmp_path):
 
     assert "MUELLER" not in str(refused.value)
     assert not (tmp_path / "prepared").exists()
+
+
+def test_a_class_that_a_table_takes_for_no_label_is_renamed_first(tmp_path):
+    source = write_classes(tmp_path / "source")
+    (source / "Normal").rename(source / "None")
+    with pytest.raises(DatasetError, match="merge"):
+        prepare(
+            source,
+            tmp_path / "prepared",
+            options=options(),
+            mapping=Mapping(levels=(Role.CLASS,)),
+        )
+    mapping = Mapping(levels=(Role.CLASS,), merge={"None": "No finding"})
+    done = prepare(source, tmp_path / "prepared", options=options(), mapping=mapping)
+
+    assert done.accepted == {"COVID": 4, "No finding": 4}
 
 
 class OneLine:
