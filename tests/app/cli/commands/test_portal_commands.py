@@ -493,7 +493,8 @@ def test_every_command_has_an_example_that_it_understands():
 
 
 @pytest.mark.parametrize(
-    ("page", "fewest"), [("docs/client.md", 6), ("docs/service.md", 6), ("README.md", 1)]
+    ("page", "fewest"),
+    [("docs/client.md", 6), ("docs/intake.md", 6), ("docs/service.md", 6), ("README.md", 1)],
 )
 def test_every_command_of_a_page_is_one(page, fewest):
     root = typer.main.get_command(app)
