@@ -89,7 +89,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
         (b"these are no X-rays", "not-an-archive"),
         (zipped(), "no-images"),
         (zipped(("a/readme.txt", b"hello")), "no-images"),
-        (tarred(("a/1.png", b"\x89PNG cut off")), "no-images"),
+        (tarred(*((f"{c}/{i}.png", b"\x89PNG cut off") for c in "ab" for i in "123")), "no-images"),
     ],
     ids=["no archive", "empty", "no image", "only broken images"],
 )

@@ -28,6 +28,7 @@ def pack(storage: Storage, source: ReportSource, scratch: Path) -> dict[str, str
         dataset=source.dataset,
         asked_on="2026-11-26",
         counts=source.counts,
+        split_by="patient",
         timings=source.timings,
         distilled="distilled",
         evaluation="evaluation",
