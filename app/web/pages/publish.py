@@ -99,7 +99,7 @@ def show_release_form(
             distillation=distillation,
             dataset=dataset,
             judgement=None,
-            problem=problem.code,
+            problem="open-findings" if "findings" in problem.members else problem.code,
         )
     return page(
         request,

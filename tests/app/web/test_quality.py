@@ -138,3 +138,11 @@ def test_what_has_no_files_can_only_be_accepted(portal, steward):
     shown = steward.open(f"/datasets/{dataset_id}")
     assert "Accept as it is" in shown
     assert "This leaves out" not in shown
+
+
+def test_a_release_that_is_held_leads_to_the_findings(portal, steward):
+    dataset_id = examined(portal)
+    distillation_id = portal.distillation(DistillationStatus.READY, dataset_id=dataset_id)
+    shown = steward.open(f"/distillations/{distillation_id}/release")
+    assert "Findings of its dataset are open" in shown
+    assert f'href="/datasets/{dataset_id}"' in shown

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from iadd.cohort import draw_cohort
 
@@ -89,3 +89,46 @@ def test_a_reading_is_confirmed_and_near_duplicates_are_left_out(
     assert images() == before - TWINS
     assert page.get_by_role("heading", name="Nearly the same pictures").count() == 0
     assert page.get_by_text("The archive was deleted once its images were read").count() == 1
+
+
+@pytest.fixture(scope="module")
+def written_on():
+    """Two classes; a name is burned into two of the pictures."""
+    file = io.BytesIO()
+    font = ImageFont.load_default(size=30)
+    with zipfile.ZipFile(file, "w") as archive:
+        for number, (name, pixels) in enumerate(draw_cohort(6, image_size=480)):
+            picture = Image.fromarray(pixels)
+            if number in (0, 7):
+                ImageDraw.Draw(picture).text((20, 20), "MEYER HANS 12.03.1950", 255, font=font)
+            archive.writestr(f"{name}/{number:03}.png", png(np.asarray(picture)))
+    return file.getvalue()
+
+
+@pytest.mark.timeout(600)
+def test_text_in_pictures_is_painted_over_and_holds_nothing_any_more(
+    make_service, desk, found, hire, person, written_on, wait_until
+):
+    service = make_service(EXCHANGE_SCAN_TEXT="true")
+    found(service, "St. Script")
+    account = hire(service, "St. Script", "Dr. Script", "steward")
+    theirs = person(service, account)
+    dataset_id = theirs.upload(written_on, "With names", wait_until)
+    wait_until(
+        lambda: theirs.ask("GET", f"/datasets/{dataset_id}/texts")["status"] == "done",
+        "every picture was searched",
+        300,
+    )
+    page = desk(service, account).open(f"/datasets/{dataset_id}")
+    page.get_by_role("heading", name="One finding holds every release").wait_for()
+    page.get_by_role("link", name="Look at the texts").first.click()
+    page.get_by_text("2 pictures wait for a decision").wait_for()
+    shown = page.locator(".text-picture img").first
+    wait_until(lambda: shown.evaluate("one => one.naturalWidth") > 100, "the picture is there")
+    page.get_by_label("Paint the outlined boxes black").first.check()
+    page.get_by_label("For all others on this page").select_option("Leave the picture out")
+    page.get_by_role("button", name="Store these decisions").click()
+    page.wait_for_url(f"**/datasets/{dataset_id}")
+    page.get_by_role("link", name="Distill this dataset").wait_for(timeout=180_000)
+    assert page.get_by_text("holds every release").count() == 0
+    assert theirs.ask("GET", f"/datasets/{dataset_id}")["open_holds"] == {}

@@ -126,6 +126,7 @@ set-chart-table = The numbers as a table
 
 archive-was-deleted = The archive was deleted once its images were read: its headers and file names are gone.
 archive-is-kept = The archive is kept.
+archive-is-searched = The archive is deleted once its images were searched for burned-in text.
 archive-will-be-deleted = The archive is deleted in a moment: its images were read.
 
 hold-text-in-picture = Text in pictures
@@ -158,5 +159,5 @@ texts-waiting = The search for text waits for a worker. Nothing can be released 
 texts-scanning = { $done } of { $total } pictures were searched for text. Nothing can be released before the search is over. You can leave this page.
 texts-bar = Search for text
 texts-failed = The search for text failed. Nothing of this dataset can be released. Ask the operator to look at the log of the worker.
-texts-not-scanned = The pictures of this dataset are not searched for text: the portal generated them, or an earlier version of the portal read them.
+texts-not-scanned = The pictures of this dataset were not searched for text: the portal generated them, an earlier version of the portal read them, or the operator has switched the search off.
 note-texts-decided = The decisions are stored.
