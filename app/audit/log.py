@@ -45,6 +45,7 @@ class Action(StrEnum):
     UPLOAD_STARTED = "upload.started"
     UPLOAD_ENDED = "upload.ended"
     UPLOAD_EXPIRED = "upload.expired"
+    CHECK_REPEATED = "dataset.check_repeated"
     LAYOUT_CONFIRMED = "dataset.layout_confirmed"
     FINDING_DECIDED = "dataset.finding_decided"
     DATASET_DELETED = "dataset.deleted"

@@ -149,6 +149,14 @@ def _accept_archive(
     return DatasetRead.of(dataset)
 
 
+@router.post("/{dataset_id}/check", status_code=202, responses=problems(400, 404, 409))
+def check_dataset_again(
+    dataset_id: str, session: WriteSession, caller: Uploader, once: Once
+) -> DatasetRead:
+    """Check the kept archive again, after a fault of the service such as a full disc."""
+    return once(DatasetRead, lambda: service.check_again(session, caller, dataset_id))
+
+
 @router.get("/{dataset_id}/quality", responses=problems(404, 409))
 def get_quality_report(
     dataset_id: str, session: WriteSession, portal: PortalDep, caller: Reader

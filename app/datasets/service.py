@@ -45,6 +45,11 @@ class ArchiveTooLarge(TooLarge):
     title = "The archive is too large"
 
 
+class NothingToCheck(Conflict):
+    code = "nothing-to-check-again"
+    title = "There is nothing to check again"
+
+
 class QualityNotReady(Conflict):
     code = "quality-report-not-ready"
     title = "There is no quality report yet"
@@ -229,6 +234,32 @@ def accept_archive(
     )
     session.refresh(dataset)
     return dataset, replaced
+
+
+def check_again(session: Session, caller: Caller, dataset_id: str) -> Dataset:
+    """`rejected → checking`, where a fault of the service and not of the archive ended the check.
+
+    Raises DatasetNotFound, NothingToCheck.
+    """
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id, lock=True)
+    if not may_check_again(dataset):
+        raise NothingToCheck(
+            f"The dataset is {dataset.status.value}, and no fault of the service ended a check of "
+            "it. Nothing was changed. Upload another archive where this one was rejected.",
+            dataset_status=dataset.status.value,
+        )
+    dataset.status, dataset.problem, dataset.takeovers = DatasetStatus.CHECKING, None, 0
+    session.flush()
+    enqueue_after_commit(session, Task.CHECK_DATASET, dataset_id)
+    record(session, caller, Action.CHECK_REPEATED, dataset_id)
+    return dataset
+
+
+def may_check_again(dataset: Dataset) -> bool:
+    """True after a check that failed by a fault of the service."""
+    has_pictures = dataset.archive_key is not None or dataset.read_key is not None
+    fault: int = (dataset.problem or {}).get("status", 0)
+    return has_pictures and dataset.status == DatasetStatus.REJECTED and fault >= 500
 
 
 def _refuse_sample(dataset: Dataset) -> None:

@@ -50,7 +50,11 @@ def main() -> None:
     """Answer one request from standard input: ``examine`` an archive, or ``scan`` it for text."""
     request: dict[str, Any] = json.loads(sys.stdin.readline())
     tasks = {"examine": _examine, "scan": _scan}
-    _print("outcome", tasks[request.get("task", "examine")](request))
+    try:
+        _print("outcome", tasks[request.get("task", "examine")](request))
+    except OSError as error:
+        # Of this machine, not of the archive; its message may hold a path.
+        _print("error", error.errno)
 
 
 def _options(request: dict[str, Any]) -> ReadOptions:

@@ -61,6 +61,7 @@ def test_operation_ids_are_stable(document):
         "PATCH /api/v1/uploads/{upload_id}": "append_to_upload",
         "DELETE /api/v1/uploads/{upload_id}": "delete_upload",
         "GET /api/v1/datasets/{dataset_id}/quality": "get_quality_report",
+        "POST /api/v1/datasets/{dataset_id}/check": "check_dataset_again",
         "GET /api/v1/datasets/{dataset_id}/quality/files": "list_refused_files",
         "POST /api/v1/datasets/{dataset_id}/findings/{code}": "decide_finding",
         "GET /api/v1/datasets/{dataset_id}/findings/{code}/picture": "get_finding_picture",

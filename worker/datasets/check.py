@@ -1,5 +1,6 @@
 """The check of an uploaded archive: read it, store the images, accept or reject the dataset."""
 
+import errno
 import json
 import logging
 from collections.abc import Callable
@@ -251,6 +252,14 @@ def _keep_unchanged(services: Services, claimed: ClaimedRow, dataset: Dataset) -
 
 def _problem(error: Exception) -> JsonObject:
     """Describe a fault of the service, not of the archive, and what to do about it."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return problem_dict(
+            code="disc-full",
+            title="The disc of the worker is full",
+            status=507,
+            detail="There was no room to unpack the archive. What was unpacked is deleted, and the "
+            "archive is kept. Ask the operator to make room, then have it checked again.",
+        )
     if isinstance(error, WorkersLostError):
         cause = "The workers that read it ended abruptly, again and again: it may be too large."
     else:
@@ -259,9 +268,8 @@ def _problem(error: Exception) -> JsonObject:
         code="check-failed",
         title="The archive could not be checked",
         status=500,
-        detail=f"{cause} The archive is kept. Upload it again to have it checked once more; if "
-        "that fails too, give the operator the id of this dataset: the worker's log has the "
-        "details.",
+        detail=f"{cause} The archive is kept. Have it checked again; if that fails too, give the "
+        "operator the id of this dataset: the worker's log has the details.",
     )
 
 

@@ -37,6 +37,7 @@ def run_reader(
 
     Raises:
         ReaderDiedError: The process ended abruptly.
+        OSError: The disc is full, or the like.
     """
     # The launcher ties it to this worker, should that be killed.
     launcher = [sys.executable, "-I", "-S", str(Path(parent_death.__file__)), str(os.getpid())]
@@ -62,6 +63,9 @@ def run_reader(
             if line is None:
                 raise ReaderDiedError(f"reading ended with exit code {process.wait()}")
             message = json.loads(line)
+            if "error" in message:
+                number = message["error"] or 0
+                raise OSError(number, os.strerror(number))
             if "outcome" in message:
                 outcome: JsonObject = message["outcome"]
                 return outcome
