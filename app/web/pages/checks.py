@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.core.dependencies import ReadSession
+from app.core.dependencies import ReadSession, WriteSession
+from app.datasets import service
 from app.datasets.repository import DatasetRepository
 from app.models.dataset import Dataset, DatasetStatus
-from app.web.dependencies import Reader
-from app.web.render import page
+from app.web.dependencies import Reader, Uploader
+from app.web.render import go_to, page
 
 router = APIRouter()
 
@@ -87,3 +88,12 @@ def show_check(
     if check.mark == seen:
         return Response(status_code=204)
     return page(request, "datasets/check.html", dataset=dataset, check=check)
+
+
+@router.post("/datasets/{dataset_id}/check")
+def check_again(
+    request: Request, session: WriteSession, caller: Uploader, dataset_id: str
+) -> Response:
+    """After a fault of the service: what was uploaded is checked once more."""
+    service.check_again(session, caller, dataset_id)
+    return go_to(request, f"/datasets/{dataset_id}")

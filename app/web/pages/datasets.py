@@ -101,6 +101,7 @@ def show_dataset(
         distillations=found,
         releases=newest_releases(session, dataset, limit=NEWEST),
         may_be_mapped=may_be_mapped(dataset),
+        may_check_again=service.may_check_again(dataset),
         keeps_archives=portal.settings.keep_archives,
         takes_archive=dataset.status in ACCEPTS_UPLOAD and not dataset.is_sample,
         most_bytes=portal.settings.max_archive_bytes,

@@ -209,6 +209,21 @@ def test_a_rejected_dataset_says_why_and_takes_another_archive(portal, reader):
     assert "data-upload" in shown
 
 
+def test_a_fault_of_the_portal_is_checked_again(portal, reader):
+    dataset_id = portal.uploaded_dataset()
+    with portal.database.transaction() as session:
+        datasets = DatasetRepository(session)
+        fence = datasets.claim(dataset_id, owner="test", seconds=60)
+        problem = {"title": "The disc is full", "detail": "Nothing was kept.", "status": 507}
+        datasets.mark_rejected(dataset_id, fence=fence, problem=problem)
+    address = f"/datasets/{dataset_id}"
+    assert f"{address}/check" not in reader(Role.RESEARCHER).open(address)
+    reply = reader(Role.STEWARD).send(address, f"{address}/check")
+    assert reply.url.path == address
+    assert "Waiting for a worker" in reply.text
+    assert portal.dataset_status(dataset_id) == DatasetStatus.CHECKING
+
+
 def test_a_dataset_is_deleted_by_its_name_alone(portal, reader):
     dataset_id = portal.ready_dataset()
     steward = reader(Role.STEWARD)
