@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from iadd.intake.prepare.json_lines import JsonLines
 from iadd.intake.prepare.manifest import MANIFEST, manifest_of
@@ -41,16 +45,16 @@ class PreparedFolder:
     def __init__(self, path: Path, settings: dict[str, Any], *, dicom: Path | None = None) -> None:
         self.path = path
         self.dicom = dicom
-        _expect_own(path)
+        head = {"prepared": _FORMAT, **settings}
+        _expect_own(path, head)
         path.mkdir(parents=True, exist_ok=True)
         self.work = path / WORK
         self.work.mkdir(exist_ok=True)
-        self._receipts = JsonLines(path / RECEIPTS)
-        try:
-            self.receipts = self._load(settings)
-        except BaseException:
-            self._receipts.close()
-            raise
+        with ExitStack() as opened:
+            self._lock = opened.enter_context(closing(_locked(self.work / "lock")))
+            self._receipts = opened.enter_context(closing(JsonLines(path / RECEIPTS)))
+            self.receipts = self._load(head)
+            opened.pop_all()
         self._waiting = JsonLines(self.work / _PICTURES)
         self.waiting = self._load_waiting()
         self._numbers = Counter(
@@ -60,18 +64,11 @@ class PreparedFolder:
             }
         )
 
-    def _load(self, settings: dict[str, Any]) -> dict[str, FileReceipt]:
-        head = {"prepared": _FORMAT, **settings}
+    def _load(self, head: dict[str, Any]) -> dict[str, FileReceipt]:
         lines = iter(self._receipts)
-        first = next(lines, None)
-        if first is None:
+        if next(lines, None) is None:
             self._receipts.append(head)
             return {}
-        if different := [name for name in head if first.get(name) != head[name]]:
-            raise PreparedFolderError(
-                f"{self.path} was made with another {' and '.join(different)}. Nothing was "
-                "changed. Choose another folder (--out), or delete this one."
-            )
         try:
             return {receipt.path: receipt for receipt in map(FileReceipt.from_dict, lines)}
         except (TypeError, KeyError):
@@ -129,6 +126,9 @@ class PreparedFolder:
 
     def forget_missing(self, present: set[str]) -> list[FileReceipt]:
         """Drop pictures of files that the source holds no more; return their receipts."""
+        for path in [path for path in self.waiting if path not in present]:
+            del self.waiting[path]
+            self.work_png(path).unlink(missing_ok=True)
         gone = [one for path, one in self.receipts.items() if path not in present and one.became]
         for one in gone:
             self._remove(one)
@@ -150,12 +150,14 @@ class PreparedFolder:
     def finish(self) -> None:
         """Remove what was kept for another run: all is done."""
         self._waiting.close()
+        self._lock.close()
         shutil.rmtree(self.work)
 
     def close(self) -> None:
         """Close the files."""
         self._waiting.close()
         self._receipts.close()
+        self._lock.close()
 
 
 def is_prepared(path: Path) -> bool:
@@ -172,15 +174,53 @@ def is_finished(path: Path) -> bool:
     return (path / MANIFEST).is_file() and not (path / WORK).exists()
 
 
-def _expect_own(path: Path) -> None:
+def _expect_own(path: Path, head: dict[str, Any]) -> None:
+    """Refuse a folder of others, and one that was made with other settings; change nothing."""
     if not path.exists():
         return
     if not path.is_dir():
         raise PreparedFolderError(f"{path} is not a folder. Choose another one (--out).")
-    if any(path.iterdir()) and not is_prepared(path):
+    if not is_prepared(path):
+        # A run that was killed at its very start leaves these.
+        if any(item.name not in (WORK, RECEIPTS) for item in path.iterdir()):
+            raise PreparedFolderError(
+                f"{path} holds other files. Nothing was changed. Choose an empty or new folder "
+                "(--out)."
+            )
+        return
+    with (path / RECEIPTS).open("rb") as file:
+        line = file.readline()
+    try:
+        first = json.loads(line)
+    except ValueError:
+        return  # cut by a kill at the very start
+    if different := [name for name in head if first.get(name) != head[name]]:
         raise PreparedFolderError(
-            f"{path} holds other files. Nothing was changed. Choose an empty or new folder (--out)."
+            f"{path} was made with another {' and '.join(different)}. Nothing was changed. Choose "
+            "another folder (--out), or delete this one."
         )
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """Open a file that the system locks for this program, until it ends in any way."""
+    file = path.open("ab")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            return path.open("ab")  # some network drives have no locks
+        raise PreparedFolderError(
+            f"Another program is preparing into {path.parent.parent} now. Wait for its end."
+        ) from None
+    return file
 
 
 def _numbers_by_class(receipts: Iterable[FileReceipt]) -> dict[str, list[int]]:

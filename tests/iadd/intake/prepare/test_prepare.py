@@ -230,6 +230,23 @@ def test_an_interrupted_preparation_goes_on(tmp_path, phase, number, monkeypatch
     assert is_finished(out)
 
 
+def test_a_file_that_goes_between_two_runs_is_forgotten(tmp_path):
+    source, out = write_classes(tmp_path / "source"), tmp_path / "prepared"
+    with pytest.raises(Stop):
+        prepare(source, out, options=options(), on_progress=stop_at("writing", 0))
+    (source / "COVID" / "scan2.png").unlink()
+
+    assert prepare(source, out, options=options()).accepted == {"COVID": 3, "Normal": 4}
+
+
+def test_a_run_that_was_killed_at_its_start_is_no_obstacle(tmp_path):
+    source, out = write_classes(tmp_path / "source"), tmp_path / "prepared"
+    (out / ".work").mkdir(parents=True)
+    (out / "receipts.jsonl").write_bytes(b'{"prep')
+
+    assert prepare(source, out, options=options()).accepted == {"COVID": 4, "Normal": 4}
+
+
 def test_a_line_that_a_kill_has_cut_is_written_again(tmp_path):
     source, out = write_classes(tmp_path / "source"), tmp_path / "prepared"
     prepare(source, out, options=options())
@@ -271,6 +288,18 @@ def test_other_settings_are_refused_and_change_nothing(tmp_path):
         prepare(source, out, options=options(key=b"x" * 32))
 
     assert contents(out) == before
+
+
+def test_two_programs_do_not_write_into_one_folder(tmp_path):
+    source, out = write_classes(tmp_path / "source"), tmp_path / "prepared"
+
+    def meanwhile(report):
+        if report.phase == "reading":
+            prepare(source, out, options=options())
+
+    with pytest.raises(PreparedFolderError, match="Another program"):
+        prepare(source, out, options=options(), on_progress=meanwhile)
+    assert prepare(source, out, options=options()).accepted == {"COVID": 4, "Normal": 4}
 
 
 def test_a_folder_of_other_files_is_left_alone(tmp_path):
