@@ -1,5 +1,6 @@
 """Options, sessions, progress bars, tables and one-line errors that the commands share."""
 
+import json
 import os
 import shlex
 import sys
@@ -26,9 +27,10 @@ from iadd.bundle.bundle import load_bundle
 from iadd.config import SETTINGS, Config, ConfigError
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
-from iadd.data.loading import DatasetError
+from iadd.data.loading import DatasetError, load_images
 from iadd.data.selection import TooFewImagesError
 from iadd.distillation.distill import CheckpointMismatchError, DistillationDivergedError
+from iadd.intake.layout.mapping import Mapping
 from iadd.presets import PRESETS
 from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.device import DeviceLostError
@@ -44,6 +46,13 @@ Source = Annotated[
 PresetName = Annotated[str, typer.Option("--preset", help=f"One of {', '.join(PRESETS)}.")]
 Settings = Annotated[
     list[str], typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the preset.")
+]
+Layout = Annotated[
+    Path | None,
+    typer.Option(
+        "--layout",
+        help="What folders and tables mean, where that is not clear; exchange layout writes it.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto uses a GPU if there is one.")]
 Threads = Annotated[
@@ -72,6 +81,21 @@ def one_line_errors() -> Iterator[None]:
     except _EXPECTED as error:
         Console(stderr=True).print(f"iadd: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
+
+
+def load(source: Path, image_size: int, layout: Path | None) -> ImageSet:
+    """Load images, by a layout that a person confirmed where one is named.
+
+    Raises:
+        DatasetError, OSError, ValueError: As `load_images`, and for a file that is no layout.
+    """
+    if layout is None:
+        return load_images(source, image_size)
+    try:
+        mapping = Mapping.from_dict(json.loads(layout.read_text()))
+    except ValueError as error:  # of JSON and of the mapping
+        raise ValueError(f"{layout} is no layout: {error}") from error
+    return load_images(source, image_size, mapping=mapping)
 
 
 def prepare(threads: int) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from iadd.cli import common
-from iadd.data.loading import load_images
 from iadd.distillation.distill import distill as run_distill
 from iadd.runtime.checkpoint import write_atomically
 from iadd.trajectories.record import TrajectoryBuffer
@@ -18,6 +17,7 @@ def distill(
     out: Annotated[Path, typer.Option(help="File for the distilled set (safetensors).")],
     preset: common.PresetName = "cpu_small",
     settings: common.Settings = [],  # noqa: B006
+    layout: common.Layout = None,
     device: common.Device = "auto",
     threads: common.Threads = 0,
 ) -> None:
@@ -25,7 +25,7 @@ def distill(
     checkpoint = out.with_suffix(".checkpoint")
     with common.session(threads) as listener:
         config = common.read_config(preset, settings)
-        images = load_images(source, config.image_size)
+        images = common.load(source, config.image_size, layout)
         buffer = TrajectoryBuffer.open(teachers, config)
         distilled = run_distill(
             images,

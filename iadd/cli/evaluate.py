@@ -1,5 +1,7 @@
 """The command ``iadd evaluate``."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +10,7 @@ import typer
 from iadd.bundle.bundle import open_bundle
 from iadd.cli import common
 from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
-from iadd.data.loading import load_images
+from iadd.data.image_set import ImageSet
 from iadd.evaluation.evaluator import evaluate as run_evaluate
 from iadd.evaluation.evaluator import evaluate_across, evaluate_full, evaluate_random
 from iadd.evaluation.metrics import Evaluation
@@ -16,6 +18,9 @@ from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.json import to_strict_json
 from iadd.sharing.external_validation import score_release
 from iadd.sharing.received import Received
+
+ReadImages = Callable[[int], ImageSet]
+"""Reads the images of the source at a size."""
 
 
 def evaluate(
@@ -42,9 +47,11 @@ def evaluate(
         Path | None, typer.Option("--out", "--json", help="Write all figures there (JSON).")
     ] = None,
     device: common.Device = "auto",
+    layout: common.Layout = None,
     threads: common.Threads = 0,
 ) -> None:
     """Train networks on a distilled set or a received bundle and test them on real images."""
+    images_of = partial(common.load, source, layout=layout)
     with common.one_line_errors():
         if bundle and not distilled:
             if baselines:
@@ -52,14 +59,14 @@ def evaluate(
                     "An external validation score covers the release alone; `iadd train --bundle "
                     "… --data …` compares it with your own images."
                 )
-            _score(source, bundle, class_maps, out, device, threads, yes=yes)
+            _score(images_of, bundle, class_maps, out, device, threads, yes=yes)
         elif distilled and not bundle:
             if class_maps or yes:
                 raise ValueError(
                     "--class-map and --yes are for a received --bundle; your own distilled set has "
                     "your classes."
                 )
-            _evaluate(source, distilled, out, device, threads, baselines=baselines is not False)
+            _evaluate(images_of, distilled, out, device, threads, baselines=baselines is not False)
         else:
             raise ValueError(
                 "Give one: --distilled, your own set, or --bundle, another hospital's release."
@@ -67,14 +74,20 @@ def evaluate(
 
 
 def _evaluate(
-    source: Path, path: Path, out: Path | None, device: str, threads: int, *, baselines: bool
+    images_of: ReadImages,
+    path: Path,
+    out: Path | None,
+    device: str,
+    threads: int,
+    *,
+    baselines: bool,
 ) -> None:
     """Evaluate a distilled set beside its baselines."""
     rows: dict[str, Evaluation] = {}
     across: dict[str, dict[str, Evaluation]] = {}
     with common.session(threads) as listener:
         learned = common.load_distilled(path)
-        images = load_images(source, learned.config.image_size)
+        images = images_of(learned.config.image_size)
         common.check_classes(learned, images)
         where = common.choose_device(device)
         rows["distilled"] = run_evaluate(
@@ -108,7 +121,7 @@ def _figures(rows: dict[str, Evaluation]) -> dict[str, Any]:
 
 
 def _score(
-    source: Path,
+    images_of: ReadImages,
     path: Path,
     class_maps: list[str],
     out: Path | None,
@@ -120,7 +133,7 @@ def _score(
     """Score another hospital's release on your test images."""
     opened = open_bundle(path)
     release = opened.distilled
-    images = load_images(source, release.config.image_size)
+    images = images_of(release.config.image_size)
     (class_map,) = confirm_class_maps(
         [path.name], [release.classes], images.classes, class_maps, yes=yes
     )

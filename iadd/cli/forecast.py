@@ -8,18 +8,20 @@ from rich.table import Table
 
 from iadd.cli.common import (
     Device,
+    Layout,
     PresetName,
     Settings,
     Threads,
     choose_device,
     console,
+    load,
     one_line_errors,
     prepare,
     read_config,
 )
 from iadd.config import Config, ConfigError
 from iadd.counts import images_per_epoch
-from iadd.data.loading import load_images
+from iadd.data.image_set import ImageSet
 from iadd.forecast.arithmetic import Forecast
 from iadd.forecast.forecast import forecast as run_forecast
 
@@ -35,6 +37,7 @@ def forecast(
     channels: Annotated[int, typer.Option(help="1 for X-rays, 3 for colours.", min=1, max=3)] = 1,
     preset: PresetName = "cpu_small",
     settings: Settings = [],  # noqa: B006
+    layout: Layout = None,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
@@ -44,7 +47,7 @@ def forecast(
         config = read_config(preset, settings)
         where = str(choose_device(device))
         if source is not None:
-            found = _of_source(source, config, where)
+            found = _of_source(load(source, config.image_size, layout), config, where)
         elif images >= classes:
             found = run_forecast(images, classes, config, channels=channels, device=where)
         else:
@@ -52,8 +55,7 @@ def forecast(
     _print(found)
 
 
-def _of_source(source: Path, config: Config, device: str) -> Forecast:
-    loaded = load_images(source, config.image_size)
+def _of_source(loaded: ImageSet, config: Config, device: str) -> Forecast:
     train = loaded.part("train")
     counts = train.labels.bincount(minlength=len(train.classes)).tolist()
     return run_forecast(

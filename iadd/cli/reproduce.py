@@ -10,7 +10,6 @@ import typer
 from rich.progress import Progress as Bars
 
 from iadd.cli import common
-from iadd.data.loading import load_images
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
@@ -60,6 +59,7 @@ def _command(study: Study) -> Callable[..., None]:
         out: Out,
         preset: common.PresetName = "paper_covid_cxr",
         settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
+        layout: common.Layout = None,
         seeds: Seeds = 1,
         rows: RowNames = "",
         more: MoreRows = [],  # noqa: B006
@@ -75,7 +75,7 @@ def _command(study: Study) -> Callable[..., None]:
             chosen = _choose_rows(study, rows, more)
             config = common.read_config(preset, settings)
             where = common.choose_device(device)
-            images = load_images(data, config.image_size)
+            images = common.load(data, config.image_size, layout)
             records = run_study(
                 chosen,
                 images,

@@ -9,7 +9,6 @@ from PIL import Image
 
 from iadd.cli import common
 from iadd.data.image_set import ImageSet
-from iadd.data.loading import load_images
 from iadd.data.selection import random_images
 from iadd.reproduce.real_subset import select_images
 
@@ -35,13 +34,14 @@ def select(
     per_class: Annotated[int, typer.Option(help="Images of each class.", min=1)] = 10,
     preset: common.PresetName = "cpu_small",
     settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
+    layout: common.Layout = None,
     device: common.Device = "auto",
     threads: common.Threads = 0,
 ) -> None:
     """Choose real training images: the baselines that a distilled set has to beat."""
     with common.session(threads) as listener:
         config = common.read_config(preset, settings)
-        train = load_images(source, config.image_size).part("train")
+        train = common.load(source, config.image_size, layout).part("train")
         if method == Method.random:
             chosen = random_images(train, per_class, seed=config.seed, rng_key="select")
         else:

@@ -10,7 +10,6 @@ from iadd.bundle.bundle import Bundle, open_bundle
 from iadd.cli import common
 from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
 from iadd.data.image_set import ImageSet
-from iadd.data.loading import load_images
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.environment import describe_environment
 from iadd.runtime.json import to_strict_json
@@ -46,6 +45,7 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="Change a setting of the first bundle."),
     ] = [],  # noqa: B006
     device: common.Device = "auto",
+    layout: common.Layout = None,
     threads: common.Threads = 0,
 ) -> None:
     """Train on what others shared, with own images or without, and test on own images."""
@@ -58,7 +58,7 @@ def train(
         opened = [open_bundle(path) for path in bundles]
         changes = common.read_settings(settings)
         config = opened[0].distilled.config.override(changes)
-        images = load_images(data, config.image_size) if data else None
+        images = common.load(data, config.image_size, layout) if data else None
         received = _confirm(bundles, opened, images, class_maps, yes=yes)
     where = common.choose_device(device)
     if images is None:

@@ -59,6 +59,27 @@ def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
         assert picture.size == (2 * 20 + 4, 2 * 20 + 4)
 
 
+def test_a_folder_that_can_be_read_in_several_ways_needs_a_layout(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Both classes lie below a hospital each, so that the hospitals could be the classes."""
+    for hospital, name in (("General", "dark"), ("StMary", "bright")):
+        (folder / hospital).mkdir()
+        (folder / name).rename(folder / hospital / name)
+    arguments = ("teach", folder, "--out", tmp_path / "teachers", *TINY)
+    said = run(*arguments, code=1)
+    assert "--layout layout.json" in " ".join(said.split())
+
+    layout = tmp_path / "layout.json"
+    layout.write_text(json.dumps({"levels": ["site", "class"]}))
+    assert "1 teachers of 3 epochs" in run(*arguments, "--layout", layout)
+
+    layout.write_text(json.dumps({"levels": ["site"]}))
+    said = run(*arguments, "--layout", layout, code=1)
+    assert "is no layout" in said
+    assert "which class" in " ".join(said.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
