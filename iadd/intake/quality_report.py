@@ -43,6 +43,8 @@ def quality_report(
         ignored += read.accounting.ignored
     if composed is not None:
         ignored += composed.ignored
+    elif read is not None and read.records:
+        ignored["not used"] += len(read.records)  # they were read, and no dataset came of them
     by_code = Counter(file["code"] for file in refused)
     return {
         "entries": len(refused) if read is None else read.accounting.entries,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ class Case:
         said: words of the rejection, or of the questions.
         confirmed: what it becomes when the best reading is confirmed.
         patients: that the report counts; None for any.
+        looks: bits of drawn chests that the pictures are to look like; None where they are not.
+        grey_like: changes such a chest of 8 bits into what the picture looks like.
         grey: how its values are meant (`tests.intake_cases.grey`); None to leave that unlooked at.
         planted: words that nothing may show.
         has_text: whether names are burned into pictures; by the search for text.
@@ -41,6 +43,8 @@ class Case:
     said: tuple[str, ...] = ()
     confirmed: str = READY
     patients: int | None = None
+    looks: int | None = None
+    grey_like: Callable[[Any, int], Any] | None = None
     grey: str | None = None
     planted: tuple[str, ...] = ()
     has_text: int = 0

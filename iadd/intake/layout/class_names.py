@@ -156,6 +156,9 @@ def patient_of_name(stem: str) -> str | None:
     for pattern in _IN_NAME:
         if match := pattern.match(stem):
             return match.group(1).casefold()
+    # A year of birth parts a person's names from the rest of the file's name.
+    if (match := _NAMES_AND_YEAR.match(stem)) and looks_like_patient(match.group()):
+        return match.group().casefold()
     return None
 
 

@@ -1,63 +1,51 @@
-"""Each archive that once went wrong becomes what its description says."""
+"""Each archive that once went wrong, and each of its kind, becomes what its description says."""
 
-import json
 import zipfile
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from iadd.intake.examine import Outcome, examine
-from iadd.intake.layout.mapping import Mapping
-from iadd.intake.options import ReadOptions
+from iadd.intake.examine import examine
 from iadd.intake.read import load_pictures
 from iadd.intake.text.scan import scan_slice
-from tests.intake_cases.case import AWAITING, READY, Became, Case, differences
+from tests.intake_cases.case import Case
 from tests.intake_cases.cases import ARCHIVES, CASES
 from tests.intake_cases.grey import expected_means
-
-OPTIONS = ReadOptions(key=b"k" * 32, image_size=72, workers=1)
-
-
-def became(outcome: Outcome) -> Became:
-    return Became(
-        status=outcome.status,
-        classes=outcome.classes,
-        layout=outcome.layout,
-        quality=outcome.quality,
-        problem=outcome.problem,
-    )
+from tests.intake_cases.reading import OPTIONS, means_in_order, one_decoder, wrongs
+from tests.intake_cases.variant import Variant
+from tests.intake_cases.variants import VARIANTS
 
 
-def everything(outcome: Outcome, out: Path) -> bytes:
-    """All that is stored, served or shown of an archive."""
-    files = [path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()]
-    records = load_pictures(out).records if outcome.status == READY else []
-    text = json.dumps([asdict(outcome), [asdict(one) for one in records]], ensure_ascii=False)
-    return b"".join([*files, text.encode()])
+@pytest.fixture(autouse=True, scope="module")
+def _one_decoder() -> Iterator[None]:
+    with one_decoder():
+        yield
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_archive_becomes_what_it_should(case: Case, tmp_path: Path) -> None:
     archive = ARCHIVES / f"{case.name}.zip"
-    outcome = examine(archive, tmp_path, options=OPTIONS)
-    assert differences(case, became(outcome)) == []
+    assert wrongs(case, archive, tmp_path) == []
     if case.grey is not None:
-        read = load_pictures(tmp_path)
-        means = dict(zip((one.position for one in read.records), read.pixels, strict=True))
-        found = [float(means[position].mean()) for position in sorted(means)]
-        np.testing.assert_allclose(found, expected_means(archive, case.grey), rtol=0.1)
-    confirmed = outcome
-    if outcome.status == AWAITING:
-        mapping = Mapping.from_dict(outcome.layout["readings"][0]["mapping"])
-        confirmed = examine(archive, tmp_path, options=OPTIONS, mapping=mapping)
-        assert confirmed.status == case.confirmed, confirmed.problem
-        if confirmed.status == READY:
-            totals = {name: sum(n.values()) for name, n in confirmed.classes.items()}
-            assert totals == dict(case.classes)
-    shown = everything(outcome, tmp_path) + everything(confirmed, tmp_path)
-    assert [word for word in case.planted if word.encode() in shown] == []
+        expected = expected_means(archive, case.grey)
+        np.testing.assert_allclose(means_in_order(tmp_path), expected, rtol=0.1)
+
+
+@pytest.mark.parametrize("one", VARIANTS, ids=lambda one: one.case.name)
+def test_another_archive_of_its_kind_becomes_what_it_should(one: Variant, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    assert wrongs(one.case, one.write(tmp_path / "archive"), out) == []
+
+
+def test_each_shared_archive_has_a_second_one_of_its_kind() -> None:
+    kinds = {one.of for one in VARIANTS}
+    assert {case.name for case in CASES if not case.has_text} - kinds == set()
+    assert kinds - {case.name for case in CASES} == {"bad input"}
+    assert [name for name, n in Counter(one.case.name for one in VARIANTS).items() if n > 1] == []
 
 
 def test_names_that_are_burned_into_pictures_are_found(tmp_path: Path) -> None:
