@@ -21,9 +21,7 @@ class Organisation(Timestamps, Base):
     (`app.organisations.release_policy`)."""
     quota: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
     """Limits that the operator set for it; what is absent is the portal's default."""
-    intake_key: Mapped[str] = mapped_column(
-        String(64), default=lambda: secrets.token_hex(32)
-    )
+    intake_key: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(32))
     """Secret of the hashes that stand for patients and file names, in hexadecimal."""
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """From then on its people cannot sign in, and its tokens are refused."""
