@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-postgres test-browser test-all up check format bench frontend screenshots clean
+.PHONY: install demo test test-slow test-postgres test-browser test-all up check format bench frontend screenshots clean
 
 install: $(READY)
 
@@ -26,11 +26,17 @@ test: $(READY)
 
 # The portal's tests again, on PostgreSQL from a wheel.
 test-postgres: $(READY)
-	EXCHANGE_TEST_DATABASE=postgresql $(BIN)/pytest $(PARALLEL) -m "not gpu and not browser" tests/app
+	EXCHANGE_TEST_DATABASE=postgresql $(BIN)/pytest $(PARALLEL) -m "not slow and not gpu and not browser" tests/app
+
+# What takes more than about ten seconds: kills, whole jobs, whole archives. Two at a time, since
+# each has a service of its own.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
+test-slow: $(READY)
+	$(BIN)/pytest $(TWO) -m "slow and not gpu and not browser"
 
 # The portal's pages in a real Chromium, with real workers behind them.
 test-browser: $(READY)
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest $(TWO) -m browser
 
 # Every page as a picture, on a phone and on a wide screen, in light and dark; ten minutes. The
 # README shows three of them.
