@@ -159,13 +159,17 @@ def unusable(done: "Prepared") -> str | None:
 
 
 def pack(folder: Path, target_folder: Path, console: Console) -> Path:
-    """Pack a prepared folder for its upload. Raises CommandError."""
+    """Pack a prepared folder for its upload; the base install can. Raises CommandError."""
+    from iadd.intake.prepare.folder import PreparedFolderError
     from iadd.intake.prepare.pack import pack
 
-    with _source_errors(folder), step_display(console) as display:
-        listener = _Listener(display)
-        packed = pack(folder, target_folder, on_progress=listener)
-        listener.finish()
+    try:
+        with _local_errors(), step_display(console) as display:
+            listener = _Listener(display)
+            packed = pack(folder, target_folder, on_progress=listener)
+            listener.finish()
+    except PreparedFolderError as error:
+        raise CommandError(str(error), Exit.UNUSABLE) from error
     return packed
 
 
@@ -194,7 +198,8 @@ def _source_errors(source: Path) -> Iterator[None]:
     from iadd.intake.prepare.prepare import DatasetError, OpenQuestionsError
 
     try:
-        yield
+        with _local_errors():
+            yield
     except OpenQuestionsError as error:
         raise OpenLayoutError(source, error.layout.to_dict()) from error
     except MappingError as error:
@@ -207,6 +212,12 @@ def _source_errors(source: Path) -> Iterator[None]:
         if source.exists():
             raise
         raise CommandError(f"There is nothing at {source}.", Exit.UNUSABLE) from error
+
+
+@contextmanager
+def _local_errors() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -1,5 +1,6 @@
 """`exchange upload`."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from app.client import Dataset
+    from iadd.intake.prepare.options import PrepareOptions
 
 PANEL = "Your images"
 KEPT_SECONDS = 14 * 24 * 3600.0
@@ -61,10 +63,20 @@ def upload(
         mapping = preparing.read_layout(layout)
         on_sent: Callable[[Dataset], object] = _nothing
         if prepare or archive.is_dir():
-            options = preparing.options_of(
-                size=size, text=text, keep_dicom=False, key_file=key_file
-            )
-            source = _Prepared(archive, options, mapping, console)
+            source: _Packed
+            if _was_prepared(archive):
+                if mapping is not None:
+                    raise CommandError(
+                        f"{archive} was prepared already, and its manifest says what is in it: "
+                        "leave --layout out. Nothing was sent.",
+                        Exit.UNUSABLE,
+                    )
+                source = _Packed(archive, console)
+            else:
+                options = preparing.options_of(
+                    size=size, text=text, keep_dicom=False, key_file=key_file
+                )
+                source = _Prepared(archive, console, options, mapping)
             sent, name = source.pack(), name or source.name
             # What the manifest means is known here, should the portal ask.
             mapping, on_sent = source.mapping(), source.clear
@@ -109,38 +121,80 @@ def _warn_of_headers(archive: Path) -> None:
         typer.echo(NOTICE.format(archive=archive), err=True)
 
 
-class _Prepared:
-    """A source that is prepared on the way, in a folder of the user's own that is cleared then."""
+def _was_prepared(folder: Path) -> bool:
+    from iadd.intake.prepare.folder import is_prepared
 
-    def __init__(
-        self, source: Path, options: Any, mapping: dict[str, Any] | None, console: "Console"
-    ) -> None:
+    return is_prepared(folder)
+
+
+class _Packed:
+    """A prepared folder, packed in a folder of the user's own that is cleared after the upload.
+
+    Args:
+        folder: What was prepared.
+        console: Shows progress.
+        settings: What else the work on it depends on.
+    """
+
+    def __init__(self, folder: Path, console: "Console", settings: str = "") -> None:
         from app.client.unfinished import state_folder
-        from iadd.intake.prepare.folder import is_prepared
         from iadd.intake.prepare.pack import shown_name, work_name
 
-        self._source, self._options, self._mapping = source, options, mapping
-        self._console = console
-        self._is_prepared = is_prepared(source)
-        self._receipts = state_folder() / "receipts"
+        self._folder, self._console = folder, console
+        self._state = state_folder()
         # Found again by the same command after an interrupt.
-        self._work = state_folder() / "prepared" / work_name(source, options, mapping)
-        self.name = shown_name(source, options.key)
+        self._work = self._state / "prepared" / work_name(folder, settings)
+        self.name = shown_name(folder)
+
+    def pack(self) -> Path:
+        """Pack it. Raises CommandError."""
+        from app.cli import preparing
+
+        self._make_work()
+        return preparing.pack(self._folder, self._work, self._console)
+
+    def _make_work(self) -> None:
+        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for other in self._work.parent.iterdir():
+            if other != self._work and other.stat().st_mtime < time.time() - KEPT_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def mapping(self) -> dict[str, Any]:
+        """What the folders and the manifest of the packed set mean."""
+        from iadd.intake.prepare.manifest import MANIFEST, manifest_mapping
+
+        return manifest_mapping((self._folder / MANIFEST).read_bytes())
+
+    def clear(self, dataset: "Dataset") -> None:
+        """The portal has it."""
+        shutil.rmtree(self._work)
+
+
+class _Prepared(_Packed):
+    """A source that is prepared on the way."""
+
+    def __init__(
+        self,
+        source: Path,
+        console: "Console",
+        options: "PrepareOptions",
+        mapping: dict[str, Any] | None,
+    ) -> None:
+        settings = [options.key_mark, options.image_size, options.text, mapping]
+        super().__init__(source, console, json.dumps(settings, sort_keys=True))
+        self._source, self._options, self._layout = source, options, mapping
+        self._folder = self._work / "pictures"
 
     def pack(self) -> Path:
         """Prepare what is not yet, and pack it. Raises CommandError."""
         from app.cli import preparing
         from app.cli.layout_text import layout_lines
 
-        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for other in self._work.parent.iterdir():
-            if other != self._work and other.stat().st_mtime < time.time() - KEPT_SECONDS:
-                shutil.rmtree(other, ignore_errors=True)
-        if self._is_prepared:
-            return preparing.pack(self._source, self._work, self._console)
-        out = self._work / "pictures"
+        self._make_work()
         try:
-            done = preparing.run(self._source, out, self._console, self._options, self._mapping)
+            done = preparing.run(
+                self._source, self._folder, self._console, self._options, self._layout
+            )
         except preparing.OpenLayoutError as questions:
             preparing.print_lines(layout_lines(questions.layout))
             # Not the code of `prepare`: here that one says that nobody is signed in.
@@ -148,21 +202,12 @@ class _Prepared:
         preparing.print_lines(preparing.summary_lines(done), to_stderr=True)
         if (problem := preparing.unusable(done)) is not None:
             raise CommandError(f"{problem} Nothing was sent.", Exit.UNUSABLE)
-        return preparing.pack(out, self._work, self._console)
-
-    def mapping(self) -> dict[str, Any]:
-        """What the folders and the manifest of the packed set mean."""
-        from iadd.intake.prepare.manifest import MANIFEST, manifest_mapping
-
-        folder = self._source if self._is_prepared else self._work / "pictures"
-        return manifest_mapping((folder / MANIFEST).read_bytes())
+        return preparing.pack(self._folder, self._work, self._console)
 
     def clear(self, dataset: "Dataset") -> None:
         """Keep the receipts, which stay on this machine, and remove the rest."""
-        made = self._work / "pictures" / "receipts.jsonl"
-        if made.exists():
-            self._receipts.mkdir(mode=0o700, parents=True, exist_ok=True)
-            kept = self._receipts / f"{dataset.id}.jsonl"
-            made.replace(kept)
-            typer.echo(f"Receipts, which stay on this machine: {kept}", err=True)
-        shutil.rmtree(self._work)
+        kept = self._state / "receipts" / f"{dataset.id}.jsonl"
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._folder / "receipts.jsonl").replace(kept)
+        typer.echo(f"Receipts, which stay on this machine: {kept}", err=True)
+        super().clear(dataset)

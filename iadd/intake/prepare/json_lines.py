@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 class JsonLines:
@@ -14,7 +17,8 @@ class JsonLines:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.whole_lines = _end_of_whole_lines(path)
-        self._file = path.open("ab")
+        # They name files, so they are for their owner alone.
+        self._file = os.fdopen(os.open(path, _FLAGS, 0o600), "ab")
         self._file.truncate(self.whole_lines)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

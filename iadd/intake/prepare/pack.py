@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from iadd.intake.deidentify.names import mask_path
 from iadd.intake.prepare.folder import PreparedFolderError, is_finished
 from iadd.intake.prepare.manifest import MANIFEST
-from iadd.intake.prepare.options import PrepareOptions
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -63,18 +60,17 @@ def pack(
     return target
 
 
-def shown_name(source: Path, key: bytes) -> str:
+def shown_name(source: Path) -> str:
     """Return the name of a source, where no word of it may name a patient, for its dataset."""
     name = source.name
     while (stem := Path(name)).suffix.lower() in _ENDINGS:
         name = stem.stem
-    return name if mask_path((name,), (), key) == name else "Prepared images"
+    return name if mask_path((name,), (), b"") == name else "Prepared images"
 
 
-def work_name(source: Path, options: PrepareOptions, mapping: dict[str, Any] | None) -> str:
+def work_name(source: Path, settings: str) -> str:
     """Return a name for the work on a source, the same for the same settings."""
-    settings = [options.key_mark, options.image_size, options.text, mapping]
-    what = json.dumps([str(source.resolve()), *settings], sort_keys=True)
+    what = f"{source.resolve()}\0{settings}"
     return hashlib.sha256(what.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 

@@ -287,6 +287,48 @@ def test_a_prepared_folder_is_sent_as_it_is(exchange, portal, proxy, record):
     assert Path("prepared/receipts.jsonl").is_file()
 
 
+def test_a_prepared_folder_is_sent_by_the_base_install(exchange, portal, live_url, tmp_path):
+    write_classes(Path("xrays"))
+    exchange(None, "prepare", "xrays", "--out", "prepared", *QUICK)
+    script = (
+        "import sys\n"
+        "for name in ('numpy', 'PIL', 'pydicom', 'imagecodecs', 'rapidocr'):\n"
+        "    sys.modules[name] = None\n"
+        "from app.cli import main\n"
+        "sys.argv[1:] = ['upload', 'prepared', '--no-wait']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={
+            "PYTHONPATH": str(Path(__file__).parents[4]),
+            "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+            "EXCHANGE_TOKEN": portal.steward.token,
+            "EXCHANGE_PORTAL_URL": live_url,
+            "SSL_CERT_FILE": os.environ["SSL_CERT_FILE"],
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ds_")
+
+
+def test_pictures_of_one_class_are_not_sent(exchange, portal, proxy):
+    write_classes(Path("xrays"))
+    for picture in Path("xrays/COVID").iterdir():
+        picture.write_bytes(b"")
+    refused = exchange(
+        portal.steward, "upload", "xrays", "--no-wait", *QUICK, "--portal", proxy.url
+    )
+
+    assert refused.exit_code == Exit.UNUSABLE, refused.output
+    assert "A classifier needs two classes" in refused.stderr
+    assert proxy.paths("POST") == []
+
+
 def test_an_archive_is_prepared_if_asked_and_warned_of_otherwise(exchange, portal):
     with zipfile.ZipFile("xrays.zip", "w") as archive:
         for label in ("COVID", "Normal"):

@@ -85,6 +85,14 @@ def test_no_planted_name_is_in_what_may_leave(tmp_path):
     assert len(planted_in(everything)) == len(NAMES)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_receipts_are_for_their_owner_alone(tmp_path):
+    prepare(write_classes(tmp_path / "source"), tmp_path / "prepared", options=options())
+
+    mode = (tmp_path / "prepared" / "receipts.jsonl").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
 def test_pictures_hold_pixels_alone(tmp_path):
     source, out = write_source(tmp_path / "source", each=1), tmp_path / "prepared"
     prepare(source, out, options=options())
@@ -489,8 +497,8 @@ def test_an_unfinished_or_changed_folder_is_not_packed(tmp_path):
 
 
 def test_a_dataset_is_not_named_after_a_patient():
-    assert shown_name(Path("/data/chest_xrays_2020.zip"), KEY) == "chest_xrays_2020"
-    assert shown_name(Path("/data/export MUELLER"), KEY) == "Prepared images"
+    assert shown_name(Path("/data/chest_xrays_2020.zip")) == "chest_xrays_2020"
+    assert shown_name(Path("/data/export MUELLER")) == "Prepared images"
 
 
 def test_pictures_of_a_medmnist_file_are_prepared(tmp_path):
