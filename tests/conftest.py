@@ -4,6 +4,10 @@ import os
 import tempfile
 from pathlib import Path
 
+# Before NumPy is loaded, here and in what tests start: small matrices are done by one thread, while
+# several of them on busy cores wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 

@@ -7,11 +7,16 @@ worker. It reads a request, one line of JSON, and prints progress and the outcom
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+# Before NumPy is loaded. Its matrices here are small: threads gain nothing on quiet cores, and on
+# busy ones they wait for each other a hundred times longer than they count.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from iadd.intake.decisions import Decisions
 from iadd.intake.examine import examine
