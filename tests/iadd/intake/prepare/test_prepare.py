@@ -238,6 +238,17 @@ def test_an_interrupted_preparation_goes_on(tmp_path, phase, number, monkeypatch
     assert is_finished(out)
 
 
+@pytest.mark.parametrize("phase", ["reading", "writing"])
+def test_no_planted_name_is_in_what_an_interrupt_leaves(tmp_path, phase):
+    source, out = write_source(tmp_path / "source"), tmp_path / "prepared"
+    with pytest.raises(Stop):
+        prepare(source, out, options=options(), on_progress=stop_at(phase, 9))
+
+    left = contents(out)
+    assert len(left) > 9
+    assert [name for name, content in left.items() if planted_in(content + name.encode())] == []
+
+
 def test_a_file_that_goes_between_two_runs_is_forgotten(tmp_path):
     source, out = write_classes(tmp_path / "source"), tmp_path / "prepared"
     with pytest.raises(Stop):
