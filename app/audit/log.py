@@ -48,6 +48,7 @@ class Action(StrEnum):
     CHECK_REPEATED = "dataset.check_repeated"
     LAYOUT_CONFIRMED = "dataset.layout_confirmed"
     FINDING_DECIDED = "dataset.finding_decided"
+    DECISIONS_RESET = "dataset.decisions_reset"
     DATASET_DELETED = "dataset.deleted"
     IMAGES_SEEN = "dataset.images_seen"
     QUALITY_SEEN = "dataset.quality_seen"

@@ -16,6 +16,9 @@ from app.datasets.schemas import DecisionCreate
 from app.datasets.service import refuse_while_in_use
 from app.models.dataset import Dataset, DatasetStatus
 
+BEFORE = "before"
+"""Decisions that a dataset was composed with before the present ones."""
+
 
 class FindingNotFound(NotFound):
     code = "finding-not-found"
@@ -62,12 +65,40 @@ def decide(
                     f"`{finding['action']}`, `leave_out` and `accept`."
                 )
             _apply(decisions, body.action, _files(storage, dataset, code))
-        dataset.decisions = decisions
-        dataset.status = DatasetStatus.CHECKING
-        session.flush()
-        enqueue_after_commit(session, Task.CHECK_DATASET, dataset.id)
+        compose_anew(session, dataset, decisions)
     record(session, caller, Action.FINDING_DECIDED, dataset.id, finding=code, decision=body.action)
     return dataset
+
+
+def reset(session: Session, caller: Caller, dataset_id: str) -> Dataset:
+    """Take all decisions about a dataset back and compose it anew.
+
+    Raises DatasetNotFound, CannotDecide, DatasetInUse.
+    """
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id, lock=True)
+    refuse_while_in_use(session, dataset)
+    may_change(session, dataset)
+    compose_anew(session, dataset, {})
+    record(session, caller, Action.DECISIONS_RESET, dataset.id)
+    return dataset
+
+
+def compose_anew(session: Session, dataset: Dataset, decisions: JsonObject) -> None:
+    """`ready → checking` with other decisions.
+
+    The present ones are kept beside them: where the new ones leave nothing that a classifier can
+    learn from, the dataset stays as it is.
+    """
+    before = {name: value for name, value in (dataset.decisions or {}).items() if name != BEFORE}
+    dataset.decisions = {**decisions, BEFORE: before}
+    dataset.status, dataset.problem = DatasetStatus.CHECKING, None
+    session.flush()
+    enqueue_after_commit(session, Task.CHECK_DATASET, dataset.id)
+
+
+def settled(decisions: JsonObject | None) -> JsonObject:
+    """The decisions of a dataset that was composed with them."""
+    return {name: value for name, value in (decisions or {}).items() if name != BEFORE}
 
 
 def _finding(storage: Storage, dataset: Dataset, code: str) -> JsonObject:

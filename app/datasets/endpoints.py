@@ -201,6 +201,12 @@ def decide_finding(
     )
 
 
+@router.delete("/{dataset_id}/decisions", status_code=202, responses=problems(404, 409))
+def reset_decisions(dataset_id: str, session: WriteSession, caller: Uploader) -> DatasetRead:
+    """Take all decisions about findings back; the dataset is composed anew."""
+    return DatasetRead.of(decisions.reset(session, caller, dataset_id))
+
+
 @router.get(
     "/{dataset_id}/findings/{code}/picture",
     response_class=Response,

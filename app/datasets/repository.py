@@ -200,6 +200,21 @@ class DatasetRepository(Repository[Dataset]):
         )
         self._emit(dataset_id, WebhookEvent.DATASET_AWAITS_MAPPING)
 
+    def keep_as_it_was(
+        self, dataset_id: str, *, fence: int, decisions: JsonObject, problem: JsonObject
+    ) -> None:
+        """`checking → ready`, with the images and decisions from before. Raises LeaseLost."""
+        leases.release(
+            self._session,
+            Dataset,
+            dataset_id,
+            fence=fence,
+            status=DatasetStatus.READY,
+            decisions=decisions,
+            problem=problem,
+            progress=None,
+        )
+
     def remembered_mapping(self, dataset: Dataset, signature: str) -> JsonObject | None:
         """Find the mapping that was confirmed last for an archive of the same make."""
         return self._session.scalars(

@@ -13,7 +13,7 @@ from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
 from app.core.types import JsonObject
-from app.datasets.decisions import may_change
+from app.datasets.decisions import compose_anew, may_change
 from app.datasets.repository import DatasetRepository
 from app.datasets.schemas import TextFoundRead, TextsRead
 from app.datasets.service import refuse_while_in_use
@@ -156,12 +156,10 @@ def decide(
         refuse_while_in_use(session, dataset)
         may_change(session, dataset)
     decisions = _with(dataset, found, choices)
-    dataset.decisions = decisions
     if changes_images:
-        dataset.status = DatasetStatus.CHECKING
-        session.flush()
-        enqueue_after_commit(session, Task.CHECK_DATASET, dataset.id)
+        compose_anew(session, dataset, decisions)
     else:
+        dataset.decisions = decisions
         dataset.open_holds = with_texts(dataset, len(found.keys() - decided(dataset).keys()))
     made = list(choices.values())
     record(

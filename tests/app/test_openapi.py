@@ -64,6 +64,7 @@ def test_operation_ids_are_stable(document):
         "POST /api/v1/datasets/{dataset_id}/check": "check_dataset_again",
         "GET /api/v1/datasets/{dataset_id}/quality/files": "list_refused_files",
         "POST /api/v1/datasets/{dataset_id}/findings/{code}": "decide_finding",
+        "DELETE /api/v1/datasets/{dataset_id}/decisions": "reset_decisions",
         "GET /api/v1/datasets/{dataset_id}/findings/{code}/picture": "get_finding_picture",
         "GET /api/v1/datasets/{dataset_id}/layout": "get_layout",
         "PUT /api/v1/datasets/{dataset_id}/layout": "confirm_layout",

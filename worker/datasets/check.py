@@ -13,7 +13,7 @@ from app.core.errors import problem_dict
 from app.core.queue import Task
 from app.core.types import JsonObject
 from app.datasets.archives import forget_archive
-from app.datasets.decisions import finding_files_key, open_holds
+from app.datasets.decisions import BEFORE, finding_files_key, open_holds, settled
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refused_key
 from app.datasets.texts import NOT_SCANNED, begin_scan, found_texts
@@ -67,6 +67,8 @@ def _check(services: Services, claimed: ClaimedRow, dataset: Dataset) -> Callabl
         request |= {"out": str(out), "decisions": dataset.decisions}
         outcome = _examine(services, claimed, dataset, request, progress)
         progress.begin(CheckPhase.STORING)
+        if outcome["status"] == "rejected" and dataset.read_key is not None and removed is None:
+            return lambda: _keep_decisions(services, claimed, dataset, outcome)
         if outcome["status"] == "awaiting_mapping":
             return lambda: _ask(services, claimed, outcome)
         columns = _store(services, dataset, outcome, out, read_key)
@@ -161,6 +163,7 @@ def _store(
         "classes": outcome["classes"],
         "layout": None,
         "split_by": quality["split_by"],
+        "decisions": settled(dataset.decisions),
         "open_holds": open_holds(quality["findings"], quality["accepted_findings"]),
     }
 
@@ -200,6 +203,28 @@ def _finish(
     if outcome["status"] == "ready":
         forget_archive(services.settings, services.database, services.storage, dataset.id)
     logger.info("%s: %s", dataset.id, outcome["status"])
+
+
+def _keep_decisions(
+    services: Services, claimed: ClaimedRow, dataset: Dataset, outcome: JsonObject
+) -> None:
+    """Keep the dataset as it was: with the new decisions nothing could be learnt from it."""
+    problem = outcome["problem"]
+    with services.database.transaction() as session:
+        DatasetRepository(session).keep_as_it_was(
+            claimed.row_id,
+            fence=claimed.fencing_token,
+            decisions=(dataset.decisions or {}).get(BEFORE, {}),
+            problem=problem_dict(
+                code="decision-not-carried-out",
+                title="The last decision was not carried out",
+                status=422,
+                detail=f"With it, this would be so: {problem['title']}. The images and the earlier "
+                "decisions are as they were before. Decide otherwise, or upload the archive with "
+                "more images as the next version.",
+            ),
+        )
+    logger.info("%s: stays as it was", claimed.row_id)
 
 
 def _ask(services: Services, claimed: ClaimedRow, outcome: JsonObject) -> None:

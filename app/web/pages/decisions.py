@@ -40,6 +40,14 @@ def decide_finding(
     return go_to(request, f"/datasets/{dataset_id}", note=note)
 
 
+@router.post("/datasets/{dataset_id}/decisions/reset")
+def reset_decisions(
+    request: Request, session: WriteSession, caller: Uploader, dataset_id: str
+) -> Response:
+    decisions.reset(session, caller, dataset_id)
+    return go_to(request, f"/datasets/{dataset_id}", note="note-finding-decided")
+
+
 def _merge(form: FormData) -> dict[str, str]:
     """The classes that were ticked, and the one that they become part of."""
     into = str(form.get("into", ""))

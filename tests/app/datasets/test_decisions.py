@@ -63,7 +63,7 @@ def test_what_changes_images_has_the_dataset_checked_again(
     reply = decide(portal, dataset_id, code, action=action)
 
     assert reply.json()["status"] == "checking"
-    assert row(portal, dataset_id).decisions[action] == files
+    assert row(portal, dataset_id).decisions == {action: files, "before": {}}
     assert broker.messages() == [("cpu", "check_dataset", dataset_id)]
 
 
@@ -144,3 +144,13 @@ def test_the_picture_with_a_text_is_for_those_who_decide(portal, dataset_id):
     address = f"/datasets/{dataset_id}/texts/ab12/picture"
     assert portal.steward.get(address).headers["content-type"] == "image/png"
     assert portal.researcher.get(address).status_code == 403
+
+
+def test_all_decisions_are_taken_back_at_once(portal, dataset_id):
+    decide(portal, dataset_id, "patient_shaped_class", action="accept")
+
+    reply = portal.steward.delete(f"/datasets/{dataset_id}/decisions")
+
+    assert (reply.status_code, reply.json()["status"]) == (202, "checking")
+    # Kept beside the new ones, in case nothing can be learnt with those.
+    assert row(portal, dataset_id).decisions == {"before": {"accepted": ["patient_shaped_class"]}}

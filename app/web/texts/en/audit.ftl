@@ -55,6 +55,7 @@ audit-action-dataset-uploaded = Archive uploaded
 audit-action-dataset-check-repeated = Check of an archive repeated
 audit-action-dataset-layout-confirmed = Layout of an archive confirmed
 audit-action-dataset-finding-decided = Finding of a quality report decided
+audit-action-dataset-decisions-reset = Decisions about findings taken back
 audit-action-dataset-deleted = Dataset deleted
 audit-action-dataset-images-seen = Images viewed
 audit-action-dataset-quality-seen = Quality report read

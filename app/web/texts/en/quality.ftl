@@ -81,6 +81,7 @@ decide-accept-hold = The images stay as they are, and this finding no longer hol
 decide-accept-button = Accept the finding
 note-finding-decided = The decision is stored. The dataset is composed and checked again.
 note-finding-accepted = The finding is accepted.
+decided-reset = Take all decisions back
 decided-title = Decided so far:
 decided-left-out = { $n ->
     [one] one image is left out.
