@@ -7,8 +7,8 @@ the dataset, S is their side.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +104,8 @@ def compose(
         DatasetError: nothing is left that a classifier can learn from.
     """
     ignored: Counter[str] = Counter()
+    same = _Same(records)
+    decisions, texts = same.spread(decisions), same.paths(texts)
     kept = [
         (number, edit_record(record, pixels[number], decisions))
         for number, record in enumerate(records)
@@ -165,6 +167,38 @@ def compose(
         ignored=+ignored,
         split_by="image" if by_image else _split_by(given, patients),
     )
+
+
+class _Same:
+    """Files with equal pixels: what is decided about one holds for all, whichever is used.
+
+    Args:
+        records: as read, before any decision.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._digests = {record.path: record.digest for record in records}
+        self._paths: defaultdict[str, list[str]] = defaultdict(list)
+        for record in records:
+            self._paths[record.digest].append(record.path)
+
+    def paths(self, some: Iterable[str]) -> frozenset[str]:
+        """Return these files and those with equal pixels."""
+        return frozenset(
+            path for one in some for path in self._paths.get(self._digests.get(one, ""), (one,))
+        )
+
+    def spread(self, decisions: Decisions) -> Decisions:
+        """Return the decisions about these files and those with equal pixels."""
+        return replace(
+            decisions,
+            leave_out=self.paths(decisions.leave_out),
+            turn=self.paths(decisions.turn),
+            keep_text=self.paths(decisions.keep_text),
+            blank={
+                path: boxes for one, boxes in decisions.blank.items() for path in self.paths([one])
+            },
+        )
 
 
 def _by_class(

@@ -285,3 +285,21 @@ def test_a_patient_stays_in_one_part(tmp_path: Path) -> None:
     outcome = read(tmp_path, files | {"manifest.csv": table})
     assert (outcome.quality["split_by"], outcome.quality["patients"]) == ("patient", 20)
     assert "patient_across_splits" not in codes(outcome)
+
+
+def test_a_picture_that_is_left_out_does_not_come_back_under_another_name(tmp_path: Path) -> None:
+    files = classes("A", "B") | {"A/0again.png": picture(100 * ord("A"))}
+    read(tmp_path, files)
+    records = load_pictures(tmp_path / "out").records
+    (path,) = [record.path for record in records if record.shown == "A/0.png"]
+    outcome = read(tmp_path, None, decisions=Decisions(leave_out=frozenset({path})))
+    assert sum(outcome.classes["A"].values()) == 8
+
+
+def test_text_in_one_of_two_equal_files_is_a_finding_whichever_is_used(tmp_path: Path) -> None:
+    files = classes("A", "B") | {"A/0again.png": picture(100 * ord("A"))}
+    read(tmp_path, files)
+    for record in load_pictures(tmp_path / "out").records:
+        if record.digest == load_pictures(tmp_path / "out").records[0].digest:
+            outcome = read(tmp_path, None, texts=frozenset({record.path}))
+            assert codes(outcome)["text_in_picture"] == 1
