@@ -47,7 +47,20 @@ _SYSTEM_ENDS = (
 _DOCUMENT_NAMES = {"copying", "licence", "license", "md5sums", "notice", "readme", "sha256sums"}
 _DOCUMENT_STEMS = {*_DOCUMENT_NAMES, "changelog", "citation", "liesmich", "lisezmoi", "lisez-moi"}
 _DOCUMENT_ENDS = (
-    *(".bib", ".cff", ".doc", ".docx", ".htm", ".html", ".ipynb", ".json", ".log", ".md", ".md5"),
+    *(
+        ".bib",
+        ".cff",
+        ".doc",
+        ".docx",
+        ".htm",
+        ".html",
+        ".ipynb",
+        ".json",
+        ".jsonl",
+        ".log",
+        ".md",
+        ".md5",
+    ),
     *(".odp", ".ods", ".odt", ".pdf", ".ppt", ".pptx", ".py", ".rst", ".rtf", ".sha1", ".sha256"),
     *(".xls", ".xml", ".yaml", ".yml"),
 )
