@@ -12,12 +12,14 @@ from iadd.intake.containers.limits import DEFAULT_LIMITS, Limits
 from iadd.intake.containers.open import open_archive
 from iadd.intake.errors import FileError
 from iadd.intake.layout.listing import ListedFile
-from iadd.intake.layout.tables import Table, is_table_name
+from iadd.intake.layout.tables import MOST_CELLS, Table, is_table_name
 from iadd.intake.paths import ignore_reason, path_parts
 from iadd.intake.pictures.npz import is_npz, read_npz
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 
 _REPORT_EVERY = 500
+_MOST_TABLES = 100
+"""Sets of public make have up to four; more are notes on each picture."""
 _UNSAFE = FileError("unsafe_name", "Its name points outside the archive; pack it again.")
 
 
@@ -98,6 +100,9 @@ def survey(
 
 def _table(found: Survey, parts: tuple[str, ...], read: Callable[[], bytes]) -> str:
     """Keep a table for the layout; return what it counts as."""
+    cells = sum(table.rows * len(table.columns) for table in found.tables)
+    if len(found.tables) >= _MOST_TABLES or cells >= MOST_CELLS:
+        return "further tables"
     try:
         table = Table.parse("/".join(parts), read())
     except FileError:

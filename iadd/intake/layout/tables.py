@@ -15,9 +15,14 @@ from iadd.intake.layout.words import word_set
 
 MOST_ROWS = 500_000
 MOST_COLUMNS = 1_000
-MOST_BYTES = 256 * 1024 * 1024
+MOST_CELLS = 20_000_000
+"""A place in a list each: 160 MB. The largest public table has a third of it."""
+MOST_BYTES = 64 * 1024 * 1024
 _LONGEST_CELL = 4_096
 _SAMPLE = 200
+_HEAD = 1 << 20
+# Lines one by one: a file in memory would take four bytes for each letter.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
 _NO_TABLES = word_set(
     "readme license licence copying notice md5sums sha256sums sha1sums requirements changelog"
@@ -35,7 +40,7 @@ class Table:
         has_header: False where the headings were made up.
         ragged: rows with fewer or more cells than headings; missing cells read as empty.
         doubled: headings that occurred more than once.
-        cut: whether rows beyond `MOST_ROWS` were left out.
+        cut: whether rows beyond `MOST_ROWS` or `MOST_CELLS` were left out.
         encoding: ``utf-8``, ``utf-16`` or ``cp1252``.
     """
 
@@ -85,7 +90,7 @@ class Table:
 
         Args:
             name: its path in the archive; a name that ends in ``.gz`` is unpacked.
-            data: the whole file. Beyond 256 MiB of text, rows are left out and `cut` is set.
+            data: the whole file. Beyond 64 MiB of text, rows are left out and `cut` is set.
         """
         base = name.split("/")[-1].casefold()
         cut = False
@@ -140,7 +145,8 @@ def _decode(data: bytes) -> tuple[str, str] | None:
 
 def _delimiter(text: str, *, plain_text: bool) -> str | None:
     """Choose the delimiter that gives the first lines the same number of cells, at least two."""
-    lines = [line for line in itertools.islice(io.StringIO(text), 50) if line.strip()][:20]
+    head = io.StringIO(text[:_HEAD])
+    lines = [line for line in itertools.islice(head, 50) if line.strip()][:20]
     if text and not text.endswith("\n") and len(lines) > 1:
         lines = lines[:-1] if len(lines) == 20 else lines
     best: tuple[float, str] | None = None
@@ -192,12 +198,12 @@ def _names_pictures(lines: Sequence[str], delimiter: str) -> bool:
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
     if delimiter == " ":
-        for line in io.StringIO(text):
-            if cells := line.split():
+        for line in _LINE.finditer(text):
+            if cells := line[0].split():
                 yield cells
         return
     csv.field_size_limit(16 * 1024 * 1024)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader((line[0] for line in _LINE.finditer(text)), delimiter=delimiter)
     while True:
         try:
             row = next(reader)
@@ -232,8 +238,9 @@ def _read(name: str, text: str, delimiter: str, *, encoding: str, cut: bool) -> 
     # Cells repeat a lot (labels, patients); one string for all saves most of the memory.
     shared: dict[str, str] = {}
     ragged = 0
+    most_rows = min(MOST_ROWS, MOST_CELLS // len(columns))
     for count, row in enumerate(itertools.chain(first, rows)):
-        if count == MOST_ROWS:
+        if count == most_rows:
             cut = True
             break
         if len(row) != len(columns):
