@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+MOST_FOLDERS = 30
+"""Folders that a picture may lie in, one in the other; no mapping has a role for more."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -168,10 +170,13 @@ def ignore_reason(parts: tuple[str, ...]) -> str | None:
     """Return why a file is no candidate for a picture, judged by its name alone.
 
     Returns:
-        ``system files``, ``tables``, ``documents`` or ``masks``; None for candidates.
+        ``system files``, ``tables``, ``documents``, ``masks`` or ``files in too many folders``;
+        None for candidates.
     """
     *folders, file = parts
     name = file.casefold()
+    if len(folders) > MOST_FOLDERS:
+        return "files in too many folders"
     if _is_system_file(name) or any(_is_system_folder(folder.casefold()) for folder in folders):
         return "system files"
     stem = name.split(".")[0]

@@ -363,7 +363,7 @@ class _Describer:
         """Return the mapping that needs no question, or the questions."""
         best = readings[0]
         questions: list[str] = []
-        if names is not None and not names.sure:
+        if names is not None and not names.sure and self._encoding_matters():
             questions.append(
                 "The archive does not say how its names are written, and several encodings fit. "
                 "Choose the one in which the names read right."
@@ -385,6 +385,12 @@ class _Describer:
                     "documents. Leave it out, or take it in."
                 )
         return (best.mapping if not questions else None), questions
+
+    def _encoding_matters(self) -> bool:
+        """Return whether other names would change more than those of single pictures."""
+        return bool(self._tables) or not all(
+            folder.isascii() for file in self._files for folder in file.parts[:-1]
+        )
 
     def _all_folders(self) -> list[tuple[Folders, int]]:
         return list(Counter(self._plain).items())

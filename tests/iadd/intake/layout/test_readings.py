@@ -160,9 +160,11 @@ def test_empty_classes_are_listed():
     assert layout.empty_classes == ("Viral Pneumonia",)
 
 
-def test_unsure_names_are_asked_about():
+def test_unsure_names_of_folders_are_asked_about():
     guess = SimpleNamespace(encoding="cp932", candidates=("cp932",), sure=False, samples={})
-    layout = describe(listed(paths("{c}/{i}.png", c=C)), (), guess)
+    pictures = listed(paths("{c}/ｶ{i}.png", c=C))
+    assert describe(pictures, (), guess).certain is not None  # the classes are clear
+    layout = describe(listed(paths("{c}/{i}.png", c=("ｶｹ", "Normal"))), (), guess)
     assert layout.certain is None
     assert layout.to_dict()["encoding"]["guess"] == "cp932"
 
