@@ -117,6 +117,20 @@ def read_archive(
         DatasetError: the archive cannot be read, or its classes cannot be used.
         OSError: when `source` does not exist, or the disc is full.
     """
+    _read(source, out, options=options, mapping=mapping, on_progress=on_progress)
+    # Only now: of 200,000 names and placements nothing is held any more.
+    return load_pictures(out)
+
+
+def _read(
+    source: Path,
+    out: Path,
+    *,
+    options: ReadOptions,
+    mapping: Mapping | None,
+    on_progress: ProgressListener,
+) -> None:
+    """Write what `load_pictures` loads."""
     found = survey(
         source,
         limits=options.limits,
@@ -148,7 +162,6 @@ def read_archive(
     (out / ACCOUNTING).write_text(
         json.dumps(_document(found, findings, mapping, kept=kept, options=options))
     )
-    return load_pictures(out)
 
 
 def _mapping_of(found: Survey) -> Mapping:

@@ -97,6 +97,7 @@ class PictureReader:
         self._on_progress = on_progress
         self._scale = GreyScale()
         self._decoded: list[_Decoded] = []
+        self._folders: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def read(self, target: Path) -> list[Record]:
         """Write N·S² grey values to `target`; return the N records in the same order.
@@ -245,6 +246,13 @@ class PictureReader:
         self._accounting.accepted = len(records)
         return records
 
+    def _folders_of(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """Hashes of the folders of a file; one object for all files of a folder."""
+        folder = parts[:-1]
+        if folder not in self._folders:
+            self._folders[folder] = folder_hashes(parts, self._options.key)
+        return self._folders[folder]
+
     def _depth_of(self, one: _Decoded) -> int:
         if one.depth is not None:
             return one.depth
@@ -256,7 +264,7 @@ class PictureReader:
         return Record(
             shown=mask_path(one.parts, set(self._kept), key),
             path=path_hash(one.parts, key),
-            folders=folder_hashes(one.parts, key),
+            folders=self._folders_of(one.parts),
             position=one.position,
             class_name=one.placement.class_name,
             digest=digest_of(grey),

@@ -69,12 +69,20 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Read what `write_records` wrote."""
+    """Read what `write_records` wrote.
+
+    What many records share, such as their folders and class, is held once.
+    """
+    shared: dict[Any, Any] = {}
     with gzip.open(path, "rb") as packed:
         for line in packed:
             document = json.loads(line)
             for name in ("folders", "metadata", "flags"):
-                document[name] = tuple(document.get(name, ()))
+                value = tuple(document.get(name, ()))
+                document[name] = shared.setdefault(value, value)
+            for name in ("class_name", "split", "patient", "view", "site"):
+                if name in document:
+                    document[name] = shared.setdefault(document[name], document[name])
             yield Record(**document)
 
 
