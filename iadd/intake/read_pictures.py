@@ -22,6 +22,7 @@ from iadd.intake.edit import digest_of
 from iadd.intake.errors import FileError
 from iadd.intake.layout.placement import LEFT_OUT, Placement
 from iadd.intake.layout.tables import is_table_name
+from iadd.intake.layout.words import names_lateral
 from iadd.intake.options import ReadOptions
 from iadd.intake.paths import ignore_reason, path_parts
 from iadd.intake.pictures.grey import GreyScale
@@ -214,7 +215,9 @@ class PictureReader:
                 group=picture.group,
                 depth=picture.depth,
                 patient=patient or (dicom.patient if dicom is not None else None),
-                view=placement.view or (dicom.view if dicom is not None else None),
+                view=placement.view
+                or (dicom.view if dicom is not None else None)
+                or ("LL" if names_lateral(parts[:-1], parts[-1]) else None),
                 width=picture.width,
                 height=picture.height,
                 metadata=picture.metadata,

@@ -566,4 +566,71 @@ def _(path: Path) -> Path:
     return write_zip(path, files | more)
 
 
-VARIANTS = [*SPLITS, *PEOPLE, *MASKS, *STRAYS, *ABSOLUTES, *SPELLINGS]
+WORDS_AROUND = [
+    split_variant(
+        "splits-in-longer-names",
+        "split-holdout",
+        {"covid_xray_train": 5, "covid_xray_test": 4},
+        asked(9, "“covid_xray_train” the train split", "“covid_xray_test” the test split"),
+    ),
+    split_variant(
+        "splits-with-years",
+        "split-holdout",
+        {"my_train_data_2020": 5, "my_test_data_2020": 4},
+        asked(9, "train split", "test split"),
+    ),
+    split_variant(
+        "folds-of-five", "folds", {"fold_1_of_5": 4, "fold_2_of_5": 4}, asked(8, "folds")
+    ),
+    split_variant(
+        "splits-in-folds",
+        "folds",
+        {"fold1/train": 4, "fold1/test": 3, "fold2/train": 4, "fold2/test": 3},
+        asked(14, "folds"),
+    ),
+]
+
+
+@variant(
+    "patients-on-top",
+    Case(
+        name="people-as-classes",
+        status=AWAITING,
+        classes=dict.fromkeys(("Anna Schmidt", "Eva Huber", "Hans Mueller"), 4),
+        said=("could bear the names of people",),
+    ),
+)
+def _(path: Path) -> Path:
+    names = dict.fromkeys(("Anna Schmidt", "Hans Mueller", "Eva Huber"), "Normal")
+    files: Files = {}
+    for index, name in enumerate(names):
+        files |= class_folders("{c}/{i}.png", {name: "Normal"}, 4, first=5 * index)
+    return write_zip(path, files)
+
+
+@variant(
+    "patients-on-top",
+    Case(
+        name="people-alone",
+        status=REJECTED,
+        said=("look like patients", "manifest.csv"),
+        planted=("DOE_JANE", "ROE^RICHARD", "Mueller"),
+    ),
+)
+def _(path: Path) -> Path:
+    files: Files = {}
+    for index, name in enumerate(("DOE_JANE_1950", "ROE^RICHARD", "Mueller, Hans")):
+        files |= class_folders("{c}/{i}.png", {name: "Normal"}, 4, first=5 * index)
+    return write_zip(path, files)
+
+
+@variant(
+    "chexpert-layout",
+    Case(name="laterals-in-folders", classes={"COVID": 8, "Normal": 8}, findings={"lateral": 8}),
+)
+def _(path: Path) -> Path:
+    files = class_folders("{c}/PA/{i}.png", TWO, 4)
+    return write_zip(path, files | class_folders("{c}/LAT/{i}.png", TWO, 4, first=10))
+
+
+VARIANTS = [*WORDS_AROUND, *SPLITS, *PEOPLE, *MASKS, *STRAYS, *ABSOLUTES, *SPELLINGS]

@@ -126,6 +126,21 @@ def looks_like_patient(name: str) -> bool:
     return False
 
 
+_NAMES = re.compile(r"(?:[^\W\d_]+(?:[ _,'’-]+|$)){2,3}")
+
+
+def could_be_person(name: str) -> bool:
+    """Return whether a name is two or three capitalised words that speak of no finding.
+
+    ``Anna Schmidt`` and ``DOE_JANE`` are; so may be a class, so this is reason for a question.
+    """
+    if _NAMES.fullmatch(name.strip()) is None:
+        return False
+    words = [word for word in re.split(r"[\W_]+", name) if word]
+    written = all(word.istitle() or (word.isupper() and len(word) > 1) for word in words)
+    return written and not (FINDING_WORDS | _PLAIN_WORDS).intersection(tokens(name))
+
+
 _STUDY = re.compile(
     r"s\d{6,}|(?:study|studie|series|serie|ses|session|visit|visite|exam|scan|acc|accession)"
     r"[\W_]*\d+|\d{8}|" + _DATE.pattern,

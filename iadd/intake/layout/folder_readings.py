@@ -6,7 +6,12 @@ from collections import Counter
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 
-from iadd.intake.layout.class_names import MOST_CLASSES, looks_like_patient, suggested_merges
+from iadd.intake.layout.class_names import (
+    MOST_CLASSES,
+    could_be_person,
+    looks_like_patient,
+    suggested_merges,
+)
 from iadd.intake.layout.layout import shown
 from iadd.intake.layout.levels import Folders, Kind, Survey
 from iadd.intake.layout.mapping import Role
@@ -17,11 +22,13 @@ from iadd.intake.layout.words import (
     is_mask_folder,
     is_shard,
     names_finding,
-    split_of,
+    split_in,
     split_word,
 )
 
 LEAST_IMAGES = 3
+LEAST_PEOPLE = 3
+"""Folders that look like people's names by chance are two at most."""
 _NEVER_CLASSES = (
     *(Kind.SPLIT, Kind.FOLD, Kind.SHARD, Kind.IMAGES, Kind.PATIENT, Kind.STUDY, Kind.ECHO),
     Kind.VIEW,
@@ -169,7 +176,7 @@ def _read(
         if split_level is not None:
             if len(path) > split_level:
                 word = path[split_level]
-                split = split_of(word) or ""
+                split = split_in(word) or ""
                 if split:
                     words[word] = split
                 else:
@@ -289,6 +296,11 @@ def _doubts_about_names(
             f"{patients:,} of the {len(raw):,} class folders have names that look like patients. "
             "Give their level the role “patient”, or rename them."
         )
+    elif (people := sum(map(could_be_person, raw))) >= max(LEAST_PEOPLE, 0.5 * len(raw)):
+        doubts.append(
+            f"{people:,} of the {len(raw):,} class folders could bear the names of people. "
+            "Confirm that they are classes, or give their level the role “patient”."
+        )
     if odd := [name for name in classes if _odd_class(name) and not looks_like_patient(name)]:
         doubts.append(f"{listed(odd)} would be classes. Choose another level, or leave them out.")
     return doubts
@@ -305,7 +317,7 @@ def _doubts_about_splits(
     doubts = []
     for word, split in words.items():
         found = split_word(word)
-        if found is not None and not found.sure:
+        if found is None or not found.sure:
             doubts.append(f"Is the folder “{shown(word)}” the {split} split? Confirm or change it.")
     if unknown:
         doubts.append(

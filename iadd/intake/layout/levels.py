@@ -18,6 +18,7 @@ from iadd.intake.layout.words import (
     is_site,
     is_view,
     names_finding,
+    split_in,
     split_word,
 )
 
@@ -104,7 +105,7 @@ def _kind(
     if len(names) == 1 and files == total:
         return Kind.CONSTANT
     distinct = len(names)
-    if _share(split_word(name) is not None for name in names) >= 0.5:
+    if _share(split_word(name) is not None for name in names) >= 0.5 or _are_splits_of_one(names):
         return Kind.SPLIT
     if all(map(is_fold, names)):
         return Kind.FOLD
@@ -125,6 +126,12 @@ def _kind(
     if distinct >= 8 and files / distinct <= 10 and findings < 0.2:
         return Kind.MANY
     return Kind.NAMES
+
+
+def _are_splits_of_one(names: Iterable[str]) -> bool:
+    """Return whether each name holds a word of a split, of two splits at least (``cxr_train``)."""
+    splits = [split_in(name) for name in names]
+    return None not in splits and len(set(splits)) > 1
 
 
 def _share(answers: Iterable[bool]) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -179,7 +180,7 @@ def split_in(name: str) -> str | None:
 
 _FOLD = re.compile(
     r"(?:k?[-_ ]?folds?|cv|k|split|partition|falte|pliegue|pli|cross[-_ ]?val(?:idation)?)"
-    r"[\W_]*\d{1,3}"
+    r"[\W_]*\d{1,3}(?:[\W_]*(?:of|von|de|out[\W_]of)[\W_]*\d{1,3})?"
     r"|\d{1,2}(?:st|nd|rd|th)?[\W_]*folds?",
     re.I,
 )
@@ -239,6 +240,21 @@ _LATERALS = word_set(
     "l ll rl lat lateral laterals leftlateral rightlateral lld rld seitlich seite laterale profil "
     "profile perfil zijdelings boczne"
 )
+
+
+def names_lateral(folders: Sequence[str], stem: str) -> bool:
+    """Return whether a picture's folders or its name say that it is taken from the side.
+
+    Args:
+        folders: those that it lies in; a folder says so by its whole name (``LAT``).
+        stem: its name without ending, of which one word says so (``view2_lateral``).
+    """
+    return any(is_view(name) and is_lateral(name) for name in folders) or not (
+        _LATERALS_IN_NAMES.isdisjoint(tokens(stem))
+    )
+
+
+_LATERALS_IN_NAMES = word_set("lateral lateralis seitlich")
 
 
 def is_site(name: str) -> bool:
