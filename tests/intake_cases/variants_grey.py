@@ -244,6 +244,22 @@ VARIANTS = [
         looks=None,
         grey_like=lambda p, n: black_corner(p),
     ),
+    grey(
+        "jpeg-12bit",
+        "webp-named-png",
+        12,
+        lambda p, n: imagecodecs.jpeg8_encode(p, level=95, bitspersample=12),
+        ending="jpg",
+    ),
+    grey(
+        "jpeg-lossless",
+        "webp-named-png",
+        12,
+        lambda p, n: imagecodecs.jpeg8_encode(p, lossless=True, predictor=1, bitspersample=12),
+        ending="jpg",
+    ),
+    grey("jpeg-ls", "webp-named-png", 12, lambda p, n: imagecodecs.jpegls_encode(p), ending="jls"),
+    grey("jpeg-ls-8", "webp-named-png", 8, lambda p, n: imagecodecs.jpegls_encode(p), ending="jpg"),
     grey("palette-backwards", "alpha-hidden-white", 8, palette),
     grey(
         "minwhite-8",

@@ -1,4 +1,4 @@
-"""Reads JPEG: 8 bits by Pillow; 12 bits and lossless by imagecodecs."""
+"""Reads JPEG: 8 bits by Pillow; 12 bits, lossless and JPEG-LS by imagecodecs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ MOST_SCANS = 100
 
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SCAN, _END = 0xDA, 0xD9
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_LS = 0xF7
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {_JPEG_LS}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
-_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF, _JPEG_LS})
 _COMMENT = 0xFE
 _APPLICATIONS = range(0xE0, 0xF0)
 _SEGMENTS = (
@@ -34,6 +35,8 @@ _SEGMENTS = (
     (0xE2, b"ICC_PROFILE\0", "icc"),
     (0xED, b"Photoshop ", "iptc"),
     (0xE0, b"JFIF\0", None),
+    (0xE8, b"SPIFF\0", None),
+    (0xE8, b"\0\0\0\1", None),
     (0xEE, b"Adobe", None),
 )
 
@@ -100,9 +103,10 @@ def _deep(data: bytes, header: _Header, image_size: int, reserve: Reserve) -> tu
     reserve(4 * header.width * header.height * header.components)
     if not is_complete(data):
         raise truncated()
-    from imagecodecs import jpeg8_decode
+    from imagecodecs import jpeg8_decode, jpegls_decode
 
-    samples = jpeg8_decode(data).astype(np.uint16, copy=False)
+    decode = jpegls_decode if header.frame == _JPEG_LS else jpeg8_decode
+    samples = decode(data).astype(np.uint16, copy=False)
     return rows_of_array(samples), f"{'grey' if samples.ndim == 2 else 'colour'} {header.bits}"
 
 
@@ -133,6 +137,8 @@ def _header(data: bytes) -> _Header:
             )
         elif marker == _SCAN:
             header.scans += 1
+            if header.frame == _JPEG_LS:
+                break  # its pixel data may look like markers
         else:
             _note(header, marker, segment)
         position = start + max(2, length)
