@@ -19,7 +19,7 @@ from iadd.intake.accounting import Accounting, RefusedFile
 from iadd.intake.classes import nothing_to_read
 from iadd.intake.deidentify.names import mask_path
 from iadd.intake.errors import DatasetError, FileError
-from iadd.intake.layout.layout import Layout
+from iadd.intake.layout.layout import Layout, shown
 from iadd.intake.layout.mapping import Mapping, MappingError
 from iadd.intake.layout.placement import Placements, place
 from iadd.intake.layout.readings import describe, empty_classes
@@ -191,7 +191,7 @@ def _describe(found: Survey) -> Layout:
         return describe(found.files, found.tables, found.names, folders=found.folders)
     except DatasetError as error:
         if not found.is_disc:
-            raise
+            raise _naming_unread_tables(error, found) from None
         # Folders of a disc are patients, studies and series.
         raise DatasetError(
             error.code,
@@ -201,6 +201,18 @@ def _describe(found: Survey) -> Layout:
             "file and label, or put the DICOM files into one folder per class, and upload the "
             "archive again.",
         ) from None
+
+
+def _naming_unread_tables(error: DatasetError, found: Survey) -> DatasetError:
+    """Say which file was to state the classes and is no table."""
+    if not found.unread_tables:
+        return error
+    name = shown(found.unread_tables[0])
+    advice = (
+        f"“{name}” could not be read as a table: save it as CSV with a heading, and two columns or "
+        "more that are parted by commas, semicolons or tabs."
+    )
+    return DatasetError(error.code, error.title, f"{error} {advice}")
 
 
 def _shown_words(placed: Placements) -> frozenset[str]:

@@ -20,6 +20,7 @@ from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 _REPORT_EVERY = 500
 _MOST_TABLES = 100
 """Sets of public make have up to four; more are notes on each picture."""
+_ENDS_OF_TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".xlsx")
 _UNSAFE = FileError("unsafe_name", "Its name points outside the archive; pack it again.")
 
 
@@ -30,6 +31,7 @@ class Survey:
     Attributes:
         files: the candidates for pictures, in the order of the archive.
         tables: the tables that could be parsed, by their path.
+        unread_tables: paths of those that are called tables and are none.
         names: the guess at the encoding of the names, None where none is needed.
         accounting: of all other entries.
         folders: every folder, also those that hold no candidate.
@@ -38,6 +40,7 @@ class Survey:
 
     files: list[ListedFile] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    unread_tables: list[str] = field(default_factory=list)
     names: NamesGuess | None = None
     accounting: Accounting = field(default_factory=Accounting)
     folders: list[tuple[str, ...]] = field(default_factory=list)
@@ -108,6 +111,8 @@ def _table(found: Survey, parts: tuple[str, ...], read: Callable[[], bytes]) -> 
     except FileError:
         table = None
     if table is None:
+        if parts[-1].casefold().endswith(_ENDS_OF_TABLES):
+            found.unread_tables.append("/".join(parts))
         return "documents"
     found.tables.append(table)
     return "tables"

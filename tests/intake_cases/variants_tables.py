@@ -71,6 +71,19 @@ VARIANTS = [
         patients=5,
     ),
     manifest(
+        "manifest-utf16-unmarked",
+        "csv-bom-semicolon",
+        table(("file", "label", "patient"), row, separator=";", encoding="utf-16-be"),
+        patients=5,
+    ),
+    manifest(
+        "manifest-below-titles",
+        "csv-bom-semicolon",
+        b"# exported\r\nRegister 2023;;\r\n\r\n"
+        + table(("file", "label", "patient"), row, separator=";", line="\r\n"),
+        patients=5,
+    ),
+    manifest(
         "manifest-capitals",
         "csv-bom-semicolon",
         table(("File", "LABEL", "Patient ID"), row, separator=";", line="\r\n"),
@@ -336,3 +349,38 @@ def _(path: Path) -> Path:
 @variant("csv-bom-semicolon", Case(name="excel-alone", status=REJECTED, said=("manifest.csv",)))
 def _(path: Path) -> Path:
     return write_zip(path, pictures() | {"labels.xlsx": b"PK\3\4" + bytes(50)})
+
+
+@variant(
+    "bad input",
+    Case(
+        name="manifest-against-folders",
+        status=AWAITING,
+        classes=FIVE,
+        said=("10 images lie in the folder of another class than the table states",),
+    ),
+)
+def _(path: Path) -> Path:
+    files = class_folders("{c}/{i}.png", {"COVID": "COVID", "Normal": "Normal"}, 5)
+    rows = ["file,label"]
+    rows += [f"{name},{'Normal' if name.startswith('COVID') else 'COVID'}" for name in files]
+    return write_zip(path, files | {"manifest.csv": "\n".join(rows).encode()})
+
+
+@variant(
+    "bad input",
+    Case(
+        name="manifest-of-one-column", status=REJECTED, said=("“manifest.csv” could not be read",)
+    ),
+)
+def _(path: Path) -> Path:
+    return write_zip(path, pictures() | {"manifest.csv": b"file\nimg/000.png\nimg/001.png\n"})
+
+
+@variant(
+    "bad input",
+    Case(name="label-with-a-slash", status=REJECTED, said=("“a/b” must not hold /", "label")),
+)
+def _(path: Path) -> Path:
+    content = table(("file", "label"), lambda i: (row(i)[0], ("a/b", "Normal")[i % 2]))
+    return write_zip(path, pictures() | {"manifest.csv": content})

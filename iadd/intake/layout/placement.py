@@ -360,9 +360,9 @@ def check_class_names(names: Iterable[str]) -> None:
         if problem := class_name_problem(name):
             raise DatasetError(
                 "class_name",
-                "A class folder has a name that cannot be used",
-                f"The name of the class folder “{_shown(name)}” {problem}. Rename it and upload "
-                "the archive again.",
+                "A class has a name that cannot be used",
+                f"The name of the class “{_shown(name)}” {problem}. Rename its folder or its label "
+                "and upload the archive again.",
             )
     seen: dict[str, str] = {}
     for name in names:
@@ -370,7 +370,7 @@ def check_class_names(names: Iterable[str]) -> None:
         if other != name:
             raise DatasetError(
                 "class_names_alike",
-                "Two class folders have names that differ in capitals alone",
+                "Two classes have names that differ in capitals alone",
                 f"“{_shown(other)}” and “{_shown(name)}” would be one folder on many systems. "
                 "Merge or rename them and upload the archive again.",
             )

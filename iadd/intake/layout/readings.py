@@ -373,6 +373,7 @@ class _Describer:
             questions += self._doubts[id(best.mapping)]
             if "label" not in manifest.columns:
                 questions += self._close_readings(readings)
+            questions += self._contradictions(best)
         else:
             questions += self._table_questions(best)
             questions += self._doubts[id(best.mapping)]
@@ -385,6 +386,31 @@ class _Describer:
                     "documents. Leave it out, or take it in."
                 )
         return (best.mapping if not questions else None), questions
+
+    def _contradictions(self, best: Reading) -> list[str]:
+        """Return questions about images whose folders say another class or split than a table."""
+        if not self._by_folder or self._by_folder[0].score < _CLOSE:
+            return []
+        by_folder = self._from_folders(self._by_folder[0], TableMapping("", {})).mapping
+        pairs = list(
+            zip(
+                place(self._files, best.mapping, self._tables, check=False).placements,
+                place(self._files, by_folder, (), check=False).placements,
+                strict=True,
+            )
+        )
+        labels = {stated.class_name for stated, _ in pairs}
+        classes = sum(
+            found.class_name in labels and stated.class_name not in (None, found.class_name)
+            for stated, found in pairs
+        )
+        splits = sum(None not in (a.split, b.split) and a.split != b.split for a, b in pairs)
+        return [
+            f"{count:,} images lie in the folder of another {what} than the table states. Choose "
+            "which of the two counts."
+            for what, count in (("class", classes), ("split", splits))
+            if count
+        ]
 
     def _encoding_matters(self) -> bool:
         """Return whether other names would change more than those of single pictures."""

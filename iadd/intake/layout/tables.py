@@ -21,6 +21,9 @@ MOST_BYTES = 64 * 1024 * 1024
 _LONGEST_CELL = 4_096
 _SAMPLE = 200
 _HEAD = 1 << 20
+_MOST_TITLES = 10
+_SIGN_BETWEEN = re.compile(r"[,;\t|][ \t]*[^\s,;\t|]")
+"""Between two cells, of which the second is not empty."""
 # Lines one by one: a file in memory would take four bytes for each letter.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt")
@@ -107,7 +110,7 @@ class Table:
         decoded = _decode(data)
         if decoded is None:
             return None
-        text, encoding = decoded
+        text, encoding = _without_title(decoded[0]), decoded[1]
         delimiter = _delimiter(text, plain_text=base.endswith(".txt"))
         if delimiter is None:
             return None
@@ -130,8 +133,12 @@ def _unpack(data: bytes) -> tuple[bytes, bool] | None:
 
 
 def _decode(data: bytes) -> tuple[str, str] | None:
+    head = data[:200]
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text, encoding = data.decode("utf-16", errors="replace"), "utf-16"
+    elif min(head[::2].count(0), head[1::2].count(0)) == 0 and 3 * head.count(0) > len(head):
+        order = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+        text, encoding = data.decode(order, errors="replace"), "utf-16"
     else:
         try:
             text, encoding = data.decode("utf-8-sig"), "utf-8"
@@ -141,6 +148,18 @@ def _decode(data: bytes) -> tuple[str, str] | None:
             else:
                 text, encoding = data.decode("cp1252", errors="replace"), "cp1252"
     return None if "\0" in text[:10_000] else (text, encoding)
+
+
+def _without_title(text: str) -> str:
+    """Leave out the lines in front that are comments or titles, as registries write them."""
+    for line in itertools.islice(_LINE.finditer(text), _MOST_TITLES):
+        plain_line = line[0].strip()
+        if plain_line and not plain_line.startswith("#"):
+            # A list apart by spaces has no titles: only what rows with signs follow is one.
+            is_row = plain_line.casefold().startswith("sep=") or _SIGN_BETWEEN.search(plain_line)
+            if is_row or not _SIGN_BETWEEN.search(text[line.end() : line.end() + 10_000]):
+                return text[line.start() :]
+    return text
 
 
 def _delimiter(text: str, *, plain_text: bool) -> str | None:
