@@ -633,4 +633,19 @@ def _(path: Path) -> Path:
     return write_zip(path, files | class_folders("{c}/LAT/{i}.png", TWO, 4, first=10))
 
 
+@variant(
+    "two-hospitals",
+    Case(
+        name="hospitals-of-other-classes",
+        status=AWAITING,
+        classes={"COVID": 10, "Normal": 5, "TB": 5},
+        said=("“A”, “B” lie above the classes",),
+    ),
+)
+def _(path: Path) -> Path:
+    files = class_folders("A/{c}/{i}.png", TWO, 5)
+    other = {"COVID": "COVID", "TB": "Lung Opacity"}
+    return write_zip(path, files | class_folders("B/{c}/{i}.png", other, 5, first=10))
+
+
 VARIANTS = [*WORDS_AROUND, *SPLITS, *PEOPLE, *MASKS, *STRAYS, *ABSOLUTES, *SPELLINGS]

@@ -232,11 +232,18 @@ def _score(
         if other.kind is Kind.NAMES and not _leads_alone(folders, index, class_level)
     ]
     score *= 0.6 ** len(unexplained)
-    score *= 0.75 ** sum(other.kind is Kind.NAMES for other in levels[class_level + 1 :])
+    below = [other for other in levels[class_level + 1 :] if other.kind is Kind.NAMES]
+    score *= 0.75 ** len(below)
+    if findings < 0.5 and any(_speak_of_findings(other) for other in below):
+        score *= 0.5
     above = class_level - 1
     if above in unexplained or (class_level and levels[above].kind is Kind.SITE):
         score *= 0.5 + 0.5 * _repeated(folders, class_level)
     return score
+
+
+def _speak_of_findings(level: Survey) -> bool:
+    return 2 * sum(map(names_finding, level.names)) >= len(level.names)
 
 
 def _leads_alone(folders: AnyMapping[Folders, int], level: int, class_level: int) -> bool:
