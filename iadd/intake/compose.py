@@ -19,6 +19,7 @@ from iadd.intake.classes import check_splits, usable_classes
 from iadd.intake.decisions import NO_DECISIONS, Decisions
 from iadd.intake.edit import edit_pixels, edit_record
 from iadd.intake.image_set_file import write_image_set
+from iadd.intake.layout.class_names import without_people
 from iadd.intake.quality.clusters import group_images
 from iadd.intake.quality.findings import Finding
 from iadd.intake.quality.report import compare, find_pairs
@@ -337,4 +338,4 @@ def _of_texts(records: Sequence[Record], texts: frozenset[str]) -> Iterator[Find
 
 def _of_lost(lost: Sequence[str]) -> Iterator[Finding]:
     if lost:
-        yield Finding("lost_class", len(lost), tuple(lost))
+        yield Finding("lost_class", len(lost), without_people(lost))

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from iadd.intake.deidentify.names import mask_path
-from iadd.intake.layout.class_names import looks_like_patient, suggested_merges
+from iadd.intake.layout.class_names import (
+    looks_like_patient,
+    suggested_merges,
+    without_people,
+)
 from iadd.intake.layout.placement import Count, Placements
 from iadd.intake.quality.findings import Finding
 from iadd.intake.records import Record
@@ -41,8 +45,7 @@ def layout_findings(
 
 def _of_empty(empty: Sequence[str]) -> Iterator[Finding]:
     if empty:
-        shown = tuple(name for name in empty if not looks_like_patient(name))
-        yield Finding("empty_class", len(empty), shown)
+        yield Finding("empty_class", len(empty), without_people(empty))
 
 
 def _of_rows(placed: Placements, kept: frozenset[str], key: bytes) -> Iterator[Finding]:
@@ -68,7 +71,7 @@ def _of_classes(placed: Placements, records: Sequence[Record]) -> Iterator[Findi
     read = {record.class_name for record in records}
     lost = sorted(listed.keys() - read)
     if lost and read:
-        yield Finding("lost_class", len(lost), tuple(lost))
+        yield Finding("lost_class", len(lost), without_people(lost))
     if alike := suggested_merges({name: listed[name] for name in listed if name in read}):
         yield Finding("class_spellings", len(alike), tuple(sorted(alike)))
     if patients := sorted(name for name in read if looks_like_patient(name)):

@@ -648,4 +648,35 @@ def _(path: Path) -> Path:
     return write_zip(path, files | class_folders("B/{c}/{i}.png", other, 5, first=10))
 
 
+@variant(
+    "patients-on-top",
+    Case(
+        name="people-by-one-name",
+        status=AWAITING,
+        classes=dict.fromkeys(("Erika", "Mustermann", "Иванова", "O'Neill", "Zoë"), 4),
+        said=("If they are patients",),
+    ),
+)
+def _(path: Path) -> Path:
+    files: Files = {}
+    for index, name in enumerate(("Erika", "Mustermann", "Иванова", "O'Neill", "Zoë")):
+        files |= class_folders("{c}/{i}.png", {name: "Normal"}, 4, first=5 * index)
+    return write_zip(path, files)
+
+
+@variant(
+    "empty-class-folder",
+    Case(
+        name="empty-folder-of-a-person",
+        classes={"COVID": 4, "Normal": 4},
+        findings={"empty_class": 1},
+        ignored={"system files": 1},
+        planted=("Mustermann",),
+    ),
+)
+def _(path: Path) -> Path:
+    files = class_folders("{c}/{i}.png", TWO, 4)
+    return write_zip(path, files | {"Erika Mustermann/Thumbs.db": b"x"})
+
+
 VARIANTS = [*WORDS_AROUND, *SPLITS, *PEOPLE, *MASKS, *STRAYS, *ABSOLUTES, *SPELLINGS]

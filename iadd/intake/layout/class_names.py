@@ -141,6 +141,11 @@ def could_be_person(name: str) -> bool:
     return written and not (FINDING_WORDS | _PLAIN_WORDS).intersection(tokens(name))
 
 
+def without_people(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `names` that no person could bear."""
+    return tuple(n for n in names if not (looks_like_patient(n) or could_be_person(n)))
+
+
 _STUDY = re.compile(
     r"s\d{6,}|(?:study|studie|series|serie|ses|session|visit|visite|exam|scan|acc|accession)"
     r"[\W_]*\d+|\d{8}|" + _DATE.pattern,

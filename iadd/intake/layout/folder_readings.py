@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from iadd.intake.layout.words import (
 LEAST_IMAGES = 3
 LEAST_PEOPLE = 3
 """Folders that look like people's names by chance are two at most."""
+_RATHER_MANY = 5
 _NEVER_CLASSES = (
     *(Kind.SPLIT, Kind.FOLD, Kind.SHARD, Kind.IMAGES, Kind.PATIENT, Kind.STUDY, Kind.ECHO),
     Kind.VIEW,
@@ -308,9 +310,22 @@ def _doubts_about_names(
             f"{people:,} of the {len(raw):,} class folders could bear the names of people. "
             "Confirm that they are classes, or give their level the role “patient”."
         )
+    elif _could_be_patients(classes):
+        doubts.append(
+            f"{len(classes):,} folders of few images each would be classes. If they are patients, "
+            "give their level the role “patient”."
+        )
     if odd := [name for name in classes if _odd_class(name) and not looks_like_patient(name)]:
         doubts.append(f"{listed(odd)} would be classes. Choose another level, or leave them out.")
     return doubts
+
+
+def _could_be_patients(classes: AnyMapping[str, AnyMapping[str, int]]) -> bool:
+    """Return whether classes are rather many, hold few images each, and name no finding."""
+    images = sum(sum(counts.values()) for counts in classes.values())
+    few = len(classes) >= _RATHER_MANY and images <= 10 * len(classes)
+    plain = all(len(name) > 2 and re.sub(r"[ '’-]", "", name).isalpha() for name in classes)
+    return few and plain and not any(map(names_finding, classes))
 
 
 def _doubts_about_splits(
