@@ -9,7 +9,7 @@ from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
 from app.core.storage import StorageError
-from app.datasets import decisions, layout, service, texts
+from app.datasets import decisions, layout, quality, service, texts
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.sample import make_sample
@@ -158,24 +158,23 @@ def check_dataset_again(
 
 
 @router.get("/{dataset_id}/quality", responses=problems(404, 409))
-def get_quality_report(
-    dataset_id: str, session: WriteSession, portal: PortalDep, caller: Reader
-) -> dict[str, Any]:
+def get_quality_report(dataset_id: str, portal: PortalDep, caller: Reader) -> dict[str, Any]:
     """The quality report: images per class and split, every refused file and the reason."""
-    return service.quality(session, portal.storage, caller, dataset_id)
+    return quality.see_report(portal.database, portal.storage, caller, dataset_id)
 
 
 @router.get("/{dataset_id}/quality/files", responses=problems(404, 409))
 def list_refused_files(
     dataset_id: str,
-    session: WriteSession,
     portal: PortalDep,
     caller: Reader,
     code: Annotated[str, Query(max_length=60, description="Of the reason; empty for any.")] = "",
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> RefusedFilesRead:
     """The files that were left out, a hundred at a time, with the reason of each."""
-    found = service.refused_files(session, portal.storage, caller, dataset_id, code=code, page=page)
+    found = quality.see_refused_files(
+        portal.database, portal.storage, caller, dataset_id, code=code, page=page
+    )
     return RefusedFilesRead(
         items=[dict(file) for file in found.files],
         total=found.total,

@@ -1,12 +1,10 @@
 """Datasets: create, receive the archive, read reports, delete."""
 
 import hashlib
-import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -15,14 +13,11 @@ from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
-from app.datasets.findings import FoundFiles, search
 from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository, ReadableDatasets
 from app.datasets.schemas import DatasetCreate, ThumbnailRead
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
-from app.models.organisation import Organisation
 from app.organisations.quotas import allow_dataset, no_room, room_for_archive
-from iadd.intake.deidentify.names import mask_path
 
 THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
@@ -48,11 +43,6 @@ class ArchiveTooLarge(TooLarge):
 class NothingToCheck(Conflict):
     code = "nothing-to-check-again"
     title = "There is nothing to check again"
-
-
-class QualityNotReady(Conflict):
-    code = "quality-report-not-ready"
-    title = "There is no quality report yet"
 
 
 class DatasetInUse(Conflict):
@@ -283,58 +273,6 @@ def _not_awaiting(status: DatasetStatus) -> NotAwaitingUpload:
         f"The dataset is {status.value}. {advice.get(status, '')} What is stored was kept.",
         dataset_status=status.value,
     )
-
-
-def quality(session: Session, storage: Storage, caller: Caller, dataset_id: str) -> dict[str, Any]:
-    """Raises DatasetNotFound, QualityNotReady."""
-    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-    content = None if dataset.quality_key is None else storage.find(dataset.quality_key)
-    if content is None:
-        advice = {
-            DatasetStatus.AWAITING_UPLOAD: "PUT the archive first.",
-            DatasetStatus.CHECKING: "Ask again when the dataset is ready.",
-            DatasetStatus.REJECTED: "The archive could not be read far enough to list its "
-            "files; the dataset's `problem` says why.",
-        }
-        raise QualityNotReady(
-            f"The dataset is {dataset.status.value}. {advice.get(dataset.status, '')}",
-            dataset_status=dataset.status.value,
-        )
-    record(session, caller, Action.QUALITY_SEEN, dataset_id)
-    report: dict[str, Any] = json.loads(content)
-    return report
-
-
-def refused_files(
-    session: Session,
-    storage: Storage,
-    caller: Caller,
-    dataset_id: str,
-    *,
-    code: str = "",
-    text: str = "",
-    page: int = 1,
-) -> FoundFiles:
-    """One page of the files that were left out. Raises DatasetNotFound, QualityNotReady."""
-    report = quality(session, storage, caller, dataset_id)
-    content = storage.find(refused_key(dataset_id))
-    # Reports of version 0.2 list every file themselves.
-    files = (
-        report.get("refused", [])
-        if content is None
-        else [json.loads(line) for line in content.splitlines()]
-    )
-    return search(files, code=code, words=_words(session, caller, text), page=page)
-
-
-def _words(session: Session, caller: Caller, text: str) -> list[str]:
-    """A name as it was typed, and as it is stored: what could name a patient is hashed there."""
-    typed = text.strip()
-    if not typed:
-        return []
-    key = session.get_one(Organisation, caller.organisation_id).intake_key
-    masked = mask_path(tuple(typed.split("/")), set(), bytes.fromhex(key))
-    return [typed, masked]
 
 
 def refused_key(dataset_id: str) -> str:

@@ -14,10 +14,9 @@ from starlette.responses import Response
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.portal import Portal
 from app.core.security import Caller
-from app.datasets import service
 from app.datasets.findings import FoundFiles, group
+from app.datasets.quality import QualityNotReady, see_refused_files, see_report
 from app.datasets.repository import DatasetRepository
-from app.datasets.service import QualityNotReady
 from app.web.dependencies import Reader
 from app.web.forms import Sent
 from app.web.render import is_fragment, page
@@ -33,8 +32,7 @@ def quality_of(portal: Portal, caller: Caller, dataset_id: str) -> dict[str, Any
     Raises DatasetNotFound.
     """
     try:
-        with portal.database.transaction() as session:
-            return service.quality(session, portal.storage, caller, dataset_id)
+        return see_report(portal.database, portal.storage, caller, dataset_id)
     except QualityNotReady:
         return None
 
@@ -80,16 +78,15 @@ def _found(
     quality = quality_of(portal, caller, dataset_id) or {}
     found = FoundFiles(files=[], total=0, page=1, pages=1)
     if quality:
-        with portal.database.transaction() as writing:
-            found = service.refused_files(
-                writing,
-                portal.storage,
-                caller,
-                dataset_id,
-                code=form.code,
-                text=form.text,
-                page=form.page,
-            )
+        found = see_refused_files(
+            portal.database,
+            portal.storage,
+            caller,
+            dataset_id,
+            code=form.code,
+            text=form.text,
+            page=form.page,
+        )
     return page(
         request,
         "datasets/found.html" if is_fragment(request) else "datasets/findings.html",

@@ -1,0 +1,102 @@
+"""The quality report of a dataset, and the files that were left out.
+
+Reports are read and searched before the audit log is written, so that no reader holds up a writer.
+"""
+
+import json
+from typing import Any
+
+from app.audit.log import Action, record
+from app.core.db import Database
+from app.core.errors import Conflict
+from app.core.security import Caller
+from app.core.storage import Storage
+from app.datasets.findings import FoundFiles, search
+from app.datasets.repository import DatasetRepository
+from app.datasets.service import refused_key
+from app.models.dataset import Dataset, DatasetStatus
+from app.models.organisation import Organisation
+from iadd.intake.deidentify.names import mask_path
+
+
+class QualityNotReady(Conflict):
+    code = "quality-report-not-ready"
+    title = "There is no quality report yet"
+
+
+def see_report(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str
+) -> dict[str, Any]:
+    """Read the report, and write down that it was seen.
+
+    Raises DatasetNotFound, QualityNotReady.
+    """
+    report = _report(database, storage, caller, dataset_id)
+    _write_down(database, caller, dataset_id)
+    return report
+
+
+def see_refused_files(
+    database: Database,
+    storage: Storage,
+    caller: Caller,
+    dataset_id: str,
+    *,
+    code: str = "",
+    text: str = "",
+    page: int = 1,
+) -> FoundFiles:
+    """One page of the files that were left out. Raises as above."""
+    report = _report(database, storage, caller, dataset_id)
+    content = storage.find(refused_key(dataset_id))
+    # Reports of version 0.2 list every file themselves.
+    files = (
+        report.get("refused", [])
+        if content is None
+        else [json.loads(line) for line in content.splitlines()]
+    )
+    found = search(files, code=code, words=_words(database, caller, text), page=page)
+    _write_down(database, caller, dataset_id)
+    return found
+
+
+def _report(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str
+) -> dict[str, Any]:
+    with database.reading() as session:
+        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    content = None if dataset.quality_key is None else storage.find(dataset.quality_key)
+    if content is None:
+        raise _not_ready(dataset)
+    report: dict[str, Any] = json.loads(content)
+    return report
+
+
+def _not_ready(dataset: Dataset) -> QualityNotReady:
+    advice = {
+        DatasetStatus.AWAITING_UPLOAD: "PUT the archive first.",
+        DatasetStatus.AWAITING_MAPPING: "Confirm its layout first: GET "
+        f"/api/v1/datasets/{dataset.id}/layout.",
+        DatasetStatus.CHECKING: "Ask again when the dataset is ready.",
+        DatasetStatus.REJECTED: "The archive could not be read far enough to list its files; the "
+        "dataset's `problem` says why.",
+    }
+    return QualityNotReady(
+        f"The dataset is {dataset.status.value}. {advice.get(dataset.status, '')}",
+        dataset_status=dataset.status.value,
+    )
+
+
+def _write_down(database: Database, caller: Caller, dataset_id: str) -> None:
+    with database.transaction() as session:
+        record(session, caller, Action.QUALITY_SEEN, dataset_id)
+
+
+def _words(database: Database, caller: Caller, text: str) -> list[str]:
+    """A name as it was typed, and as it is stored: what could name a patient is hashed there."""
+    typed = text.strip()
+    if not typed:
+        return []
+    with database.reading() as session:
+        key = session.get_one(Organisation, caller.organisation_id).intake_key
+    return [typed, mask_path(tuple(typed.split("/")), set(), bytes.fromhex(key))]
