@@ -1,7 +1,7 @@
 import secrets
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.ids import new_id
@@ -21,7 +21,9 @@ class Organisation(Timestamps, Base):
     (`app.organisations.release_policy`)."""
     quota: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
     """Limits that the operator set for it; what is absent is the portal's default."""
-    intake_key: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(32))
+    intake_key: Mapped[str] = mapped_column(
+        String(64), default=lambda: secrets.token_hex(32), server_default=text("''")
+    )
     """Secret of the hashes that stand for patients and file names, in hexadecimal."""
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """From then on its people cannot sign in, and its tokens are refused."""

@@ -98,7 +98,11 @@ def _findings(read: ReadPictures, composed: Composed) -> list[dict[str, Any]]:
     order = {"hold": 0, "warn": 1, "info": 2}
     joined = join_findings([*read.findings, *composed.findings])
     return [
-        {**one.to_dict(), "pictures": len(one.indices), "has_picture": bool(one.indices or one.pairs)}
+        {
+            **one.to_dict(),
+            "pictures": len(one.indices),
+            "has_picture": bool(one.indices or one.pairs),
+        }
         for one in sorted(joined, key=lambda one: (order[one.severity], one.code))
     ]
 

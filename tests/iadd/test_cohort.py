@@ -98,7 +98,7 @@ def test_an_archive_is_reproducible_and_readable_by_the_intake(tmp_path: Path) -
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     reading = read_images(tmp_path / "a.zip", image_size=32)
     assert reading.image_set.count_by_class() == dict.fromkeys(CLASSES, 4)
-    assert reading.rejected == ()
+    assert reading.quality["refused"] == []
 
 
 def test_the_command_draws_an_archive_and_overwrites_nothing(

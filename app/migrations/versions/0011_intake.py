@@ -19,8 +19,13 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("organisation") as table:
-        table.add_column(sa.Column("intake_key", sa.String(length=64), nullable=True))
+    # Not by a batch: that makes the table anew, and others refer to it.
+    op.add_column(
+        "organisation",
+        sa.Column(
+            "intake_key", sa.String(length=64), nullable=False, server_default=sa.text("''")
+        ),
+    )
     organisation = sa.table("organisation", sa.column("id"), sa.column("intake_key"))
     connection = op.get_bind()
     for row in connection.execute(sa.select(organisation.c.id)).all():
@@ -29,8 +34,6 @@ def upgrade() -> None:
             .where(organisation.c.id == row.id)
             .values(intake_key=secrets.token_hex(32))
         )
-    with op.batch_alter_table("organisation") as table:
-        table.alter_column("intake_key", existing_type=sa.String(length=64), nullable=False)
     with op.batch_alter_table("dataset") as table:
         table.add_column(sa.Column("read_key", sa.String(), nullable=True))
         table.add_column(sa.Column("layout", JSON, nullable=True))
