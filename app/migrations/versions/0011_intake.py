@@ -22,9 +22,7 @@ def upgrade() -> None:
     # Not by a batch: that makes the table anew, and others refer to it.
     op.add_column(
         "organisation",
-        sa.Column(
-            "intake_key", sa.String(length=64), nullable=False, server_default=sa.text("''")
-        ),
+        sa.Column("intake_key", sa.String(length=64), nullable=False, server_default=sa.text("''")),
     )
     organisation = sa.table("organisation", sa.column("id"), sa.column("intake_key"))
     connection = op.get_bind()
