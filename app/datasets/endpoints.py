@@ -262,7 +262,7 @@ def get_layout(dataset_id: str, session: ReadSession, caller: Uploader) -> Layou
     return layout.read(session, caller, dataset_id)
 
 
-@router.put("/{dataset_id}/layout", status_code=202, responses=problems(404, 409))
+@router.put("/{dataset_id}/layout", status_code=202, responses=problems(400, 404, 409))
 def confirm_layout(
     dataset_id: str,
     body: Annotated[dict[str, Any], Body(description="The mapping; docs/intake.md explains it.")],
