@@ -1,7 +1,7 @@
 """Text that is burned into pictures: what was found, and what a steward decides about each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -160,7 +160,8 @@ def decide(
         compose_anew(session, dataset, decisions)
     else:
         dataset.decisions = decisions
-        dataset.open_holds = with_texts(dataset, len(found.keys() - decided(dataset).keys()))
+        session.flush()
+        hold_for_texts(session, storage, dataset_id)
     made = list(choices.values())
     record(
         session,
@@ -195,7 +196,44 @@ def _with(
     return {**decisions, "keep_text": sorted(keep), "leave_out": sorted(left), "blank": blank}
 
 
-def with_texts(dataset: Dataset, open_texts: int) -> JsonObject:
-    """The open holds of a dataset, of which so many are texts."""
-    holds = {code: count for code, count in (dataset.open_holds or {}).items() if code != TEXT}
-    return {**holds, TEXT: open_texts} if open_texts else holds
+def hold_for_texts(session: Session, storage: Storage, dataset_id: str) -> list[JsonObject]:
+    """Write into the row which texts hold a release, and whether pictures are left to look at.
+
+    Returns:
+        The pictures whose text nobody has decided about.
+    """
+    # Composing and the search for text both end here: the row is theirs one after the other.
+    dataset = session.get_one(Dataset, dataset_id, with_for_update=True, populate_existing=True)
+    scan = scan_of(session, dataset_id)
+    known = decided(dataset)
+    waiting = [one for one in found_texts(storage, dataset_id) if one["path"] not in known]
+    holds = {
+        code: count
+        for code, count in (dataset.open_holds or {}).items()
+        if code not in (TEXT, NOT_SCANNED)
+    }
+    if waiting:
+        holds[TEXT] = len(waiting)
+    if scan is not None and scan.status != TextScanStatus.DONE:
+        holds[NOT_SCANNED] = sum(
+            sum(splits.values()) for splits in (dataset.classes or {}).values()
+        )
+    dataset.open_holds = holds
+    session.flush()
+    return waiting
+
+
+def forget_texts(storage: Storage, dataset_id: str, kept: Collection[str]) -> None:
+    """Delete what was found in pictures that are no longer among these; safe to repeat."""
+    found = found_texts(storage, dataset_id)
+    gone = [one["path"] for one in found if one["path"] not in kept]
+    if gone:
+        left = [one for one in found if one["path"] in kept]
+        storage.delete(*(picture_key(dataset_id, path) for path in gone))
+        store_texts(storage, dataset_id, looked_at(storage, dataset_id), left)
+
+
+def store_texts(storage: Storage, dataset_id: str, done: int, found: Sequence[JsonObject]) -> None:
+    """Store how many pictures were looked at, and those with text."""
+    lines = [json.dumps({"done": done}), *map(json.dumps, found)]
+    storage.put(found_key(dataset_id), "\n".join(lines).encode())

@@ -16,7 +16,7 @@ from app.datasets.archives import forget_archive
 from app.datasets.decisions import BEFORE, finding_files_key, open_holds, settled
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refused_key
-from app.datasets.texts import NOT_SCANNED, begin_scan, found_texts
+from app.datasets.texts import begin_scan, found_texts, hold_for_texts
 from app.models import Dataset, Organisation
 from app.withdrawals import service as withdrawals
 from iadd.data.image_set import ImageSet
@@ -178,11 +178,8 @@ def _finish(
 ) -> None:
     """Write the end into the row, and delete the archive that is not needed any more."""
     mark: Callable[..., None] = DatasetRepository.mark_ready
-    # Pictures that were composed anew were looked at before, or are being looked at.
     is_new = outcome["status"] == "ready" and dataset.read_key is None and removed is None
     scans = is_new and services.settings.scan_text and not dataset.is_sample
-    if scans or (NOT_SCANNED in (dataset.open_holds or {}) and outcome["status"] == "ready"):
-        columns["open_holds"][NOT_SCANNED] = outcome["quality"]["images"]
     if outcome["status"] == "rejected":
         problem = problem_dict(status=422, **outcome["problem"])
         mark = partial(DatasetRepository.mark_rejected, problem=problem)
@@ -196,6 +193,9 @@ def _finish(
         )
         if scans:
             begin_scan(session, dataset.id)
+        if outcome["status"] == "ready":
+            # By what the search has found by now: it may have ended while this was composed.
+            hold_for_texts(session, services.storage, dataset.id)
         if removed is not None and dataset.withdrawal_id is not None:
             withdrawals.conclude(session, dataset.withdrawal_id, images=removed.images)
     if dataset.withdrawal_id is not None:

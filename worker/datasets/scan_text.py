@@ -17,14 +17,12 @@ from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
 from app.datasets.archives import forget_archive
 from app.datasets.texts import (
-    NOT_SCANNED,
     TEXT,
-    decided,
-    found_key,
     found_texts,
+    hold_for_texts,
     looked_at,
     picture_key,
-    with_texts,
+    store_texts,
 )
 from app.models import Dataset, Organisation, TextScan, TextScanStatus
 from iadd.intake.quality.findings import Finding
@@ -41,6 +39,10 @@ logger = logging.getLogger(__name__)
 SLICE_SECONDS = 60.0
 
 
+class ArchiveGoneError(RuntimeError):
+    """The archive is gone although pictures are left that nobody looked at."""
+
+
 def scan(scan_id: str) -> None:
     """Look at the next slice if no other worker does."""
     run_job(_KIND, scan_id, _scan)
@@ -50,9 +52,8 @@ def _scan(services: Services, claimed: ClaimedRow, row: TextScan) -> Callable[[]
     with services.database.reading() as session:
         dataset = session.get_one(Dataset, row.dataset_id)
         key = session.get_one(Organisation, dataset.organisation_id).intake_key
-    if dataset.deleted_at is not None or dataset.archive_key is None or dataset.read_key is None:
-        # Deleted, replaced or withdrawn from meanwhile: there is nothing left to look at.
-        return lambda: _end(services, claimed, row, found=row.found)
+    if dataset.archive_key is None or dataset.read_key is None:
+        raise ArchiveGoneError
     storage = services.storage
     throttle = Throttle(1.0)
 
@@ -83,8 +84,7 @@ def _scan(services: Services, claimed: ClaimedRow, row: TextScan) -> Callable[[]
             storage.put(picture_key(dataset.id, one["path"]), scratch / f"{one['path']}.png")
     found = [*known, *outcome["found"]]
     # Last: what it says was looked at is stored by then.
-    lines = [json.dumps({"done": outcome["done"]}), *map(json.dumps, found)]
-    storage.put(found_key(dataset.id), "\n".join(lines).encode())
+    store_texts(storage, dataset.id, outcome["done"], found)
     if outcome["done"] < outcome["total"]:
         return lambda: _go_on(services, claimed, outcome, len(found))
     return lambda: _end(services, claimed, row, found=len(found), total=outcome["total"])
@@ -110,35 +110,21 @@ def _go_on(services: Services, claimed: ClaimedRow, outcome: JsonObject, found: 
         enqueue_after_commit(session, Task.SCAN_TEXT, claimed.row_id)
 
 
-def _end(
-    services: Services,
-    claimed: ClaimedRow,
-    row: TextScan,
-    *,
-    found: int,
-    total: int | None = None,
-    status: TextScanStatus = TextScanStatus.DONE,
-) -> None:
+def _end(services: Services, claimed: ClaimedRow, row: TextScan, *, found: int, total: int) -> None:
     """Write down that every picture was looked at, and what holds a release from now on."""
-    texts = {one["path"]: one for one in found_texts(services.storage, row.dataset_id)}
     with services.database.transaction() as session:
-        # The quality report changes with the row: a check that runs meanwhile writes both anew.
-        dataset = session.get_one(Dataset, row.dataset_id, with_for_update=True)
-        waiting = [one for path, one in texts.items() if path not in decided(dataset)]
-        holds = dict(with_texts(dataset, len(waiting)))
-        holds.pop(NOT_SCANNED, None)
-        dataset.open_holds = holds
-        quality_key = dataset.quality_key
-        values = {"done": total, "total": total} if total is not None else {}
         leases.release(
             session,
             TextScan,
             claimed.row_id,
             fence=claimed.fencing_token,
-            status=status,
+            status=TextScanStatus.DONE,
             found=found,
-            **values,
+            done=total,
+            total=total,
         )
+        waiting = hold_for_texts(session, services.storage, row.dataset_id)
+        quality_key = session.get_one(Dataset, row.dataset_id).quality_key
     if quality_key is not None and waiting:
         _report(services, quality_key, waiting)
     forget_archive(services.settings, services.database, services.storage, row.dataset_id)
@@ -156,6 +142,15 @@ def _report(services: Services, quality_key: str, waiting: list[JsonObject]) -> 
 
 
 def _problem(error: Exception) -> dict[str, Any]:
+    if isinstance(error, ArchiveGoneError):
+        return problem_dict(
+            code="archive-gone",
+            title="The search for text was not finished",
+            status=409,
+            detail="The archive was deleted before all its pictures were searched, as files were "
+            "withdrawn from it. The dataset can be used, and nothing distilled from it is "
+            "released. Upload an archive without these files as its next version.",
+        )
     return problem_dict(
         code="text-scan-failed",
         title="The pictures could not be searched for text",

@@ -13,9 +13,11 @@ from app.core.errors import problem_dict
 from app.core.storage import Storage
 from app.core.types import JsonObject
 from app.datasets.purge import purge_derived
+from app.datasets.texts import forget_texts
 from app.models import Dataset
 from app.withdrawals.service import files_key
-from iadd.intake.read import READ_FILES
+from iadd.intake.read import READ_FILES, RECORDS
+from iadd.intake.records import read_records
 from iadd.intake.withdraw import withdraw
 from worker.datasets.reader_process import run_reader
 from worker.jobs.lease import ClaimedRow
@@ -81,6 +83,8 @@ def remove_files(
         stored = json.dumps({"images": images}).encode()
         storage.put(record_key, stored)
     _delete_others(storage, dataset.id, key)
+    storage.download(f"{key}/{RECORDS}", scratch / "kept")
+    forget_texts(storage, dataset.id, {record.path for record in read_records(scratch / "kept")})
     purge_derived(services.database, storage, dataset.id)
     return RemovedFiles(json.loads(stored)["images"], key)
 
