@@ -18,10 +18,8 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/exchange demo --out demo-out
 
-# A file's tests share servers, so that each file stays in one process; tests/conftest.py orders
-# them. One process more than cores, since tests wait for servers; four at most.
-PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
-PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# A file's tests share servers, so that each file stays in one process; tests/conftest.py orders them.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: $(READY)
 	$(BIN)/pytest $(PARALLEL) -m "not slow and not gpu and not browser"

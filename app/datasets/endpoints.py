@@ -216,7 +216,7 @@ def get_finding_picture(
 ) -> Response:
     """Some of the pictures that a finding is about; near-duplicates side by side."""
     content = service.finding_picture(session, portal.storage, caller, dataset_id, code)
-    return Response(content, media_type="image/png")
+    return _png(content)
 
 
 @router.get("/{dataset_id}/texts", responses=problems(404))
@@ -253,7 +253,7 @@ def get_text_picture(
 ) -> Response:
     """A picture with text, as it may name a patient: for those who decide about it."""
     content = texts.picture(session, portal.storage, caller, dataset_id, file)
-    return Response(content, media_type="image/png")
+    return _png(content)
 
 
 @router.get("/{dataset_id}/layout", responses=problems(404, 409))
@@ -296,7 +296,7 @@ def get_thumbnail(
     dataset_id: str, name: str, session: WriteSession, portal: PortalDep, caller: Reader
 ) -> Response:
     content = service.thumbnail(session, portal.storage, caller, dataset_id, name)
-    return Response(content, media_type="image/png")
+    return _png(content)
 
 
 @router.delete("/{dataset_id}", status_code=204, responses=problems(404, 409))
@@ -310,3 +310,7 @@ def delete_dataset(dataset_id: str, portal: PortalDep, caller: Deleter) -> Respo
     # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
     purge_dataset(portal.database, portal.storage, dataset_id)
     return Response(status_code=204)
+
+
+def _png(content: bytes) -> Response:
+    return Response(content, media_type="image/png")
