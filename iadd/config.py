@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, Self, TypeVar, cast, get_args, get_origin
 
-Initialisation = Literal["real", "k_mean", "noise"]
+Initialisation = Literal["real", "k_mean", "noise", "dp_mean", "public"]
+ImageFormat = Literal["8bit", "16bit", "float"]
+Privacy = Literal["audited", "dp"]
 StartFrom = Literal["all", "correct"]
 Method = Literal["iadd", "mtt", "ddpp"]
 WeightsGradient = Literal["mean", "layer", "literal"]
@@ -151,9 +153,18 @@ class DistillationConfig:
 
     images_per_class: int = setting(20, minimum=1, maximum=1_000, unit="images", counted=True)
     """IPC: distilled images per class."""
-    initialisation: Initialisation = setting("k_mean", counted=True)
+    initialisation: Initialisation = setting("noise", counted=True)
     """What the images start from. ``real``: training images, as in the paper. ``k_mean``: each the
-    mean of ``k_mean_images`` different training images of its class. ``noise``: no data at all."""
+    mean of ``k_mean_images`` different training images of its class; both show who is in the set.
+    ``noise``: no data at all. ``public``: generated chests, which show no person. ``dp_mean``: the
+    class's mean at a low resolution, with noise that bounds what it shows of one image by
+    ``start_epsilon``."""
+    start_epsilon: float = setting(1.0, minimum=0.01, maximum=100, counted=True)
+    """ε of a ``dp_mean`` start; its δ is ``delta``."""
+    image_format: ImageFormat = setting("8bit", counted=True)
+    """Grey levels that the distilled images can take. ``8bit``: 256, so that the pictures of a
+    bundle are all that leaves. ``16bit``: 65,536. ``float``: any number, for experiments; such a
+    set is not released."""
     k_mean_images: int = setting(16, minimum=16, maximum=1_000, unit="images", counted=True)
     """Images averaged into one start under ``k_mean``; a class must hold as many."""
     start_from: StartFrom = setting("all", counted=True)
@@ -251,6 +262,39 @@ class ComputeConfig:
     as pay on the device."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProtectionConfig:
+    """Differential privacy of the whole run (Dwork and Roth 2014; Abadi et al. 2016)."""
+
+    privacy: Privacy = setting("audited", counted=True)
+    """``audited``: what the set leaks is measured by attacks. ``dp``: it is bounded by proof:
+    teachers take noisy gradients, and nothing else reads the hospital's images."""
+    epsilon: float = setting(3.0, minimum=0.01, maximum=100, counted=True)
+    """ε that the teachers of a ``dp`` run may spend, all together."""
+    delta: float = setting(1e-5, minimum=1e-12, maximum=0.01, counted=True)
+    """δ of ``dp`` runs and ``dp_mean`` starts; below one over the number of patients."""
+    clip_norm: float = setting(1.0, minimum=1e-6, maximum=1e6, counted=True)
+    """C: norm that one patient's gradient has at most in a ``dp`` run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditConfig:
+    """Membership attacks on the whole pipeline, repeated with each audit unit in or out."""
+
+    audit_calibration_runs: int = setting(0, minimum=0, maximum=256, unit="runs", counted=True)
+    """C: repetitions that attacks are calibrated on."""
+    audit_test_runs: int = setting(0, minimum=0, maximum=256, unit="runs", counted=True)
+    """T: repetitions that are attacked. 0: the run itself is the only one, at no cost."""
+    audit_units: int = setting(1000, minimum=10, maximum=100_000, unit="units", counted=True)
+    """m: patients, or images where patients are not known, that are in or out by a fair coin; a
+    fifth of the training units at most."""
+    audit_students: int = setting(4, minimum=1, maximum=64, unit="networks", counted=True)
+    """Networks trained on each distilled set that is attacked."""
+    audit_leak_limit: float = setting(0.05, minimum=0.011, maximum=1, counted=True)
+    """Share of members found at 1% false alarms that the upper bound (95%) of every attack has to
+    stay below."""
+
+
 _SECTIONS: dict[str, type] = {
     "network": NetworkConfig,
     "augmentation": AugmentationConfig,
@@ -258,6 +302,8 @@ _SECTIONS: dict[str, type] = {
     "distillation": DistillationConfig,
     "evaluation": EvaluationConfig,
     "compute": ComputeConfig,
+    "protection": ProtectionConfig,
+    "audit": AuditConfig,
 }
 
 MOST_CROSS_NETWORKS = 3
@@ -277,7 +323,11 @@ class Config:
     preset: str = "custom"
     """Name of the preset it came from."""
     seed: int = setting(0, minimum=0, maximum=2**31 - 1, counted=True)
-    """Every draw of the run follows from it."""
+    """Public. Initial networks and evaluations follow from it."""
+    private_seed: int | None = field(default=None, repr=False, compare=False)
+    """What touches the hospital's images follows from it: batches, starts, augmentation. It is
+    written nowhere, so that a published seed reproduces nothing private. None takes ``seed``, for
+    experiments on public images; such a set is not released."""
     image_size: int = setting(112, minimum=8, maximum=1024, unit="pixels")
     """Side of the square images, in pixels."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -286,6 +336,8 @@ class Config:
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
+    protection: ProtectionConfig = field(default_factory=ProtectionConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
 
     def __post_init__(self) -> None:
         _raise_for([*_out_of_range(self.flat())] or [*self._contradictions()])
@@ -345,6 +397,15 @@ class Config:
             changes[section] = replace(getattr(self, section), **values)
         return replace(self, **changes)
 
+    @property
+    def data_seed(self) -> int:
+        """Seed of all draws that touch the hospital's images."""
+        return self.seed if self.private_seed is None else self.private_seed
+
+    def with_private_seed(self, private_seed: int | None) -> Self:
+        """Return a copy whose draws that touch images follow from a secret."""
+        return replace(self, private_seed=private_seed)
+
     def other_networks(self) -> tuple[NetworkName, ...]:
         """``cross_networks``, each once, without the one that the set is made for."""
         named = dict.fromkeys(self.evaluation.cross_networks)
@@ -356,8 +417,12 @@ class Config:
         return self.override({"network": network, "evaluation_networks": networks})
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings as JSON knows them, by section; :meth:`from_dict` reads them back."""
+        """All settings as JSON knows them, by section; :meth:`from_dict` reads them back.
+
+        The private seed is left out: these settings are published.
+        """
         document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        del document["private_seed"]
         return document
 
     @classmethod
@@ -367,6 +432,11 @@ class Config:
         Raises:
             ConfigError: For unknown or invalid settings.
         """
+        distillation = document.get("distillation")
+        if isinstance(distillation, Mapping) and "image_format" not in distillation:
+            # Up to version 0.3 images were floats, and a run that goes on stays as it was.
+            older = {**distillation, "image_format": "float"}
+            document = {**document, "distillation": older}
         try:
             sections = {
                 # A document may be older than a section: what it does not name is as by default.
@@ -389,6 +459,9 @@ class Config:
         shaping = {name: document[name] for name in shaped_by}
         shaping["precision"] = self.compute.precision
         del shaping["teacher"]["teachers"]
+        if self.protection.privacy == "dp":
+            # The noise is calibrated to all teachers together: more of them need more noise.
+            shaping |= {"protection": document["protection"], "teachers": self.teacher.teachers}
         text = json.dumps(shaping, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -41,6 +41,7 @@ def cpu_demo() -> Config:
         ),
         distillation=DistillationConfig(
             images_per_class=2,
+            initialisation="public",
             iterations=30,
             syn_steps=10,
             expert_epochs=1,
@@ -76,6 +77,7 @@ def cpu_small() -> Config:
         ),
         distillation=DistillationConfig(
             images_per_class=3,
+            initialisation="public",
             iterations=500,
             syn_steps=20,
             expert_epochs=2,
@@ -96,7 +98,12 @@ def gpu_evening() -> Config:
         preset="gpu_evening",
         teacher=TeacherConfig(teachers=20, teacher_epochs=50),
         distillation=DistillationConfig(
-            images_per_class=20, iterations=3000, syn_steps=20, syn_lr=0.01, lr_lr=1e-6
+            images_per_class=20,
+            initialisation="public",
+            iterations=3000,
+            syn_steps=20,
+            syn_lr=0.01,
+            lr_lr=1e-6,
         ),
         evaluation=EvaluationConfig(full_epochs=50, cross_networks=_PAPERS_OTHERS),
     )
@@ -116,6 +123,7 @@ def paper_covid_cxr() -> Config:
         distillation=DistillationConfig(
             images_per_class=20,
             initialisation="real",
+            image_format="float",
             iterations=5000,
             syn_steps=20,
             expert_epochs=2,
@@ -144,6 +152,11 @@ _TITLES = {
 }
 
 
+SINGLE_PATIENT_STARTS = ("real", "k_mean")
+"""Starts that tell who is in the set: an attacker who holds candidates finds the images averaged
+in a ``k_mean`` start with an AUC near 1. Only ``paper_*`` presets may use them."""
+
+
 def describe() -> dict[str, Any]:
     """What there is to choose, as JSON.
 
@@ -151,14 +164,16 @@ def describe() -> dict[str, Any]:
         For each preset its title, description, device, the default of every setting by flat name,
         the limits of numbers ([smallest, largest]) and the choices of words. Where the default is
         a list, limits and choices are those of its members. Only ``paper_*`` presets may start
-        from real images.
+        from single patients' images or their means.
     """
     description: dict[str, Any] = {}
     for name, make in PRESETS.items():
         title, device = _TITLES[name]
         limits = {one.name: one.allowed for one in SETTINGS.values()}
         if not name.startswith("paper_"):
-            limits["initialisation"].remove("real")
+            limits["initialisation"] = [
+                start for start in limits["initialisation"] if start not in SINGLE_PATIENT_STARTS
+            ]
         description[name] = {
             "title": title,
             "description": " ".join((make.__doc__ or "").split()),
