@@ -95,11 +95,12 @@ class _Peak:
 def _family(pid: int) -> list[int]:
     found = [pid]
     for one in found:
-        try:
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
-        except OSError:
-            continue
-        found += [int(child) for child in children]
+        # Linux lists children by the thread that started them.
+        for thread in Path(f"/proc/{one}/task").glob("*/children"):
+            try:
+                found += map(int, thread.read_text().split())
+            except OSError:
+                continue
     return found
 
 
