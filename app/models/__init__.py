@@ -10,9 +10,18 @@ from app.models.access import (
     Score,
 )
 from app.models.audit_entry import AuditEntry, AuditHead, Outcome
+from app.models.audit_twin import AuditTwin, TwinStatus
 from app.models.base import Base
 from app.models.dataset import Dataset, DatasetStatus
-from app.models.distillation import ACTIVE, FINAL, PHASES, Distillation, DistillationStatus, Verdict
+from app.models.distillation import (
+    ACTIVE,
+    FINAL,
+    PHASES,
+    Distillation,
+    DistillationStatus,
+    Randomness,
+    Verdict,
+)
 from app.models.event import Event, EventKind
 from app.models.forecast import Forecast, ForecastStatus, Measurement
 from app.models.idempotency_key import IdempotencyKey
@@ -20,7 +29,8 @@ from app.models.invitation import Invitation
 from app.models.notification import MailStatus, Notification
 from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
-from app.models.release import Release, ReleaseClass, ReleaseStatus
+from app.models.release import Release, ReleaseClass, ReleaseStatus, ReleaseWarning
+from app.models.release_override import OverrideStatus, ReleaseOverride
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.text_scan import TextScan, TextScanStatus
 from app.models.token import Token
@@ -50,6 +60,7 @@ __all__ = [
     "AccessRequest",
     "AuditEntry",
     "AuditHead",
+    "AuditTwin",
     "Base",
     "Dataset",
     "DatasetStatus",
@@ -71,9 +82,13 @@ __all__ = [
     "Organisation",
     "OrganisationKey",
     "Outcome",
+    "OverrideStatus",
+    "Randomness",
     "Release",
     "ReleaseClass",
+    "ReleaseOverride",
     "ReleaseStatus",
+    "ReleaseWarning",
     "RequestStatus",
     "Score",
     "Teacher",
@@ -85,6 +100,7 @@ __all__ = [
     "TrainingStatus",
     "TrajectorySet",
     "TrajectorySetStatus",
+    "TwinStatus",
     "Upload",
     "UploadStatus",
     "User",

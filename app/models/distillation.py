@@ -1,7 +1,8 @@
+import secrets
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.ids import new_id
@@ -35,8 +36,23 @@ PHASES = tuple(status for status in ACTIVE if status != DistillationStatus.QUEUE
 
 class Verdict(StrEnum):
     REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
     NOT_REFUTED = "not_refuted"
     PROVEN = "proven"
+
+
+class Randomness(StrEnum):
+    """Where the draws come from that touch the hospital's images."""
+
+    SECRET = "secret"  # noqa: S105 (a word of its own)
+    """A seed that nobody was ever told and that is forgotten by now."""
+    PUBLISHED = "published"
+    """The seed that the report names: whoever has candidates can repeat the run."""
+
+
+def new_private_seed() -> str:
+    """32 hexadecimal digits of the operating system's entropy."""
+    return secrets.token_hex(16)
 
 
 class Distillation(Leased, Timestamps, Base):
@@ -58,6 +74,14 @@ class Distillation(Leased, Timestamps, Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     overrides: Mapped[JsonObject] = mapped_column(JsonColumn, default=dict)
     """Settings of the preset that the caller changed, besides the fields above (flat names)."""
+    private_seed: Mapped[str | None] = mapped_column(String(32), default=new_private_seed)
+    """Draws that touch the images follow from it. No reply, page, log, checkpoint or bundle has it;
+    it is forgotten once the distillation is ready or deleted."""
+    randomness: Mapped[Randomness] = mapped_column(
+        text_enum(Randomness), default=Randomness.SECRET, server_default=text("'published'")
+    )
+    audit: Mapped[str | None] = mapped_column(String(32), default=None)
+    """Name of the audit that was asked for (`iadd.presets.AUDITS`); its sizes are settings."""
     forecast_id: Mapped[str | None] = mapped_column(String(40), index=True, default=None)
     """The forecast that was shown before it began."""
     settings: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)

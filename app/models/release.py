@@ -18,6 +18,12 @@ class ReleaseStatus(StrEnum):
     """A tombstone: that it existed and why it went can be read; nothing can be downloaded."""
 
 
+class ReleaseWarning(StrEnum):
+    SINGLE_PATIENT_START = "single_patient_start"
+    """Its images started from single patients' images or their means: whoever has candidates finds
+    out who is in the set."""
+
+
 class Release(Timestamps, Base):
     """Version n of a distillation, as others see it. Its content never changes."""
 
@@ -35,6 +41,8 @@ class Release(Timestamps, Base):
         Index(None, "organisation_id", "created_at", "id"),
         # What an organisation stores, without a look at the rows.
         Index(None, "organisation_id", "bundle_size"),
+        # Those whose owners are still to be told, without a look at the rows.
+        Index(None, "warning", "warned_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("rel"))
@@ -69,6 +77,12 @@ class Release(Timestamps, Base):
     """The public part of the report that the catalogue shows: utility, privacy, preset."""
     decision: Mapped[JsonObject] = mapped_column(JsonColumn)
     """The release decision and its policy."""
+    override: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
+    """What two people waived and why, where the policy objected; everybody reads it."""
+    warning: Mapped[ReleaseWarning | None] = mapped_column(text_enum(ReleaseWarning), default=None)
+    """What was found about such releases later on; everybody reads it."""
+    warned_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """When its owner was told."""
     bundle_key: Mapped[str]
     bundle_sha256: Mapped[str] = mapped_column(String(64))
     fingerprint: Mapped[str] = mapped_column(String(64))

@@ -1,11 +1,12 @@
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.ids import new_id
 from app.core.types import JsonColumn, JsonObject, text_enum
 from app.models.base import Base, Timestamps
+from app.models.distillation import Randomness, new_private_seed
 
 
 class TrajectorySetStatus(StrEnum):
@@ -24,6 +25,11 @@ class TrajectorySet(Timestamps, Base):
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
     teacher_key: Mapped[str] = mapped_column(String(64))
     config: Mapped[JsonObject] = mapped_column(JsonColumn)
+    private_seed: Mapped[str | None] = mapped_column(String(32), default=new_private_seed)
+    """What its teachers draw follows from it; forgotten once all are recorded, or one failed."""
+    randomness: Mapped[Randomness] = mapped_column(
+        text_enum(Randomness), default=Randomness.SECRET, server_default=text("'published'")
+    )
     teachers: Mapped[int]
     done_count: Mapped[int] = mapped_column(default=0)
     status: Mapped[TrajectorySetStatus] = mapped_column(
