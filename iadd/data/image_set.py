@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +22,9 @@ from iadd.intake.splits import SPLITS
 # One metadata key: safetensors writes several in an order that changes from run to run.
 _METADATA_KEY = "image_set"
 
+Unit = Literal["image", "patient"]
+"""What an audit protects."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -31,6 +35,10 @@ class ImageSet:
         labels: int64 (N,), index into `classes`.
         classes: the class names, in the order of the labels.
         split: int8 (N,), index into `SPLITS`.
+        groups: int64 (N,), the audit unit of each image, a number from 0 that tells nothing more:
+            its patient where patients are known, else its cluster of near-duplicates. None where
+            neither is known: each image is a unit of its own.
+        unit: ``patient`` where `groups` are patients, else ``image``.
 
     Raises:
         ValueError: when shapes, types or indices do not fit together.
@@ -40,6 +48,8 @@ class ImageSet:
     labels: Tensor
     classes: tuple[str, ...]
     split: Tensor
+    groups: Tensor | None = None
+    unit: Unit = "image"
 
     def __post_init__(self) -> None:
         count = len(self.images)
@@ -55,6 +65,14 @@ class ImageSet:
         ):
             if count and not (int(values.min()) >= 0 and int(values.max()) < end):
                 raise ValueError(f"{name} must lie in 0..{end - 1}")
+        if self.unit not in get_args(Unit) or (self.unit == "patient" and self.groups is None):
+            raise ValueError("unit must be image, or patient where groups are given")
+        if self.groups is None:
+            return
+        if self.groups.dtype != torch.int64 or self.groups.shape != (count,):
+            raise ValueError(f"groups must be int64 of shape ({count},)")
+        if count and int(self.groups.min()) < 0:
+            raise ValueError("groups must not be negative")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -65,8 +83,22 @@ class ImageSet:
         Raises:
             ValueError: when `name` is not one of `SPLITS`.
         """
-        chosen = self.split == SPLITS.index(name)
-        return ImageSet(self.images[chosen], self.labels[chosen], self.classes, self.split[chosen])
+        return self.take(self.split == SPLITS.index(name))
+
+    def take(self, chosen: Tensor) -> ImageSet:
+        """Return some of the images, with all classes kept.
+
+        Args:
+            chosen: bool (N,), or int64 indices in the order wanted.
+        """
+        return ImageSet(
+            self.images[chosen],
+            self.labels[chosen],
+            self.classes,
+            self.split[chosen],
+            None if self.groups is None else self.groups[chosen],
+            self.unit,
+        )
 
     def of_classes(self, names: Sequence[str]) -> ImageSet:
         """Return the images of some classes, labelled in the order of `names`.
@@ -79,7 +111,7 @@ class ImageSet:
         new_labels[kept] = torch.arange(len(kept))
         labels = new_labels[self.labels]
         chosen = labels >= 0
-        return ImageSet(self.images[chosen], labels[chosen], tuple(names), self.split[chosen])
+        return replace(self.take(chosen), labels=labels[chosen], classes=tuple(names))
 
     def count_by_class(self) -> dict[str, int]:
         """Count the images of each class, in class order."""
@@ -93,7 +125,11 @@ class ImageSet:
             "labels": self.labels.contiguous(),
             "split": self.split.contiguous(),
         }
-        description = json.dumps({"classes": self.classes, "splits": SPLITS})
+        document: dict[str, object] = {"classes": self.classes, "splits": SPLITS}
+        if self.groups is not None:
+            tensors["groups"] = self.groups.contiguous()
+            document["unit"] = self.unit
+        description = json.dumps(document)
         return tensors_to_bytes(tensors, metadata={_METADATA_KEY: description})
 
     @staticmethod
@@ -112,6 +148,8 @@ class ImageSet:
                 labels=tensors["labels"],
                 classes=tuple(description["classes"]),
                 split=tensors["split"],
+                groups=tensors.get("groups"),
+                unit=description.get("unit", "image"),
             )
         except (SafetensorError, KeyError, TypeError) as error:
             raise ValueError("these bytes are not a saved image set") from error

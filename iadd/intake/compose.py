@@ -151,6 +151,8 @@ def compose(
         labels=labels,
         splits=splits,
         classes=used,
+        groups=_numbered(groups),
+        patients=all(patient is not None for patient in patients),
     )
     return Composed(
         classes=_count(used, labels, splits),
@@ -289,6 +291,12 @@ def _split(
     for label, parts in sorted(_parts(labels, splits).items()):
         check_splits(names[label], parts, SPLITS, given=any(split is not None for split in given))
     return splits, bool(short)
+
+
+def _numbered(groups: Sequence[int]) -> list[int]:
+    """Number the groups from 0, in the order in which they come first."""
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(group, len(numbers)) for group in groups]
 
 
 def _counted(

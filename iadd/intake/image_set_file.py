@@ -27,6 +27,8 @@ def write_image_set(
     labels: Sequence[int],
     splits: Sequence[int],
     classes: Sequence[str],
+    groups: Sequence[int],
+    patients: bool,
 ) -> None:
     """Write the pictures `order` of `pixels`; equal sets give equal bytes.
 
@@ -37,14 +39,18 @@ def write_image_set(
         labels: index into `classes` of each picture that is written.
         splits: index into `SPLITS` of each.
         classes: names of the classes.
+        groups: audit unit of each picture that is written, a number from 0.
+        patients: whether these are patients, and not clusters of near-duplicates.
     """
     count, size = len(order), pixels.shape[-1]
     tensors = {
+        "groups": ("I64", [count], 8 * count),
         "labels": ("I64", [count], 8 * count),
         "images": ("U8", [count, 1, size, size], count * size * size),
         "split": ("I8", [count], count),
     }
-    description = json.dumps({"classes": list(classes), "splits": SPLITS})
+    unit = "patient" if patients else "image"
+    description = json.dumps({"classes": list(classes), "splits": SPLITS, "unit": unit})
     header: dict[str, object] = {"__metadata__": {"image_set": description}}
     start = 0
     for name, (kind, shape, length) in tensors.items():
@@ -55,6 +61,7 @@ def write_image_set(
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
+        file.write(np.asarray(groups, dtype="<i8").tobytes())
         file.write(np.asarray(labels, dtype="<i8").tobytes())
         for first in range(0, count, _BLOCK):
             file.write(pixels[list(order[first : first + _BLOCK])].tobytes())

@@ -1,4 +1,7 @@
-"""A part of an image set by class."""
+"""A part of an image set by class; the audit unit of each image."""
+
+import hashlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,3 +23,35 @@ def test_some_classes_are_kept_and_labelled_in_the_order_asked_for() -> None:
     assert part.split.tolist() == [0, 0, 1, 2]
     with pytest.raises(ValueError, match="not in"):
         images.of_classes(["d"])
+
+
+def of_four() -> ImageSet:
+    return ImageSet(
+        torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1),
+        torch.tensor([0, 1, 0, 1]),
+        ("a", "b"),
+        torch.tensor([0, 0, 1, 0], dtype=torch.int8),
+    )
+
+
+def test_a_set_without_units_is_written_as_it_was_before_there_were_any() -> None:
+    data = of_four().to_bytes()
+    assert (
+        hashlib.sha256(data).hexdigest()
+        == "c403f7f016e3693e8bfa179f994191dede0236a48cb4c59c86e2185bf37dee00"
+    )
+    read = ImageSet.from_bytes(data)
+    assert (read.groups, read.unit) == (None, "image")
+
+
+def test_units_are_kept_by_parts_and_by_bytes() -> None:
+    images = replace(of_four(), groups=torch.tensor([7, 3, 7, 0]), unit="patient")
+    read = ImageSet.from_bytes(images.to_bytes())
+    for same in (images, read):
+        train, of_b = same.part("train"), same.of_classes(["b"])
+        assert train.groups is not None
+        assert of_b.groups is not None
+        assert train.groups.tolist() == [7, 3, 0]
+        assert of_b.groups.tolist() == [3, 0]
+        assert of_b.labels.tolist() == [0, 0]
+        assert {train.unit, of_b.unit, same.unit} == {"patient"}

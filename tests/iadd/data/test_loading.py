@@ -81,7 +81,7 @@ def test_a_saved_set_comes_back_and_equal_sets_give_equal_bytes(tmp_path: Path) 
     image_set.save(tmp_path / "set.safetensors")
     again = ImageSet.load(tmp_path / "set.safetensors")
     assert again.classes == ("COVID", "Normal")
-    for name in ("images", "labels", "split"):
+    for name in ("images", "labels", "split", "groups"):
         assert torch.equal(getattr(again, name), getattr(image_set, name))
     assert {again.to_bytes() for _ in range(20)} == {image_set.to_bytes()}
     loaded = load_images(tmp_path / "set.safetensors", image_size=SIZE)
@@ -109,6 +109,11 @@ def test_bytes_that_are_no_image_set_are_named(data: bytes) -> None:
         ("labels", torch.tensor([0, -1])),
         ("split", torch.zeros(2)),
         ("split", torch.tensor([0, 3], dtype=torch.int8)),
+        ("groups", torch.zeros(3, dtype=torch.int64)),
+        ("groups", torch.zeros(2)),
+        ("groups", torch.tensor([0, -1])),
+        ("unit", "patient"),
+        ("unit", "person"),
     ],
 )
 def test_an_image_set_that_does_not_fit_together_is_refused(

@@ -285,6 +285,20 @@ def test_a_patient_stays_in_one_part(tmp_path: Path) -> None:
     outcome = read(tmp_path, files | {"manifest.csv": table})
     assert (outcome.quality["split_by"], outcome.quality["patients"]) == ("patient", 20)
     assert "patient_across_splits" not in codes(outcome)
+    images = ImageSet.load(tmp_path / "out" / IMAGES)
+    assert images.unit == "patient"
+    assert sorted(images.groups.bincount().tolist()) == [2] * 20
+    for patient in range(20):
+        assert len(images.split[images.groups == patient].unique()) == 1
+
+
+def test_without_patients_the_unit_is_a_cluster_of_near_duplicates(tmp_path: Path) -> None:
+    again = np.clip(pixels(100 * ord("A")).astype(int) + 1, 0, 255).astype(np.uint8)
+    read(tmp_path, classes("A", "B") | {"A/again.png": encoded(again)})
+    images = ImageSet.load(tmp_path / "out" / IMAGES)
+    assert images.unit == "image"
+    assert sorted(images.groups.bincount().tolist()) == [1] * 17 + [2]
+    assert set(images.groups.tolist()) == set(range(18))
 
 
 def test_a_picture_that_is_left_out_does_not_come_back_under_another_name(tmp_path: Path) -> None:
