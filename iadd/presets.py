@@ -157,6 +157,32 @@ SINGLE_PATIENT_STARTS = ("real", "k_mean")
 in a ``k_mean`` start with an AUC near 1. Only ``paper_*`` presets may use them."""
 
 
+AUDITS: dict[str, dict[str, Any]] = {
+    "audit_free": {
+        "title": "The run itself",
+        "description": "Attacks on the run alone, at no cost. Needs a split drawn at random.",
+        "settings": {"audit_calibration_runs": 0, "audit_test_runs": 0},
+    },
+    "audit_quick": {
+        "title": "8 repetitions",
+        "description": "Finds large leaks.",
+        "settings": {"audit_calibration_runs": 4, "audit_test_runs": 4},
+    },
+    "audit_standard": {
+        "title": "24 repetitions",
+        "description": "What a release to other organisations usually needs.",
+        "settings": {"audit_calibration_runs": 8, "audit_test_runs": 16},
+    },
+    "audit_full": {
+        "title": "80 repetitions",
+        "description": "Finds small leaks, and those of single strata.",
+        "settings": {"audit_calibration_runs": 16, "audit_test_runs": 64},
+    },
+}
+"""Named sizes of an audit: how often the whole run is repeated to calibrate and to test attacks.
+``audit_test_runs`` of 0 attacks the run itself alone."""
+
+
 def describe() -> dict[str, Any]:
     """What there is to choose, as JSON.
 
