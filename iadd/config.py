@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, Self, TypeVar, cast, get_args, get_origin
 
 Initialisation = Literal["real", "k_mean", "noise", "dp_mean", "public"]
-ImageFormat = Literal["8bit", "16bit", "float"]
+ImageFormat = Literal["8bit", "float"]
 Privacy = Literal["audited", "dp"]
 StartFrom = Literal["all", "correct"]
 Method = Literal["iadd", "mtt", "ddpp"]
@@ -162,9 +162,9 @@ class DistillationConfig:
     start_epsilon: float = setting(1.0, minimum=0.01, maximum=100, counted=True)
     """ε of a ``dp_mean`` start; its δ is ``delta``."""
     image_format: ImageFormat = setting("8bit", counted=True)
-    """Grey levels that the distilled images can take. ``8bit``: 256, so that the pictures of a
-    bundle are all that leaves. ``16bit``: 65,536. ``float``: any number, for experiments; such a
-    set is not released."""
+    """Grey levels that the distilled images can take. ``8bit``: 256, so that what is audited, and
+    what a person sees in a bundle, is all that leaves. ``float``: any number, for experiments; such
+    a set is not released, since pictures can hide below a grey level."""
     k_mean_images: int = setting(16, minimum=16, maximum=1_000, unit="images", counted=True)
     """Images averaged into one start under ``k_mean``; a class must hold as many."""
     start_from: StartFrom = setting("all", counted=True)

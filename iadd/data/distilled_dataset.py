@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from iadd.config import Config
@@ -71,6 +72,17 @@ class DistilledDataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def is_on_grey_levels(self) -> bool:
+        """True if every value is one of 256 grey levels: then its pictures are all that it holds.
+
+        Pictures can hide in a set of other values, below a grey level or outside of black and
+        white, where neither an audit of the pictures nor a person sees them.
+        """
+        if not bool(self.images.isfinite().all()):
+            return False
+        return torch.equal(self.normalisation.round_to_grey_levels(self.images), self.images)
 
     def to_bytes(self) -> bytes:
         """Serialise the set as one safetensors file; equal content gives equal bytes."""

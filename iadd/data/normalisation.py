@@ -48,6 +48,15 @@ class Normalisation:
         mean, std = _as_tensors(self, images.device)
         return images * std + mean
 
+    def clip(self, images: Tensor) -> Tensor:
+        """Clip normalised (N, C, H, W) to intensities between black and white."""
+        mean, std = _as_tensors(self, images.device)
+        return torch.minimum(torch.maximum(images, -mean / std), (1 - mean) / std)
+
+    def round_to_grey_levels(self, images: Tensor) -> Tensor:
+        """Round normalised (N, C, H, W) to the nearest of the 256 grey levels of a picture."""
+        return self.apply(self.invert(images))
+
     def invert(self, images: Tensor) -> Tensor:
         """Turn normalised (N, C, H, W) into uint8 for display, clipped to 0..255."""
         return (self.to_intensities(images) * 255).round().clamp(0, 255).to(torch.uint8)

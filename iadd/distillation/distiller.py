@@ -87,7 +87,7 @@ class DistillationRun:
     ) -> None:
         self.config, self.buffer, self.network, self.device = config, buffer, network, device
         self.initial, self.labels = initial, labels
-        images = initial.to(device)
+        images = self._in_range(initial.to(device))
         self.device_labels = labels.to(device)
         lr = torch.tensor(config.distillation.syn_lr, device=device)
         self.state = _State(
@@ -152,7 +152,7 @@ class DistillationRun:
             DistillationDivergedError: When the loss is not finite.
             OutOfMemoryError: When not even one image at a time fits.
         """
-        generator = make_generator(self.config.seed, "distillation", self.iteration)
+        generator = make_generator(self.config.data_seed, "distillation", self.iteration)
         teacher = int(torch.randint(len(self.buffer), (), generator=generator))
         epoch = int(torch.randint(self._start_epochs(), (), generator=generator))
         indices = self._draw_mini_batches(generator)
@@ -221,7 +221,7 @@ class DistillationRun:
         # α must stay above 0: a step takes away half of it at most.
         state.syn_lr = torch.maximum(stepped, state.syn_lr / 2)
         state.images_momentum = settings.momentum * state.images_momentum + gradients.images
-        state.images = state.images - settings.lr_img * state.images_momentum
+        state.images = self._in_range(state.images - settings.lr_img * state.images_momentum)
         state.average = torch.lerp(state.images, state.average, settings.image_average)
         if settings.method == "iadd" and settings.lr_weights > 0:
             state.weights.step(
@@ -231,6 +231,18 @@ class DistillationRun:
             # W becomes the share of iterations in which each parameter counted.
             state.weights.offset.lerp_(gradients.weights - 1, 1 / (self.iteration + 1))
         state.difference.lerp_(gradients.difference.abs(), 1 / (self.iteration + 1))
+
+    def _in_range(self, images: Tensor) -> Tensor:
+        """Keep intensities between black and white, where grey levels are released."""
+        if self.config.distillation.image_format == "float":
+            return images
+        return self.buffer.normalisation.clip(images)
+
+    def _released(self, images: Tensor) -> Tensor:
+        """Round to what is released: validated, evaluated, audited and packed are one set."""
+        if self.config.distillation.image_format == "float":
+            return images
+        return self.buffer.normalisation.round_to_grey_levels(images)
 
     def is_due_for_validation(self) -> bool:
         """Return whether this iteration is evaluated on the validation split."""
@@ -243,8 +255,9 @@ class DistillationRun:
         if self.config.distillation.validate_every == 0 or len(validation) == 0:
             return {}
         lr = self.state.syn_lr.item()
+        images = self._released(self.state.average)
         score = validate(
-            self.state.average,
+            images,
             self.device_labels,
             lr,
             validation,
@@ -254,14 +267,14 @@ class DistillationRun:
         )
         self.history.validation.append({"iteration": self.iteration, "balanced_accuracy": score})
         if score > self.best.score:
-            self.best = _Best(self.state.average.clone(), lr, score, self.iteration)
+            self.best = _Best(images.clone(), lr, score, self.iteration)
         return {"validation_balanced_accuracy": score}
 
     def result(self, classes: tuple[str, ...]) -> DistilledDataset:
         """Return the best iteration, or the last one when none was evaluated."""
         if not self.history.validation:
             lr = self.state.syn_lr.item()
-            self.best = _Best(self.state.average, lr, math.nan, self.iteration)
+            self.best = _Best(self._released(self.state.average), lr, math.nan, self.iteration)
         return DistilledDataset(
             images=self.best.images.cpu(),
             labels=self.labels,

@@ -1,20 +1,25 @@
 """Initialises the distilled images (paper, Algorithm 1, line 1)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from iadd.cohort import draw_image
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError, random_images
 from iadd.networks.build import build_architecture, load_parameters
 from iadd.runtime.precision import computing_at
-from iadd.runtime.seed import make_generator
+from iadd.runtime.seed import derive_seed, make_generator
 from iadd.trajectories.buffer import TrajectoryBuffer
 
 _CHUNK = 256
+
+_CHESTS = 4
+"""Generated chests averaged in one public start."""
 
 
 def initialise(
@@ -26,11 +31,11 @@ def initialise(
 ) -> tuple[Tensor, Tensor]:
     """Make the images of iteration 0.
 
-    ``real`` takes different training images, as the paper does. ``k_mean`` takes for each image
-    the mean of k different training images of its class, after the k-Same idea (Newton, Sweeney
-    and Malin 2005), so that it shows no single patient. ``noise`` reads no image. Under
-    ``start_from="correct"`` the first two draw from the images that most teachers classify
-    correctly (Guo et al. 2024, DATM).
+    ``noise`` and ``public`` read no image of the hospital. ``real`` takes different training
+    images, as the paper does. ``k_mean`` takes for each image the mean of k different training
+    images of its class, after the k-Same idea (Newton, Sweeney and Malin 2005); whoever holds
+    candidates finds those images in it. Under ``start_from="correct"`` the last two draw from the
+    images that most teachers classify correctly (Guo et al. 2024, DATM).
 
     Args:
         train: Images of the training split.
@@ -46,25 +51,75 @@ def initialise(
         TooFewImagesError: When a class holds fewer images than its start needs.
         ValueError: When ``start_from`` is ``correct`` and `correct` is not given.
     """
+    per_class, classes = config.distillation.images_per_class, len(train.classes)
+    labels = torch.arange(classes).repeat_interleave(per_class)
+    shape = (len(labels), *train.images.shape[1:])
+    match config.distillation.initialisation:
+        case "noise":
+            generator = make_generator(config.data_seed, "noise start")
+            return torch.randn(shape, generator=generator), labels
+        case "public":
+            return public_start(shape, seed=derive_seed(config.data_seed, "public start")), labels
+    rows = contributors(train, config, correct=correct)
+    assert rows is not None, "every other start is made of training images"
+    starts = torch.stack([normalisation.apply(train.images[own]).mean(dim=0) for own in rows])
+    return starts, labels
+
+
+def contributors(
+    train: ImageSet, config: Config, *, correct: Tensor | None = None
+) -> Tensor | None:
+    """Return the training images that each start is made of, the same that :func:`initialise` took.
+
+    Args:
+        train: Images of the training split.
+        config: Settings of the run, with its private seed.
+        correct: As in :func:`initialise`.
+
+    Returns:
+        (classes·IPC, k) int64, rows of `train`, class by class; k is 1 for ``real``. None where no
+        start is made of single images.
+
+    Raises:
+        TooFewImagesError: When a class holds fewer images than its start needs.
+        ValueError: When ``start_from`` is ``correct`` and `correct` is not given.
+    """
     settings = config.distillation
     per_class, classes = settings.images_per_class, len(train.classes)
-    labels = torch.arange(classes).repeat_interleave(per_class)
-    if settings.initialisation == "noise":
-        generator = make_generator(config.seed, "noise start")
-        shape = (len(labels), *train.images.shape[1:])
-        return torch.randn(shape, generator=generator), labels
     if settings.initialisation == "real":
-        chosen = _choose(train, per_class, config, "start", correct)
-        return normalisation.apply(train.images[chosen]), labels
-    means = torch.empty(classes, per_class, *train.images.shape[1:])
-    for number in range(per_class):
-        # One draw of k images of every class gives the number-th start of every class.
-        chosen = _choose(train, settings.k_mean_images, config, f"start/{number}", correct)
-        groups = normalisation.apply(train.images[chosen]).unflatten(
-            0, (classes, settings.k_mean_images)
-        )
-        means[:, number] = groups.mean(dim=1)
-    return means.flatten(0, 1), labels
+        return _choose(train, per_class, config, "start", correct)[:, None]
+    if settings.initialisation != "k_mean":
+        return None
+    k = settings.k_mean_images
+    # One draw of k images of every class gives the number-th start of every class.
+    draws = [
+        _choose(train, k, config, f"start/{number}", correct).view(classes, k)
+        for number in range(per_class)
+    ]
+    return torch.stack(draws, dim=1).flatten(0, 1)
+
+
+def public_start(shape: Sequence[int], *, seed: int) -> Tensor:
+    """Draw chests of nobody, from the generated cohort (:mod:`iadd.cohort`).
+
+    Each image is the mean of a few healthy chests, so that it has a chest's anatomy without the
+    details of one drawing.
+
+    Args:
+        shape: (M, C, S, S).
+        seed: Seed of the draw.
+
+    Returns:
+        (M, C, S, S) float32, each image of mean 0 and deviation 1.
+    """
+    count, channels, size, _ = shape
+    chests = torch.empty(count, 1, size, size)
+    for row in range(count):
+        numbers = range(row * _CHESTS, (row + 1) * _CHESTS)
+        drawn = [draw_image("Normal", n, image_size=size, seed=seed) for n in numbers]
+        chests[row, 0] = torch.stack([torch.from_numpy(image).float() for image in drawn]).mean(0)
+    mean, std = chests.mean(dim=(2, 3), keepdim=True), chests.std(dim=(2, 3), keepdim=True)
+    return ((chests - mean) / std).expand(-1, channels, -1, -1).contiguous()
 
 
 def _choose(
@@ -72,7 +127,7 @@ def _choose(
 ) -> Tensor:
     """Draw ``per_class`` images of each class, from all or from the correct ones."""
     if config.distillation.start_from == "all":
-        return random_images(train, per_class, seed=config.seed, rng_key=rng_key)
+        return random_images(train, per_class, seed=config.data_seed, rng_key=rng_key)
     if correct is None:
         raise ValueError("start_from is 'correct': pass the result of correctly_classified.")
     candidates = correct.nonzero().squeeze(1)
@@ -82,6 +137,8 @@ def _choose(
         images=train.images[:1].expand(len(candidates), -1, -1, -1),
         labels=train.labels[candidates],
         split=train.split[candidates],
+        groups=None,
+        unit="image",
     )
     for name, count in correct_images.count_by_class().items():
         if count < per_class:
@@ -90,7 +147,9 @@ def _choose(
                 f"correctly, and {per_class} are needed: set start_from to all, train the "
                 "teachers for longer, or ask for fewer images."
             )
-    return candidates[random_images(correct_images, per_class, seed=config.seed, rng_key=rng_key)]
+    return candidates[
+        random_images(correct_images, per_class, seed=config.data_seed, rng_key=rng_key)
+    ]
 
 
 @torch.no_grad()

@@ -185,7 +185,7 @@ def evaluate_random(
         chosen = random_images(
             train,
             config.distillation.images_per_class,
-            seed=config.seed,
+            seed=config.data_seed,
             rng_key="/".join(str(p) for p in rng_key),
         )
         small = normalisation.apply(train.images[chosen].to(device))
@@ -240,7 +240,12 @@ def evaluate_full(
     recipe = full_set_recipe(config)
     scores = _score(
         [
-            NetworkSpec(lambda batch: normalisation.apply(data[batch]), labels, ("full", number))
+            NetworkSpec(
+                lambda batch: normalisation.apply(data[batch]),
+                labels,
+                ("full", number),
+                seed=config.data_seed,
+            )
             for number in range(total)
         ],
         test,

@@ -43,6 +43,8 @@ class NetworkSpec:
         lr: Learning rate of the first half; the recipe's unless given.
         order: Draws the indices of an epoch, in training order; some may come often and some not
             at all. Each image once, shuffled, unless given.
+        seed: Seed of the batches; the run's public one unless given. Batches of real images take
+            the private one.
     """
 
     fetch: Callable[[Tensor], Tensor]
@@ -50,6 +52,7 @@ class NetworkSpec:
     rng_key: RngKey
     lr: float | None = None
     order: Callable[[torch.Generator], Tensor] | None = None
+    seed: int | None = None
 
     def draw_epoch(self, generator: torch.Generator) -> Tensor:
         """Draw the indices of one epoch, in training order."""
@@ -215,7 +218,12 @@ class _Group:
         self._lr_factors = None
         if set(rates) != {recipe.lr}:
             self._lr_factors = torch.tensor(rates, device=specs[0].labels.device) / recipe.lr
-        self._generators = [make_generator(config.seed, *spec.rng_key, "batches") for spec in specs]
+        self._generators = [
+            make_generator(
+                config.seed if spec.seed is None else spec.seed, *spec.rng_key, "batches"
+            )
+            for spec in specs
+        ]
         log = on_message or (lambda _: None)
         self._at_once = Halving(
             len(specs),

@@ -74,7 +74,7 @@ class TeacherStep:
     def draw_epoch(self, teacher: int, epoch: int) -> list[Batch]:
         """Draw all random numbers of a teacher's epoch, and copy them to the device once."""
         config = self.config
-        generator = make_generator(config.seed, "teacher", teacher, "epoch", epoch)
+        generator = make_generator(config.data_seed, "teacher", teacher, "epoch", epoch)
         order = draw_order(self._cpu_labels, len(self.classes), config.teacher, generator)
         parts = order.to(self.device).split(config.teacher.teacher_batch_size)
         draws = [draw_augmentation(config.augmentation, len(part), generator) for part in parts]

@@ -161,7 +161,7 @@ class Teachers:
                 channels=self.teacher_step.channels,
                 classes=len(self.teacher_step.classes),
                 image_size=config.image_size,
-                seed=derive_seed(config.seed, "teacher", number, "initialisation"),
+                seed=derive_seed(config.data_seed, "teacher", number, "initialisation"),
             )
             for number in self.numbers
         ]

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,7 +156,8 @@ def test_the_best_iteration_on_validation_is_kept(
     assert scores[distilled.best_iteration] == max(scores.values())
     if distilled.best_iteration == 0:
         assert distilled.initial_images is not None
-        assert torch.equal(distilled.images, distilled.initial_images)
+        rounded = distilled.normalisation.round_to_grey_levels(distilled.initial_images)
+        assert torch.equal(distilled.images, rounded)
 
 
 def test_without_validation_images_the_last_iteration_is_kept(
@@ -379,3 +381,35 @@ def test_starts_from_what_the_teachers_understood(
     assert chosen is not None
     assert anything.initial_images is not None
     assert chosen.shape == anything.initial_images.shape
+
+
+def test_what_is_released_are_grey_levels_and_floats_are_said_to_be_none(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    assert distill(images, buffer, config).is_on_grey_levels
+    floats = distill(images, buffer, config.override({"image_format": "float", "lr_img": 30.0}))
+    assert not floats.is_on_grey_levels
+    hidden = 0.002 * floats.normalisation.apply(images.images[:4])
+    assert not replace(floats, images=hidden).is_on_grey_levels
+
+
+def test_the_published_seed_reproduces_no_draw_that_touches_images(
+    images: ImageSet, config: Config, tmp_path: Path
+) -> None:
+    def run(name: str, private_seed: int | None) -> DistilledDataset:
+        secret = config.override({"initialisation": "noise"}).with_private_seed(private_seed)
+        teachers = record_trajectories(images, secret, out=tmp_path / name)
+        return distill(images, teachers, secret)
+
+    first, again, other, published = (
+        run("first", 2**100 + 1),
+        run("again", 2**100 + 1),
+        run("other", 2**100 + 2),
+        run("published", None),
+    )
+    assert first.to_bytes() == again.to_bytes()
+    assert not torch.equal(first.images, other.images)
+    assert not torch.equal(first.images, published.images)
+    assert first.initial_images is not None and published.initial_images is not None
+    assert not torch.equal(first.initial_images, published.initial_images)
+    assert str(2**100 + 1).encode() not in first.to_bytes()

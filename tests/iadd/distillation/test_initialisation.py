@@ -8,7 +8,7 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError
-from iadd.distillation.initialisation import correctly_classified, initialise
+from iadd.distillation.initialisation import contributors, correctly_classified, initialise
 from iadd.runtime.checkpoint import pack, unpack
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory
 
@@ -53,7 +53,8 @@ def test_k_mean_starts_are_means_of_different_images_and_no_patients_own(
 
 def test_when_k_is_the_class_the_start_is_the_class_mean(train: ImageSet, config: Config) -> None:
     (size,) = set(train.count_by_class().values())
-    images, _ = start(train, config, images_per_class=1, k_mean_images=size)
+    settings = {"initialisation": "k_mean", "images_per_class": 1, "k_mean_images": size}
+    images, _ = start(train, config, **settings)
     normalised = Normalisation.of(train.images).apply(train.images)
     torch.testing.assert_close(images[1], normalised[train.labels == 1].mean(dim=0))
 
@@ -133,3 +134,37 @@ def test_most_teachers_decide_which_images_are_correct(
     two = config.override({"teachers": 2})
     tied = correctly_classified(images, TrajectoryBuffer.open(tmp_path, two), two)
     assert not tied.any()
+
+
+def test_public_starts_show_different_chests_and_read_no_image(
+    train: ImageSet, config: Config
+) -> None:
+    images, labels = start(train, config, initialisation="public", images_per_class=3)
+    assert images.shape == (6, *train.images.shape[1:]) and labels.tolist() == [0, 0, 0, 1, 1, 1]
+    blank = replace(train, images=torch.zeros_like(train.images))
+    assert torch.equal(start(blank, config, initialisation="public", images_per_class=3)[0], images)
+    assert len({image.numpy().tobytes() for image in images}) == 6
+    secret = config.with_private_seed(5)
+    assert not torch.equal(
+        start(train, secret, initialisation="public", images_per_class=3)[0], images
+    )
+
+
+@pytest.mark.parametrize(("initialisation", "k"), [("real", 1), ("k_mean", 16)])
+def test_contributors_are_the_images_that_a_start_is_made_of(
+    train: ImageSet, config: Config, initialisation: str, k: int
+) -> None:
+    settings = {"initialisation": initialisation, "images_per_class": 2}
+    images, labels = start(train, config, **settings)
+    rows = contributors(train, config.override(settings))
+    assert rows is not None and rows.shape == (4, k)
+    normalised = Normalisation.of(train.images).apply(train.images)
+    torch.testing.assert_close(normalised[rows].mean(dim=1), images)
+    assert torch.equal(train.labels[rows], labels[:, None].expand(-1, k))
+
+
+@pytest.mark.parametrize("initialisation", ["noise", "public"])
+def test_a_start_that_reads_no_image_has_no_contributors(
+    train: ImageSet, config: Config, initialisation: str
+) -> None:
+    assert contributors(train, config.override({"initialisation": initialisation})) is None
