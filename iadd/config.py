@@ -275,6 +275,12 @@ class ProtectionConfig:
     """δ of ``dp`` runs and ``dp_mean`` starts; below one over the number of patients."""
     clip_norm: float = setting(1.0, minimum=1e-6, maximum=1e6, counted=True)
     """C: norm that one patient's gradient has at most in a ``dp`` run."""
+    declared_patients: int = setting(
+        0, minimum=0, maximum=100_000_000, unit="patients", counted=True
+    )
+    """N of a ``dp`` run: patients in training (images, where patients are not known), declared
+    public by the hospital. The steps follow from it. It may be rounded. 0 pays for a noisy number
+    with ε = 0.05."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,6 +365,8 @@ class Config:
                 f"max_start_epoch, {distillation.max_start_epoch}: lower the first or raise the "
                 "second.",
             )
+        if self.protection.privacy == "dp":
+            yield from self._unprotected_reads()
         uses_convnet = "convnet" in (self.network.network, *self.evaluation.cross_networks)
         if uses_convnet and self.image_size >> self.network.depth < 1:
             yield InvalidSetting(
@@ -366,6 +374,34 @@ class Config:
                 f"depth {self.network.depth} halves {self.image_size} pixels to nothing: "
                 f"depth may be at most {self.image_size.bit_length() - 1}.",
             )
+
+    def _unprotected_reads(self) -> Iterator[InvalidSetting]:
+        """Settings that read the images without noise."""
+        refused = {
+            "teacher_sampling": (
+                self.teacher.teacher_sampling != "all",
+                "balanced batches show how many images each class has: set teacher_sampling to all",
+            ),
+            "teacher_flatness": (
+                self.teacher.teacher_flatness > 0,
+                "a flat step reads the images twice: set teacher_flatness to 0",
+            ),
+            "start_from": (
+                self.distillation.start_from != "all",
+                "starts from correctly classified images read the images: set start_from to all",
+            ),
+            "initialisation": (
+                self.distillation.initialisation in ("real", "k_mean"),
+                "starts made of images show them: set initialisation to noise, public or dp_mean",
+            ),
+            "validate_every": (
+                self.distillation.validate_every > 0,
+                "choosing an iteration reads the validation images: set validate_every to 0",
+            ),
+        }
+        for name, (reads, message) in refused.items():
+            if reads:
+                yield InvalidSetting(name, f"Under privacy dp, {message}.")
 
     def flat(self) -> dict[str, Any]:
         """Every setting by its name, sections left out."""

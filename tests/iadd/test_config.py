@@ -124,3 +124,24 @@ def test_the_teacher_key_follows_what_shapes_teachers_alone() -> None:
     assert Config().override({"teachers": 3}).teacher_key() == key
     for change in ({"seed": 1}, {"width": 64}, {"teacher_lr": 0.02}, {"rotate_degrees": 1.0}):
         assert Config().override(change).teacher_key() != key
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"teacher_sampling": "balanced"},
+        {"teacher_flatness": 0.01},
+        {"start_from": "correct"},
+        {"initialisation": "real"},
+        {"initialisation": "k_mean"},
+        {"validate_every": 10},
+    ],
+    ids=lambda setting: "-".join(map(str, *setting.items())),
+)
+def test_differential_privacy_refuses_what_reads_images_without_noise(
+    setting: dict[str, object],
+) -> None:
+    allowed = {"privacy": "dp", "validate_every": 0}
+    Config().override(allowed)
+    with pytest.raises(ConfigError, match=f"privacy dp.*{next(iter(setting))}"):
+        Config().override({**allowed, **setting})
