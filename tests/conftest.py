@@ -1,6 +1,7 @@
 """What all tests share: fixtures, parts that a machine lacks, and their environment."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,11 @@ pytest_plugins = [
     "tests.fixtures.releases",
     "tests.fixtures.webhook_receiver",
 ]
+
+# Bytecode is kept, here and by what tests start, even where the environment asks for none: each of
+# some hundred processes would compile every module again, and pytest rewrite every assert.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Hypothesis limits the time of an example, and no test may depend on how busy the machine is.
 hypothesis.settings.register_profile("any-machine", deadline=None)
