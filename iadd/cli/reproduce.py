@@ -57,7 +57,7 @@ def _command(study: Study) -> Callable[..., None]:
     def run(
         data: Data,
         out: Out,
-        preset: common.PresetName = "paper_covid_cxr",
+        preset: common.PresetName = study.preset,
         settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
         layout: common.Layout = None,
         seeds: Seeds = 1,

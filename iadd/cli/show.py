@@ -25,6 +25,8 @@ def show(
     table.add_row("classes", ", ".join(learned.classes))
     table.add_row("learning rate", f"{learned.syn_lr:.4g}")
     table.add_row("preset", f"{learned.config.preset}, seed {learned.config.seed}")
+    if learned.randomness:
+        table.add_row("drawn from", f"a {learned.randomness} seed")
     losses = learned.history.curves.get("unweighted_loss")
     if losses:
         table.add_row("matching loss", f"{losses[0]:.3f} → {losses[-1]:.3f}")

@@ -6,6 +6,13 @@ from typing import Annotated
 import typer
 
 from iadd.cli import common
+from iadd.cli.private_seed import (
+    PUBLISHED,
+    SECRET,
+    PublishedSeed,
+    private_seed_path,
+    with_randomness,
+)
 from iadd.trajectories.record import record_trajectories
 
 
@@ -15,14 +22,26 @@ def teach(
     preset: common.PresetName = "cpu_small",
     settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
     layout: common.Layout = None,
+    published_seed: PublishedSeed = False,
     device: common.Device = "auto",
     threads: common.Threads = 0,
 ) -> None:
-    """Train the teachers and keep a snapshot per epoch."""
+    """Train the teachers and keep a snapshot per epoch.
+
+    What touches the images is drawn from a private seed, kept in the folder for you alone to read.
+    """
     with common.session(threads) as listener:
         config = common.read_config(preset, settings)
+        config = with_randomness(
+            config,
+            private_seed_path(out),
+            published=published_seed,
+            begun=any(out.glob("teacher*")),
+            anew="choose another folder",
+        )
         images = common.load(source, config.image_size, layout)
         buffer = record_trajectories(
             images, config, out=out, on_progress=listener, device=common.choose_device(device)
         )
     common.console.print(f"{len(buffer)} teachers of {buffer.epochs} epochs in {out}")
+    common.console.print(PUBLISHED if published_seed else SECRET, highlight=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -21,6 +21,9 @@ CURVES = (
     "weights_std",
 )
 """Curves of the history: one value for every iteration."""
+
+Randomness = Literal["secret", "published"]
+"""Where the draws come from that touch the images."""
 
 _PRIVATE = ("importance_weights", "difference", "initial_images")
 """Tensors that stay with the organisation; a set read from a bundle has none of them."""
@@ -56,6 +59,8 @@ class DistilledDataset:
         normalisation: Mean and standard deviation of the training images.
         initial_images: Start of the images, (M, C, H, W), or None: not in a bundle.
         best_iteration: The iteration kept, chosen on the validation split. 0 is the start.
+        randomness: ``secret`` where no published seed repeats what was drawn from the images,
+            ``published`` where ``config.seed`` does, None where that is not known.
     """
 
     images: Tensor
@@ -69,6 +74,7 @@ class DistilledDataset:
     normalisation: Normalisation
     initial_images: Tensor | None
     best_iteration: int
+    randomness: Randomness | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -102,6 +108,7 @@ class DistilledDataset:
             "mean": self.normalisation.mean,
             "std": self.normalisation.std,
             "best_iteration": self.best_iteration,
+            "randomness": self.randomness,
         }
         return pack(tensors, document)
 
@@ -120,4 +127,5 @@ class DistilledDataset:
             normalisation=Normalisation(tuple(document["mean"]), tuple(document["std"])),
             **{name: tensors.get(name) for name in _PRIVATE},
             best_iteration=document["best_iteration"],
+            randomness=document.get("randomness"),
         )

@@ -287,6 +287,7 @@ class DistillationRun:
             normalisation=self.buffer.normalisation,
             initial_images=self.initial,
             best_iteration=self.best.iteration,
+            randomness="published" if self.config.private_seed is None else "secret",
         )
 
     def to_bytes(self) -> bytes:

@@ -9,7 +9,7 @@ from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset, History
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
-from iadd.data.selection import forgetting_images, herding_images
+from iadd.data.selection import forgetting_images, herding_images, random_images
 from iadd.evaluation.evaluator import choose_lr
 from iadd.runtime.progress import ProgressListener
 from iadd.training.selection_scores import forgetting_events, trained_features
@@ -80,3 +80,16 @@ def select_images(
         return herding_images(train, per_class, features=features)
     events = forgetting_events(train, config, on_progress=on_progress, device=device)
     return forgetting_images(train, per_class, events=events)
+
+
+def subset_rows(train: ImageSet, config: Config) -> Tensor:
+    """Draw the images of a ``subset`` row.
+
+    Returns:
+        Indices into ``train``, (classes·IPC,), class by class.
+
+    Raises:
+        TooFewImagesError: When a class holds fewer.
+    """
+    per_class = config.distillation.images_per_class
+    return random_images(train, per_class, seed=config.data_seed, rng_key="subset")

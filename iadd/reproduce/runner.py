@@ -17,9 +17,10 @@ from iadd.distillation.distill import DistillationDivergedError, distill
 from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evaluate_random
 from iadd.networks.build import build_architecture
 from iadd.reproduce.plots import draw_run, measure_run
-from iadd.reproduce.real_subset import as_small_set, select_images
+from iadd.reproduce.real_subset import as_small_set, select_images, subset_rows
 from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
 from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
+from iadd.reproduce.teachers import evaluate_teachers
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.oom import OutOfMemoryError
 from iadd.runtime.progress import Progress, ProgressListener
@@ -120,7 +121,7 @@ def run_study(
 
 
 def _seeds_of(row: Row, config: Config, seeds: int) -> range:
-    return range(config.seed, config.seed + (1 if row.kind == "full" else seeds))
+    return range(config.seed, config.seed + (1 if row.kind in ("full", "teacher") else seeds))
 
 
 def _architecture(name: str) -> Mapping[str, object]:
@@ -171,6 +172,12 @@ def _run(
             with record.timed("evaluating"):
                 baseline = evaluate_baseline(images, config, on_progress=listen, device=device)
                 record.add(own, baseline)
+        return
+    if kind == "teacher":
+        if own not in record.networks:
+            buffer = teacher_cache.get(config, listen)
+            with record.timed("evaluating"):
+                record.add(own, evaluate_teachers(buffer, images, config, device=device))
         return
     networks = {own: config} | {
         label: config.override(settings)
@@ -239,6 +246,9 @@ def _make_set(
 def _select(
     record: RunRecord, images: ImageSet, listen: ProgressListener, device: torch.device | str
 ) -> DistilledDataset:
+    if record.row.kind == "subset":
+        chosen = subset_rows(images.part("train"), record.config)
+        return as_small_set(images, chosen, record.config, on_progress=listen, device=device)
     chosen = select_images(
         images.part("train"),
         record.row.kind,

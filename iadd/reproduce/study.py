@@ -8,7 +8,7 @@ from typing import Any, Literal
 from iadd.config import Config, NetworkConfig
 from iadd.reproduce.published import TABLE_4_CLASSES, TABLE_4_FIGURES, Published
 
-Kind = Literal["distilled", "random", "herding", "forgetting", "full"]
+Kind = Literal["distilled", "random", "herding", "forgetting", "full", "subset", "teacher"]
 
 ARCHITECTURES: dict[str, Mapping[str, Any]] = {
     "ConvNetD3": {"network": "convnet", "depth": 3},
@@ -28,7 +28,8 @@ class Row:
     Attributes:
         name: Name of the row, and of its folder.
         kind: ``distilled``: a distilled set; ``random``, ``herding``, ``forgetting``: as many real
-            images; ``full``: all real images.
+            images; ``full``: all real images; ``subset``: one draw of as many real images, which
+            can be attacked; ``teacher``: the teachers, as they are after their last epoch.
         settings: The row's changes of the study's settings.
         factors: Settings that it multiplies instead, by name.
         note: Description of the row in a few words.
@@ -69,6 +70,8 @@ class Study:
             network that it was made with.
         published: The paper's figures, by name of the row.
         published_classes: Number of classes that these were measured on; 0 where there are none.
+        attacked: Whether every row is attacked, to tell what it says of single images.
+        preset: Preset that its command takes unless another is named.
     """
 
     name: str
@@ -79,6 +82,8 @@ class Study:
     about: str = ""
     published: Mapping[str, Published] = field(default_factory=dict)
     published_classes: int = 0
+    attacked: bool = False
+    preset: str = "paper_covid_cxr"
 
 
 TABLE_4 = Study(
@@ -123,7 +128,57 @@ IMPROVEMENTS = Study(
     reference="iadd",
 )
 
-STUDIES = {study.name: study for study in (TABLE_4, IMPROVEMENTS)}
+_PROVEN = {
+    "privacy": "dp",
+    "initialisation": "public",
+    "validate_every": 0,
+    "teacher_sampling": "all",
+    "teacher_flatness": 0.0,
+    "start_from": "all",
+}
+
+PRIVACY = Study(
+    name="privacy",
+    title="What each start and protection costs, and what attacks find",
+    about="Starts and protections side by side: utility, and what attacks find.",
+    rows=(
+        Row(name="real", settings={"initialisation": "real"}, note="starts: training images"),
+        Row(name="k_mean", settings={"initialisation": "k_mean"}, note="starts: means of 16"),
+        Row(name="public", settings={"initialisation": "public"}, note="starts: generated chests"),
+        Row(name="dp_mean", settings={"initialisation": "dp_mean"}, note="starts: noisy means"),
+        Row(name="noise", settings={"initialisation": "noise"}, note="starts: noise"),
+        Row(
+            name="noise-threefold",
+            settings={"initialisation": "noise"},
+            factors={"iterations": 3},
+            note="noise, three times the iterations",
+        ),
+        *(
+            Row(
+                name=f"dp-{epsilon}",
+                settings={**_PROVEN, "epsilon": epsilon},
+                note=f"ε = {epsilon}",
+            )
+            for epsilon in (8, 3, 1)
+        ),
+        Row(name="subset", kind="subset", note="real images, drawn"),
+        Row(name="teacher", kind="teacher", note="the teachers themselves"),
+        *(
+            Row(
+                name=f"teacher-dp-{epsilon}",
+                kind="teacher",
+                settings={**_PROVEN, "epsilon": epsilon},
+                note=f"the teachers of ε = {epsilon}",
+            )
+            for epsilon in (8, 3, 1)
+        ),
+    ),
+    reference="public",
+    attacked=True,
+    preset="cpu_small",
+)
+
+STUDIES = {study.name: study for study in (TABLE_4, IMPROVEMENTS, PRIVACY)}
 """Every study by name."""
 
 

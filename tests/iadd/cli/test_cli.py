@@ -1,6 +1,7 @@
 """The command line, from a folder of images to a table, as a person would use it."""
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,52 @@ def test_a_run_says_how_it_computes(folder: Path, tmp_path: Path) -> None:
     run("teach", folder, "--out", teachers, *TINY)
     said = run("distill", folder, "--teachers", teachers, "--out", distilled, *TINY)
     assert "steps are computed eagerly" in said
+
+
+def test_runs_are_drawn_from_a_private_seed_that_only_the_owner_reads(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Two runs with one published seed differ; with --published-seed they are equal to the bit."""
+
+    def distil(name: str, *more: str) -> bytes:
+        teachers, out = tmp_path / f"teachers-{name}", tmp_path / f"{name}.safetensors"
+        noise = ("--set", "initialisation=noise")
+        run("teach", folder, "--out", teachers, *TINY, *more)
+        said = run("distill", folder, "--teachers", teachers, "--out", out, *TINY, *noise, *more)
+        assert ("published seed: whoever" in " ".join(said.split())) == bool(more)
+        assert f"{'published' if more else 'secret'} seed" in run("show", out)
+        return out.read_bytes()
+
+    assert distil("a") != distil("b")
+    assert distil("c", "--published-seed") == distil("d", "--published-seed")
+    seed = tmp_path / "teachers-a" / "private_seed"
+    assert stat.S_IMODE(seed.stat().st_mode) == 0o600
+    assert len(seed.read_text().strip()) == 32
+    assert seed.read_text() != (tmp_path / "teachers-b" / "private_seed").read_text()
+    for name in ("c", "d"):
+        assert not (tmp_path / f"teachers-{name}" / "private_seed").exists()
+    secret = seed.read_text().strip()
+    for file in (tmp_path / "a.safetensors", *(tmp_path / "teachers-a").glob("*.safetensors")):
+        assert secret.encode() not in file.read_bytes()
+        assert str(int(secret, 16)).encode() not in file.read_bytes()
+
+
+def test_a_run_does_not_change_its_randomness_half_way(folder: Path, tmp_path: Path) -> None:
+    teachers, out = tmp_path / "teachers", tmp_path / "distilled.safetensors"
+    run("teach", folder, "--out", teachers, *TINY)
+    said = run("teach", folder, "--out", teachers, *TINY, "--published-seed", code=1)
+    assert "without --published-seed" in " ".join(said.split())
+    seed = (teachers / "private_seed").read_text()
+    (teachers / "private_seed").unlink()
+    said = run("teach", folder, "--out", teachers, *TINY, code=1)
+    assert "with --published-seed" in " ".join(said.split())
+    (teachers / "private_seed").write_text("not a seed 0x12")
+    said = run("teach", folder, "--out", teachers, *TINY, code=1)
+    assert "holds no private seed" in " ".join(said.split())
+    assert "0x12" not in said
+    # Teachers of an earlier version: the distillation draws a seed of its own, and forgets it.
+    (teachers / "private_seed").unlink()
+    said = run("distill", folder, "--teachers", teachers, "--out", out, *TINY)
+    assert "its teachers have no private seed" in " ".join(said.split())
+    assert not out.with_suffix(".private_seed").exists()
+    assert seed.strip() not in said
