@@ -410,6 +410,7 @@ def test_the_published_seed_reproduces_no_draw_that_touches_images(
     assert first.to_bytes() == again.to_bytes()
     assert not torch.equal(first.images, other.images)
     assert not torch.equal(first.images, published.images)
-    assert first.initial_images is not None and published.initial_images is not None
+    assert first.initial_images is not None
+    assert published.initial_images is not None
     assert not torch.equal(first.initial_images, published.initial_images)
     assert str(2**100 + 1).encode() not in first.to_bytes()

@@ -140,7 +140,8 @@ def test_public_starts_show_different_chests_and_read_no_image(
     train: ImageSet, config: Config
 ) -> None:
     images, labels = start(train, config, initialisation="public", images_per_class=3)
-    assert images.shape == (6, *train.images.shape[1:]) and labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert images.shape == (6, *train.images.shape[1:])
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
     blank = replace(train, images=torch.zeros_like(train.images))
     assert torch.equal(start(blank, config, initialisation="public", images_per_class=3)[0], images)
     assert len({image.numpy().tobytes() for image in images}) == 6
@@ -157,7 +158,8 @@ def test_contributors_are_the_images_that_a_start_is_made_of(
     settings = {"initialisation": initialisation, "images_per_class": 2}
     images, labels = start(train, config, **settings)
     rows = contributors(train, config.override(settings))
-    assert rows is not None and rows.shape == (4, k)
+    assert rows is not None
+    assert rows.shape == (4, k)
     normalised = Normalisation.of(train.images).apply(train.images)
     torch.testing.assert_close(normalised[rows].mean(dim=1), images)
     assert torch.equal(train.labels[rows], labels[:, None].expand(-1, k))
