@@ -11,6 +11,7 @@ Shapes: N units, n of them in a batch, C channels, H = W pixels, D entries of a 
 """
 
 import secrets
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -120,14 +121,16 @@ class PrivateData:
         # A copy, or a pickle, would carry the images away from their ledger.
         self._refuse("copy")
 
-    def for_run(self, run: str) -> "PrivateData":
-        """Return the same images with another name of what depends on the answers."""
+    def for_run(
+        self, run: str | None = None, *, device: torch.device | str | None = None
+    ) -> "PrivateData":
+        """Return the same images and ledger, for another run or on another device."""
         return PrivateData(
             self.__vault,
             self.ledger,
-            run=run,
+            run=run or self.run,
             declared_units=self._declared_units,
-            device=self._device,
+            device=self._device if device is None else device,
         )
 
     def without_images(self) -> ImageSet:
@@ -342,7 +345,10 @@ class PrivateData:
                     continue
                 images = part.images[some.to(part.images.device)].to(self._device)
                 labels = part.labels[some].to(self._device)
-                vectors = vectorised(images, labels, uniform.to(self._device))
+                with warnings.catch_warnings():
+                    # Grids of an augmentation have no vectorised form, and take microseconds.
+                    warnings.filterwarnings("ignore", message="There is a performance drop")
+                    vectors = vectorised(images, labels, uniform.to(self._device))
                 total += clip(vectors, norm, order=order).sum(dim=0)
             return total
 

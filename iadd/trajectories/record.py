@@ -7,12 +7,14 @@ from pathlib import Path
 
 import torch
 
-from iadd.config import Config
+from iadd.config import Config, ConfigError
 from iadd.data.image_set import ImageSet
+from iadd.dp.private_data import PrivateData
 from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, CheckpointTimer, replacing
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 from iadd.trajectories.buffer import TrajectoryBuffer, TrajectoryError, trajectory_path
 from iadd.trajectories.checkpoint import group_of, restore_teachers, save_teachers
+from iadd.trajectories.private_teacher import record_private_trajectory
 from iadd.trajectories.snapshot_file import write_tensors
 from iadd.trajectories.teacher_step import TeacherStep
 from iadd.trajectories.teacher_trainer import Teachers
@@ -33,7 +35,7 @@ _MOST_AT_ONCE = 16
 
 
 def record_trajectories(
-    train: ImageSet,
+    train: ImageSet | PrivateData,
     config: Config,
     *,
     out: Path,
@@ -48,7 +50,9 @@ def record_trajectories(
     for the same group, resumed or not.
 
     Args:
-        train: Images; where the set has several splits, only those of ``train`` are used.
+        train: Images; where the set has several splits, only those of ``train`` are used. Under
+            ``privacy`` ``dp`` they come behind their ledger, and teachers are trained one by one:
+            see :func:`iadd.trajectories.private_teacher.record_private_trajectory`.
         config: Settings of the run.
         out: Folder for the trajectories.
         on_progress: Called after each epoch of each teacher.
@@ -56,16 +60,37 @@ def record_trajectories(
         device: Device to compute on.
 
     Raises:
+        ConfigError: When ``privacy`` is ``dp`` and the images are not behind a ledger, or the
+            other way round.
+        BudgetExceededError: When the ledger's budget does not allow a ``dp`` run.
         TrajectoryError: When a checkpoint in ``out`` is damaged or of other settings.
         OutOfMemoryError: When not even one image at a time fits.
     """
     listener = on_progress or ignore_progress
     epochs, count = config.teacher.teacher_epochs, config.teacher.teachers
+    if isinstance(train, PrivateData):
+        for teacher in range(count):
+
+            def listen_to(progress: Progress, before: int = teacher * epochs) -> None:
+                listener(replace(progress, done=before + progress.done, total=count * epochs))
+
+            record_trajectory(
+                train,
+                config,
+                teacher,
+                out=out,
+                on_progress=listen_to,
+                checkpoint_seconds=checkpoint_seconds,
+                device=device,
+            )
+        return TrajectoryBuffer.open(out, config)
+    _check_audited(config)
+    images = train.part("train")
     at_once = teachers_at_once(config, device)
 
     @cache
     def teacher_step() -> TeacherStep:
-        return TeacherStep(train.part("train"), config, device)
+        return TeacherStep(images, config, device)
 
     for first in range(0, count, at_once):
         numbers = range(first, min(first + at_once, count))
@@ -92,7 +117,7 @@ def record_trajectories(
 
 
 def record_trajectory(
-    train: ImageSet,
+    train: ImageSet | PrivateData,
     config: Config,
     teacher: int,
     *,
@@ -107,7 +132,8 @@ def record_trajectory(
     On CPU and at a fixed number of threads the file is the same to the bit, resumed or not.
 
     Args:
-        train: Images; those of the ``train`` split are used.
+        train: Images; those of the ``train`` split are used. Under ``privacy`` ``dp`` they come
+            behind their ledger.
         config: Settings of the run.
         teacher: Number of the teacher, from 0; determines its initialisation and its batches.
         out: Folder for the trajectory.
@@ -120,13 +146,29 @@ def record_trajectory(
         Path of the trajectory file.
 
     Raises:
+        ConfigError: When ``privacy`` is ``dp`` and the images are not behind a ledger, or the
+            other way round.
+        BudgetExceededError: When the ledger's budget does not allow a ``dp`` run.
         TrajectoryError: When the checkpoint is damaged or of other settings.
         OutOfMemoryError: When not even one image at a time fits.
     """
     path = trajectory_path(out, teacher)
+    if isinstance(train, PrivateData):
+        return record_private_trajectory(
+            train,
+            config,
+            teacher,
+            out=out,
+            on_progress=on_progress or ignore_progress,
+            checkpoint=checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
+            device=device,
+        )
+    _check_audited(config)
     if not path.exists():
+        images = train.part("train")
         _record(
-            lambda: TeacherStep(train.part("train"), config, device),
+            lambda: TeacherStep(images, config, device),
             [teacher],
             out=out,
             on_progress=on_progress or ignore_progress,
@@ -150,6 +192,13 @@ def teachers_at_once(config: Config, device: torch.device | str) -> int:
         return 1
     values = config.teacher.teacher_batch_size * config.network.width * config.image_size**2
     return max(1, min(_MOST_AT_ONCE, _FULL // values))
+
+
+def _check_audited(config: Config) -> None:
+    if config.protection.privacy == "dp":
+        raise ConfigError(
+            "Under privacy dp teachers read images through their ledger alone: pass PrivateData."
+        )
 
 
 def _partial(out: Path, teacher: int) -> Path:

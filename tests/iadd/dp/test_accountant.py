@@ -35,6 +35,7 @@ def test_noise_and_epsilon_agree_with_dp_accounting(
     assert reference == pytest.approx(epsilon, rel=0.005)
 
 
+@pytest.mark.slow  # importing it takes seconds
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("epsilon", "noise"), [(1, 5.27), (3, 2.12), (8, 1.11)])
 def test_epsilon_agrees_with_opacus(epsilon: float, noise: float) -> None:

@@ -51,6 +51,7 @@ def test_layers_that_mix_or_remember_images_are_refused(layer: nn.Module) -> Non
         check_layers(_with(layer))
 
 
+@pytest.mark.slow  # importing it takes seconds
 def test_opacus_lets_the_renamed_batch_norm_pass() -> None:
     validators = pytest.importorskip("opacus.validators")
     assert not validators.ModuleValidator.validate(_with(RenamedBatchNorm(4)), strict=False)
