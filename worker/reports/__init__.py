@@ -3,17 +3,29 @@
 document = report_json(source)
 report = compose(source, document)
 page, paper = render_html(report), render_pdf(report)
+
+The certificate follows from the report's document, and is set the same way:
+
+certificate = certificate_json(document)
+page, paper = render_html(compose_certificate(certificate)), …
 """
 
-from worker.reports.composition import compose
+from worker.reports.certificate import compose_certificate
+from worker.reports.certificate_document import certificate_json
+from worker.reports.composition import compose, has_internal
 from worker.reports.html import render_html
-from worker.reports.inputs import ReportSource, software_versions
+from worker.reports.inputs import Randomness, RecordScore, ReportSource, software_versions
 from worker.reports.json_document import report_json
 from worker.reports.pdf import render_pdf
 
 __all__ = [
+    "Randomness",
+    "RecordScore",
     "ReportSource",
+    "certificate_json",
     "compose",
+    "compose_certificate",
+    "has_internal",
     "render_html",
     "render_pdf",
     "report_json",

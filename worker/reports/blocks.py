@@ -52,8 +52,8 @@ class Table(Block):
         ours: Rows about the distilled set.
         words: Columns, from 1, that hold words; the others hold numbers.
         widths: Of the columns, relative to one another; by default the first is the widest.
-        style: ``plain``; ``metrics``, each row of which a narrow page shows as a card; or
-            ``confusion``.
+        style: ``plain``; ``metrics`` and ``risks``, each row of which a narrow page shows as a
+            card; or ``confusion``.
     """
 
     heads: Sequence[str]
@@ -63,7 +63,7 @@ class Table(Block):
     ours: frozenset[int] = frozenset()
     words: frozenset[int] = frozenset()
     widths: Sequence[float] | None = None
-    style: Literal["plain", "metrics", "confusion"] = "plain"
+    style: Literal["plain", "metrics", "risks", "confusion"] = "plain"
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,12 @@ class Figures(Block):
 
 @dataclass(frozen=True)
 class Picture:
-    """A distilled image as WebP, its start if that may be shown, and its number."""
+    """A distilled image as WebP, its number, and for readers inside its start and nearest image."""
 
     image: bytes
     start: bytes | None
     number: int
+    nearest: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Conclusion:
 
     Attributes:
         question: The question.
-        tone: ``good``, ``neutral`` or ``bad``.
+        tone: ``good``, ``neutral``, ``warn`` or ``bad``.
         headline: The answer.
         detail: Its reasons.
     """
@@ -180,7 +181,7 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report.
+    """A whole report, or another document of a distillation.
 
     Attributes:
         title: The dataset's name.
@@ -191,6 +192,9 @@ class Report:
         conclusions: The first screen.
         sections: The rest.
         colophon: Its last words.
+        genre: The kind of document, in small letters.
+        data: Name of the file with the same figures for programs.
+        summary: What the first screen shows below the conclusions.
     """
 
     title: str
@@ -201,3 +205,6 @@ class Report:
     conclusions: Sequence[Conclusion]
     sections: Sequence[Section]
     colophon: str
+    genre: str = "distillation report"
+    data: str = "report.json"
+    summary: Sequence[Block] = ()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from worker.reports import privacy_words as words
 from worker.reports.blocks import Conclusion, Tone
 from worker.reports.formatting import NETWORKS, spread
 
@@ -92,29 +93,50 @@ def _outcome(distilled: Mapping[str, Any], random: Mapping[str, Any]) -> Outcome
 
 
 def privacy(document: Mapping[str, Any]) -> Conclusion:
-    """State the verdict of the audit."""
+    """State the verdict of the audit, and what its power is."""
     audit = document["privacy"]
-    headlines: dict[str, tuple[Tone, str]] = {
-        "refuted": ("bad", "Refuted: it leaks training images"),
-        "not_refuted": ("neutral", "Not refuted, at unknown power"),
-        "proven": ("good", "Proven: the leak is bounded"),
-    }
-    tone, headline = headlines[audit["verdict"]]
-    return Conclusion("What does it leak?", tone, headline, audit["statement"])
+    tone, headline = verdict(audit)
+    detail = [audit["statement"]]
+    if audit["verdict"] == "proven":
+        detail.append(words.proof_sentence(audit["proof"]) if audit.get("proof") else "")
+    elif audit.get("attacks"):
+        detail.append(words.power_sentence(audit))
+    return Conclusion("What does it leak?", tone, headline, " ".join(filter(None, detail)))
+
+
+def verdict(audit: Mapping[str, Any]) -> tuple[Tone, str]:
+    """Return the tone and the headline of a verdict."""
+    limit = words.percent(audit.get("leak_limit"))
+    match audit["verdict"]:
+        case "refuted":
+            return "bad", "Refuted: it leaks training images"
+        case "inconclusive":
+            return "warn", "Inconclusive: too little was measured to exclude a leak"
+        case "not_refuted" if words.has_power(audit):
+            return "neutral", f"Not refuted: no attack tried exceeds the limit of {limit}"
+        case "not_refuted":
+            return "warn", "Not refuted, at unknown power"
+        case "proven":
+            proof = audit.get("proof")
+            bound = f" (ε = {proof['epsilon']:.3g})" if proof else ""
+            is_loose = bool(proof) and words.tpr_bound(proof) > words.LOOSE
+            return "neutral" if is_loose else "good", f"Proven: the leak is bounded{bound}"
+    return "warn", f"Unknown verdict: {audit['verdict']}"
 
 
 def permission(document: Mapping[str, Any]) -> Conclusion:
     """State what the verdict permits."""
-    question = "What may be done with it?"
-    if document["privacy"]["verdict"] == "refuted":
+    question, audit = "What may be done with it?", document["privacy"]
+    if audit["verdict"] == "refuted":
         return Conclusion(
             question,
             "bad",
             "It stays in this organisation",
-            "A refuted set is never released. Distill again from another start (k_mean rather than "
-            "real), or with more training images, and read the next report.",
+            "A refuted set is never released. Distill again from a start that shows no patient "
+            "(noise or public), with fewer images per class or more training images, and read the "
+            "next report.",
         )
-    if document["privacy"]["verdict"] == "proven":
+    if audit["verdict"] == "proven":
         return Conclusion(
             question,
             "good",
@@ -123,14 +145,23 @@ def permission(document: Mapping[str, Any]) -> Conclusion:
             "does not exclude one: a steward decides whether the bound is tight enough, and "
             "recipients accept terms.",
         )
-    start = (
-        "The images started from patients' images. " if document["initialisation"] == "real" else ""
-    )
+    if audit["verdict"] == "not_refuted" and words.has_power(audit):
+        return Conclusion(
+            question,
+            "neutral",
+            "It may be released under terms, if your policy allows",
+            "The release policy of your organisation compares these figures with its own limits, "
+            "and a steward decides. A measurement covers the attacks that were tried: recipients "
+            "accept terms that forbid further ones.",
+        )
+    start = words.STARTS.get(document["initialisation"], "")
+    reads = f"{start} " if document["initialisation"] in ("real", "k_mean") else ""
     return Conclusion(
         question,
-        "neutral",
+        "warn",
         "Use it inside the organisation for now",
-        f"{start}No measure refutes the set, but distances can never clear a release: that needs "
-        "membership attacks of known power, which were not run. The set leaves only where the "
-        "organisation has decided to release such sets, and recipients accept terms.",
+        f"{reads}Distances alone can never clear a release: that needs membership attacks whose "
+        "power is known and whose upper bounds stay below the limit. More test runs "
+        "(audit_standard, audit_full) narrow the bounds. The release policy of your organisation "
+        "decides whether anything else is accepted.",
     )

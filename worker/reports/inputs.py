@@ -1,15 +1,42 @@
 """Inputs of a report."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from iadd.data.distilled_dataset import DistilledDataset
+from iadd.data.image_set import ImageSet
 from iadd.privacy import PrivacyReport
 
 _PACKAGES = ("iadd-exchange", "torch", "torchmetrics", "numpy", "pillow", "safetensors")
+
+
+Randomness = Literal["secret", "published"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordScore:
+    """How far the twins' membership scores tell one audit unit.
+
+    Attributes:
+        number: Number of the unit within the audit; it names no patient and no file.
+        class_name: Class of its images.
+        runs_in: Runs that trained with it.
+        runs_out: Runs that trained without it.
+        mean_in: Mean score where it was in.
+        mean_out: Mean score where it was out.
+        separation: Difference of the means in pooled standard deviations; 0 tells nothing.
+    """
+
+    number: int
+    class_name: str
+    runs_in: int
+    runs_out: int
+    mean_in: float
+    mean_out: float
+    separation: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +57,11 @@ class ReportSource:
             version before 0.3 read it.
         networks: Of other networks, by name: ``Evaluation.to_dict()`` under ``distilled`` and
             ``random``.
+        randomness: ``secret`` where what touches the images was drawn from a seed that is
+            published nowhere; ``published`` where it follows from the seed in the report.
+        training: Images of the training split, for the audit inside the organisation: it shows
+            the nearest of them beside each distilled image. None where that is not wanted.
+        records: What the membership audit kept of single records, for the same readers.
     """
 
     dataset: str
@@ -42,6 +74,9 @@ class ReportSource:
     asked_on: str | None = None
     split_by: str | None = None
     networks: Mapping[str, Any] = field(default_factory=dict)
+    randomness: Randomness = "published"
+    training: ImageSet | None = None
+    records: Sequence[RecordScore] = ()
 
 
 def software_versions() -> dict[str, str]:

@@ -36,6 +36,8 @@ def report_json(source: ReportSource) -> Json:
         "preset": config.preset,
         "images_per_class": config.distillation.images_per_class,
         "initialisation": config.distillation.initialisation,
+        "image_format": config.distillation.image_format,
+        "randomness": source.randomness,
         "seed": config.seed,
         "best_iteration": source.distilled.best_iteration,
         "settings": config.to_dict(),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.worker.reports.audits import AUDITS
 from worker.reports import conclusions
 from worker.reports.intervals import mean_interval, t_quantile
 
@@ -72,8 +73,43 @@ def test_a_run_that_kept_its_start_says_so(document: dict[str, Any]) -> None:
 def test_a_refuted_set_stays_at_home(document: dict[str, Any]) -> None:
     refuted = {**document, "privacy": {**document["privacy"], "verdict": "refuted"}}
     assert conclusions.permission(refuted).headline == "It stays in this organisation"
-    held = {**document, "privacy": {**document["privacy"], "verdict": "not_refuted"}}
-    assert "distances can never clear a release" in conclusions.permission(held).detail
+    assert "k_mean" not in conclusions.permission(refuted).detail
+
+
+@pytest.mark.parametrize("verdict", ["not_refuted", "inconclusive"])
+def test_distances_alone_clear_nothing(document: dict[str, Any], verdict: str) -> None:
+    """So old reports, without attacks, are read as what they are."""
+    old = {
+        name: value
+        for name, value in document["privacy"].items()
+        if name not in ("attacks", "power", "proof", "leak_limit", "unit", "attempts")
+    }
+    held = {**document, "privacy": {**old, "verdict": verdict}}
+    assert conclusions.permission(held).headline == "Use it inside the organisation for now"
+    assert "can never clear a release" in conclusions.permission(held).detail
+    assert conclusions.privacy(held).tone == "warn"
+
+
+def test_attacks_of_known_power_are_what_a_release_rests_on(document: dict[str, Any]) -> None:
+    measured = {**document, "privacy": AUDITS["not_refuted"].to_dict()}
+    assert "limit of 5%" in conclusions.privacy(measured).headline
+    assert "a leak of 2.6% or more" in conclusions.privacy(measured).detail
+    assert "4 times out of 5" in conclusions.privacy(measured).detail
+    assert "may be released under terms" in conclusions.permission(measured).headline
+    reduced = json.loads(json.dumps(measured))
+    reduced["privacy"]["power"]["reduced"] = True
+    assert conclusions.privacy(reduced).headline == "Not refuted, at unknown power"
+    assert "inside the organisation" in conclusions.permission(reduced).headline
+
+
+def test_a_proof_that_bounds_little_is_no_good_news(document: dict[str, Any]) -> None:
+    proven = {**document, "privacy": AUDITS["proven"].to_dict()}
+    assert conclusions.privacy(proven).tone == "good"
+    assert "more than 20% of the patients" in conclusions.privacy(proven).detail
+    loose = json.loads(json.dumps(proven))
+    loose["privacy"]["proof"]["epsilon"] = 8.0
+    assert conclusions.privacy(loose).tone == "neutral"
+    assert "excludes little" in conclusions.privacy(loose).detail
 
 
 def test_a_proven_set_may_leave_under_terms(document: dict[str, Any]) -> None:
