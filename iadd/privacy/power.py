@@ -13,7 +13,7 @@ from iadd.privacy.statistics import (
 
 _SIDE = 0.025
 _DEVIATIONS = 5.0
-_POINTS = 12
+_POINTS = 4
 """Numbers of false alarms that a deviation is divided into; all of them where they are fewer."""
 
 

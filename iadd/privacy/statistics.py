@@ -61,24 +61,21 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
         return 1.0 - incomplete_beta(b, a, 1.0 - x)
     front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     front += a * math.log(x) + b * math.log1p(-x)
-    c, d = 1.0, 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1.0))
+    c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0) or _TINY)
     fraction = d
     for m in range(1, 10_000):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        change = 1.0
-        for term in (even, odd):
-            d = 1.0 / _away_from_zero(1.0 + term * d)
-            c = _away_from_zero(1.0 + term / c)
-            change = d * c
-            fraction *= change
+        d = 1.0 / (1.0 + even * d or _TINY)
+        c = 1.0 + even / c or _TINY
+        fraction *= d * c
+        d = 1.0 / (1.0 + odd * d or _TINY)
+        c = 1.0 + odd / c or _TINY
+        change = d * c
+        fraction *= change
         if abs(change - 1.0) < 1e-15:
             break
     return min(1.0, math.exp(front) * fraction / a)
-
-
-def _away_from_zero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY
 
 
 def clopper_pearson(
@@ -116,7 +113,7 @@ def upper_bound(successes: float, trials: float, side: float) -> float:
 
 def _solve(rising: Callable[[float], float]) -> float:
     low, high = 0.0, 1.0
-    for _ in range(50):
+    for _ in range(36):
         middle = (low + high) / 2.0
         low, high = (low, middle) if rising(middle) > 0.0 else (middle, high)
     return (low + high) / 2.0
@@ -127,6 +124,7 @@ def normal_quantile(probability: float) -> float:
     return NormalDist().inv_cdf(probability)
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(probability: float, freedom: float) -> float:
     """Return a quantile of Student's t distribution.
 
