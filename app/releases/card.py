@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.releases.certificate import override_in_words
 from app.releases.duo import parse_conditions
 from app.releases.facts import VERDICTS, ReleaseFacts, how_it_began, in_words
 from app.releases.markdown import plain
@@ -36,6 +37,7 @@ def _rows(facts: ReleaseFacts) -> dict[str, str]:
         "on": in_words(facts.created_at),
         "not before": in_words(facts.embargo_until) if facts.embargo_until else "",
         "privacy audit": plain(VERDICTS.get(facts.verdict, facts.verdict)),
+        "override": "" if facts.override is None else plain(override_in_words(facts.override)),
         "contact": plain(facts.contact),
         "cite as": plain(facts.citation),
         "page": plain(facts.url or ""),

@@ -15,6 +15,7 @@ from app.releases.facts import VERDICTS, ReleaseFacts, how_it_began
 from app.releases.markdown import one_line
 from app.releases.templating import render
 from app.signing.keys import rfc3339
+from iadd.bundle.format import CERTIFICATE
 
 Json = dict[str, Any]
 
@@ -51,6 +52,7 @@ def croissant(
         version=one_line(str(metadata.get("versions", {}).get("iadd-exchange", ""))) or "unknown",
         how_it_began=how_it_began(metadata),
         verdict=VERDICTS.get(release.verdict, one_line(release.verdict)),
+        has_certificate=CERTIFICATE["html"] in files,
         size=metadata["image_size"],
         network=metadata["network"]["name"],
         depth=metadata["network"]["depth"],

@@ -7,6 +7,10 @@ from typing import Any
 
 VERDICTS = {
     "refuted": "Refuted: an attack worked, or a copy of a training image was found.",
+    "inconclusive": (
+        "Inconclusive: no attack that was tried worked, but too little was measured to exclude a "
+        "leak above the limit."
+    ),
     "not_refuted": (
         "Not refuted: no attack that was tried worked. That is a measurement and no proof: what "
         "was not tried may still work."
@@ -20,9 +24,31 @@ VERDICTS = {
 
 _BEGINNINGS = {
     "real": "Each image began as one real X-ray and was changed from there.",
-    "k_mean": "Each image began as the mean of several X-rays of its class.",
+    "k_mean": (
+        "Each image began as the mean of several X-rays of its class. Whoever holds candidate "
+        "X-rays can find those that were averaged: such a set shows who is in it."
+    ),
     "noise": "Each image began as noise.",
+    "dp_mean": (
+        "Each image began as the mean of its class with added noise, under differential privacy."
+    ),
+    "public": "Each image began as generated chests, which show no patient.",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverrideFacts:
+    """What two people waived for a release that the policy did not allow.
+
+    Attributes:
+        reason: Why, in their words.
+        objections: What the policy said, one sentence or two each.
+        decided_at: When the second person approved it.
+    """
+
+    reason: str
+    objections: tuple[str, ...]
+    decided_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +70,9 @@ class ReleaseFacts:
         citation: The text to cite; may be empty.
         embargo_until: Nobody else gets it before, or None.
         created_at: When it was released.
-        verdict: Verdict of its audit: ``not_refuted`` or ``proven``.
+        verdict: Verdict of its audit: ``inconclusive``, ``not_refuted`` or ``proven``.
         url: Its page on the portal, where that has an address that others reach.
+        override: What two people waived, or None where the policy allowed it.
     """
 
     id: str
@@ -62,6 +89,7 @@ class ReleaseFacts:
     created_at: datetime
     verdict: str
     url: str | None = None
+    override: OverrideFacts | None = None
 
 
 def how_it_began(metadata: Mapping[str, Any]) -> str:

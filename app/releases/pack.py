@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.releases.card import render_release_card
+from app.releases.certificate import complete
 from app.releases.croissant import croissant
 from app.releases.duo import DuoError
 from app.releases.facts import ReleaseFacts
@@ -55,6 +56,7 @@ def pack_release(
     metadata = _metadata(files)
     try:
         files[TERMS] = facts.terms.encode()
+        complete(files, facts)
         files[CARD] = render_release_card(facts, metadata, files[CARD].decode()).encode()
         files[CROISSANT] = json_file(
             croissant(

@@ -25,6 +25,7 @@ from torch import Tensor
 from iadd.bundle.card import render_card
 from iadd.bundle.format import (
     CARD,
+    CERTIFICATE,
     METADATA,
     SIGNATURE,
     SUMS,
@@ -76,6 +77,7 @@ def write_bundle(
     report_html: bytes,
     report_json: Mapping[str, Any],
     report_pdf: bytes | None = None,
+    certificate: Mapping[str, bytes] | None = None,
 ) -> None:
     """Pack a distilled set with its report.
 
@@ -86,6 +88,8 @@ def write_bundle(
         report_json: The public part of the report. The dataset's name and the versions in the
             bundle's card and metadata are taken from it.
         report_pdf: The report for print.
+        certificate: The privacy certificate: content by name of its files, those of
+            :data:`iadd.bundle.format.CERTIFICATE`.
 
     Raises:
         BundleError: When a class name cannot be a folder's name, or the set is too large.
@@ -97,15 +101,30 @@ def write_bundle(
         **_pictures(distilled),
         TENSORS: _tensors(distilled),
         METADATA: json_file(metadata),
-        CARD: render_card(metadata, report_json, pdf=report_pdf is not None).encode(),
+        CARD: render_card(
+            metadata, report_json, pdf=report_pdf is not None, certificate=bool(certificate)
+        ).encode(),
         "report.html": report_html,
         "report.json": json_file(report_json),
     }
     if report_pdf is not None:
         files["report.pdf"] = report_pdf
+    for name, content in (certificate or {}).items():
+        if name not in CERTIFICATE.values():
+            raise BundleError(f"a certificate has no file {name!r}")
+        files[name] = content
     if sum(map(len, files.values())) > _LARGEST_BYTES:
         raise BundleError("a bundle holds at most 4 GiB: distill fewer images per class")
     write_atomically(path, _pack(files))
+
+
+def tensors_sha256(distilled: DistilledDataset) -> str:
+    """Compute the SHA-256 of the bundle's ``distilled.safetensors``, which names the set.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return sha256_of(_tensors(distilled))
 
 
 def describe(distilled: DistilledDataset, *, versions: Mapping[str, str]) -> dict[str, Any]:

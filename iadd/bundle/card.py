@@ -9,10 +9,22 @@ from iadd.bundle.format import RESEARCH_ONLY
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()|<>~&])")
 _WIDTH = 96
+_CERTIFICATE_ABOUT = """
+`certificate.html` answers what an attacker could learn, with what probability, and how that is
+known: the attacks, their power, the controls, and what was not tried. It is evidence, and no claim
+of compliance.
+"""
+_CERTIFICATE_ROW = (
+    "| `certificate.html`, `certificate.pdf`, `certificate.json` | the privacy certificate |\n"
+)
 
 
 def render_card(
-    metadata: Mapping[str, Any], report: Mapping[str, Any], *, pdf: bool = False
+    metadata: Mapping[str, Any],
+    report: Mapping[str, Any],
+    *,
+    pdf: bool = False,
+    certificate: bool = False,
 ) -> str:
     """Write the dataset card.
 
@@ -20,6 +32,7 @@ def render_card(
         metadata: As ``metadata.json`` holds it.
         report: As ``report.json`` holds it.
         pdf: True if ``report.pdf`` is in the bundle.
+        certificate: True if the privacy certificate is in the bundle.
     """
     recipe, network = metadata["recipe"], metadata["network"]
     count = metadata["images_per_class"] * len(metadata["classes"])
@@ -61,7 +74,7 @@ def render_card(
 ## Privacy
 
 {textwrap.fill(report["privacy"]["statement"], _WIDTH)}
-
+{_CERTIFICATE_ABOUT if certificate else ""}
 ## How to use it
 
     exchange verify bundle.zip
@@ -82,7 +95,7 @@ def render_card(
 | `distilled.safetensors` | the images to train with, labels, learning rate |
 | `metadata.json` | classes, normalisation, network, augmentation, recipe, versions |
 | `report.html`, {"`report.pdf`, " if pdf else ""}`report.json` | utility and privacy |
-| `SHA256SUMS` | what `exchange verify` compares |
+{_CERTIFICATE_ROW if certificate else ""}| `SHA256SUMS` | what `exchange verify` compares |
 """
 
 

@@ -15,6 +15,8 @@ SIGNATURE = "SIGNATURE"
 TERMS = "TERMS.md"
 """Only a release has it, as it has the signature and the description for machines."""
 CROISSANT = "croissant.json"
+CERTIFICATE = {kind: f"certificate.{kind}" for kind in ("json", "html", "pdf")}
+"""The privacy certificate by kind of file; bundles up to version 0.3 have none."""
 
 RESEARCH_ONLY = "For research use. Not a medical device."
 
