@@ -10,6 +10,16 @@ from starlette.responses import Response
 from app.core.errors import NotFound, Problem
 from app.core.storage import Storage
 
+# A report is a page of its own with inline styles and pictures, and no script at all.
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+)
+_CERTIFICATES = {
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+    "json": "application/json",
+}
 RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
@@ -22,6 +32,14 @@ class RangeNotSatisfiable(Problem):
     status = 416
     code = "range-not-satisfiable"
     title = "The range cannot be satisfied"
+
+
+def certificate_headers(kind: str, name: str) -> tuple[str, dict[str, str]]:
+    """Media type and headers of a privacy certificate; `name` is for the file that is saved."""
+    headers = {"Content-Disposition": f'inline; filename="certificate-{name}.{kind}"'}
+    if kind == "html":
+        headers["Content-Security-Policy"] = REPORT_POLICY
+    return _CERTIFICATES[kind], headers
 
 
 async def send_object(

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Deleter, Distiller, ExpectStill, Once, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.downloads import send_object
+from app.core.downloads import REPORT_POLICY, certificate_headers, send_object
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller, Permission
@@ -19,11 +19,6 @@ from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
 
-# The report is a page of its own with inline styles and pictures, and no script at all.
-REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
-)
 LARGEST_EVENT_ID = 2**63 - 1
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -208,6 +203,42 @@ async def get_report_pdf(
     return await send_object(
         request, portal.storage, key, media_type="application/pdf", headers=headers
     )
+
+
+@_result("certificate.html", "text/html")
+async def get_certificate_html(
+    distillation_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The privacy certificate as a page: what an attacker could learn, and how that is known."""
+    return await _send_certificate(request, portal, caller, distillation_id, "html")
+
+
+@_result("certificate.pdf", "application/pdf")
+async def get_certificate_pdf(
+    distillation_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The same as PDF/A-2b, for paper and for archives."""
+    return await _send_certificate(request, portal, caller, distillation_id, "pdf")
+
+
+@_result("certificate.json", "application/json")
+async def get_certificate_json(
+    distillation_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The same for programs."""
+    return await _send_certificate(request, portal, caller, distillation_id, "json")
+
+
+async def _send_certificate(
+    request: Request, portal: Portal, caller: Caller, distillation_id: str, kind: str
+) -> Response:
+    def find() -> str:
+        with portal.database.transaction() as session:
+            return service.certificate_key(session, portal.storage, caller, distillation_id, kind)
+
+    key = await run_in_threadpool(find)
+    media_type, headers = certificate_headers(kind, distillation_id)
+    return await send_object(request, portal.storage, key, media_type=media_type, headers=headers)
 
 
 @_result("bundle", "application/zip")

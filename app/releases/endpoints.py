@@ -1,10 +1,15 @@
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
+from app.core.downloads import certificate_headers, send_object
+from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
+from app.core.security import Caller
 from app.idempotency import RepeatableDep
 from app.models.distillation import Verdict
 from app.releases import service
@@ -19,6 +24,8 @@ from app.releases.schemas import (
     ReleaseWithdraw,
 )
 from app.releases.terms import TermsTemplate
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 router = APIRouter(tags=["releases"], responses=problems(401, 403, 422))
 
@@ -122,6 +129,50 @@ def get_preview(
     """A distilled image, for callers who may see it."""
     content = service.preview(session, portal.storage, caller, release_id, position)
     return Response(content, media_type="image/png")
+
+
+def _certificate(kind: str, media_type: str) -> Callable[[Endpoint], Endpoint]:
+    return router.get(
+        f"/releases/{{release_id}}/certificate.{kind}",
+        response_class=Response,
+        responses={200: {"content": {media_type: {}}}, **problems(404, 416)},
+    )
+
+
+@_certificate("html", "text/html")
+async def get_release_certificate_html(
+    release_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The privacy certificate as a page, with who decided on the release."""
+    return await _send_certificate(request, portal, caller, release_id, "html")
+
+
+@_certificate("pdf", "application/pdf")
+async def get_release_certificate_pdf(
+    release_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """What was measured, as PDF/A-2b, for paper and for archives."""
+    return await _send_certificate(request, portal, caller, release_id, "pdf")
+
+
+@_certificate("json", "application/json")
+async def get_release_certificate_json(
+    release_id: str, request: Request, portal: PortalDep, caller: Reader
+) -> Response:
+    """The privacy certificate for programs, with who decided on the release."""
+    return await _send_certificate(request, portal, caller, release_id, "json")
+
+
+async def _send_certificate(
+    request: Request, portal: Portal, caller: Caller, release_id: str, kind: str
+) -> Response:
+    def find() -> str:
+        with portal.database.reading() as session:
+            return service.certificate_key(session, portal.storage, caller, release_id, kind)
+
+    key = await run_in_threadpool(find)
+    media_type, headers = certificate_headers(kind, release_id)
+    return await send_object(request, portal.storage, key, media_type=media_type, headers=headers)
 
 
 @router.get(

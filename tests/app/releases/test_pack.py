@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.releases.facts import ReleaseFacts
+from app.releases.facts import OverrideFacts, ReleaseFacts
 from app.releases.pack import PackError, pack_release
 from app.signing.keys import KeyHistory
 from app.signing.signature import Signature, Signer
@@ -70,6 +70,9 @@ def test_it_holds_the_bundle_and_what_a_release_adds(whole: bytes, release: byte
     assert list(files_of(release)) == [
         "README.md",
         "TERMS.md",
+        "certificate.html",
+        "certificate.json",
+        "certificate.pdf",
         "croissant.json",
         "distilled.safetensors",
         "images/COVID/001.png",
@@ -83,7 +86,8 @@ def test_it_holds_the_bundle_and_what_a_release_adds(whole: bytes, release: byte
         "SIGNATURE",
     ]
     before, after = files_of(whole), files_of(release)
-    unchanged = set(before) - {"README.md", "SHA256SUMS"}
+    completed = {"README.md", "SHA256SUMS", "certificate.html", "certificate.json"}
+    unchanged = set(before) - completed
     assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
 
 
@@ -98,6 +102,47 @@ def test_the_same_gives_the_same_bytes(
         path, facts=make_facts(), signer=signer, signed_at=NOW + timedelta(seconds=1)
     )
     assert later != release
+
+
+def test_the_certificate_says_that_nothing_was_waived(release: bytes) -> None:
+    files = files_of(release)
+    document = json.loads(files["certificate.json"])
+    assert document["verdict"] == "not_refuted", "what was measured stays"
+    assert document["release"]["organisation"] == "St. Anna Hospital"
+    assert document["release"]["override"] is None
+    assert b"nothing was waived" in files["certificate.html"]
+
+
+def test_an_override_is_on_every_document_of_the_release(
+    whole: bytes, make_facts: MakeFacts, signer: Signer
+) -> None:
+    override = OverrideFacts(
+        reason="<b>A contract</b> forbids attacks.",
+        objections=("Its attacks find leaks of 9% and more.",),
+        decided_at=NOW,
+    )
+    files = files_of(
+        pack_release(whole, facts=make_facts(override=override), signer=signer, signed_at=NOW)
+    )
+    document = json.loads(files["certificate.json"])["release"]["override"]
+    assert (document["people"], document["reason"]) == (2, override.reason)
+    page = files["certificate.html"].decode()
+    assert "two people waived it" in page
+    assert "Its attacks find leaks of 9% and more." in page
+    assert "&lt;b&gt;A contract" in page
+    assert "<b>" not in page
+    assert "two people waived it" in files["README.md"].decode()
+
+
+def test_a_bundle_without_a_certificate_is_released_as_before(
+    whole: bytes, make_facts: MakeFacts, signer: Signer
+) -> None:
+    files = {n: c for n, c in files_of(whole).items() if not n.startswith("certificate")}
+    del files["SHA256SUMS"]
+    sums = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in files.items())
+    old = write_container({**files, "SHA256SUMS": sums.encode()})
+    packed = files_of(pack_release(old, facts=make_facts(), signer=signer, signed_at=NOW))
+    assert not any(name.startswith("certificate") for name in packed)
 
 
 def test_it_verifies_with_the_organisations_key(tmp_path: Path, release: bytes, keys: Keys) -> None:
