@@ -15,6 +15,7 @@ from app.operations.endpoints import router as operations
 from app.organisations.endpoints import router as organisations
 from app.organisations.keys.endpoints import router as keys
 from app.releases.endpoints import router as releases
+from app.releases.overrides.endpoints import router as overrides
 from app.scores.endpoints import router as scores
 from app.trainings.endpoints import router as trainings
 from app.users.endpoints import router as users
@@ -35,6 +36,7 @@ for noun in (
     forecasts,
     distillations,
     releases,
+    overrides,
     access,
     withdrawals,
     trainings,

@@ -8,7 +8,7 @@ from app.models import DistillationStatus
 from worker import forecasts, trainings
 from worker.app import task
 from worker.datasets import check, scan_text
-from worker.distillation import steps, teachers
+from worker.distillation import steps, teachers, twins
 from worker.distillation.phases import run_phase
 
 
@@ -53,9 +53,15 @@ def evaluate(distillation_id: str) -> None:
     run_phase(distillation_id, DistillationStatus.EVALUATING, steps.evaluate)
 
 
+@task(Task.RUN_TWINS)
+def run_twins(twin_id: str) -> None:
+    """Expects repetitions PENDING; leaves them DONE, and sends AUDIT again if they are the last."""
+    twins.run(twin_id)
+
+
 @task(Task.AUDIT)
 def audit(distillation_id: str) -> None:
-    """Expects AUDITING; leaves PACKAGING, with a verdict."""
+    """Expects AUDITING; leaves PACKAGING, with a verdict, or AUDITING while repetitions run."""
     run_phase(distillation_id, DistillationStatus.AUDITING, steps.audit)
 
 

@@ -24,9 +24,12 @@ from app.datasets.archives import forget_archive
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.uploads.purge import end_expired, forget_uploads, purge_ended
+from app.distillations.audit_twins import UNFINISHED as UNFINISHED_TWINS
+from app.distillations.audit_twins import has_unfinished, is_audited
 from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import UNFINISHED, waits_for
+from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.forecast import WAITING as WAITING_FORECASTS
@@ -39,6 +42,7 @@ from app.models.training import Training, TrainingStatus
 from app.organisations.keys.repository import KeyRepository
 from app.organisations.keys.service import create_first
 from app.organisations.repository import OrganisationRepository
+from app.releases.warnings import warn_owners
 from app.trainings.repository import TrainingRepository
 
 logger = logging.getLogger(__name__)
@@ -63,7 +67,10 @@ DUTIES = (
     Duty(Task.RECORD_TRAJECTORY, Teacher, UNFINISHED, waits_for(Teacher.trajectory_set_id)),
     Duty(Task.DISTILL, Distillation, (DistillationStatus.DISTILLING,)),
     Duty(Task.EVALUATE, Distillation, (DistillationStatus.EVALUATING,)),
-    Duty(Task.AUDIT, Distillation, (DistillationStatus.AUDITING,)),
+    Duty(Task.RUN_TWINS, AuditTwin, UNFINISHED_TWINS, is_audited(AuditTwin.distillation_id)),
+    Duty(
+        Task.AUDIT, Distillation, (DistillationStatus.AUDITING,), ~has_unfinished(Distillation.id)
+    ),
     Duty(Task.PACKAGE, Distillation, (DistillationStatus.PACKAGING,)),
     Duty(Task.PROPOSE_CLASS_MAPS, Training, (TrainingStatus.PROPOSING,)),
     Duty(Task.TRAIN, Training, (TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
@@ -87,6 +94,7 @@ def sweep(portal: Portal) -> None:
         purge_ended,
         forget_uploads,
         forget_archives,
+        warn_of_releases,
     )
     for step in steps:
         try:
@@ -157,6 +165,11 @@ def forget_archives(portal: Portal) -> None:
         dataset_ids = DatasetRepository(session).with_read_archive()
     for dataset_id in dataset_ids:
         forget_archive(portal.settings, portal.database, portal.storage, dataset_id)
+
+
+def warn_of_releases(portal: Portal) -> None:
+    """Notify the owners of releases that a migration has marked."""
+    warn_owners(portal.database)
 
 
 def _send_again(portal: Portal, duty: Duty, row_ids: Sequence[str]) -> None:

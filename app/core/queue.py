@@ -33,6 +33,7 @@ class Task(StrEnum):
     RECORD_TRAJECTORY = "record_trajectory"
     DISTILL = "distill"
     EVALUATE = "evaluate"
+    RUN_TWINS = "run_twins"
     AUDIT = "audit"
     PACKAGE = "package"
     PROPOSE_CLASS_MAPS = "propose_class_maps"
@@ -47,7 +48,12 @@ class Task(StrEnum):
         return Queue.GPU if self in _ON_GPU else Queue.CPU
 
 
-_ON_GPU = frozenset({Task.RECORD_TRAJECTORY, Task.DISTILL, Task.EVALUATE, Task.TRAIN})
+_ON_GPU = frozenset(
+    {
+        *(Task.RECORD_TRAJECTORY, Task.DISTILL, Task.EVALUATE),
+        *(Task.RUN_TWINS, Task.AUDIT, Task.TRAIN),
+    }
+)
 
 
 class MessageQueue(Protocol):

@@ -12,6 +12,7 @@ from app.core.repository import Readable, Repository
 from app.core.security import Caller
 from app.core.types import JsonObject
 from app.datasets.uploads.repository import UploadRepository
+from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import PRIVATE_KEYS, Distillation, DistillationStatus
 from app.models.teacher import Teacher
@@ -291,6 +292,14 @@ class DatasetRepository(Repository[Dataset]):
             )
         )
 
+    def versions_of(self, dataset: Dataset) -> Sequence[str]:
+        """Ids of all versions of its line, deleted ones too."""
+        return self._session.scalars(
+            select(Dataset.id).where(
+                or_(Dataset.id == dataset.line_id, Dataset.first_id == dataset.line_id)
+            )
+        ).all()
+
     def trajectory_sets(self, dataset_id: str) -> Sequence[str]:
         return self._session.scalars(
             select(TrajectorySet.id).where(TrajectorySet.dataset_id == dataset_id)
@@ -304,7 +313,10 @@ class DatasetRepository(Repository[Dataset]):
         self._session.execute(
             update(Distillation)
             .where(Distillation.id.in_(distillation_ids))
-            .values(trajectory_set_id=None, **dict.fromkeys(PRIVATE_KEYS))
+            .values(trajectory_set_id=None, private_seed=None, **dict.fromkeys(PRIVATE_KEYS))
+        )
+        self._session.execute(
+            delete(AuditTwin).where(AuditTwin.distillation_id.in_(distillation_ids))
         )
         sets = select(TrajectorySet.id).where(TrajectorySet.dataset_id == dataset_id)
         self._session.execute(delete(Teacher).where(Teacher.trajectory_set_id.in_(sets)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.core.errors import Invalid
 from iadd.config import ConfigError
-from iadd.presets import PRESETS, describe
+from iadd.presets import AUDITS, PRESETS, describe
 
 OWN_FIELDS = ("images_per_class", "initialisation", "seed")
 """Settings with a field of their own in a request; they are not overrides."""
@@ -20,6 +20,11 @@ MOST_LISTED = 5
 class UnknownPreset(Invalid):
     code = "unknown-preset"
     title = "There is no such preset"
+
+
+class UnknownAudit(Invalid):
+    code = "unknown-audit"
+    title = "There is no such audit"
 
 
 class InvalidSettings(Invalid):
@@ -53,8 +58,9 @@ class Preset:
             errors.append(
                 {
                     "where": "initialisation",
-                    "message": f"initialisation may be {' or '.join(starts)}: real starts put "
-                    "patients' images into the result, and paper_* presets alone allow them.",
+                    "message": f"initialisation may be {' or '.join(starts)}: starts from single "
+                    "patients' images or their means tell who is in the set, and paper_* presets "
+                    "alone allow them.",
                     "allowed": starts,
                 }
             )
@@ -89,6 +95,19 @@ class Preset:
 
 def _shown(name: str) -> str:
     return name[:60] if name.isprintable() else ascii(name[:60])
+
+
+def audit_settings(name: str | None) -> dict[str, Any]:
+    """The settings of a named audit; none where none is named. Raises UnknownAudit."""
+    if name is None:
+        return {}
+    if name not in AUDITS:
+        raise UnknownAudit(
+            f"There is no audit {_shown(name)!r}; there are {', '.join(AUDITS)}. No distillation "
+            "was started.",
+            choices=list(AUDITS),
+        )
+    return dict(AUDITS[name]["settings"])
 
 
 @lru_cache(maxsize=1)

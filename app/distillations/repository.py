@@ -7,7 +7,7 @@ every step that the row made.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -17,6 +17,7 @@ from app.core.pagination import Page, paginate
 from app.core.repository import Readable
 from app.core.security import Caller
 from app.core.types import JsonObject
+from app.distillations.audit_twins import AuditTwinRepository
 from app.distillations.events import EventRepository
 from app.models.dataset import Dataset
 from app.models.distillation import (
@@ -159,6 +160,10 @@ class DistillationRepository:
         )
         self._emit_status(distillation_id, to, values.get("problem"))
 
+    def give_back(self, distillation_id: str, *, fence: int, **values: Any) -> None:
+        """End of a step that leaves the status: the lease given back. Raises LeaseLost."""
+        leases.release(self._session, Distillation, distillation_id, fence=fence, **values)
+
     def move(
         self,
         distillation_id: str,
@@ -223,6 +228,13 @@ class DistillationRepository:
         query = select(Distillation.cancel_requested_at).where(Distillation.id == distillation_id)
         return self._session.scalar(query) is not None
 
+    def count_audits(self, dataset_ids: Collection[str]) -> int:
+        """Audits that reached a verdict, of all distillations of these, deleted ones too."""
+        query = select(func.count()).where(
+            Distillation.dataset_id.in_(dataset_ids), Distillation.verdict.is_not(None)
+        )
+        return self._session.scalar(query) or 0
+
     def to_purge(self) -> Sequence[str]:
         return self._session.scalars(
             select(Distillation.id).where(
@@ -232,10 +244,12 @@ class DistillationRepository:
 
     def mark_deleted(self, distillation: Distillation) -> None:
         distillation.deleted_at = utc_now()
+        distillation.private_seed = None
         distillation.fence += 1
         self._session.flush()
 
     def mark_purged(self, distillation_id: str) -> None:
+        AuditTwinRepository(self._session).forget([distillation_id])
         self._session.execute(
             update(Distillation)
             .where(Distillation.id == distillation_id)
@@ -267,6 +281,9 @@ WEBHOOK_EVENTS = {
 
 def _on_entering(status: DistillationStatus) -> JsonObject:
     values: JsonObject = {"status": status}
+    if status == DistillationStatus.READY:
+        # Nothing is drawn any more, and nobody shall be able to repeat it.
+        values["private_seed"] = None
     if status.is_final:
         values |= {"finished_at": utc_now(), "eta_seconds": None}
     return values

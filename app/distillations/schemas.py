@@ -15,9 +15,21 @@ class DistillationCreate(RequestModel):
         default=None, description="IPC; the preset's if absent."
     )
     initialisation: Annotated[StrictStr, StringConstraints(max_length=100)] | None = Field(
-        default=None, description="k_mean, noise, or under paper_* presets real."
+        default=None,
+        description="public, dp_mean or noise; under paper_* presets also k_mean or real, which "
+        "tell who is in the set.",
     )
-    seed: StrictInt = 0
+    seed: StrictInt = Field(
+        default=0,
+        description="Public: initial networks and evaluations follow from it. What touches the "
+        "images is drawn from a secret that is forgotten when the distillation is ready.",
+    )
+    audit: Annotated[StrictStr, StringConstraints(max_length=100)] | None = Field(
+        default=None,
+        description="How often the run is repeated for its audit: audit_free, audit_quick, "
+        "audit_standard or audit_full; the preset's if absent. Overrides of audit_* settings "
+        "prevail.",
+    )
     overrides: dict[str, JsonValue] = Field(
         default_factory=dict,
         max_length=100,
@@ -51,6 +63,7 @@ class DistillationRead(ReplyModel):
     images_per_class: int
     initialisation: str
     seed: int
+    audit: str | None = Field(description="Name of the audit that was asked for.")
     overrides: dict[str, Any]
     forecast_id: str | None = Field(description="The forecast shown before it began.")
     attempt: int

@@ -11,13 +11,15 @@ from app.audit.log import Action, record
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
+from app.core.storage import Storage
 from app.datasets.repository import DatasetNotFound, DatasetRepository
-from app.distillations.presets import Preset, get_preset
+from app.distillations.presets import Preset, audit_settings, get_preset
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.organisations.quotas import allow_run
+from iadd.bundle.format import CERTIFICATE
 
 
 class DatasetNotReady(Conflict):
@@ -65,8 +67,8 @@ def start(
 ) -> Distillation:
     """A row that is `queued`, and one message.
 
-    Raises DatasetNotFound, UnknownPreset, InvalidSettings, DatasetNotReady, ClassTooSmall,
-    QuotaExceeded.
+    Raises DatasetNotFound, UnknownPreset, UnknownAudit, InvalidSettings, DatasetNotReady,
+    ClassTooSmall, QuotaExceeded.
     """
     dataset, preset, settings = check_request(session, caller, dataset_id, body)
     allow_run(session, caller.organisation_id)
@@ -79,7 +81,8 @@ def start(
             images_per_class=settings["images_per_class"],
             initialisation=settings["initialisation"],
             seed=settings["seed"],
-            overrides=body.overrides,
+            audit=body.audit,
+            overrides={**audit_settings(body.audit), **body.overrides},
             forecast_id=distillations.readable_by(caller).newest_forecast(
                 dataset.id, settings_hash(preset.name, settings)
             ),
@@ -108,7 +111,8 @@ def check_request(
 ) -> tuple[Dataset, Preset, dict[str, Any]]:
     """The dataset, locked, and all settings by flat name, if it can be distilled so.
 
-    Raises DatasetNotFound, UnknownPreset, InvalidSettings, DatasetNotReady, ClassTooSmall.
+    Raises DatasetNotFound, UnknownPreset, UnknownAudit, InvalidSettings, DatasetNotReady,
+    ClassTooSmall.
     """
     # The row is locked, so that no deletion of the dataset can come between.
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id, lock=True)
@@ -118,7 +122,7 @@ def check_request(
         chosen["images_per_class"] = body.images_per_class
     if body.initialisation is not None:
         chosen["initialisation"] = body.initialisation
-    settings = preset.settings(chosen, body.overrides)
+    settings = preset.settings(chosen, {**audit_settings(body.audit), **body.overrides})
     if dataset.status != DatasetStatus.READY:
         raise DatasetNotReady(
             f"The dataset is {dataset.status.value}; it has to be `ready`. No distillation was "
@@ -145,7 +149,7 @@ def _check_class_sizes(dataset: Dataset, settings: dict[str, Any]) -> None:
         raise ClassTooSmall(
             f"Under k_mean each start is the mean of {settings['k_mean_images']} different images, "
             f"and the class {smallest!r} has {most} training images. No distillation was started. "
-            'Ask for "initialisation": "noise", or upload a dataset with more images.',
+            'Ask for "initialisation": "public", or upload a dataset with more images.',
             where="initialisation",
             training_images=counts,
         )
@@ -224,6 +228,7 @@ def start_again(session: Session, caller: Caller, distillation_id: str) -> Disti
         images_per_class=old.images_per_class,
         initialisation=old.initialisation,
         seed=old.seed,
+        audit=old.audit,
         overrides=old.overrides,
     )
     try:
@@ -258,6 +263,28 @@ def download_key(
     key = result_key(session, caller, distillation_id, column, *instead)
     name = column.removesuffix("_key")
     record(session, caller, Action.RESULT_DOWNLOADED, distillation_id, result=name)
+    return key
+
+
+def certificate_key(
+    session: Session, storage: Storage, caller: Caller, distillation_id: str, kind: str
+) -> str:
+    """The key of a file of the privacy certificate, which lies beside the report.
+
+    Raises DistillationNotFound, ResultNotReady, ResultNotMade.
+    """
+    report = result_key(session, caller, distillation_id, "report_json_key")
+    key = f"{report.rpartition('/')[0]}/{CERTIFICATE[kind]}"
+    try:
+        storage.info(key)
+    except FileNotFoundError as error:
+        raise ResultNotMade(
+            "It was made before there were privacy certificates. Nothing was changed. The other "
+            "results are there; POST …/again distills with the same settings and makes all of them."
+        ) from error
+    record(
+        session, caller, Action.RESULT_DOWNLOADED, distillation_id, result=f"certificate_{kind}"
+    )
     return key
 
 

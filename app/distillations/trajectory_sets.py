@@ -9,7 +9,12 @@ from sqlalchemy.orm import Session
 
 from app.core import leases
 from app.core.types import JsonObject
-from app.models.distillation import Distillation, DistillationStatus
+from app.models.distillation import (
+    Distillation,
+    DistillationStatus,
+    Randomness,
+    new_private_seed,
+)
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.trajectory_set import TrajectorySet, TrajectorySetStatus
 
@@ -40,7 +45,13 @@ class TrajectorySetRepository:
         )
 
     def find_or_add(
-        self, dataset_id: str, teacher_key: str, *, config: JsonObject, teachers: int
+        self,
+        dataset_id: str,
+        teacher_key: str,
+        *,
+        config: JsonObject,
+        teachers: int,
+        randomness: Randomness = Randomness.SECRET,
     ) -> TrajectorySet:
         """The set of these teachers; made with all its teachers, `pending`, if it is new.
 
@@ -54,9 +65,12 @@ class TrajectorySetRepository:
                         teacher_key=teacher_key,
                         config=config,
                         teachers=teachers,
+                        randomness=randomness,
                     )
                     self._session.add(made)
                     self._session.flush()
+                    if randomness == Randomness.PUBLISHED:
+                        made.private_seed = None
                     self._session.add_all(
                         Teacher(trajectory_set_id=made.id, index=index) for index in range(teachers)
                     )
@@ -107,7 +121,25 @@ class TrajectorySetRepository:
             )
             .values(status=TrajectorySetStatus.RECORDING)
         )
+        self._draw_again(trajectory_set_id)
         return reset
+
+    def _draw_again(self, trajectory_set_id: str) -> None:
+        """What is left of a set whose seed was forgotten draws from a new one, from its start."""
+        row = self.load(trajectory_set_id)
+        if row is None or row.randomness == Randomness.PUBLISHED or row.private_seed is not None:
+            return
+        row.private_seed = new_private_seed()
+        self._session.execute(
+            update(Teacher)
+            .where(
+                Teacher.trajectory_set_id == trajectory_set_id,
+                Teacher.status == TeacherStatus.PENDING,
+            )
+            .values(partial_key=None, epochs_done=0)
+            .execution_options(synchronize_session=False)
+        )
+        self._session.flush()
 
     def count_one_done(self, trajectory_set_id: str) -> bool:
         """Count a teacher that is done; True for the last one, whose set is then `ready`."""
@@ -123,7 +155,7 @@ class TrajectorySetRepository:
         self._session.execute(
             update(TrajectorySet)
             .where(TrajectorySet.id == trajectory_set_id)
-            .values(status=TrajectorySetStatus.READY)
+            .values(status=TrajectorySetStatus.READY, private_seed=None)
         )
         return True
 
@@ -131,7 +163,7 @@ class TrajectorySetRepository:
         self._session.execute(
             update(TrajectorySet)
             .where(TrajectorySet.id == trajectory_set_id)
-            .values(status=TrajectorySetStatus.FAILED)
+            .values(status=TrajectorySetStatus.FAILED, private_seed=None)
         )
 
 

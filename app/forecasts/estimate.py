@@ -35,6 +35,7 @@ def make_estimate(
     measured_at: datetime,
     earlier: Sequence[Outcome],
     teachers_are_there: bool,
+    audit: JsonObject,
 ) -> JsonObject:
     """Make the estimate as it is stored and shown."""
     forecast = forecast_job(benchmark, job)
@@ -55,6 +56,7 @@ def make_estimate(
         "low_seconds": expected * low,
         "high_seconds": expected * high,
         "phases": {name: value * factor for name, value in phases.items()},
+        "audit": {**audit, "text": _audit_text(audit, phases.get("auditing", 0.0) * factor)},
         "measured_seconds": measured,
         "peak_bytes": forecast.peak_bytes,
         "memory_bytes": benchmark.memory_bytes,
@@ -66,6 +68,26 @@ def make_estimate(
         "in_parts": _is_in_parts(benchmark, job),
         "earlier": _accuracy(earlier),
     }
+
+
+def _audit_text(audit: JsonObject, seconds: float) -> str:
+    """What the audit can find, and what it takes, in a sentence."""
+    runs, finds = audit["runs"], audit["finds"]
+    if finds is None:
+        found = "says nothing of how large a leak would be found"
+    else:
+        found = f"finds leaks of {100 * finds:.2g} % and more"
+    if not runs:
+        return f"The run itself alone: {found}; no extra time."
+    return f"{runs} runs: {found}; about {_duration(seconds)} here."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.0f} hours"
 
 
 def _basis(benchmark: DeviceBenchmark, measured_at: datetime, corrected_by: int) -> str:

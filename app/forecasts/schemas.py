@@ -16,14 +16,27 @@ class EarlierRead(ReplyModel):
     largest_error: float
 
 
+class AuditPowerRead(ReplyModel):
+    runs: int = Field(description="Test runs of the audit; 0: the run itself alone.")
+    units: int = Field(description="Images or patients that are in or out by chance, at most.")
+    finds: float | None = Field(
+        description="Smallest share of members, found at 1 % false alarms, that the audit tells "
+        "from chance with a probability of 80 %, cautiously estimated; null where it has no power."
+    )
+    text: str = Field(description="The same in a sentence, with the time that it takes.")
+
+
 class EstimateRead(ReplyModel):
     seconds: float = Field(
-        description="Of work on one device. Waiting for a worker, the privacy audit and packing "
-        "come on top; several workers share the teachers."
+        description="Of work on one device. Waiting for a worker, the attacks of the audit and "
+        "packing come on top; several workers share the teachers."
     )
     low_seconds: float
     high_seconds: float
-    phases: dict[str, float] = Field(description="Seconds of teaching, distilling, evaluating.")
+    phases: dict[str, float] = Field(
+        description="Seconds of teaching, distilling, evaluating, and of the audit's repetitions."
+    )
+    audit: AuditPowerRead | None = None
     measured_seconds: float = Field(
         description="From the measured steps alone, without the correction by earlier ones."
     )

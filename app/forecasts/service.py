@@ -24,18 +24,26 @@ from app.forecasts.schemas import (
     ForecastRead,
     WaitingRead,
 )
-from app.models.dataset import Dataset
+from app.models.dataset import DRAWN_SPLITS, Dataset
 from app.models.distillation import Distillation, DistillationStatus
 from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
 from app.organisations.quotas import QuotaExceeded
 from iadd.config import Config
 from iadd.forecast.arithmetic import DeviceBenchmark, Job
+from iadd.privacy.power import reachable_tpr
 
 CHANNELS = 1
 """Channels of every dataset: X-rays are grey."""
+UNITS_SHARE = 5
+"""One of so many training units is an audit unit at most (`iadd.config.AuditConfig`)."""
+FEWEST_UNITS = 10
+CAUTIOUS_DEFF = 4.0
+"""Design effect that a forecast assumes: repeated runs differ by more than their units do."""
 MOST_WAITING = 20
 """Forecasts of an organisation that may wait for a worker at the same time."""
 PHASES = ("teaching", "distilling", "evaluating")
+AUDITED = (*PHASES, "auditing")
+"""With repetitions for the audit; without, its attacks are not forecast."""
 
 
 def ask(session: Session, caller: Caller, dataset_id: str, body: DistillationCreate) -> Forecast:
@@ -108,6 +116,7 @@ def conclusion(
         measured_at=measurement.created_at,
         earlier=_outcomes(session, caller, benchmark.device),
         teachers_are_there=ForecastRepository(session).has_teachers(dataset.id, job.config),
+        audit=audit_power(job, dataset),
     )
     problem = misfit(benchmark, job)
     status = ForecastStatus.READY if problem is None else ForecastStatus.FAILED
@@ -116,6 +125,23 @@ def conclusion(
 
 def _job(forecast: Forecast, dataset: Dataset) -> Job:
     return Job.of(Config().override(forecast.settings), dataset.classes or {})
+
+
+def audit_power(job: Job, dataset: Dataset) -> JsonObject:
+    """What the audit of a job can find at best, before it starts."""
+    audit = job.config.audit
+    runs, chosen = audit.audit_test_runs, job.config.audit.audit_units
+    if runs:
+        units = min(chosen, job.train // UNITS_SHARE)
+    else:
+        # The run itself is the only test, where chance left the test images out.
+        runs = 1 if dataset.split_by in DRAWN_SPLITS else 0
+        units = min(2 * min(job.train, job.test), chosen)
+    finds = None
+    if runs and units >= FEWEST_UNITS:
+        deff = 1.0 if runs == 1 else CAUTIOUS_DEFF
+        finds = reachable_tpr(runs=runs, units=units, deff=deff)
+    return {"runs": audit.audit_test_runs, "units": units, "finds": finds}
 
 
 def _outcomes(session: Session, caller: Caller, device: str) -> list[Outcome]:
@@ -137,7 +163,8 @@ def taken_seconds(timings: Mapping[str, Any], estimate: Mapping[str, Any]) -> fl
     taught = timings.get("teaching", 0.0) > 0
     if not estimate or taught == bool(estimate["teachers_are_there"]):
         return None
-    return float(sum(timings.get(phase, 0.0) for phase in PHASES))
+    repeated = estimate.get("phases", {}).get("auditing", 0.0) > 0
+    return float(sum(timings.get(phase, 0.0) for phase in (AUDITED if repeated else PHASES)))
 
 
 def read(session: Session, forecast: Forecast) -> ForecastRead:

@@ -31,6 +31,10 @@ class DatasetStatus(StrEnum):
     REJECTED = "rejected"
 
 
+DRAWN_SPLITS = ("patient", "near_duplicates", "image")
+"""What a split keeps together that the intake drew by chance (`Dataset.split_by`)."""
+
+
 class Dataset(Leased, Timestamps, Base):
     __tablename__ = "dataset"
     __table_args__ = (

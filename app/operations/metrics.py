@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from app.core.db import Database
+from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
 from app.models.teacher import Teacher
@@ -25,7 +26,7 @@ class RowCounts(Collector):
             "exchange_rows", "Rows by table and status.", labels=["table", "status"]
         )
         with self._database.reading() as session:
-            for model in (Dataset, Distillation, Teacher):
+            for model in (Dataset, Distillation, Teacher, AuditTwin):
                 query = select(model.status, func.count()).group_by(model.status)
                 for status, count in session.execute(query):
                     gauge.add_metric([model.__tablename__, status.value], count)

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.background.sweeper import Duty
+from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
 from app.models.release import Release
@@ -21,6 +22,7 @@ LEASED: dict[JobKind, type[Any]] = {
     JobKind.DATASET: Dataset,
     JobKind.DISTILLATION: Distillation,
     JobKind.TEACHER: Teacher,
+    JobKind.REPETITION: AuditTwin,
     JobKind.TRAINING: Training,
 }
 

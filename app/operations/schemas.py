@@ -15,6 +15,8 @@ class JobKind(StrEnum):
     """The check of an archive."""
     DISTILLATION = "distillation"
     TEACHER = "teacher"
+    REPETITION = "repetition"
+    """Repetitions of a distillation for its audit."""
     TRAINING = "training"
     WITHDRAWAL = "withdrawal"
 

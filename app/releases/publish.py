@@ -7,7 +7,6 @@ object that no row names, and it is deleted.
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,44 +22,36 @@ from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
-from app.core.storage import Storage
 from app.core.types import JsonObject
-from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
-from app.distillations.service import result_key
 from app.idempotency import Repeatable
 from app.models.audit_entry import Outcome
-from app.models.distillation import Distillation, Verdict
-from app.models.organisation import Organisation
-from app.models.release import Release, ReleaseStatus
+from app.models.distillation import Verdict
+from app.models.release import Release, ReleaseStatus, ReleaseWarning
 from app.notifications.service import Notice, notify_organisation
 from app.organisations.keys.service import signer_of
-from app.organisations.release_policy import Decision, decide, policy_of
-from app.organisations.repository import OrganisationRepository
+from app.organisations.release_policy import Decision
 from app.releases import service
 from app.releases.duo import DuoError
-from app.releases.facts import ReleaseFacts
+from app.releases.facts import OverrideFacts, ReleaseFacts
+from app.releases.judge import Judgement, NotCleared, judge
+from app.releases.overrides import service as overrides
 from app.releases.pack import PackError, pack_release
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate, ReleaseRead
 from app.releases.terms import TermsError, default_conditions, render_terms
 from app.signing.signature import Signer
 from app.signing.verify import read_bundle
+from iadd.bundle.format import CERTIFICATE
+from iadd.presets import SINGLE_PATIENT_STARTS
 
 MODALITY = "chest X-ray"
 PREVIEWS_PER_CLASS = 3
-PUBLIC = ("preset", "images_per_class", "initialisation", "seed", "versions", "utility", "privacy")
+PUBLIC = (
+    *("preset", "images_per_class", "initialisation", "image_format", "randomness", "seed"),
+    *("versions", "utility", "privacy"),
+)
 """Parts of `report.json` that the catalogue shows."""
-
-
-class NotCleared(Conflict):
-    code = "not-cleared"
-    title = "The audit does not clear the release"
-
-
-class SampleNotReleasable(Conflict):
-    code = "sample-not-releasable"
-    title = "The sample cohort cannot be released"
 
 
 class TermsNotUsable(Invalid):
@@ -74,17 +65,6 @@ class NotPackable(Conflict):
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """A finished distillation before its release, and the decision of the release policy."""
-
-    distillation: Distillation
-    organisation: Organisation
-    bundle_key: str
-    report: Mapping[str, Any]
-    decision: Decision
-
-
-@dataclass(frozen=True)
 class _Draft:
     """A release before it is there."""
 
@@ -94,6 +74,7 @@ class _Draft:
     bundle_key: str
     signer: Signer
     key_id: str
+    override_id: str | None
 
 
 def publish(
@@ -109,6 +90,7 @@ def publish(
         DistillationNotFound: It is not the caller's.
         ResultNotReady: It has not finished.
         SampleNotReleasable: It was distilled from synthetic images.
+        OverrideDecided: The override that it rests on was used meanwhile.
         NotCleared: The release policy refuses it; the log records that too.
         TermsNotUsable: Template, text or DUO codes do not go together.
         ReleaseNotFound: `supersedes` is none of the caller's.
@@ -137,6 +119,8 @@ def publish(
     try:
         for position, picture in enumerate(_pictures(bundle)):
             portal.storage.put(f"{folder}/previews/{position}.png", picture)
+        for name, content in _certificate(bundle).items():
+            portal.storage.put(f"{folder}/{name}", content)
         with portal.database.transaction() as session:
 
             def write() -> ReleaseRead:
@@ -159,48 +143,6 @@ def publish(
     return made
 
 
-def judge(session: Session, storage: Storage, caller: Caller, distillation_id: str) -> Judgement:
-    """Judge whether a distillation may be released; writes nothing.
-
-    Raises DistillationNotFound, ResultNotReady, SampleNotReleasable, and NotCleared where images
-    were withdrawn.
-    """
-    distillation = DistillationRepository(session).readable_by(caller).get(distillation_id)
-    if distillation.withdrawal_id is not None:
-        raise NotCleared(
-            "Images that it was distilled from were withdrawn since. No release was made. POST "
-            f"/api/v1/distillations/{distillation_id}/again distills without them.",
-            withdrawal_id=distillation.withdrawal_id,
-        )
-    if DatasetRepository(session).is_sample(distillation.dataset_id):
-        raise SampleNotReleasable(
-            "It was distilled from the sample cohort, whose images the portal generated: in "
-            "the catalogue others would take it for patients'. No release was made; its report "
-            "and bundle are yours to look at. Distill a dataset of your own to share it."
-        )
-    _refuse_open_findings(session, distillation.dataset_id)
-    bundle_key = result_key(session, caller, distillation_id, "bundle_key")
-    report_key = result_key(session, caller, distillation_id, "report_json_key")
-    report = json.loads(storage.get(report_key))
-    organisation = OrganisationRepository(session).load(caller.organisation_id)
-    decision = decide(report, policy_of(organisation))
-    return Judgement(distillation, organisation, bundle_key, report, decision)
-
-
-def _refuse_open_findings(session: Session, dataset_id: str) -> None:
-    """Raises NotCleared while a finding about the images, such as text in them, is open."""
-    dataset = DatasetRepository(session).load(dataset_id)
-    holds = {} if dataset is None else dataset.open_holds or {}
-    if holds:
-        names = ", ".join(f"{code} ({count})" for code, count in sorted(holds.items()))
-        raise NotCleared(
-            f"Findings of its dataset are open: {names}. No release was made. Decide about them "
-            f"first: GET /api/v1/datasets/{dataset_id}/quality lists them, and POST "
-            f"/api/v1/datasets/{dataset_id}/findings/{{code}} decides.",
-            findings=holds,
-        )
-
-
 def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCreate) -> _Draft:
     with portal.database.transaction() as session:
         judgement = judge(session, portal.storage, caller, distillation_id)
@@ -211,7 +153,15 @@ def _draft(portal: Portal, caller: Caller, distillation_id: str, body: ReleaseCr
             number = ReleaseRepository(session).next_number(distillation_id)
             signer, key = signer_of(session, portal.vault, organisation)
             facts = facts_of(portal, judgement, body, number)
-            return _Draft(facts, judgement.report, decision, judgement.bundle_key, signer, key.id)
+            return _Draft(
+                facts=facts,
+                report=judgement.report,
+                decision=decision,
+                bundle_key=judgement.bundle_key,
+                signer=signer,
+                key_id=key.id,
+                override_id=None if judgement.override is None else judgement.override.id,
+            )
         record(
             session,
             caller,
@@ -270,7 +220,16 @@ def facts_of(
         created_at=utc_now(),
         verdict=distillation.verdict.value,
         url=f"{portal.settings.public_url}/releases/{release_id}",
+        override=_override_of(judgement),
     )
+
+
+def _override_of(judgement: Judgement) -> OverrideFacts | None:
+    row = judgement.override
+    if row is None or row.decided_at is None:
+        return None
+    waived = tuple(objection.reason for objection in judgement.decision.waived)
+    return OverrideFacts(reason=row.reason, objections=waived, decided_at=row.decided_at)
 
 
 def _write(
@@ -284,6 +243,12 @@ def _write(
     # Again, and locked: it may have been deleted while the bundle was packed.
     DistillationRepository(session).readable_by(caller).get(distillation_id, lock=True)
     facts, report = draft.facts, draft.report
+    override = None
+    if draft.override_id is not None:
+        override = overrides.use(session, draft.override_id, facts.id)
+    warning = None
+    if report.get("initialisation") in SINGLE_PATIENT_STARTS:
+        warning = ReleaseWarning.SINGLE_PATIENT_START
     classes = list(report["dataset"]["classes"])
     distilled = report["utility"]["distilled"]
     release = ReleaseRepository(session).add(
@@ -311,6 +276,10 @@ def _write(
             verdict=Verdict(facts.verdict),
             facts=_public(report),
             decision=draft.decision.to_dict(),
+            override=override,
+            warning=warning,
+            # Its owner allowed such starts, and knows.
+            warned_at=None if warning is None else facts.created_at,
             bundle_key=f"releases/{facts.id}/bundle.zip",
             bundle_sha256=hashlib.sha256(bundle).hexdigest(),
             fingerprint=_fingerprint(bundle),
@@ -330,6 +299,7 @@ def _write(
         number=release.number,
         bundle_sha256=release.bundle_sha256,
         key=draft.key_id,
+        override=draft.override_id,
     )
     for old in _superseded(session, caller, distillation_id, release.id, body.supersedes):
         _supersede(session, caller, old, release)
@@ -387,6 +357,13 @@ def _pictures(bundle: bytes) -> list[bytes]:
                 shown[folder] += 1
                 pictures.append(archive.read(name))
     return pictures
+
+
+def _certificate(bundle: bytes) -> dict[str, bytes]:
+    """The privacy certificate, which everybody reads who sees the release."""
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        names = set(archive.namelist()) & set(CERTIFICATE.values())
+        return {name: archive.read(name) for name in sorted(names)}
 
 
 def _fingerprint(bundle: bytes) -> str:

@@ -42,6 +42,7 @@ class Choices:
     organisations: Sequence[tuple[str, str]]
 
 
+_UNTOLD = (Release.warning.is_not(None), Release.warned_at.is_(None))
 MOST_CHOICES = 500
 MOST_VERSIONS = 50
 
@@ -197,6 +198,18 @@ class ReleaseRepository:
         for row in rows:
             found[row.release_id].append(row.name)
         return found
+
+    def with_untold_warning(self) -> Sequence[str]:
+        """Releases with a warning that their owners were not told of."""
+        return self._session.scalars(
+            select(Release.id).where(*_UNTOLD).order_by(Release.created_at)
+        ).all()
+
+    def lock_untold(self, release_id: str) -> Release | None:
+        """One of these, locked; None where another portal was faster."""
+        return self._session.scalar(
+            select(Release).where(Release.id == release_id, *_UNTOLD).with_for_update()
+        )
 
     def add_download(self, download: Download) -> None:
         self._session.add(download)

@@ -7,7 +7,7 @@ from app.access.schemas import AccessRead, Party
 from app.auth.tokens.schemas import FutureTime
 from app.core.schemas import Line, ReplyModel, RequestModel, Text
 from app.models.distillation import Verdict
-from app.models.release import ReleaseStatus
+from app.models.release import ReleaseStatus, ReleaseWarning
 from app.releases.terms import TermsTemplate
 
 Contact = Annotated[Line, StringConstraints(max_length=320)]
@@ -83,6 +83,20 @@ class ScoreRead(ReplyModel):
     score: dict[str, Any] = Field(description="Figures and counts, as the document has them.")
 
 
+class WarningRead(ReplyModel):
+    code: ReleaseWarning
+    text: str
+
+
+class OverrideShown(ReplyModel):
+    """The release policy objected, and two people decided to release it nevertheless."""
+
+    reason: str
+    objections: list[str]
+    people: int
+    decided_at: datetime
+
+
 class ReleaseBrief(ReplyModel):
     """A release in the catalogue."""
 
@@ -102,6 +116,9 @@ class ReleaseBrief(ReplyModel):
         description="Accuracy of networks trained on it, on the owner's test images."
     )
     verdict: Verdict
+    warning: WarningRead | None = Field(
+        default=None, description="What was found about such releases later on."
+    )
     embargo_until: datetime | None
 
 
@@ -115,6 +132,7 @@ class ReleaseRead(ReleaseBrief):
     previews: list[str] = Field(description="Addresses of pictures that the caller may see.")
     key: KeyOfRelease
     bundle: BundleRead
+    override: OverrideShown | None = None
     superseded_by: str | None
     withdrawn_at: datetime | None
     withdrawal_reason: str

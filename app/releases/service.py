@@ -18,7 +18,7 @@ from app.core.security import Caller, Permission
 from app.core.storage import Storage
 from app.models.access import Download, Score
 from app.models.audit_entry import Outcome
-from app.models.release import Release, ReleaseStatus
+from app.models.release import Release, ReleaseStatus, ReleaseWarning
 from app.notifications.service import Notice, notify_organisation
 from app.organisations.keys.repository import KeyRepository
 from app.organisations.repository import OrganisationRepository
@@ -27,17 +27,25 @@ from app.releases.schemas import (
     BundleRead,
     DownloadRead,
     KeyOfRelease,
+    OverrideShown,
     ReleaseBrief,
     ReleaseRead,
     ScoreRead,
     TermsRead,
+    WarningRead,
 )
 from app.signing.keys import fingerprint
+from iadd.bundle.format import CERTIFICATE
 
 
 class PreviewNotFound(NotFound):
     code = "preview-not-found"
     title = "No such picture"
+
+
+class CertificateNotFound(NotFound):
+    code = "certificate-not-found"
+    title = "The release has no certificate"
 
 
 class AlreadyWithdrawn(Conflict):
@@ -70,8 +78,25 @@ def _brief(row: Release, organisation: str, classes: list[str]) -> dict[str, Any
         "image_size": row.image_size,
         "balanced_accuracy": row.balanced_accuracy,
         "verdict": row.verdict,
+        "warning": read_warning(row),
         "embargo_until": row.embargo_until,
     }
+
+
+WARNINGS = {
+    ReleaseWarning.SINGLE_PATIENT_START: (
+        "Its images started from single patients' images or their means. Whoever has X-rays to "
+        "compare with can find out, almost surely, which of them are in this set. Versions before "
+        "0.4 did not look for that; treat the set as personal data."
+    )
+}
+
+
+def read_warning(row: Release) -> WarningRead | None:
+    """What was found about such releases later on; None where nothing was."""
+    if row.warning is None:
+        return None
+    return WarningRead(code=row.warning, text=WARNINGS[row.warning])
 
 
 def read(
@@ -112,6 +137,7 @@ def read(
             fingerprint=row.fingerprint,
             size=row.bundle_size,
         ),
+        override=None if row.override is None else OverrideShown.model_validate(row.override),
         superseded_by=row.superseded_by,
         withdrawn_at=row.withdrawn_at,
         withdrawal_reason=row.withdrawal_reason,
@@ -161,6 +187,34 @@ def preview(
             f"/api/v1/releases/{row.id} lists those that you may."
         )
     return content
+
+
+def certificate_key(
+    session: Session, storage: Storage, caller: Caller, release_id: str, kind: str
+) -> str:
+    """The key of a file of the privacy certificate, for everybody who sees the release.
+
+    Raises ReleaseNotFound, CertificateNotFound.
+    """
+    row = ReleaseRepository(session).readable_by(caller).get(release_id)
+    key = f"releases/{row.id}/{CERTIFICATE[kind]}"
+    try:
+        storage.info(key)
+    except FileNotFoundError as error:
+        raise CertificateNotFound(
+            "It was released before there were privacy certificates. `facts.privacy` of GET "
+            f"/api/v1/releases/{row.id} holds what was measured."
+        ) from error
+    return key
+
+
+def has_certificate(storage: Storage, release_id: str) -> bool:
+    """Whether the release has a privacy certificate; older ones have none."""
+    try:
+        storage.info(f"releases/{release_id}/{CERTIFICATE['html']}")
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool) -> str:

@@ -267,6 +267,7 @@ class Forecast:
         evaluating: Seconds of the figures of the distilled set and of the random sets.
         full_evaluating: Seconds of the figure of the full data.
         cross_evaluating: Seconds of the figures of the other networks; 0 without.
+        auditing: Seconds of the repetitions of the run that the audit attacks; 0 without.
         compiling_teachers: Seconds of ``compiling`` that are for the teachers' step.
         compiling: Seconds that compilation takes at most, nothing cached; 0 without.
         compilation: Whether the matching step will be compiled, in a sentence; may be empty.
@@ -281,6 +282,7 @@ class Forecast:
     evaluating: float
     full_evaluating: float
     cross_evaluating: float
+    auditing: float = 0.0
     compiling_teachers: float
     compiling: float
     compilation: str = ""
@@ -293,7 +295,7 @@ class Forecast:
         """Seconds by what is computed, in the order of a job."""
         order = ("teaching", "compiling", "distilling", "validating")
         figures = ("evaluating", "full_evaluating", "cross_evaluating")
-        return {name: getattr(self, name) for name in (*order, *figures)}
+        return {name: getattr(self, name) for name in (*order, *figures, "auditing")}
 
     @property
     def statuses(self) -> dict[str, float]:
@@ -303,6 +305,7 @@ class Forecast:
             "teaching": self.teaching + self.compiling_teachers,
             "distilling": self.distilling + compiling + self.validating,
             "evaluating": self.evaluating + self.full_evaluating + self.cross_evaluating,
+            "auditing": self.auditing,
         }
 
     @property
@@ -345,12 +348,26 @@ def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
         evaluating=figures["", "distilled"] + figures["", "random"],
         full_evaluating=figures["", "full"],
         cross_evaluating=sum(seconds for (other, _), seconds in figures.items() if other),
+        auditing=repetitions(config) * (teaching + distilling + _attacked(benchmark, job)),
         compiling_teachers=compiling_teachers,
         compiling=compiling_teachers + compiling,
         peak_bytes=peak_bytes(benchmark, job),
         disk_bytes=disk_bytes(benchmark, job),
         device=benchmark.device,
     )
+
+
+def repetitions(config: Config) -> int:
+    """Times that the whole run is repeated for its audit."""
+    return config.audit.audit_calibration_runs + config.audit.audit_test_runs
+
+
+def _attacked(benchmark: DeviceBenchmark, job: Job) -> float:
+    """Seconds of the students on one repetition's distilled set, which score all that is real."""
+    students = job.config.audit.audit_students
+    learning = benchmark.epoch(job.distilled).seconds(job.config.evaluation.evaluation_epochs)
+    scored = job.train + job.validation
+    return students * (learning + scored * _prediction(benchmark))
 
 
 def figure_seconds(benchmark: DeviceBenchmark, job: Job) -> dict[tuple[str, str], float]:

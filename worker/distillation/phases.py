@@ -52,6 +52,8 @@ class Outcome:
     status: DistillationStatus
     values: JsonObject
     keep_checkpoint: bool = False
+    waits: bool = False
+    """The phase waits for other rows; the last of them sends its task again."""
 
 
 PhaseStep = Callable[[PhaseContext], Outcome | Callable[[Session], Outcome]]
@@ -119,10 +121,14 @@ def _take_step(
                 values["eta_seconds"] = None
             if not outcome.keep_checkpoint:
                 values["checkpoint_key"] = None
-            DistillationRepository(session).advance(
-                row.id, fence=claimed.fencing_token, to=outcome.status, **values
-            )
-            if outcome.status in TASK_OF:
+            distillations = DistillationRepository(session)
+            if outcome.status == row.status:
+                distillations.give_back(row.id, fence=claimed.fencing_token, **values)
+            else:
+                distillations.advance(
+                    row.id, fence=claimed.fencing_token, to=outcome.status, **values
+                )
+            if outcome.status in TASK_OF and not outcome.waits:
                 enqueue_after_commit(session, TASK_OF[outcome.status], row.id)
         logger.info("%s: %s → %s", row.id, row.status.value, outcome.status.value)
         if checkpoints.key is not None and not outcome.keep_checkpoint:

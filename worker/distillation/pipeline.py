@@ -4,15 +4,19 @@ A step stores its result under a key that follows from ids alone, and the result
 each worker. So a step that runs twice replaces its own result.
 """
 
+import inspect
 import json
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 from app.core.storage import Storage
 from app.core.types import JsonObject
-from iadd.bundle.bundle import write_bundle
+from iadd.bundle.bundle import tensors_sha256, write_bundle
+from iadd.bundle.format import CERTIFICATE, json_file
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
@@ -21,6 +25,13 @@ from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, 
 from iadd.forecast.arithmetic import Job, figure_seconds
 from iadd.forecast.nominal import nominal_benchmark
 from iadd.privacy import PrivacyReport, audit
+from iadd.privacy.membership import (
+    TwinScores,
+    attack_shipped_run,
+    decide,
+    plan_audit,
+    run_twins,
+)
 from iadd.runtime.checkpoint import CheckpointStore
 from iadd.runtime.progress import Progress, ProgressListener
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory, trajectory_path
@@ -143,19 +154,113 @@ def evaluate_images(
     return figures
 
 
-def audit_images(
+def repetitions(storage: Storage, *, images: str, config: Config) -> int:
+    """Count the repetitions that the audit of a run needs; 0 where it can have none."""
+    plan = plan_audit(load_images(storage, images), config)
+    return plan.calibration_runs + plan.test_runs
+
+
+def repeat(
     storage: Storage,
+    settings: WorkerSettings,
     *,
     images: str,
+    config: Config,
+    numbers: Sequence[int],
+    secret: int,
+    result: str,
+    scratch: Path,
+    save: Callable[[], None],
+    on_progress: ProgressListener,
+) -> None:
+    """Repeat the whole run, with each audit unit in or out, and store the scores of each run.
+
+    Args:
+        storage: Where everything lies.
+        settings: Of the worker.
+        images: Key of the dataset's images.
+        config: Settings of the run that is audited.
+        numbers: Of the repetitions.
+        secret: What they draw follows from it and their number.
+        result: Key for their scores.
+        scratch: A folder with what an earlier try computed.
+        save: Keeps that folder; called after each report.
+        on_progress: Called with the progress.
+    """
+
+    def listen(progress: Progress) -> None:
+        on_progress(progress)
+        save()
+
+    twins = run_twins(
+        load_images(storage, images),
+        config,
+        numbers,
+        secret=secret,
+        scratch=scratch,
+        on_progress=listen,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        device=choose_device(settings),
+    )
+    storage.put(result, joined([twin.to_bytes() for twin in twins]))
+
+
+def audit_images(
+    storage: Storage,
+    settings: WorkerSettings,
+    *,
+    images: str,
+    config: Config,
     distilled: str,
+    twins: Sequence[str],
+    secret: int,
+    random_split: bool,
+    attempts: int,
     result: str,
     on_progress: ProgressListener,
 ) -> PrivacyReport:
-    """Audit what the distilled images leak of the images they were made from."""
+    """Audit what the distilled images leak of the images they were made from.
+
+    Args:
+        storage: Where everything lies.
+        settings: Of the worker.
+        images: Key of the dataset's images.
+        config: Settings of the run, with its private seed: the audit asks for the images that were
+            drawn.
+        distilled: Key of the distilled set.
+        twins: Keys of the scores of its repetitions, in their order; empty without.
+        secret: What the attacks draw follows from it.
+        random_split: Whether the test images are left out by chance, so that the run itself is one
+            test of the attacks.
+        attempts: Audits of this dataset so far, this one included.
+        result: Key for the report.
+        on_progress: Called with the progress, in percent.
+    """
+    image_set = load_images(storage, images)
+    distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
+    if config.distillation.image_format != "float" and not distilled_set.is_on_grey_levels:
+        raise RuntimeError("the distilled images are between the grey levels of their format")
+    distilled_set = replace(distilled_set, config=config)
+    limit = config.audit.audit_leak_limit
+    membership = [
+        attack_shipped_run(
+            distilled_set,
+            image_set,
+            secret=secret,
+            random_split=random_split,
+            limit=limit,
+            on_progress=_share(on_progress, before=0, share=0.5),
+            device=choose_device(settings),
+        )
+    ]
+    if twins:
+        scores = [TwinScores.from_bytes(one) for key in twins for one in parts_of(storage.get(key))]
+        membership.append(decide(scores, plan_audit(image_set, config), limit=limit))
     report = audit(
-        DistilledDataset.from_bytes(storage.get(distilled)),
-        load_images(storage, images),
-        on_progress=on_progress,
+        distilled_set,
+        image_set,
+        **_known(membership=membership, attempts=attempts),
+        on_progress=_share(on_progress, before=0.5, share=0.5),
     )
     storage.put(result, json.dumps(report.to_dict()).encode())
     return report
@@ -168,6 +273,7 @@ def pack_results(
     asked_on: str,
     counts: Mapping[str, Mapping[str, int]],
     split_by: str | None,
+    randomness: Literal["secret", "published"],
     timings: Mapping[str, float],
     distilled: str,
     evaluation: str,
@@ -175,11 +281,13 @@ def pack_results(
     folder: str,
     scratch: Path,
     on_progress: ProgressListener,
+    images: str | None = None,
+    twins: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Write the reports and the bundle. The same stored results give the same bytes.
+    """Write the reports, the certificate and the bundle. The same results give the same bytes.
 
-    The internal report shows what the distilled images started from, where that was kept; the
-    other one, which is in the bundle too, does not.
+    The internal report shows what the distilled images started from, where that was kept, and
+    training images that resemble them; what is in the bundle does not.
 
     Args:
         storage: Where everything lies.
@@ -187,6 +295,8 @@ def pack_results(
         asked_on: The day on which the distillation was requested, in ISO format.
         counts: Its images per class and split.
         split_by: What its split keeps together.
+        randomness: ``secret`` where what touched the images was drawn from seeds that are published
+            nowhere.
         timings: Seconds of work per phase.
         distilled: Key of the distilled set.
         evaluation: Key of the figures.
@@ -194,6 +304,8 @@ def pack_results(
         folder: Key prefix for the results.
         scratch: A folder on the local disk.
         on_progress: Called after each file.
+        images: Key of the dataset's images, for the internal report; None leaves them out.
+        twins: Keys of the scores of the repeated runs, for the internal report.
 
     Returns:
         Name of the row's column and key of each file.
@@ -201,7 +313,11 @@ def pack_results(
     # Imported here: it brings matplotlib, and most tasks write no report.
     from worker.reports import (
         ReportSource,
+        certificate_json,
         compose,
+        compose_certificate,
+        has_internal,
+        record_scores,
         render_html,
         render_pdf,
         report_json,
@@ -214,21 +330,27 @@ def pack_results(
         asked_on=asked_on,
         counts=counts,
         split_by=split_by,
+        randomness=randomness,
         distilled=DistilledDataset.from_bytes(storage.get(distilled)),
         utility=utility,
         networks=utility.get("networks", {}),
         privacy=PrivacyReport.from_dict(json.loads(storage.get(privacy))),
         timings=timings,
         versions=software_versions(),
+        training=None if images is None else load_images(storage, images).part("train"),
+        records=record_scores(
+            [TwinScores.from_bytes(one) for key in twins for one in parts_of(storage.get(key))]
+        ),
     )
-    keeps_starts = source.distilled.initial_images is not None
-    total = 6 if keeps_starts else 4
+    is_internal = has_internal(source)
+    total = 9 if is_internal else 7
     keys: dict[str, str] = {}
 
     def store(column: str, name: str, content: bytes | Path) -> None:
         keys[column] = f"{folder}/{name}"
         storage.put(keys[column], content)
-        on_progress(Progress(phase="packaging", done=len(keys), total=total, unit="files"))
+        done = len(keys) + (3 if column == "bundle_key" else 0)
+        on_progress(Progress(phase="packaging", done=done, total=total, unit="files"))
 
     document = report_json(source)
     store("report_json_key", "report.json", json.dumps(document, ensure_ascii=False).encode())
@@ -236,14 +358,50 @@ def pack_results(
     page, paper = render_html(report), render_pdf(report)
     store("report_html_key", "report.html", page)
     store("report_pdf_key", "report.pdf", paper)
-    if keeps_starts:
+    if is_internal:
         internal = compose(source, document, starts=True)
         store("internal_html_key", "internal/report.html", render_html(internal))
         store("internal_pdf_key", "internal/report.pdf", render_pdf(internal))
+    certified = certificate_json(document, tensors_sha256=tensors_sha256(source.distilled))
+    certificate = compose_certificate(certified)
+    files = {
+        CERTIFICATE["json"]: json_file(certified),
+        CERTIFICATE["html"]: render_html(certificate),
+        CERTIFICATE["pdf"]: render_pdf(certificate),
+    }
+    for number, (name, content) in enumerate(files.items(), len(keys) + 1):
+        # No column names them: they lie beside the report.
+        storage.put(f"{folder}/{name}", content)
+        on_progress(Progress(phase="packaging", done=number, total=total, unit="files"))
     bundle = scratch / "bundle.zip"
-    write_bundle(bundle, source.distilled, report_html=page, report_pdf=paper, report_json=document)
+    write_bundle(
+        bundle,
+        source.distilled,
+        report_html=page,
+        report_pdf=paper,
+        report_json=document,
+        certificate=files,
+    )
     store("bundle_key", "bundle.zip", bundle)
     return keys
+
+
+def _known(**arguments: Any) -> dict[str, Any]:
+    known = inspect.signature(audit).parameters
+    return {name: value for name, value in arguments.items() if name in known}
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Return several byte strings as one; `parts_of` takes it apart."""
+    return b"".join(struct.pack("<Q", len(part)) + part for part in parts)
+
+
+def parts_of(whole: bytes) -> Iterator[bytes]:
+    """Return the byte strings that `joined` put together."""
+    while whole:
+        (length,) = struct.unpack_from("<Q", whole)
+        yield whole[8 : 8 + length]
+        whole = whole[8 + length :]
 
 
 def _share(listener: ProgressListener, *, before: float, share: float) -> ProgressListener:

@@ -7,20 +7,29 @@ from sqlalchemy.orm import Session
 from app.core.clock import utc_now
 from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
+from app.datasets.repository import DatasetRepository
+from app.distillations.audit_twins import UNFINISHED, AuditTwinRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TrajectorySetRepository
 from app.models import (
+    AuditTwin,
     Dataset,
     Distillation,
     DistillationStatus,
+    Randomness,
     Teacher,
+    TrajectorySet,
     TrajectorySetStatus,
+    TwinStatus,
     Verdict,
 )
+from app.models.dataset import DRAWN_SPLITS
+from app.models.distillation import new_private_seed
 from iadd.config import Config, ConfigError
 from iadd.presets import PRESETS
 from worker.distillation import pipeline
 from worker.distillation.phases import Outcome, PhaseContext
+from worker.distillation.secrets import audit_secret_of, private_seed_of
 
 
 def images_key(dataset: Dataset) -> str:
@@ -32,6 +41,8 @@ def images_key(dataset: Dataset) -> str:
 
 def settings_of(row: Distillation) -> Config:
     """Return the full settings of a run: those of its first start, or of the preset before that.
+
+    They are public; `private_settings_of` adds the secret that images are drawn with.
 
     Raises:
         ConfigError: For an unknown preset, or settings that do not go together.
@@ -49,6 +60,16 @@ def settings_of(row: Distillation) -> Config:
             "seed": row.seed,
         }
     )
+
+
+def private_settings_of(row: Distillation) -> Config:
+    """Return the settings with the private seed, which nothing that is stored may hold.
+
+    Raises:
+        ConfigError: As `settings_of`.
+        SeedForgottenError: When the run is finished.
+    """
+    return settings_of(row).with_private_seed(private_seed_of(row))
 
 
 def first_missing_phase(row: Distillation) -> DistillationStatus:
@@ -78,17 +99,25 @@ def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
     row = phase.row
     config = settings_of(row)
     images_key(phase.dataset)
+    drawn: JsonObject = {}
+    randomness = row.randomness
+    if row.settings is None and randomness == Randomness.PUBLISHED:
+        # Requested before there were private seeds, and nothing of it is drawn yet.
+        randomness = Randomness.SECRET
+        drawn = {"private_seed": new_private_seed(), "randomness": randomness}
 
     def conclude(session: Session) -> Outcome:
         trajectory_sets = TrajectorySetRepository(session)
         # Locked until the commit: the last teacher either finds this row waiting, or is seen here.
         trajectory_set = trajectory_sets.find_or_add(
             row.dataset_id,
-            f"{config.teacher_key()}-{config.teacher.teachers}",
+            teachers_key(config, randomness),
             config=config.to_dict(),
             teachers=config.teacher.teachers,
+            randomness=randomness,
         )
         values: JsonObject = {
+            **drawn,
             "settings": config.to_dict(),
             "trajectory_set_id": trajectory_set.id,
             "started_at": row.started_at or utc_now(),
@@ -103,6 +132,15 @@ def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
     return conclude
 
 
+def teachers_key(config: Config, randomness: Randomness) -> str:
+    """Return the key of the teachers of these settings on a dataset.
+
+    Those that drew from the published seed serve only what goes on from before.
+    """
+    key = f"{config.teacher_key()}-{config.teacher.teachers}"
+    return key if randomness == Randomness.PUBLISHED else f"{key}-secret"
+
+
 def distill(phase: PhaseContext) -> Outcome:
     """Distill from the teachers, from the last checkpoint on."""
     assert phase.row.trajectory_set_id is not None, "only `start` leads here"
@@ -114,7 +152,7 @@ def distill(phase: PhaseContext) -> Outcome:
             phase.services.storage,
             phase.services.worker_settings,
             images=images_key(phase.dataset),
-            config=settings_of(phase.row),
+            config=private_settings_of(phase.row),
             trajectories=[_stored(teacher) for teacher in teachers],
             result=key,
             scratch=scratch,
@@ -131,7 +169,7 @@ def evaluate(phase: PhaseContext) -> Outcome:
         phase.services.storage,
         phase.services.worker_settings,
         images=images_key(phase.dataset),
-        config=settings_of(phase.row),
+        config=private_settings_of(phase.row),
         distilled=_stored_key(phase.row, "distilled_key"),
         result=key,
         checkpoints=phase.checkpoints,
@@ -147,13 +185,32 @@ def evaluate(phase: PhaseContext) -> Outcome:
     )
 
 
-def audit(phase: PhaseContext) -> Outcome:
-    """Measure what the distilled set leaks, and reach a verdict."""
-    key = f"distillations/{phase.row.id}/privacy.json"
+def audit(phase: PhaseContext) -> Outcome | Callable[[Session], Outcome]:
+    """Wait for the repetitions, where some are wanted; then attack, and reach a verdict."""
+    row, services = phase.row, phase.services
+    config = settings_of(row)
+    runs = 0
+    if config.audit.audit_test_runs:
+        runs = pipeline.repetitions(
+            services.storage, images=images_key(phase.dataset), config=config
+        )
+    with services.database.reading() as session:
+        twins = AuditTwinRepository(session).of(row.id)
+        datasets = DatasetRepository(session)
+        attempts = DistillationRepository(session).count_audits(datasets.versions_of(phase.dataset))
+    if runs and (not twins or any(twin.status != TwinStatus.DONE for twin in twins)):
+        return lambda session: _repeat(session, row.id, runs)
+    key = f"distillations/{row.id}/privacy.json"
     report = pipeline.audit_images(
-        phase.services.storage,
+        services.storage,
+        services.worker_settings,
         images=images_key(phase.dataset),
-        distilled=_stored_key(phase.row, "distilled_key"),
+        config=private_settings_of(row),
+        distilled=_stored_key(row, "distilled_key"),
+        twins=[_scores(twin) for twin in twins],
+        secret=audit_secret_of(row),
+        random_split=phase.dataset.split_by in DRAWN_SPLITS,
+        attempts=attempts + 1,
         result=key,
         on_progress=phase.progress,
     )
@@ -162,9 +219,37 @@ def audit(phase: PhaseContext) -> Outcome:
     )
 
 
+def _repeat(session: Session, distillation_id: str, runs: int) -> Outcome:
+    """Send the repetitions that are missing; where none is, the audit itself."""
+    repository = AuditTwinRepository(session)
+    repository.find_or_add(distillation_id, runs)
+    repository.reset_failed(distillation_id)
+    missing = [twin for twin in repository.of(distillation_id) if twin.status in UNFINISHED]
+    for twin in missing:
+        enqueue_after_commit(session, Task.RUN_TWINS, twin.id)
+    return Outcome(DistillationStatus.AUDITING, {}, waits=bool(missing))
+
+
+def _scores(twin: AuditTwin) -> str:
+    if twin.object_key is None:
+        raise FileNotFoundError(f"the scores of {twin.id} are not stored any more")
+    return twin.object_key
+
+
+def _randomness(session: Session, row: Distillation) -> Randomness:
+    """Return whether all that touched the images was drawn from secrets, the teachers too."""
+    taught_by = row.trajectory_set_id
+    trajectory_set = None if taught_by is None else session.get(TrajectorySet, taught_by)
+    taught = Randomness.PUBLISHED if trajectory_set is None else trajectory_set.randomness
+    return row.randomness if taught == Randomness.SECRET else Randomness.PUBLISHED
+
+
 def package(phase: PhaseContext) -> Outcome:
     """Write the report and the bundle."""
     row = phase.row
+    with phase.services.database.reading() as session:
+        randomness = _randomness(session, row)
+        twins = AuditTwinRepository(session).of(row.id)
     with phase.services.scratch() as scratch:
         keys = pipeline.pack_results(
             phase.services.storage,
@@ -175,12 +260,15 @@ def package(phase: PhaseContext) -> Outcome:
             split_by=phase.dataset.split_by,
             # Without its own: a second try would make another bundle of the same results.
             timings={name: s for name, s in row.timings.items() if name != row.status},
+            randomness="secret" if randomness == Randomness.SECRET else "published",
             distilled=_stored_key(row, "distilled_key"),
             evaluation=_stored_key(row, "evaluation_key"),
             privacy=_stored_key(row, "privacy_key"),
             folder=f"distillations/{row.id}",
             scratch=scratch,
             on_progress=phase.progress,
+            images=images_key(phase.dataset),
+            twins=[_scores(twin) for twin in twins],
         )
     return Outcome(DistillationStatus.READY, dict(keys))
 

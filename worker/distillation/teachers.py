@@ -18,6 +18,7 @@ from app.models import Dataset, DistillationStatus, Teacher, TeacherStatus, Traj
 from iadd.config import Config
 from worker.distillation import pipeline
 from worker.distillation.phases import TASK_OF
+from worker.distillation.secrets import private_seed_of
 from worker.distillation.steps import first_missing_phase, images_key
 from worker.jobs.checkpoints import Checkpoints
 from worker.jobs.lease import ClaimedRow
@@ -45,6 +46,7 @@ def _teach(services: Services, claimed: ClaimedRow, teacher: Teacher) -> Callabl
         trajectory_set = session.get_one(TrajectorySet, teacher.trajectory_set_id)
         dataset = session.get_one(Dataset, trajectory_set.dataset_id)
     config = Config.from_dict(trajectory_set.config)
+    config = config.with_private_seed(private_seed_of(trajectory_set))
     partials = Checkpoints(
         services.storage,
         claimed,

@@ -8,9 +8,19 @@ import time
 from sqlalchemy.orm import Session
 
 from app.core.types import JsonObject
+from app.distillations.audit_twins import AuditTwinRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
-from app.models import Dataset, Distillation, DistillationStatus, EventKind, Teacher, TeacherStatus
+from app.models import (
+    AuditTwin,
+    Dataset,
+    Distillation,
+    DistillationStatus,
+    EventKind,
+    Teacher,
+    TeacherStatus,
+    TwinStatus,
+)
 from iadd.runtime.progress import Progress
 from worker.jobs.eta import RemainingTime
 from worker.jobs.lease import ClaimedRow
@@ -194,3 +204,76 @@ class TeacherProgress:
                     "metrics": dict(progress.metrics),
                 }
                 repository.events.append(row.id, EventKind.METRIC, data)
+
+
+class TwinProgress:
+    """Listener of some repetitions; writes to the distillation whose audit waits for them."""
+
+    def __init__(
+        self,
+        services: Services,
+        claimed: ClaimedRow,
+        twin: AuditTwin,
+    ) -> None:
+        self._services = services
+        self._claimed = claimed
+        self._distillation_id = twin.distillation_id
+        self._seconds_before = twin.seconds
+        self._started_at = self._written_at = time.monotonic()
+        self._done = twin.done
+        self._meter = ThroughputMeter()
+        self._throttle = Throttle(services.worker_settings.progress_seconds)
+
+    def seconds(self) -> float:
+        """Seconds of work on these repetitions so far, of all tries."""
+        return round(self._seconds_before + time.monotonic() - self._started_at, 3)
+
+    def __call__(self, progress: Progress) -> None:
+        self._claimed.check()
+        # Tries that go on begin where they stopped; a percentage never falls.
+        self._done = max(self._done, int(100 * progress.done / max(progress.total, 1)))
+        seconds_per_percent = self._meter.seconds_per_unit(self._done)
+        if not self._throttle.lets_through(at_once=_is_urgent(progress)):
+            return
+        with self._services.database.transaction() as session:
+            repository = AuditTwinRepository(session)
+            repository.write(
+                self._claimed.row_id,
+                fence=self._claimed.fencing_token,
+                done=self._done,
+                seconds=self.seconds(),
+            )
+            twins = repository.of(self._distillation_id)
+            done = sum(twin.done * twin.runs for twin in twins) / 100
+            total = sum(twin.runs for twin in twins)
+            running = sum(twin.status == TwinStatus.RUNNING for twin in twins)
+            runs = next(twin.runs for twin in twins if twin.id == self._claimed.row_id)
+            seconds_per_run = None
+            if seconds_per_percent is not None:
+                seconds_per_run = 100 * seconds_per_percent / runs / max(running, 1)
+            self._write(session, done, total, seconds_per_run, progress.message)
+
+    def _write(
+        self,
+        session: Session,
+        done: float,
+        total: int,
+        seconds_per_run: float | None,
+        message: str | None,
+    ) -> None:
+        now = time.monotonic()
+        seconds, self._written_at = now - self._written_at, now
+        row = session.get_one(Distillation, self._distillation_id, with_for_update=True)
+        if row.status != DistillationStatus.AUDITING:
+            return
+        phase = row.status.value
+        state = {"done": int(done), "total": total, "unit": "runs"}
+        row.phases = {**row.phases, phase: state}
+        row.timings = {**row.timings, phase: round(row.timings.get(phase, 0.0) + seconds, 3)}
+        if seconds_per_run is not None:
+            row.eta_seconds = round(seconds_per_run * (total - done), 1)
+        repository = DistillationRepository(session)
+        data = {"phase": phase, **state, "eta_seconds": row.eta_seconds}
+        repository.events.append(row.id, EventKind.PROGRESS, data)
+        if message is not None:
+            repository.log(row.id, row.status, message)

@@ -19,7 +19,8 @@ from app.distillations.repository import DistillationRepository
 from app.idempotency import Repeatable
 from app.models.release import Release, ReleaseStatus
 from app.releases.duo import KNOWN
-from app.releases.publish import facts_of, judge, publish
+from app.releases.judge import judge
+from app.releases.publish import facts_of, publish
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate
 from app.releases.terms import TermsTemplate

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.signing.verify import GOOD, verify_bundle
+from tests.fixtures.reports import ATTACK, privacy
 
 BODY = {"title": "Chest X-rays", "summary": "Adults.", "contact": "data@st-anna.example"}
 
@@ -43,10 +44,9 @@ def test_what_the_owner_sees_more_of_it_than_others(portal):
     assert "settings" not in seen["facts"]
 
 
-@pytest.mark.parametrize("verdict", ["refuted", None])
-def test_the_gate_refuses_and_the_log_keeps_it(portal, verdict):
-    privacy = {"verdict": verdict, "statement": "", "metrics": []}
-    distillation_id = portal.releasable_distillation(privacy=privacy)
+@pytest.mark.parametrize("changes", [{"verdict": "refuted"}, {"verdict": None}, {"power": None}])
+def test_the_gate_refuses_and_the_log_keeps_it(portal, changes):
+    distillation_id = portal.releasable_distillation(privacy=privacy() | changes)
 
     reply = publish(portal, distillation_id)
 
@@ -70,12 +70,39 @@ def test_the_organisations_policy_is_asked(portal):
     assert code(publish(portal, portal.releasable_distillation())) == "not-cleared"
 
 
-def test_distances_alone_release_nothing_before_an_admin_decides(portal):
-    distillation_id = portal.releasable_distillation()
-    portal.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": False}})
-    assert code(publish(portal, distillation_id)) == "not-cleared"
-    portal.admin.request("PATCH", "/organisations/mine", json={"policy": {"unknown_power": True}})
-    assert publish(portal, distillation_id).status_code == 201
+def test_what_is_inconclusive_at_one_limit_may_be_clear_at_the_organisations_own(portal):
+    attack = ATTACK | {"tpr_interval": [0.0, 0.08], "outcome": "inconclusive"}
+    found = privacy() | {"verdict": "inconclusive", "attacks": [attack]}
+    distillation_id = portal.releasable_distillation(privacy=found)
+    refused = publish(portal, distillation_id).json()
+    assert "audit_full" in refused["detail"] or "more images" in refused["detail"]
+    changed = portal.admin.request(
+        "PATCH", "/organisations/mine", json={"policy": {"largest_leak": 0.1}}
+    )
+    assert changed.json()["policy"]["largest_leak"] == 0.1
+
+    release = publish(portal, distillation_id).json()
+
+    assert release["verdict"] == "inconclusive"
+    listed = portal.recipient.get("/catalogue?verdict=inconclusive").json()["items"]
+    assert [item["id"] for item in listed] == [release["id"]]
+
+
+def test_a_policy_of_an_earlier_version_is_refused_by_its_name(portal):
+    reply = portal.admin.request(
+        "PATCH", "/organisations/mine", json={"policy": {"unknown_power": True}}
+    )
+    assert reply.status_code == 422
+
+
+@pytest.mark.parametrize("start", ["k_mean", "real"])
+def test_a_start_of_single_patients_is_refused_or_marked(portal, start):
+    distillation_id = portal.releasable_distillation(initialisation=start)
+    assert "who is in the set" in publish(portal, distillation_id).json()["detail"]
+    portal.admin.request("PATCH", "/organisations/mine", json={"policy": {"real_starts": True}})
+    release = publish(portal, distillation_id).json()
+    assert release["warning"]["code"] == "single_patient_start"
+    assert portal.recipient.get(f"/releases/{release['id']}").json()["warning"]["text"]
 
 
 def test_numbers_count_and_the_earlier_one_is_superseded(portal):

@@ -48,6 +48,7 @@ note-job-cancelled = The job is cancelled. Its organisation is notified.
 job-kind-dataset = Check of an archive
 job-kind-distillation = Distillation
 job-kind-teacher = Teacher
+job-kind-repetition = Repetitions for an audit
 job-kind-training = Training
 job-kind-withdrawal = Withdrawal
 job-cancelling = cancelling
