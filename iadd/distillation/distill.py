@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from iadd.config import Config
+from iadd.config import Config, ConfigError
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distiller import (
@@ -12,6 +12,7 @@ from iadd.distillation.distiller import (
     DistillationDivergedError,
     DistillationRun,
 )
+from iadd.dp.private_data import PrivateData
 from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, CheckpointTimer, as_store
 from iadd.runtime.device import watching_device
 from iadd.runtime.precision import computing_at
@@ -22,7 +23,7 @@ __all__ = ["CheckpointMismatchError", "DistillationDivergedError", "distill"]
 
 
 def distill(
-    train: ImageSet,
+    train: ImageSet | PrivateData,
     buffer: TrajectoryBuffer,
     config: Config,
     *,
@@ -37,7 +38,8 @@ def distill(
 
     Args:
         train: Images of the ``train`` split (for the start) and of the ``validation`` split (to
-            choose the best iteration; without any, the last is kept).
+            choose the best iteration; without any, the last is kept). Under ``privacy`` ``dp``
+            they come behind their ledger, and nothing but a ``dp_mean`` start reads them.
         buffer: The teachers.
         config: Settings of the run.
         on_progress: Called after each iteration, with the metrics ``loss``, ``unweighted_loss``,
@@ -48,6 +50,8 @@ def distill(
         device: Device to compute on.
 
     Raises:
+        ConfigError: When ``privacy`` is ``dp`` and the images are not behind a ledger.
+        BudgetExceededError: When the ledger's budget does not allow a ``dp_mean`` start.
         TooFewImagesError: When a class holds fewer images than its start needs.
         CheckpointMismatchError: When the checkpoint is of a run of other settings.
         DistillationDivergedError: When the loss is not finite. The last checkpoint is kept.
@@ -59,11 +63,20 @@ def distill(
         as_store(checkpoint),
         CheckpointTimer(checkpoint_seconds),
     )
+    private = train if isinstance(train, PrivateData) else None
+    images = train.without_images() if isinstance(train, PrivateData) else train
+    if private is None and config.protection.privacy == "dp" and len(images):
+        raise ConfigError(
+            "Under privacy dp images are read through their ledger alone: pass PrivateData."
+        )
     with computing_at(config.compute.precision), watching_device():
-        run = DistillationRun.start(train, buffer, config, device)
-        if store is not None and (data := store.read()) is not None:
-            run.restore(data)
-        validation = train.part("validation")
+        saved = None if store is None else store.read()
+        run = DistillationRun.start(images, buffer, config, device, private=private, saved=saved)
+        if saved is not None:
+            run.restore(saved)
+        elif store is not None and config.distillation.initialisation == "dp_mean":
+            store.write(run.to_bytes())
+        validation = images.part("validation")
 
         def progress(metrics: dict[str, float], message: str | None = None) -> Progress:
             return Progress(

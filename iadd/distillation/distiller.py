@@ -16,6 +16,7 @@ from iadd.distillation.importance import ImportanceWeights, Pruning, is_collapse
 from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.distillation.matching import MatchingGradients, matching_gradients
 from iadd.distillation.student import StudentSteps
+from iadd.dp.private_data import PrivateData
 from iadd.evaluation.evaluator import validate
 from iadd.networks.build import build_architecture, layers_of
 from iadd.runtime.checkpoint import pack, unpack
@@ -126,6 +127,9 @@ class DistillationRun:
         buffer: TrajectoryBuffer,
         config: Config,
         device: torch.device | str,
+        *,
+        private: PrivateData | None = None,
+        saved: bytes | None = None,
     ) -> Self:
         """Make the images of iteration 0.
 
@@ -134,12 +138,24 @@ class DistillationRun:
             buffer: The teachers.
             config: Settings of the run.
             device: Device to compute on.
+            private: The images behind their ledger, for ``dp_mean`` starts.
+            saved: A checkpoint that is restored next; the start is the one in it.
         """
         train = train.part("train")
         settings = config.distillation
-        needed = settings.start_from == "correct" and settings.initialisation != "noise"
-        correct = correctly_classified(train, buffer, config, device=device) if needed else None
-        initial, labels = initialise(train, buffer.normalisation, config, correct=correct)
+        if saved is not None and settings.initialisation == "dp_mean":
+            # Its noise has no seed: it was stored, and another draw would be another read.
+            initial = unpack(saved)[0]["initial"]
+            labels = torch.arange(len(train.classes)).repeat_interleave(settings.images_per_class)
+        else:
+            needed = settings.start_from == "correct" and settings.initialisation in (
+                "real",
+                "k_mean",
+            )
+            correct = correctly_classified(train, buffer, config, device=device) if needed else None
+            initial, labels = initialise(
+                train, buffer.normalisation, config, correct=correct, private=private
+            )
         network = build_architecture(
             config, channels=train.images.shape[1], classes=len(train.classes)
         ).to(device)
@@ -303,6 +319,8 @@ class DistillationRun:
             "lr_momentum": state.lr_momentum,
             "best_images": self.best.images,
         }
+        if self.config.distillation.initialisation == "dp_mean":
+            tensors["initial"] = self.initial
         document = {
             "config": self.config.to_dict(),
             "iteration": self.iteration,

@@ -11,6 +11,8 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import TooFewImagesError, random_images
+from iadd.dp.ledger import Ledger, MemoryLedgerStore
+from iadd.dp.private_data import PrivateData
 from iadd.networks.build import build_architecture, load_parameters
 from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import derive_seed, make_generator
@@ -21,6 +23,9 @@ _CHUNK = 256
 _CHESTS = 4
 """Generated chests averaged in one public start."""
 
+_DIFFERENCE = 0.2
+"""Deviation of the public noise by which ``dp_mean`` starts of one class differ."""
+
 
 def initialise(
     train: ImageSet,
@@ -28,14 +33,16 @@ def initialise(
     config: Config,
     *,
     correct: Tensor | None = None,
+    private: PrivateData | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Make the images of iteration 0.
 
-    ``noise`` and ``public`` read no image of the hospital. ``real`` takes different training
-    images, as the paper does. ``k_mean`` takes for each image the mean of k different training
-    images of its class, after the k-Same idea (Newton, Sweeney and Malin 2005); whoever holds
-    candidates finds those images in it. Under ``start_from="correct"`` the last two draw from the
-    images that most teachers classify correctly (Guo et al. 2024, DATM).
+    ``noise`` and ``public`` read no image of the hospital. ``dp_mean`` reads a noisy mean of each
+    class, whose noise has no seed: it is another one at each call. ``real`` takes different
+    training images, as the paper does. ``k_mean`` takes for each image the mean of k different
+    training images of its class, after the k-Same idea (Newton, Sweeney and Malin 2005); whoever
+    holds candidates finds those images in it. Under ``start_from="correct"`` the last two draw from
+    the images that most teachers classify correctly (Guo et al. 2024, DATM).
 
     Args:
         train: Images of the training split.
@@ -43,6 +50,8 @@ def initialise(
         config: Settings of the run.
         correct: (N,) bool, the result of :func:`correctly_classified`; read, and required, only
             under ``start_from="correct"``.
+        private: The images behind their ledger, for ``dp_mean``; without it the start is accounted
+            for by itself.
 
     Returns:
         Images (classes·IPC, C, H, W), normalised, and labels (classes·IPC,), class by class.
@@ -60,6 +69,10 @@ def initialise(
             return torch.randn(shape, generator=generator), labels
         case "public":
             return public_start(shape, seed=derive_seed(config.data_seed, "public start")), labels
+        case "dp_mean":
+            if private is None:
+                private = PrivateData(train, Ledger(MemoryLedgerStore()))
+            return dp_mean_start(private, normalisation, config), labels
     rows = contributors(train, config, correct=correct)
     assert rows is not None, "every other start is made of training images"
     starts = torch.stack([normalisation.apply(train.images[own]).mean(dim=0) for own in rows])
@@ -97,6 +110,32 @@ def contributors(
         for number in range(per_class)
     ]
     return torch.stack(draws, dim=1).flatten(0, 1)
+
+
+def dp_mean_start(data: PrivateData, normalisation: Normalisation, config: Config) -> Tensor:
+    """Start from the classes' means at a low resolution, with noise that bounds what they tell.
+
+    Whoever knows all images but one learns of that one no more than (``start_epsilon``, ``delta``)
+    allow. Images of one class differ by noise that tells nothing.
+
+    Args:
+        data: The images behind their ledger.
+        normalisation: Normalisation of the teachers.
+        config: Settings of the run.
+
+    Returns:
+        (classes·IPC, C, H, W), normalised, class by class.
+
+    Raises:
+        BudgetExceededError: When the ledger's budget does not allow it.
+    """
+    settings = config.distillation
+    means = data.noisy_class_means(
+        epsilon=settings.start_epsilon, delta=config.protection.delta
+    ).cpu()
+    starts = normalisation.of_intensities(means).repeat_interleave(settings.images_per_class, dim=0)
+    generator = make_generator(config.data_seed, "dp_mean start")
+    return starts + _DIFFERENCE * torch.randn(starts.shape, generator=generator)
 
 
 def public_start(shape: Sequence[int], *, seed: int) -> Tensor:

@@ -108,6 +108,9 @@ class PrivateData:
             self._refuse(name)
         raise AttributeError(f"private data have no {name!r}")
 
+    def __bool__(self) -> bool:
+        return True
+
     def __len__(self) -> int:
         self._refuse("__len__")
 

@@ -196,7 +196,7 @@ class _PrivateTeacher:
             channels=data.image_shape[0],
             classes=len(data.classes),
             image_size=config.image_size,
-            seed=derive_seed(config.seed, "teacher", teacher, "initialisation"),
+            seed=derive_seed(config.data_seed, "teacher", teacher, "initialisation"),
             precision=config.compute.precision,
         )
         check_layers(network)

@@ -97,7 +97,12 @@ def test_correct_means_keep_their_rule_of_k_different_images(
 ) -> None:
     correct = torch.rand(len(images), generator=torch.Generator().manual_seed(0)) < 0.8
     (fewest, *_) = sorted(torch.bincount(images.labels[correct]).tolist())
-    settings = {"images_per_class": 1, "k_mean_images": fewest, "start_from": "correct"}
+    settings = {
+        "initialisation": "k_mean",
+        "images_per_class": 1,
+        "k_mean_images": fewest,
+        "start_from": "correct",
+    }
     means, _ = start(images, config, correct, **settings)
     normalised = Normalisation.of(images.images).apply(images.images)
     members = [normalised[correct & (images.labels == label)] for label in (0, 1)]
