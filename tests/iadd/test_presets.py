@@ -24,3 +24,14 @@ def test_only_paper_presets_start_from_real_images_or_may_be_told_to() -> None:
 def test_the_description_names_and_bounds_every_setting_of_every_preset() -> None:
     for described in presets.describe().values():
         assert set(described["defaults"]) == set(described["limits"]) == set(Config().flat())
+
+
+def test_presets_with_a_proof_use_one_narrow_teacher_and_read_nothing_else() -> None:
+    for name in presets.LIBRARY_ONLY:
+        config = presets.PRESETS[name]()
+        assert config.protection.privacy == "dp"
+        assert config.teacher.teachers == 1
+        assert config.network.width <= 16
+        assert config.distillation.validate_every == 0
+        for epsilon in (1.0, 3.0, 8.0, 0.5):
+            assert config.override({"epsilon": epsilon}).protection.epsilon == epsilon

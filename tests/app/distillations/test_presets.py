@@ -19,7 +19,7 @@ def extremes(default, limits):
         yield from (low, high, low - 1, high + 1)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", describe())
 def test_portal_and_library_refuse_the_same(name):
     """What the portal lets through and the library refuses would fail only hours later."""
     preset = get_preset(name)
@@ -56,3 +56,10 @@ def test_settings_that_contradict_each_other_are_all_named():
 
 def test_anyone_with_a_token_may_read_them(portal):
     assert portal.researcher.get("/presets").json() == describe()
+
+
+@pytest.mark.parametrize("changes", [{"privacy": "dp"}, {"privacy": "dp", "validate_every": 0}])
+def test_the_portal_promises_no_proof_without_a_ledger(changes):
+    with pytest.raises(InvalidSettings, match="keeps no ledger"):
+        get_preset("gpu_evening").settings({}, changes)
+    assert not any(name.endswith("_dp") for name in describe())
