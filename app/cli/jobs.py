@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from app.cli.progress import StepDisplay, TransferRate, step_display
+from app.cli.progress import StepDisplay, TransferRate, duration, step_display
 from app.client import (
     FINAL,
     NOT_MADE,
@@ -67,12 +67,14 @@ class DistillOptions:
         preset: Name of the settings.
         images_per_class: IPC; None: the preset's.
         seed: Seed of the distillation.
+        audit: Name of its audit; None: the preset's.
         overrides: Other settings of the preset to change, by flat name.
     """
 
     preset: str
     images_per_class: int | None = None
     seed: int = 0
+    audit: str | None = None
     overrides: Mapping[str, Any] | None = None
 
 
@@ -224,14 +226,16 @@ def distill(
         RemoteJobError: It failed or was cancelled, or the dataset awaits its layout.
         PortalError: The portal refused, or could not be reached.
     """
+    asked: dict[str, Any] = {
+        "preset": options.preset,
+        "images_per_class": options.images_per_class,
+        "seed": options.seed,
+        "audit": options.audit,
+        "overrides": options.overrides,
+    }
     try:
-        row = portal.distillations.start(
-            dataset_id,
-            preset=options.preset,
-            images_per_class=options.images_per_class,
-            seed=options.seed,
-            overrides=options.overrides,
-        )
+        _tell_forecast(portal, dataset_id, asked, console)
+        row = portal.distillations.start(dataset_id, **asked)
     except PortalError as error:
         if error.code == "dataset-not-ready" and (
             portal.datasets.get(dataset_id).status == AWAITS_LAYOUT
@@ -242,6 +246,23 @@ def distill(
         row = follow_distillation(portal, row, console, pause)
     expect_success(row)
     return row
+
+
+def _tell_forecast(
+    portal: PortalClient, dataset_id: str, asked: Mapping[str, Any], console: Console
+) -> None:
+    """Say what it takes and what its audit can find, where the portal knows that at once."""
+    try:
+        forecast = portal.distillations.forecast(dataset_id, **asked)
+    except PortalError:
+        return  # the start itself says what is wrong
+    estimate = forecast.estimate
+    if estimate is None:
+        return
+    low, high = duration(estimate.low_seconds), duration(estimate.high_seconds)
+    console.print(f"Forecast: {low} to {high}.", markup=False, highlight=False)
+    if estimate.audit is not None:
+        console.print(f"Audit: {estimate.audit.text}", markup=False, highlight=False)
 
 
 def expect_success(row: Distillation | Training) -> None:

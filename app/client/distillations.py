@@ -4,7 +4,7 @@ from typing import Any
 
 from app.client.addresses import id_of
 from app.client.downloads import TransferListener, download, ignore_progress
-from app.client.models import Distillation
+from app.client.models import Distillation, Forecast
 from app.client.transport import Transport
 
 RESULTS = {
@@ -14,6 +14,23 @@ RESULTS = {
 """Names for files, and the names under which the portal has them."""
 NOT_MADE = "result-not-made"
 """Code of the refusal of a result that is younger than the distillation, as `report.pdf` may be."""
+
+
+def _body(
+    preset: str,
+    images_per_class: int | None,
+    seed: int,
+    audit: str | None,
+    overrides: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    return {
+        "preset": preset,
+        "images_per_class": images_per_class,
+        "seed": seed,
+        "overrides": dict(overrides or {}),
+        # A portal of an earlier version knows no audits.
+        **({} if audit is None else {"audit": audit}),
+    }
 
 
 class Distillations:
@@ -29,17 +46,35 @@ class Distillations:
         preset: str,
         images_per_class: int | None = None,
         seed: int = 0,
+        audit: str | None = None,
         overrides: Mapping[str, Any] | None = None,
     ) -> Distillation:
-        """Ask for a distilled set. `images_per_class` is the preset's where it is None."""
-        body = {
-            "preset": preset,
-            "images_per_class": images_per_class,
-            "seed": seed,
-            "overrides": dict(overrides or {}),
-        }
+        """Ask for a distilled set.
+
+        `images_per_class` and `audit` (`audit_free` to `audit_full`) are the preset's where they
+        are None.
+        """
+        body = _body(preset, images_per_class, seed, audit, overrides)
         path = f"/datasets/{id_of(dataset_id)}/distillations"
         return self._transport.post(path, Distillation, body, once=True)
+
+    def forecast(
+        self,
+        dataset_id: str,
+        *,
+        preset: str,
+        images_per_class: int | None = None,
+        seed: int = 0,
+        audit: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Forecast:
+        """Forecast its time, and the power of its audit; starts nothing.
+
+        Its estimate is None where a worker has to measure a few steps first.
+        """
+        body = _body(preset, images_per_class, seed, audit, overrides)
+        path = f"/datasets/{id_of(dataset_id)}/forecasts"
+        return self._transport.post(path, Forecast, body, once=True)
 
     def get(self, distillation_id: str) -> Distillation:
         return self._transport.read(f"/distillations/{id_of(distillation_id)}", Distillation)

@@ -165,6 +165,28 @@ class Distillation(Row):
     problem: Problem | None
 
 
+class AuditPower(Row):
+    """What an audit can find, before it starts."""
+
+    runs: int
+    finds: float | None
+    text: str
+
+
+class Estimate(Row):
+    seconds: float
+    low_seconds: float
+    high_seconds: float
+    audit: AuditPower | None = None
+
+
+class Forecast(Row):
+    id: str
+    status: str
+    estimate: Estimate | None
+    problem: Problem | None
+
+
 class Access(Row):
     """Access of the user's organisation to a release."""
 
@@ -206,6 +228,22 @@ class Score(Row):
     score: dict[str, Any]
 
 
+class ReleaseWarning(Row):
+    """What was found about such releases later on."""
+
+    code: str
+    text: str
+
+
+class ReleaseOverride(Row):
+    """Why two people released it although the policy of its owner objected."""
+
+    reason: str
+    objections: list[str]
+    people: int
+    decided_at: datetime
+
+
 class ReleaseBrief(Row):
     """A release in the catalogue."""
 
@@ -223,6 +261,7 @@ class ReleaseBrief(Row):
     image_size: int
     balanced_accuracy: float | None
     verdict: str
+    warning: ReleaseWarning | None = None
     embargo_until: datetime | None
 
 
@@ -234,6 +273,7 @@ class Release(ReleaseBrief):
     facts: dict[str, Any]
     key: ReleaseKey
     bundle: Bundle
+    override: ReleaseOverride | None = None
     superseded_by: str | None
     withdrawn_at: datetime | None
     withdrawal_reason: str

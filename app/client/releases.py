@@ -85,7 +85,7 @@ class Releases:
             modality: As in `chest X-ray`.
             class_name: A class that it has.
             organisation_id: Whose it is.
-            verdict: Verdict of the privacy audit: `not_refuted` or `proven`.
+            verdict: Verdict of the privacy audit: `inconclusive`, `not_refuted` or `proven`.
             min_images: Fewest distilled images.
             max_images: Most distilled images.
             min_accuracy: Least balanced accuracy, 0 to 1.

@@ -10,6 +10,7 @@ from app.distillations.presets import FIXED, OWN_FIELDS, Preset
 from app.distillations.schemas import DistillationCreate
 from app.web.forms import checked
 from iadd.config import SETTINGS, Setting
+from iadd.presets import AUDITS
 
 PREFIX = "setting."
 Number = TypeVar("Number", int, float)
@@ -46,6 +47,17 @@ def fields_of(preset: Preset) -> dict[str, list[SettingField]]:
     return {group: groups[group] for group in order if group in groups}
 
 
+ORDER_OF_STARTS = ("public", "dp_mean", "noise", "k_mean", "real")
+"""From those that show nobody to those that show single patients."""
+
+
+def starts_of(preset: Preset) -> list[str]:
+    """The starts of a preset, its own first."""
+    usual = preset.defaults["initialisation"]
+    known = [start for start in ORDER_OF_STARTS if start in preset.limits["initialisation"]]
+    return sorted(known, key=lambda start: start != usual)
+
+
 def body_of(preset: Preset, form: FormData) -> DistillationCreate:
     """What is asked for: only what differs from the preset is an override. Raises Invalid."""
     return checked(
@@ -54,12 +66,21 @@ def body_of(preset: Preset, form: FormData) -> DistillationCreate:
         images_per_class=_whole(form, "images_per_class"),
         initialisation=str(form.get("initialisation") or "") or None,
         seed=_whole(form, "seed") or 0,
+        audit=_audit(preset, form),
         overrides={
             name: value
             for name, default in preset.defaults.items()
             if (value := _sent(form, SETTINGS[name], default)) is not None and value != default
         },
     )
+
+
+def _audit(preset: Preset, form: FormData) -> str | None:
+    """The chosen audit; None where it says what the preset says anyway."""
+    chosen = str(form.get("audit") or "")
+    settings = AUDITS.get(chosen, {}).get("settings", {})
+    usual = all(preset.defaults[name] == value for name, value in settings.items())
+    return None if usual and chosen in AUDITS else chosen or None
 
 
 def _whole(form: FormData, name: str) -> int | None:

@@ -7,6 +7,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from app.core.clock import utc_now
@@ -17,6 +18,8 @@ from app.models import (
     DistillationStatus,
     Grant,
     Notification,
+    OverrideStatus,
+    ReleaseOverride,
     Training,
     TrainingStatus,
     Withdrawal,
@@ -65,6 +68,22 @@ class ObjectFactory:
 
     def release(self) -> str:
         return self.portal.release()["id"]
+
+    def override(self) -> str:
+        """One that somebody else of the organisation asked for."""
+        asked_by = self.user()
+        return self._row(
+            ReleaseOverride(
+                organisation_id=self.portal.organisation_id,
+                distillation_id=self.finished(),
+                objections=["weak-power"],
+                reason="For the partners of the trial.",
+                status=OverrideStatus.REQUESTED,
+                requested_by_id=asked_by,
+                requested_by="Dr. Asking",
+                expires_at=utc_now() + timedelta(days=30),
+            )
+        )
 
     def _row(self, row: Any) -> str:
         with self.portal.database.transaction() as session:
@@ -182,6 +201,7 @@ USUAL: dict[str, Callable[[ObjectFactory], str]] = {
     "upload_id": ObjectFactory.upload,
     "distillation_id": ObjectFactory.finished,
     "release_id": ObjectFactory.release,
+    "override_id": ObjectFactory.override,
     "request_id": ObjectFactory.received_request,
     "grant_id": ObjectFactory.given_grant,
     "training_id": ObjectFactory.training,

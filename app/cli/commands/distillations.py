@@ -21,7 +21,14 @@ def distill(
     images_per_class: Annotated[
         int | None, typer.Option(help="Distilled images per class [default: the preset's].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the distillation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Public seed of the distillation.")] = 0,
+    audit: Annotated[
+        str | None,
+        typer.Option(
+            help="How often the run is repeated for its privacy audit: audit_free, audit_quick, "
+            "audit_standard or audit_full [default: the preset's]."
+        ),
+    ] = None,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
@@ -35,7 +42,9 @@ def distill(
             client,
             dataset,
             Console(stderr=True),
-            jobs.DistillOptions(preset=preset, images_per_class=images_per_class, seed=seed),
+            jobs.DistillOptions(
+                preset=preset, images_per_class=images_per_class, seed=seed, audit=audit
+            ),
             wait=wait,
         )
     if row.verdict:

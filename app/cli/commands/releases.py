@@ -23,6 +23,7 @@ commands = typer.Typer()
 class Verdict(StrEnum):
     """Verdicts that a release can have."""
 
+    INCONCLUSIVE = "inconclusive"
     NOT_REFUTED = "not_refuted"
     PROVEN = "proven"
 

@@ -19,7 +19,8 @@ from app.forecasts.schemas import ForecastRead
 from app.models.forecast import WAITING
 from app.web.dependencies import Distiller, Reader
 from app.web.render import go_to, is_fragment, page
-from app.web.settings_form import body_of, fields_of
+from app.web.settings_form import body_of, fields_of, starts_of
+from iadd.presets import AUDITS
 
 USUAL = "cpu_small"
 """The preset that is preselected."""
@@ -58,6 +59,8 @@ def show_new_distillation(
         presets=presets_document(),
         chosen=chosen,
         groups=fields_of(chosen),
+        starts=starts_of(chosen),
+        audits=AUDITS,
         smallest=min(training, default=0),
     )
 

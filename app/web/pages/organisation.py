@@ -28,7 +28,9 @@ class PolicyForm(BaseModel):
     seen: str = ""
     proven_only: bool = False
     real_starts: bool = False
-    unknown_power: bool = False
+    largest_leak: str = ""
+    largest_power: str = ""
+    largest_epsilon: str = ""
     metrics_without_power: str = ""
     fewest_images_per_class: str = ""
 

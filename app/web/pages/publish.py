@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.core.clock import utc_now
-from app.core.dependencies import PortalDep, ReadSession
+from app.core.dependencies import PortalDep, ReadSession, WriteSession
 from app.core.errors import Invalid, Problem
 from app.core.ids import new_id
 from app.core.portal import Portal
@@ -18,13 +18,17 @@ from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.idempotency import Repeatable
 from app.models.release import Release, ReleaseStatus
+from app.models.release_override import OverrideStatus, ReleaseOverride
 from app.releases.duo import KNOWN
 from app.releases.judge import judge
+from app.releases.overrides import service as overrides
+from app.releases.overrides.repository import OverrideRepository
+from app.releases.overrides.schemas import OverrideCreate
 from app.releases.publish import facts_of, publish
 from app.releases.repository import ReleaseRepository
 from app.releases.schemas import ReleaseCreate
 from app.releases.terms import TermsTemplate
-from app.web.dependencies import Sharer
+from app.web.dependencies import Manager, Sharer
 from app.web.forms import Sent, checked
 from app.web.release_card import drafted
 from app.web.render import go_to, page
@@ -72,6 +76,14 @@ class ReleaseForm(BaseModel):
         )
 
 
+class OverrideForm(BaseModel):
+    reason: str = ""
+
+
+class DecisionForm(BaseModel):
+    approve: bool = False
+
+
 def day(text: str, *, ends: bool = False) -> datetime | None:
     """The beginning or the end of a day in UTC; None where none was given. Raises Invalid."""
     if not text.strip():
@@ -100,6 +112,7 @@ def show_release_form(
             distillation=distillation,
             dataset=dataset,
             judgement=None,
+            requested=None,
             problem="open-findings" if "findings" in problem.members else problem.code,
         )
     return page(
@@ -108,6 +121,8 @@ def show_release_form(
         distillation=distillation,
         dataset=dataset,
         judgement=judgement,
+        requested=_requested(session, caller, distillation_id),
+        me=caller.user_id,
         contact=judgement.organisation.contact,
         templates=list(TermsTemplate),
         conditions=list(KNOWN.values()),
@@ -115,6 +130,52 @@ def show_release_form(
         number=ReleaseRepository(session).next_number(distillation_id),
         form=new_id("form"),
         tomorrow=(utc_now() + timedelta(days=1)).date().isoformat(),
+    )
+
+
+def _requested(session: Session, caller: Caller, distillation_id: str) -> ReleaseOverride | None:
+    """The override that waits for a second person."""
+    rows = OverrideRepository(session).readable_by(caller).of_distillation(distillation_id)
+    waiting = [row for row in rows if overrides.status_of(row) == OverrideStatus.REQUESTED]
+    return waiting[0] if waiting else None
+
+
+@router.post("/distillations/{distillation_id}/release/override")
+def ask_for_override(
+    request: Request,
+    distillation_id: str,
+    portal: PortalDep,
+    session: WriteSession,
+    caller: Sharer,
+    form: Sent[OverrideForm],
+) -> Response:
+    """Ask a second person to waive every objection there is."""
+    decision = judge(session, portal.storage, caller, distillation_id, with_override=False).decision
+    body = checked(
+        OverrideCreate,
+        objections=[objection.code for objection in decision.objections],
+        reason=form.reason.replace("\r\n", "\n"),
+    )
+    overrides.ask(session, portal.storage, caller, distillation_id, body)
+    return go_to(
+        request, f"/distillations/{distillation_id}/release", note="note-override-requested"
+    )
+
+
+@router.post("/distillations/{distillation_id}/release/override/{override_id}")
+def decide_about_override(
+    request: Request,
+    distillation_id: str,
+    override_id: str,
+    session: WriteSession,
+    caller: Manager,
+    form: Sent[DecisionForm],
+) -> Response:
+    row = overrides.decide(session, caller, override_id, approve=form.approve)
+    return go_to(
+        request,
+        f"/distillations/{distillation_id}/release",
+        note=f"note-override-{row.status.value}",
     )
 
 

@@ -50,7 +50,7 @@ def test_what_is_absent_is_the_presets(ask):
 
     preset = presets_document()["cpu_demo"]["defaults"]
     assert body["images_per_class"] == preset["images_per_class"]
-    assert (body["initialisation"], body["seed"]) == ("k_mean", 0)
+    assert (body["initialisation"], body["seed"], body["audit"]) == ("public", 0, None)
 
 
 def test_the_paper_starts_from_real_images(ask):
@@ -67,8 +67,8 @@ def test_the_paper_starts_from_real_images(ask):
         ({"images_per_class": 10**30}, "images_per_class", "from 1 to 1,000"),
         ({"seed": -1}, "seed", "a whole number"),
         ({"seed": 2**80}, "seed", "a whole number"),
-        ({"initialisation": "real"}, "initialisation", "k_mean or noise"),
-        ({"initialisation": "x" * 90}, "initialisation", "k_mean or noise"),
+        ({"initialisation": "real"}, "initialisation", "who is in the set"),
+        ({"initialisation": "x" * 90}, "initialisation", "who is in the set"),
         ({"overrides": {"iteration": 5}}, "overrides.iteration", "There is no setting iteration"),
         ({"overrides": {"\x1b[31m": 5}}, "overrides.'\\x1b[31m'", "There is no setting"),
         ({"overrides": {"iterations": 0}}, "overrides.iterations", "from 1 to 1,000,000"),

@@ -26,7 +26,7 @@ def address(portal):
 def sent(form, **changes):
     """A form's fields as a browser sends them, one preset chosen, and the ticks that it has."""
     ticked = ["", *get_preset("cpu_demo").defaults["augmentation"]]
-    chosen = {"preset": "cpu_demo", "initialisation": "k_mean", "setting.augmentation": ticked}
+    chosen = {"preset": "cpu_demo", "initialisation": "public", "setting.augmentation": ticked}
     return form.fields | chosen | changes
 
 
@@ -129,7 +129,7 @@ def test_a_list_of_words_that_the_preset_leaves_empty_can_be_ticked(portal, ask)
         ({"setting.iterations": "many"}, "iterations has to be a whole number"),
         ({"setting.depth": "20"}, "depth is 20: it has to be a whole number from 1 to 8"),
         ({"setting.network": "another"}, "it may be convnet, alexnet"),
-        ({"initialisation": "real"}, "real starts put patients"),
+        ({"initialisation": "real"}, "tell who is in the set"),
         ({"seed": "-1"}, "seed"),
     ],
 )

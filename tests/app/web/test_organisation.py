@@ -50,13 +50,12 @@ def test_a_name_that_is_taken_changes_nothing(reader):
 def test_what_the_gate_demands_is_changed(portal, reader):
     admin = reader(Role.ADMIN)
     form = admin.form("/organisation", "/organisation/policy")
-    assert form.fields["unknown_power"] == "true"
-    del form.fields["unknown_power"]
-    form.fields |= {"real_starts": "true", "fewest_images_per_class": "25"}
+    assert form.fields["largest_leak"] == "0.05"
+    form.fields |= {"real_starts": "true", "fewest_images_per_class": "25", "largest_leak": "0.1"}
     reply = admin.client.post("/organisation/policy", data=form.fields)
     assert "The release policy is saved" in reply.text
     policy = portal.admin.get("/organisations/mine").json()["policy"]
-    assert policy["unknown_power"] is False
+    assert (policy["largest_leak"], policy["largest_power"]) == (0.1, 0.05)
     assert policy["real_starts"] is True
     assert policy["fewest_images_per_class"] == 25
 

@@ -56,6 +56,9 @@ FORMS: dict[str, Callable[[ObjectFactory], dict[str, str]]] = {
         "reason": "So it is.",
     },
     "POST /distillations/{distillation_id}/release": lambda factory: RELEASE,
+    "POST /distillations/{distillation_id}/release/override": lambda factory: {
+        "reason": "For the partners of the trial."
+    },
     "POST /distillations/{distillation_id}/release/preview": lambda factory: RELEASE,
     "POST /grants/{grant_id}/accept": lambda factory: {"accepted": "1", "terms_sha256": "0" * 64},
     "POST /organisation/people/{user_id}": lambda factory: {"name": "Dr. X", "roles": "researcher"},

@@ -14,13 +14,32 @@ publish-to-findings = Decide about the findings
 publish-problem-sample-not-releasable = It was distilled from the sample cohort, which the portal generated: others would take it for patients’ images. Its report is for your own use. Distill a dataset of your own to share it.
 publish-problem-result-not-ready = The distillation has not finished. Come back when its report is ready.
 publish-gate-refused = What the audit refused stays in your organisation. Distill again with fewer images per class or from other initial images, and read the new report.
-publish-gate-refuted = The audit refuted it: an attack worked, or a copy of a real image was found. It stays in your organisation, whatever the policy says. Distill again from means or from noise.
+publish-gate-refuted = The audit refuted it: an attack worked, or a copy of a real image was found. It stays in your organisation, whatever the policy says. Distill again from noise or from generated chests.
 publish-gate-no-verdict = It has no verdict, and nothing is released without an audit. Distill again.
 publish-gate-proven-only = Your organisation releases only sets that are proven under differential privacy, and this set is not. An admin can change that rule.
-publish-gate-unknown-power = Distance metrics found nothing, but distance metrics alone do not clear a set: no membership attack of known power was run. An admin can decide that your organisation releases such sets nevertheless.
-publish-gate-real-starts = Its images started from single patients’ images, which your organisation does not release. Distill again from means, or ask an admin to change the rule.
+publish-gate-no-power = Nothing is released on distance metrics alone, and no membership attack of known power was run. Distill again with an audit of more repetitions.
+publish-gate-mostly-without-power = More images per class, or more training images, give the metrics power.
+publish-gate-published-seed = What touched the images follows from the published seed, so others can repeat it and compare. Distill again: new distillations draw from a secret that is forgotten.
+publish-gate-float-images = Its images are not grey levels, so a person who looks at them does not see all that they hold. Distill again with grey levels.
+publish-gate-real-starts = Its images started from single patients’ images, which your organisation does not release. Distill again from noise or from generated chests, or ask an admin to change the rule.
 publish-gate-metrics-without-power = An admin can allow more of them; more images per class give the audit more power.
 publish-gate-small-class = Upload a dataset with more images in this class, or ask an admin to change the rule.
+publish-audits = { $count ->
+    [one] This dataset was audited once.
+   *[other] This dataset was audited { $count } times. A release chosen among many audits is worth less.
+}
+publish-overridden = Two people decided to release it although the policy objects. Everyone reads their reason:
+publish-override = Ask for an override
+publish-override-about = A second person, an admin, decides. The release shows the reason and that two people decided; the audit log keeps both names.
+publish-override-reason = Reason, at least 20 characters. It is published. Do not write anything about single patients.
+publish-override-ask = Request override
+publish-override-requested = An override was requested by { $by }: “{ $reason }”
+publish-override-approve = Approve
+publish-override-decline = Decline
+publish-override-waits = Another admin decides about it.
+note-override-requested = The override is requested. Admins of your organisation are notified.
+note-override-approved = The override is approved. The next release of this distillation uses it.
+note-override-declined = The override is declined.
 publish-ask-admin = Only admins can change the release policy of your organisation. Ask one of them.
 publish-to-policy = Open the release policy
 publish-to-report = Read the report

@@ -17,6 +17,7 @@ release-picture = Distilled image { $number } of { $title }
 release-superseded = A newer version replaces this release:
 release-touched = Some images that this release was distilled from were withdrawn since. Its owner leaves it published: decide whether you continue to use it, and look for a newer version.
 release-utility = Utility
+release-override = The release policy of the owner objected to this set. Two people decided to release it nevertheless. Their reason: “{ $reason }”
 release-utility-about = Networks trained on these images were tested on real images of the owner that no network had seen. For comparison: networks trained on as many random real images, and on all real images.
 release-privacy = Privacy
 release-metrics = { $count ->
@@ -48,12 +49,17 @@ utility-images = ({ $count })
 utility-unknown = The utility was not measured.
 
 verdict-word-refuted = Leak detected.
+verdict-word-inconclusive = Inconclusive.
 verdict-word-not-refuted = No leak detected (limited tests).
 verdict-word-proven = Privacy proven.
 verdict-says-refuted = Verdict “refuted”: an attack worked, or a copy of a real image was found. It is not released.
+verdict-says-inconclusive = Verdict “inconclusive”: no attack that was tried worked, but too little was measured to exclude a leak above the limit.
 verdict-says-not-refuted = Verdict “not refuted”: no attack that was tried worked. This is a measurement, not a proof: an attack that was not tried may still work.
 verdict-says-proven = Differential privacy limits what anybody can learn about one image or patient; the report states the limit.
 verdict-link = What this means
+certificate-link = Read the privacy certificate
+certificate-pdf = as PDF
+certificate-about = It answers what an attacker could learn, with what probability, and how that is known.
 
 metric-name = Metric
 metric-outcome = Outcome
@@ -61,6 +67,18 @@ metric-found = Finding
 metric-passed = passed
 metric-refused = refused
 metric-no-power = no power
+metric-warned = warned
+attack-name = Membership attack
+attack-found = Found
+attack-interval = 95% interval
+attack-at = at { $rate } false alarms
+attack-refuted = leak found
+attack-inconclusive = inconclusive
+attack-not-refuted = below the limit
+release-attacks = { $count ->
+    [one] Show one attack
+   *[other] Show { $count } attacks
+}
 
 fact-images = Images
 fact-per-class = Per class
