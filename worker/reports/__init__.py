@@ -17,6 +17,7 @@ from worker.reports.html import render_html
 from worker.reports.inputs import Randomness, RecordScore, ReportSource, software_versions
 from worker.reports.json_document import report_json
 from worker.reports.pdf import render_pdf
+from worker.reports.record_scores import record_scores
 
 __all__ = [
     "Randomness",
@@ -26,6 +27,7 @@ __all__ = [
     "compose",
     "compose_certificate",
     "has_internal",
+    "record_scores",
     "render_html",
     "render_pdf",
     "report_json",

@@ -119,7 +119,7 @@ def verdict(audit: Mapping[str, Any]) -> tuple[Tone, str]:
         case "proven":
             proof = audit.get("proof")
             bound = f" (ε = {proof['epsilon']:.3g})" if proof else ""
-            is_loose = bool(proof) and words.tpr_bound(proof) > words.LOOSE
+            is_loose = proof is not None and words.tpr_bound(proof) > words.LOOSE
             return "neutral" if is_loose else "good", f"Proven: the leak is bounded{bound}"
     return "warn", f"Unknown verdict: {audit['verdict']}"
 

@@ -42,6 +42,10 @@ DICOM = Source(
     "DICOM PS3.15", "https://dicom.nema.org/medical/dicom/current/output/html/part15.html"
 )
 WEBHOOKS = Source("Standard Webhooks", "https://www.standardwebhooks.com")
+WP29 = Source(
+    "Article 29 Working Party, opinion 05/2014",
+    "https://ec.europa.eu/justice/article-29/documentation/opinion-recommendation/files/2014/wp216_en.pdf",
+)
 GDPR = Source("GDPR, recital 26", "https://eur-lex.europa.eu/eli/reg/2016/679/oj")
 
 TERMS: dict[str, Source | None] = {
@@ -68,7 +72,8 @@ TERMS: dict[str, Source | None] = {
     "random-baseline": DISTILLATION,
     "verdict": None,
     "refuted": DISTANCES,
-    "not-refuted": DISTANCES,
+    "inconclusive": None,
+    "not-refuted": ATTACKS,
     "proven": PRIVACY,
     "positive-control": None,
     "negative-control": None,
@@ -76,6 +81,10 @@ TERMS: dict[str, Source | None] = {
     "retention": None,
     "membership-inference": MEMBERSHIP,
     "attack-power": ATTACKS,
+    "attempt": None,
+    "audit-unit": None,
+    "certificate": WP29,
+    "internal-audit": None,
     "canary": ATTACKS,
     "differential-privacy": PRIVACY,
     "epsilon": PRIVACY,

@@ -71,6 +71,7 @@ def show_release(
         more_scores=len(read.scores) > ON_A_PAGE,
         utility=utility_of(row.facts),
         privacy=row.facts.get("privacy") or {},
+        certificate=service.has_certificate(portal.storage, row.id),
         duo=parse_conditions(row.duo_codes),
         versions=releases.versions(row),
         now=utc_now(),

@@ -175,7 +175,7 @@ def test_the_card_tells_all(release: bytes, make_facts: MakeFacts) -> None:
         "DUO:0000042 (general research use)",
         "exchange verify bundle.zip --trusted-key KEY",
         'iadd.load_bundle("bundle.zip")',
-        "began as the mean of several X-rays",
+        "Each image began as",
         "0.750 ± 0.010 (n = 5)",
         "2026-11-24, 12:30 UTC",
         "Not refuted: no attack that was tried worked.",

@@ -42,9 +42,12 @@ dataset-was-deleted = deleted since
 
 start-k-mean = means of several images
 start-noise = noise
+start-public = generated chests
+start-dp-mean = class means with noise
 start-real = single real images
 
 status-refuted = leak detected
+status-inconclusive = inconclusive: a leak is not excluded
 status-not-refuted = no leak detected (limited tests)
 status-proven = privacy proven
 
@@ -126,6 +129,7 @@ result-share = Release and share
 downloads = Download:
 download-bundle = bundle (zip)
 download-pdf = report (PDF)
+download-certificate = privacy certificate
 download-json = report (JSON)
 
 failed-title = The distillation failed

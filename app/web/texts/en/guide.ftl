@@ -35,8 +35,8 @@ guide-watch-open = Open the distillation
 guide-read = Read the report
 guide-read-about = The distillation ends with a report. Look for three things:
 guide-read-utility = Utility: the accuracy of networks trained on the few images, compared with as many random images and with all images.
-guide-read-privacy = Privacy: a verdict in words, and each test behind it, with a control that has to fail.
-guide-read-settings = Reproducibility: every setting, the versions and the seed.
+guide-read-privacy = Privacy: a verdict in words, what it rests on (attacks, their power, controls), and a certificate for readers outside.
+guide-read-settings = Reproducibility: every setting, the versions, and the seed of the evaluation. What touched the images was drawn from a secret seed.
 guide-read-open = Read the report
 
 guide-share = How sharing works

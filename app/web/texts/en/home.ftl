@@ -19,6 +19,7 @@ home-confirmations = Trainings waiting for you
 home-confirmation = Match the classes for the training on “{ $name }”
 home-reports = New reports
 home-report-not-refuted = “{ $name }” is distilled: no leak detected (limited tests)
+home-report-inconclusive = “{ $name }” is distilled: inconclusive, a leak is not excluded
 home-report-refuted = “{ $name }” is distilled: leak detected
 home-report-proven = “{ $name }” is distilled: privacy proven
 home-report-none = “{ $name }” is distilled
