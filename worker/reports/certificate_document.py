@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from worker.reports import conclusions
 from worker.reports import privacy_words as words
-from worker.reports.formatting import capital, number
+from worker.reports.formatting import capital
 
 Json = dict[str, Any]
 
@@ -48,7 +48,10 @@ _QUESTIONS = (
         "Singling out",
         "Can one patient's X-ray be isolated in the set: as a copy, or as a part of an image?",
         ("matched_filter",),
-        ("start_retention", "contributors", "exact_copies", "near_copies", "closest_record"),
+        (
+            *("start_retention", "contributors", "exact_copies", "near_copies"),
+            *("closest_record", "neighbour_ratio", "grid"),
+        ),
         "matched filter for traces of single X-rays; search for copies",
     ),
     _Question(
@@ -150,11 +153,15 @@ def sentence(privacy: Mapping[str, Any]) -> str:
                 f"{words.percent(strongest['fpr'])} false alarms."
             )
         case "refuted":
-            refused = sum(metric["outcome"] == "refused" for metric in privacy["metrics"])
-            return (
-                f"A leak was found: {number(refused)} of {number(len(privacy['metrics']))} "
-                "comparisons find training images in the set."
-            )
+            proof = privacy.get("proof")
+            if proof and (proof["audited_epsilon"] or 0) > proof["epsilon"]:
+                return words.audited_epsilon_sentence(proof)
+            refused = [
+                f"“{metric['title']}”"
+                for metric in privacy["metrics"]
+                if metric["outcome"] == "refused"
+            ]
+            return f"The audit refuses the set, by {', '.join(refused) or 'its verdict'}."
         case "not_refuted" if strongest is not None and words.has_power(privacy):
             return (
                 f"No leak was found: with 95% confidence, no attack tried recognises more than "
@@ -226,6 +233,8 @@ def _outcome(
     if attacks:
         held = all(row["outcome"] == "not_refuted" for row in attacks)
         return "below_limit" if held and words.has_power(privacy) else "inconclusive"
+    if any(metric["outcome"] == "warned" for metric in able):
+        return "inconclusive"
     return "nothing_found" if able else "not_measured"
 
 
@@ -251,7 +260,13 @@ def _probability(
             f"{row['title']}: {words.percent(row['value'])} of the distilled images "
             f"({words.percent_interval(row['interval'])})."
         )
-    elif not parts and metrics:
+    parts.extend(
+        f"{row['title']}: {words.percent(row['value'])} above chance "
+        f"({words.percent_interval(row['interval'])})."
+        for row in metrics
+        if row["name"] == "reidentification" and row["interval"] is not None
+    )
+    if not parts and metrics:
         passed = sum(metric["outcome"] == "passed" for metric in metrics)
         parts.append(f"{passed} of {len(metrics)} comparisons found nothing.")
     return " ".join(parts).removesuffix(" Measured:") or "Not measured."
@@ -321,6 +336,6 @@ def _not_tried(privacy: Mapping[str, Any]) -> Iterator[str]:
 
 _METRICS_TO_NAME = {
     "registered": "copies that were shifted, scaled, turned, mirrored or inverted (registration)",
-    "attribute": "attribute inference: deducing a finding, sex or age of a patient from the set",
+    "attribute": "attribute inference: deducing sex, age or another finding of a patient",
     "reidentification": "re-identification with another X-ray of the same patient",
 }

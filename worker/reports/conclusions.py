@@ -93,13 +93,13 @@ def _outcome(distilled: Mapping[str, Any], random: Mapping[str, Any]) -> Outcome
 
 
 def privacy(document: Mapping[str, Any]) -> Conclusion:
-    """State the verdict of the audit, and what its power is."""
+    """State the verdict of the audit, and its power where the statement does not."""
     audit = document["privacy"]
     tone, headline = verdict(audit)
     detail = [audit["statement"]]
     if audit["verdict"] == "proven":
         detail.append(words.proof_sentence(audit["proof"]) if audit.get("proof") else "")
-    elif audit.get("attacks"):
+    elif audit.get("attacks") and "power" not in audit["statement"].lower():
         detail.append(words.power_sentence(audit))
     return Conclusion("What does it leak?", tone, headline, " ".join(filter(None, detail)))
 

@@ -66,12 +66,12 @@ def people(unit: str | None, *, one: bool = False) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Format a share: 0.3%, 5%, 36%. Below 10% with one digit where it says more."""
+    """Format a share: 0.3%, 5%, 36%. Below 10% with one digit where it says more; none below 0."""
     if share is None:
         return NOT_MEASURED
     value = 100 * share
     if value < 0.1:
-        return "0%" if value == 0 else "under 0.1%"
+        return "0%" if value <= 0 else "under 0.1%"
     digits = 1 if value < 10 or value > 99 else 0
     text = f"{value:.{digits}f}"
     return f"{text.removesuffix('.0')}%"

@@ -115,6 +115,15 @@ def test_what_was_missed_and_not_tried_is_named(document: dict[str, Any]) -> Non
     assert "(LiRA)" not in listed
 
 
+def test_a_proof_that_an_audit_contradicts_is_a_leak(document: dict[str, Any]) -> None:
+    audit = AUDITS["proven"]
+    assert audit.proof is not None
+    broken = replace(audit, verdict="refuted", proof=replace(audit.proof, audited_epsilon=3.4))
+    certificate = certificate_of(document, broken)
+    assert "the proof does not hold" in certificate["sentence"]
+    assert "bounded" not in [row["outcome"] for row in certificate["questions"]]
+
+
 def test_power_of_smaller_runs_is_none() -> None:
     audit = AUDITS["not_refuted"]
     assert audit.power is not None

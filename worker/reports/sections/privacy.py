@@ -27,6 +27,7 @@ _FAMILIES = (
         "Contributors of the starts",
         "Can the images that were averaged into a start be found, in the start or in the set?",
     ),
+    _Family("grid", "Grey levels", "Is there anything in the set beside its pictures?"),
     _Family(
         "closest_record",
         "Distance to the closest record",
@@ -43,6 +44,16 @@ _FAMILIES = (
         "Copies in disguise",
         "Is a distilled image a training image that was shifted, scaled, turned, mirrored or "
         "inverted?",
+    ),
+    _Family(
+        "neighbour_ratio",
+        "Nearest against second-nearest",
+        "Is one training image much nearer to a distilled image than all others?",
+    ),
+    _Family(
+        "reidentification",
+        "Link to a patient",
+        "Does another X-ray of the same patient lead to a distilled image?",
     ),
 )
 OUTCOMES: Mapping[str, Badge] = {
@@ -72,9 +83,8 @@ def section(document: Document) -> Section:
         Text(
             f"{number(counts['distilled'])} distilled images were compared with "
             f"{number(counts['training'])} training images and {number(counts['held_out'])} "
-            "held-out ones, pixel by pixel, by structure (SSIM), by perceptual hash and by network "
-            f"features ({privacy['embedding']}). {_unit(privacy)} A comparison can refuse a set "
-            "and never clears one."
+            f"held-out ones; network features come from {privacy['embedding']}. {_unit(privacy)} A "
+            "comparison can refuse a set and never clears one."
         ),
         *_metrics(privacy["metrics"]),
         *controls(privacy),
