@@ -30,6 +30,8 @@ from iadd.data.image_set import ImageSet
 from iadd.data.loading import DatasetError, load_images
 from iadd.data.selection import TooFewImagesError
 from iadd.distillation.distill import CheckpointMismatchError, DistillationDivergedError
+from iadd.dp.ledger import BudgetExceededError, FileLedgerStore, Ledger
+from iadd.dp.private_data import PrivateData
 from iadd.intake.layout.mapping import Mapping
 from iadd.presets import PRESETS
 from iadd.runtime.allocator import reuse_freed_memory
@@ -54,12 +56,21 @@ Layout = Annotated[
         help="What folders and tables mean, where that is not clear; exchange layout writes it.",
     ),
 ]
+LedgerFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        help="Under privacy dp: file that books every read of the images, of all runs together; "
+        "SOURCE.ledger.jsonl beside the source unless given. Never delete it.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto uses a GPU if there is one.")]
 Threads = Annotated[
     int, typer.Option(help="CPU threads; equal numbers give equal results to the bit. 0: all.")
 ]
 
 _EXPECTED = (
+    BudgetExceededError,
     CheckpointMismatchError,
     ConfigError,
     DatasetError,
@@ -91,11 +102,42 @@ def load(source: Path, image_size: int, layout: Path | None) -> ImageSet:
     """
     if layout is None:
         return load_images(source, image_size)
+    return load_images(source, image_size, mapping=read_layout(layout))
+
+
+def read_layout(path: Path) -> Mapping:
+    """Read a layout that a person confirmed.
+
+    Raises:
+        ValueError: When the file is no layout.
+    """
     try:
-        mapping = Mapping.from_dict(json.loads(layout.read_text()))
+        return Mapping.from_dict(json.loads(path.read_text()))
     except ValueError as error:  # of JSON and of the mapping
-        raise ValueError(f"{layout} is no layout: {error}") from error
-    return load_images(source, image_size, mapping=mapping)
+        raise ValueError(f"{path} is no layout: {error}") from error
+
+
+def behind_ledger(
+    images: ImageSet, config: Config, source: Path, ledger: Path | None, device: torch.device
+) -> ImageSet | PrivateData:
+    """Return the images as a run of these settings reads them.
+
+    Args:
+        images: The images.
+        config: Settings of the run; under ``privacy`` ``dp`` each read is booked before it happens.
+        source: Where the images came from. All runs on them share one ledger, beside it.
+        ledger: Another file for the ledger, or None.
+        device: Device to compute on.
+    """
+    if config.protection.privacy != "dp":
+        return images
+    path = ledger or source.with_name(f"{source.name}.ledger.jsonl")
+    return PrivateData(
+        images,
+        Ledger(FileLedgerStore(path)),
+        declared_units=config.protection.declared_patients,
+        device=device,
+    )
 
 
 def prepare(threads: int) -> None:

@@ -26,6 +26,7 @@ def distill(
     settings: common.Settings = [],  # noqa: B006
     layout: common.Layout = None,
     published_seed: PublishedSeed = False,
+    ledger: common.LedgerFile = None,
     device: common.Device = "auto",
     threads: common.Threads = 0,
 ) -> None:
@@ -48,13 +49,14 @@ def distill(
         )
         images = common.load(source, config.image_size, layout)
         buffer = TrajectoryBuffer.open(teachers, config)
+        where = common.choose_device(device)
         distilled = run_distill(
-            images,
+            common.behind_ledger(images, config, source, ledger, where),
             buffer,
             config,
             on_progress=listener,
             checkpoint=checkpoint,
-            device=common.choose_device(device),
+            device=where,
         )
     write_atomically(out, distilled.to_bytes())
     checkpoint.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ import typer
 from rich.progress import Progress as Bars
 
 from iadd.cli import common
+from iadd.cli.own_images import load_own
+from iadd.reproduce.attacks import attack_cells, attacks_by_row
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
@@ -75,7 +77,12 @@ def _command(study: Study) -> Callable[..., None]:
             chosen = _choose_rows(study, rows, more)
             config = common.read_config(preset, settings)
             where = common.choose_device(device)
-            images = common.load(data, config.image_size, layout)
+            random_split = True
+            if study.attacked:
+                own = load_own(data, config.image_size, layout)
+                images, random_split = own.images, own.random_split
+            else:
+                images = common.load(data, config.image_size, layout)
             records = run_study(
                 chosen,
                 images,
@@ -84,6 +91,7 @@ def _command(study: Study) -> Callable[..., None]:
                 seeds=seeds,
                 architectures=_choose_networks(study, networks),
                 teachers=teachers,
+                random_split=random_split,
                 on_progress=_StudyBars(bars),
                 device=where,
             )
@@ -94,6 +102,11 @@ def _command(study: Study) -> Callable[..., None]:
             environment = describe_environment(where, common.command_line())
             write_report(chosen, lines, images, config, environment, out, failed)
         common.console.print(common.to_rich(figure_cells(chosen, lines, brief=True)))
+        if found := attacks_by_row(records):
+            names = [line.row.name for line in lines]
+            for figure in ("auc", "tpr"):
+                cells = attack_cells(names, found, figure)
+                common.console.print(common.to_rich(cells, title=figure.upper()))
         for note in explain(chosen, lines, images.classes, failed):
             common.console.print(note)
         for cells in (architecture_cells(lines, "accuracy"), weight_cells(lines)):

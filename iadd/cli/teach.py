@@ -23,6 +23,7 @@ def teach(
     settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
     layout: common.Layout = None,
     published_seed: PublishedSeed = False,
+    ledger: common.LedgerFile = None,
     device: common.Device = "auto",
     threads: common.Threads = 0,
 ) -> None:
@@ -40,8 +41,13 @@ def teach(
             anew="choose another folder",
         )
         images = common.load(source, config.image_size, layout)
+        where = common.choose_device(device)
         buffer = record_trajectories(
-            images, config, out=out, on_progress=listener, device=common.choose_device(device)
+            common.behind_ledger(images, config, source, ledger, where),
+            config,
+            out=out,
+            on_progress=listener,
+            device=where,
         )
     common.console.print(f"{len(buffer)} teachers of {buffer.epochs} epochs in {out}")
     common.console.print(PUBLISHED if published_seed else SECRET, highlight=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
+from iadd.reproduce.attacks import attack_cells, attack_notes, attacks_by_row
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Study
 from iadd.reproduce.summary import Line
@@ -52,6 +53,9 @@ def write_report(
         "rows": [_line_to_dict(line) for line in lines],
         "runs": [record.to_dict() for line in lines for record in line.records],
     }
+    if study.attacked:
+        found = attacks_by_row([record for line in lines for record in line.records])
+        document["attacks"] = {name: asdict(run) for name, run in found.items()}
     write_atomically(out / "results.json", json.dumps(document, indent=2).encode())
 
 
@@ -80,6 +84,8 @@ def to_page(
         to_markdown(figure_cells(study, lines)),
         *explain(study, lines, images.classes, failed),
     ]
+    if study.attacked:
+        parts += attack_parts(lines)
     for figure in ("accuracy", "balanced_accuracy"):
         if cells := architecture_cells(lines, figure):
             name = figure.replace("_", " ")
@@ -94,6 +100,24 @@ def to_page(
             "small weights."
         )
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def attack_parts(lines: Sequence[Line]) -> list[str]:
+    """Format what attacks found: two tables and their notes; empty where nothing was attacked."""
+    found = attacks_by_row([record for line in lines for record in line.records])
+    if not found:
+        return []
+    names = [line.row.name for line in lines]
+    utility = {
+        line.row.name: line.networks[line.network]["balanced_accuracy"].mean for line in lines
+    }
+    return [
+        "## Attacks: area under the ROC curve",
+        to_markdown(attack_cells(names, found, "auc")),
+        "## Attacks: members found at 1% false alarms",
+        to_markdown(attack_cells(names, found, "tpr")),
+        *attack_notes(found, utility),
+    ]
 
 
 def _describe_data(images: ImageSet) -> dict[str, Any]:

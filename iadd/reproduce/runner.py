@@ -14,8 +14,11 @@ from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.data.selection import TooFewImagesError
 from iadd.distillation.distill import DistillationDivergedError, distill
+from iadd.dp.ledger import FileLedgerStore, Ledger
+from iadd.dp.private_data import PrivateData
 from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evaluate_random
 from iadd.networks.build import build_architecture
+from iadd.reproduce.attacks import attack_run
 from iadd.reproduce.plots import draw_run, measure_run
 from iadd.reproduce.real_subset import as_small_set, select_images, subset_rows
 from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
@@ -63,6 +66,7 @@ def run_study(
     seeds: int = 1,
     architectures: Sequence[str] | None = None,
     teachers: Path | None = None,
+    random_split: bool = True,
     on_progress: StudyListener | None = None,
     device: torch.device | str = "cpu",
 ) -> list[RunRecord]:
@@ -82,6 +86,7 @@ def run_study(
             given.
         teachers: Folder of the teachers; ``out/teachers`` unless given. Rows that need teachers
             of their own record them beside it.
+        random_split: Whether chance decided the split; read where the study is attacked.
         on_progress: Called during a run and at its end.
         device: Device to compute on.
 
@@ -114,6 +119,15 @@ def run_study(
 
         try:
             _run(record, images, tried, teacher_cache, listen, device)
+            if study.attacked:
+                attack_run(
+                    record,
+                    images,
+                    lambda one, report: teacher_cache.get(one.config, report),
+                    random_split=random_split,
+                    on_progress=listen,
+                    device=device,
+                )
         except _RUN_ERRORS as error:
             record.failure = str(error)
         listener(StudyProgress(run, done + 1, len(runs), record=record))
@@ -147,12 +161,34 @@ class _TeacherCache:
     def get(self, config: Config, on_progress: ProgressListener) -> TrajectoryBuffer:
         """Return the teachers for a run's settings; train those that do not exist yet."""
         own = replace(config, seed=self.config.seed)
-        key = own.teacher_key()
-        shared = key == self.config.teacher_key()
-        folder = self.folder if shared else self.folder.with_name(f"{self.folder.name}-{key}")
         return record_trajectories(
-            self.images, own, out=folder, on_progress=on_progress, device=self.device
+            self.images_for(config),
+            own,
+            out=self._folder_of(own),
+            on_progress=on_progress,
+            device=self.device,
         )
+
+    def images_for(self, config: Config) -> ImageSet | PrivateData:
+        """Return the images as a run reads them: under ``dp`` behind the ledger of its teachers.
+
+        Each ``dp`` row has its own ledger, as if it were the only run on these images, and their
+        number is declared.
+        """
+        if config.protection.privacy != "dp":
+            return self.images
+        folder = self._folder_of(replace(config, seed=self.config.seed))
+        return PrivateData(
+            self.images,
+            Ledger(FileLedgerStore(folder / "ledger.jsonl")),
+            declared_units=config.protection.declared_patients or len(self.images.part("train")),
+            device=self.device,
+        )
+
+    def _folder_of(self, config: Config) -> Path:
+        key = config.teacher_key()
+        shared = key == self.config.teacher_key()
+        return self.folder if shared else self.folder.with_name(f"{self.folder.name}-{key}")
 
 
 def _run(
@@ -230,7 +266,7 @@ def _make_set(
     buffer = teacher_cache.get(record.config, listen)
     with record.timed("distilling"):
         small_set = distill(
-            images,
+            teacher_cache.images_for(record.config),
             buffer,
             record.config,
             on_progress=listen,
