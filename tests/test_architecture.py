@@ -22,6 +22,8 @@ TORCH_FREE = {
     "iadd.intake.paths",
     "iadd.intake.splits",
     "iadd.presets",
+    "iadd.privacy.power",
+    "iadd.privacy.statistics",
 }
 """What the portal may load of the library, beside the packages that hold it."""
 PACKAGES = {

@@ -19,7 +19,16 @@ from app.auth.tokens import service as tokens
 from app.core.security import Role
 from app.main import create_app
 from app.migrations import upgrade
-from app.models import Base, Distillation, Organisation, OrganisationKey, Release
+from app.models import (
+    Base,
+    Distillation,
+    Notification,
+    Organisation,
+    OrganisationKey,
+    Randomness,
+    Release,
+)
+from app.releases.warnings import warn_owners
 from app.signing.verify import GOOD, verify_bundle
 from tests.app.web.conftest import Reader
 from tests.app.web.routes import addresses
@@ -117,14 +126,38 @@ def test_logs_are_whole_and_signatures_hold(
         assert len(iadd.load_bundle(bundle)) > 0
 
 
-def test_a_finished_distillation_is_read_and_released(
+def test_releases_that_tell_who_is_in_them_are_marked_and_their_owners_told_once(
+    open_portal: Callable[[str], OldPortal],
+) -> None:
+    portal = open_portal("rows").app.state.portal
+    with portal.database.reading() as session:
+        releases = session.scalars(select(Release)).all()
+    risky = {row.id for row in releases if row.facts.get("initialisation") in ("real", "k_mean")}
+    assert risky
+    assert {row.id for row in releases if row.warning is not None} == risky
+
+    for _ in range(2):
+        warn_owners(portal.database)
+
+    with portal.database.reading() as session:
+        told = session.scalars(
+            select(Notification.data).where(Notification.kind == "release.warned")
+        ).all()
+        untold = session.scalars(select(Release.id).where(Release.warned_at.is_(None))).all()
+    assert not risky & set(untold)
+    assert {notice["release"] for notice in told} <= risky
+
+
+def test_a_finished_distillation_is_read_and_not_released_any_more(
     open_portal: Callable[[str], OldPortal], tmp_path: Path
 ) -> None:
     portal = open_portal("results")
     database = portal.app.state.portal.database
     with database.transaction() as session:
         [row] = session.scalars(select(Distillation))
+        # As an admin decided then.
         session.get_one(Organisation, row.organisation_id).policy = {"unknown_power": True}
+        assert (row.private_seed, row.randomness) == (None, Randomness.PUBLISHED)
         distillation_id, organisation_id = row.id, row.organisation_id
 
     with portal.client(organisation_id, Role.STEWARD) as steward:
@@ -134,11 +167,14 @@ def test_a_finished_distillation_is_read_and_released(
         assert report["utility"]["distilled"]["balanced_accuracy"]["mean"] == 1
         bundle = tmp_path / "bundle.zip"
         bundle.write_bytes(steward.get(f"/distillations/{distillation_id}/bundle").content)
-        published = steward.post(
+        # It started from means of patients' images, drawn from a published seed, in floats.
+        refused = steward.post(
             f"/distillations/{distillation_id}/releases",
             json={"title": "Chest", "summary": "Two classes.", "contact": "data@st-anna.example"},
         )
-        assert published.status_code == 201, published.text
+        assert refused.status_code == 409, refused.text
+        assert "published seed" in refused.json()["detail"]
+        assert "floating-point" in refused.json()["detail"]
 
     code, lines = verify_bundle(bundle)
     assert code == GOOD, lines

@@ -33,7 +33,7 @@ def test_an_archive_goes_in_and_a_verified_bundle_comes_out(
     }
     job = service.distill(dataset["id"], cross_networks=["resnet18"])
     row = service.wait_for(job, "ready")
-    assert row["verdict"] in ("refuted", "not_refuted")
+    assert row["verdict"] in ("refuted", "inconclusive")  # seconds give no power
     assert row["problem"] is None
     assert row["phases"]["distilling"] == {"done": 5, "total": 5, "unit": "iterations"}
 
@@ -53,6 +53,7 @@ def test_an_archive_goes_in_and_a_verified_bundle_comes_out(
     assert bundle.importance_weights is None
 
     report = json.loads(service.result(row["id"], "report.json"))
+    assert (report["randomness"], report["image_format"]) == ("secret", "8bit")
     assert set(report["utility"]) == {"distilled", "random", "full"}
     assert report["utility"]["full"]["balanced_accuracy"]["n"] == 2
     assert list(report["networks"]) == ["convnet", "resnet18"]
@@ -146,8 +147,11 @@ def test_workers_killed_in_every_phase_change_nothing_in_the_end(
     statuses = [data["status"] for kind, data in service.events(job) if kind == "status"]
     assert statuses == WHOLE_WAY
     assert row["attempt"] == 1
-    assert service.images(job) == service.images(expected["id"])
-    assert service.figures(job) == service.figures(expected["id"])
+    # Each draws from a secret of its own; that no bit changes is `tests/worker/test_tasks.py`.
+    assert service.images(job) != service.images(expected["id"])
+    utility, privacy = service.figures(job)
+    assert set(utility) == set(service.figures(expected["id"])[0])
+    assert privacy["verdict"] == row["verdict"]
 
 
 @pytest.mark.slow

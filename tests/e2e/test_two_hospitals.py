@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from tests.fixtures.service import Service
+    from tests.fixtures.reports import clear
+from tests.fixtures.service import Service
 
 PASSWORD = "correct horse battery staple"
 
@@ -112,10 +113,9 @@ def test_two_hospitals_share_what_one_has_learnt(
         "summary": "Distilled from the ward's images.",
         "contact": "data@anna.example",
     }
-    # Distances alone clear nothing: A's admin decides.
+    # Nothing leaves on distances alone; attacks that find small leaks take hours.
     assert code(anna.post(f"/distillations/{row['id']}/releases", 409, **said)) == "not-cleared"
-    policy = {"policy": {"unknown_power": True}}
-    anna_admin.ask("PATCH", "/organisations/mine", 200, json=policy)
+    clear(service.data_dir, row["id"])
     release = anna.post(f"/distillations/{row['id']}/releases", **said)
 
     # B finds, asks, is returned once, granted, accepts.

@@ -4,14 +4,13 @@ A step stores its result under a key that follows from ids alone, and the result
 each worker. So a step that runs twice replaces its own result.
 """
 
-import inspect
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from app.core.storage import Storage
 from app.core.types import JsonObject
@@ -259,7 +258,9 @@ def audit_images(
     report = audit(
         distilled_set,
         image_set,
-        **_known(membership=membership, attempts=attempts),
+        membership=membership,
+        attempts=attempts,
+        random_split=random_split,
         on_progress=_share(on_progress, before=0.5, share=0.5),
     )
     storage.put(result, json.dumps(report.to_dict()).encode())
@@ -384,11 +385,6 @@ def pack_results(
     )
     store("bundle_key", "bundle.zip", bundle)
     return keys
-
-
-def _known(**arguments: Any) -> dict[str, Any]:
-    known = inspect.signature(audit).parameters
-    return {name: value for name, value in arguments.items() if name in known}
 
 
 def joined(parts: Sequence[bytes]) -> bytes:

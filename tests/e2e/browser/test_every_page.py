@@ -17,6 +17,7 @@ import pytest
 
 from app.web import pages
 from iadd.cohort import write_archive
+from tests.fixtures.reports import clear
 
 pytestmark = pytest.mark.browser
 
@@ -91,7 +92,6 @@ def hospitals(service, found, hire, person, cohorts, tiny, wait_until):
     asking = hire(service, "Riverside", "Dr. Asking", "admin")
     operator = hire(service, "Riverside", "Dr. Operator", "operator")
     owner, other = person(service, chief), person(service, asking)
-    owner.ask("PATCH", "/organisations/mine", json={"policy": {"unknown_power": True}})
 
     ids = {}
     ids["dataset_id"] = owner.upload(cohorts[0], "Chest X-rays, winter 2026", wait_until)
@@ -105,6 +105,7 @@ def hospitals(service, found, hire, person, cohorts, tiny, wait_until):
     asked = owner.ask("POST", f"/datasets/{ids['dataset_id']}/distillations", json=body)
     ids["distillation_id"] = asked["id"]
     owner.wait_for(f"/distillations/{asked['id']}", "ready", wait_until)
+    clear(service.data_dir, asked["id"])
     ids["release_id"] = owner.ask(
         "POST",
         f"/distillations/{asked['id']}/releases",

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.fixtures.reports import clear
+
 pytestmark = pytest.mark.browser
 
 
@@ -22,14 +24,23 @@ def test_two_hospitals_share_in_their_browsers(
     chief = desk(service, hire(service, "Hospital", "Dr. Chief", "admin"))
     asking = desk(service, hire(service, "Riverside", "Dr. Asking", "researcher"))
 
-    # Distances alone clear nothing: the owner's admin decides.
+    # Nothing leaves on distances alone.
     page = owner.open(f"/distillations/{distillation_id}/release")
     page.get_by_text("not allowed").first.wait_for()
     assert page.get_by_role("button", name="Release", exact=True).count() == 0
+    clear(service.data_dir, distillation_id)
+    # Its attacks find leaks of 4 %, and the admin asks for less; two people decide otherwise.
     page = chief.open("/organisation")
-    page.locator("[name=unknown_power]").check()
-    page.locator("form", has=page.locator("[name=unknown_power]")).get_by_role("button").click()
+    page.locator("[name=largest_power]").fill("0.03")
+    page.locator("form", has=page.locator("[name=largest_power]")).get_by_role("button").click()
     page.get_by_role("status").first.wait_for()
+    page = owner.open(f"/distillations/{distillation_id}/release")
+    page.locator("[name=reason]").fill("For the partners of the trial, under contract.")
+    page.get_by_role("button", name="Request override").click()
+    page.get_by_text("Another admin decides about it.").wait_for()
+    page = chief.open(f"/distillations/{distillation_id}/release")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("can be released").first.wait_for()
 
     # The steward releases it.
     page = owner.open(f"/distillations/{distillation_id}/release")
