@@ -63,7 +63,7 @@ def distill(
         as_store(checkpoint),
         CheckpointTimer(checkpoint_seconds),
     )
-    private = train if isinstance(train, PrivateData) else None
+    private = train.for_run(config.teacher_key()) if isinstance(train, PrivateData) else None
     images = train.without_images() if isinstance(train, PrivateData) else train
     if private is None and config.protection.privacy == "dp" and len(images):
         raise ConfigError(
