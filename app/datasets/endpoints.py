@@ -243,6 +243,19 @@ def decide_texts(
     )
 
 
+@router.post("/{dataset_id}/texts/search", status_code=202, responses=problems(400, 404, 409))
+def search_texts_again(
+    dataset_id: str, session: WriteSession, portal: PortalDep, caller: Uploader, once: Once
+) -> TextsRead:
+    """Search for text again where a search failed; what was searched before is kept."""
+
+    def search() -> TextsRead:
+        texts.search_again(session, portal.storage, caller, dataset_id)
+        return texts.read(session, portal.storage, caller, dataset_id)
+
+    return once(TextsRead, search)
+
+
 @router.get(
     "/{dataset_id}/texts/{file}/picture",
     response_class=Response,

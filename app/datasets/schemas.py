@@ -87,6 +87,8 @@ class TextsRead(ReplyModel):
     status: Literal["not_scanned", "waiting", "done", "failed"]
     done: int = Field(description="Pictures that were looked at.")
     total: int | None
+    problem: dict[str, Any] | None = Field(description="Why the search failed (RFC 9457).")
+    may_search_again: bool = Field(description="It failed, and the archive is still there.")
     items: list[TextFoundRead]
 
 

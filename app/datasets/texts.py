@@ -37,6 +37,16 @@ class TextsNotDecidable(Conflict):
     title = "Nothing can be decided about these texts now"
 
 
+class NoFailedSearch(Conflict):
+    code = "text-search-not-failed"
+    title = "There is no search to repeat"
+
+
+class ArchiveGone(Conflict):
+    code = "archive-gone"
+    title = "The search for text cannot be repeated"
+
+
 class TextDecisionInvalid(Invalid):
     code = "text-decision-invalid"
     title = "This decision names unknown pictures"
@@ -62,8 +72,44 @@ def begin_scan(session: Session, dataset_id: str) -> None:
         scan = TextScan(dataset_id=dataset_id)
         session.add(scan)
     scan.status, scan.done, scan.total, scan.found = TextScanStatus.WAITING, 0, None, 0
+    scan.problem, scan.takeovers = None, 0
     session.flush()
     enqueue_after_commit(session, Task.SCAN_TEXT, scan.id)
+
+
+def search_again(session: Session, storage: Storage, caller: Caller, dataset_id: str) -> TextScan:
+    """`failed → waiting`: what was searched is kept, and the search goes on after it.
+
+    Raises DatasetNotFound, NoFailedSearch, ArchiveGone.
+    """
+    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id, lock=True)
+    scan = scan_of(session, dataset_id)
+    if scan is None or scan.status != TextScanStatus.FAILED:
+        raise NoFailedSearch(
+            "No search for text in this dataset has failed. Nothing was changed. "
+            f"GET /api/v1/datasets/{dataset_id}/texts says how far it is.",
+            dataset_status=dataset.status.value,
+        )
+    if not has_archive(storage, dataset):
+        raise ArchiveGone(
+            "The archive of this dataset was deleted, and text is searched in its pictures alone. "
+            "Nothing was changed. Upload the archive again as the dataset's next version.",
+            dataset_status=dataset.status.value,
+        )
+    scan.status, scan.problem, scan.takeovers = TextScanStatus.WAITING, None, 0
+    session.flush()
+    enqueue_after_commit(session, Task.SCAN_TEXT, scan.id)
+    record(session, caller, Action.TEXT_SEARCH_REPEATED, dataset_id)
+    return scan
+
+
+def has_archive(storage: Storage, dataset: Dataset) -> bool:
+    """True while text can be searched: pictures were read, and are still there at full size."""
+    return (
+        dataset.read_key is not None
+        and dataset.archive_key is not None
+        and storage.exists(dataset.archive_key)
+    )
 
 
 def found_texts(storage: Storage, dataset_id: str) -> list[JsonObject]:
@@ -92,11 +138,14 @@ def read(session: Session, storage: Storage, caller: Caller, dataset_id: str) ->
     """The state of the scan, and each picture with text. Raises DatasetNotFound."""
     dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     scan = scan_of(session, dataset_id)
+    failed = scan is not None and scan.status == TextScanStatus.FAILED
     known = decided(dataset)
     return TextsRead(
         status="not_scanned" if scan is None else scan.status.value,
         done=0 if scan is None else scan.done,
         total=None if scan is None else scan.total,
+        problem=scan.problem if failed and scan is not None else None,
+        may_search_again=failed and has_archive(storage, dataset),
         items=[
             TextFoundRead(
                 file=one["path"],

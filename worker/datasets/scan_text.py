@@ -63,7 +63,10 @@ def _scan(services: Services, claimed: ClaimedRow, row: TextScan) -> Callable[[]
             claimed.write(done=progress.done, total=progress.total)
 
     with services.scratch() as scratch:
-        storage.download(dataset.archive_key, scratch / "archive")
+        try:
+            storage.download(dataset.archive_key, scratch / "archive")
+        except FileNotFoundError as error:
+            raise ArchiveGoneError from error
         storage.download(f"{dataset.read_key}/{RECORDS}", scratch / RECORDS)
         start, known = _looked_at(services, dataset.id)
         outcome = run_reader(
@@ -147,17 +150,17 @@ def _problem(error: Exception) -> dict[str, Any]:
             code="archive-gone",
             title="The search for text was not finished",
             status=409,
-            detail="The archive was deleted before all its pictures were searched, as files were "
-            "withdrawn from it. The dataset can be used, and nothing distilled from it is "
-            "released. Upload an archive without these files as its next version.",
+            detail="The archive was deleted before all its pictures were searched, as it is when "
+            "files are withdrawn. The dataset can be used, and nothing distilled from it is "
+            "released. Upload the archive again, without withdrawn files, as its next version.",
         )
     return problem_dict(
         code="text-scan-failed",
         title="The pictures could not be searched for text",
         status=500,
         detail=f"An unexpected error ({type(error).__name__}) ended the search. The dataset is as "
-        "it was, and nothing distilled from it is released. Upload the archive as its next "
-        "version; if that fails too, give the operator the id of this dataset.",
+        "it was, the archive is kept, and nothing distilled from it is released. Start the search "
+        "again; if that fails too, give the operator the id of this dataset.",
     )
 
 

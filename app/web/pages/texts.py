@@ -61,6 +61,15 @@ def show_texts(
     )
 
 
+@router.post("/datasets/{dataset_id}/texts/search")
+def search_again(
+    request: Request, portal: PortalDep, session: WriteSession, caller: Uploader, dataset_id: str
+) -> Response:
+    """After a search that failed: it goes on where it stopped."""
+    service.search_again(session, portal.storage, caller, dataset_id)
+    return go_to(request, f"/datasets/{dataset_id}", note="note-texts-searched-again")
+
+
 def can_change(dataset: Dataset, is_distilled: bool) -> bool:
     """True while its images may change: what was distilled describes them as they are."""
     return (

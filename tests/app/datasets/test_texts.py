@@ -61,3 +61,44 @@ def test_of_a_withdrawn_picture_nothing_is_kept(portal, dataset_id):
     assert texts.looked_at(portal.storage, dataset_id) == 7
     assert not portal.storage.exists(texts.picture_key(dataset_id, "ab12"))
     assert "ab12" not in json.dumps(portal.steward.get(f"/datasets/{dataset_id}/texts").json())
+
+
+GONE = {"type": "urn:iadd-exchange:problem:text-scan-failed", "detail": "It ended."}
+
+
+@pytest.fixture
+def failed(portal, dataset_id):
+    """The search failed; the archive is there."""
+    portal.storage.put(f"datasets/{dataset_id}/archive", b"PK")
+    key, read = f"datasets/{dataset_id}/archive", f"datasets/{dataset_id}/read"
+    holds(portal, dataset_id, TextScanStatus.FAILED, archive_key=key, read_key=read)
+    with portal.database.transaction() as session:
+        scan = texts.scan_of(session, dataset_id)
+        scan.problem, scan.done, scan.takeovers = GONE, 40, 3
+    return dataset_id
+
+
+def test_a_steward_starts_a_search_that_failed_again(portal, failed):
+    address = f"/datasets/{failed}/texts"
+    shown = portal.steward.get(address).json()
+    assert (shown["problem"], shown["may_search_again"]) == (GONE, True)
+
+    reply = portal.steward.post(f"{address}/search")
+
+    assert reply.status_code == 202
+    assert (reply.json()["status"], reply.json()["done"]) == ("waiting", 40)
+    assert (reply.json()["problem"], reply.json()["may_search_again"]) == (None, False)
+    again = portal.steward.post(f"{address}/search")
+    assert (again.status_code, again.json()["type"].split(":")[-1]) == (
+        409,
+        "text-search-not-failed",
+    )
+
+
+def test_without_the_archive_the_way_out_is_a_next_version(portal, failed):
+    portal.storage.delete(f"datasets/{failed}/archive")
+    assert not portal.steward.get(f"/datasets/{failed}/texts").json()["may_search_again"]
+    reply = portal.steward.post(f"/datasets/{failed}/texts/search")
+    assert reply.status_code == 409
+    assert reply.json()["type"].endswith(":archive-gone")
+    assert "next version" in reply.json()["detail"]

@@ -110,3 +110,32 @@ def test_the_search_is_followed_where_it_holds_a_release(portal, steward, status
     assert "not searched for burned-in text yet: 174" in shown
     assert says in shown
     assert says in steward.open(f"/datasets/{dataset_id}/texts")
+
+
+def test_a_search_that_failed_is_started_again_from_the_page(portal, steward, reader):
+    dataset_id = examined(portal, findings=[])
+    portal.storage.put("kept", b"PK")
+    with portal.database.transaction() as session:
+        dataset = session.merge(row(portal, dataset_id))
+        dataset.archive_key, dataset.read_key = "kept", "read"
+    scan(portal, dataset_id, TextScanStatus.FAILED, problem={"type": "x:y", "detail": "It ended."})
+    hold(portal, dataset_id, {"text_not_scanned": 174})
+    address = f"/datasets/{dataset_id}"
+    assert "It ended." in steward.open(address)
+    assert "A steward can start the search again" in reader(Role.RESEARCHER).open(address)
+
+    reply = steward.send(address, f"{address}/texts/search")
+
+    assert "The search for text goes on" in reply.text
+    assert "Search again" not in steward.open(address)
+
+
+def test_without_its_archive_a_search_cannot_be_repeated(portal, steward):
+    dataset_id = examined(portal, findings=[])
+    with portal.database.transaction() as session:
+        session.merge(row(portal, dataset_id)).archive_key = None
+    scan(portal, dataset_id, TextScanStatus.FAILED)
+    hold(portal, dataset_id, {"text_not_scanned": 174})
+    shown = steward.open(f"/datasets/{dataset_id}")
+    assert "Upload the archive again as the next version" in shown
+    assert "Search again" not in shown

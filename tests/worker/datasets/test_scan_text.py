@@ -13,8 +13,10 @@ from sqlalchemy import select
 from app.core.queue import Task
 from app.core.security import Caller, Role
 from app.datasets import texts
+from app.datasets.schemas import TextsRead
 from app.models import Dataset, DatasetStatus, TextScan, TextScanStatus
 from iadd.cohort import CLASSES, draw_image
+from iadd.intake.read import RECORDS
 
 if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
@@ -42,6 +44,11 @@ def archive() -> bytes:
             name = f"{'AB'[number % 2]}/{number}.png"
             written.writestr(name, picture(number, said.get(number, "")))
     return file.getvalue()
+
+
+@pytest.fixture
+def steward(own_harness: "WorkerHarness") -> Caller:
+    return Caller.on_behalf(own_harness.organisation_id, Role.STEWARD, "Dr. Grey")
 
 
 def uploaded(harness: "WorkerHarness") -> str:
@@ -82,7 +89,7 @@ def row(harness: "WorkerHarness", dataset_id: str) -> Dataset:
 
 @pytest.mark.slow
 def test_pictures_with_a_name_are_found_decided_about_and_forgotten(
-    scanned: tuple["WorkerHarness", str],
+    scanned: tuple["WorkerHarness", str], steward: Caller
 ) -> None:
     harness, dataset_id = scanned
     found = texts.found_texts(harness.storage, dataset_id)
@@ -97,7 +104,6 @@ def test_pictures_with_a_name_are_found_decided_about_and_forgotten(
     assert quality["findings"][0]["code"] == "text_in_picture"
     harness.until(lambda: row(harness, dataset_id).archive_key is None, "the archive is deleted")
 
-    steward = Caller.on_behalf(harness.organisation_id, Role.STEWARD, "Dr. Grey")
     choices: dict[str, texts.Decision] = {found[0]["path"]: "keep", found[1]["path"]: "blank"}
     with harness.database.transaction() as session:
         texts.decide(session, harness.storage, steward, dataset_id, choices)
@@ -130,3 +136,77 @@ def test_a_worker_that_dies_while_it_looks_leaves_the_rest_to_the_next(
     harness.send(Task.SCAN_TEXT, scan(harness).id)
     harness.until(lambda: scan(harness).status == TextScanStatus.DONE, "the rest too", 120)
     assert len(texts.found_texts(harness.storage, dataset_id)) == 2
+
+
+def test_an_archive_that_is_gone_before_it_was_searched_is_asked_for_again(
+    own_harness: "WorkerHarness", steward: Caller
+) -> None:
+    harness = own_harness
+    with harness.database.transaction() as session:
+        dataset = Dataset(
+            organisation_id=harness.organisation_id,
+            name="xrays",
+            status=DatasetStatus.READY,
+            classes={"A": {"train": 8}},
+            archive_key="datasets/lost/archive-first",
+            read_key="datasets/lost/read",
+        )
+        session.add(dataset)
+        session.flush()
+        texts.begin_scan(session, dataset.id)
+        texts.hold_for_texts(session, harness.storage, dataset.id)
+    harness.start_worker()
+    harness.until(lambda: scan(harness).status == TextScanStatus.FAILED, "it is missed")
+
+    shown = seen(harness, steward, dataset.id)
+    assert shown.problem is not None
+    assert shown.problem["type"].endswith(":archive-gone")
+    assert "as its next version" in shown.problem["detail"]
+    assert not shown.may_search_again
+    assert row(harness, dataset.id).open_holds == {"text_not_scanned": 8}
+    with harness.database.transaction() as session, pytest.raises(texts.ArchiveGone):
+        texts.search_again(session, harness.storage, steward, dataset.id)
+
+
+@pytest.mark.slow
+def test_a_search_that_failed_is_repeated_and_the_archive_deleted_after_it(
+    own_harness: "WorkerHarness", steward: Caller
+) -> None:
+    harness = own_harness
+    harness.environment["EXCHANGE_KEEP_ARCHIVES"] = "true"
+    keeping = harness.start_worker()
+    dataset_id = uploaded(harness)
+    harness.until(lambda: row(harness, dataset_id).status == DatasetStatus.READY, "it is read")
+    harness.kill_worker(keeping)
+    dataset = row(harness, dataset_id)
+    records = f"{dataset.read_key}/{RECORDS}"
+    content = harness.stored(records)
+    harness.storage.delete(records)
+    with harness.database.transaction() as session:
+        texts.begin_scan(session, dataset_id)
+        texts.hold_for_texts(session, harness.storage, dataset_id)
+
+    harness.environment["EXCHANGE_KEEP_ARCHIVES"] = "false"
+    harness.start_worker()
+    harness.until(lambda: scan(harness).status == TextScanStatus.FAILED, "it fails")
+    shown = seen(harness, steward, dataset_id)
+    assert shown.problem is not None
+    assert "Start the search again" in shown.problem["detail"]
+    assert shown.may_search_again
+    assert harness.storage.exists(dataset.archive_key or "")
+
+    harness.storage.put(records, content)
+    with harness.database.transaction() as session:
+        texts.search_again(session, harness.storage, steward, dataset_id)
+    harness.until(lambda: scan(harness).status == TextScanStatus.DONE, "all was looked at", 120)
+    harness.until(lambda: row(harness, dataset_id).archive_key is None, "the archive is deleted")
+    assert not harness.storage.exists(dataset.archive_key or "")
+    assert seen(harness, steward, dataset_id).problem is None
+    assert row(harness, dataset_id).open_holds == {"text_in_picture": 2}
+    with harness.database.transaction() as session, pytest.raises(texts.NoFailedSearch):
+        texts.search_again(session, harness.storage, steward, dataset_id)
+
+
+def seen(harness: "WorkerHarness", caller: Caller, dataset_id: str) -> TextsRead:
+    with harness.database.reading() as session:
+        return texts.read(session, harness.storage, caller, dataset_id)

@@ -53,6 +53,7 @@ audit-action-dataset-created = Dataset created
 audit-action-dataset-sample-made = Sample cohort generated
 audit-action-dataset-uploaded = Archive uploaded
 audit-action-dataset-check-repeated = Check of an archive repeated
+audit-action-dataset-text-search-repeated = Search for text in pictures repeated
 audit-action-dataset-layout-confirmed = Layout of an archive confirmed
 audit-action-dataset-finding-decided = Finding of a quality report decided
 audit-action-dataset-decisions-reset = Decisions about findings taken back
