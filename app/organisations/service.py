@@ -10,6 +10,7 @@ from app.core.security import Caller
 from app.core.vault import Vault
 from app.models.organisation import Organisation
 from app.organisations.keys import service as keys
+from app.organisations.release_policy import policy_of
 from app.organisations.repository import OrganisationNotFound, OrganisationRepository
 from app.organisations.schemas import (
     OrganisationChange,
@@ -81,7 +82,7 @@ def change(
     if body.policy is not None:
         # Fields that a policy does not name stay too: leaving one out loosens nothing.
         organisation.policy = {
-            **organisation.policy,
+            **policy_of(organisation).model_dump(mode="json", exclude_unset=True),
             **body.policy.model_dump(mode="json", exclude_unset=True),
         }
     session.flush()
@@ -138,6 +139,8 @@ def read(session: Session, organisation: Organisation) -> OrganisationRead:
     organisations = OrganisationRepository(session)
     return OrganisationRead.of(
         organisation,
+        # An earlier version may have known more.
+        policy=policy_of(organisation),
         usage=Usage(
             stored_bytes=organisations.stored_bytes(organisation.id),
             datasets=organisations.count_datasets(organisation.id),

@@ -8,15 +8,24 @@ from sqlalchemy import update
 
 from app.background.sweeper import sweep
 from app.core.clock import utc_now
+from app.distillations.audit_twins import RUNS_AT_ONCE, AuditTwinRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
-from app.models import Dataset, Distillation, DistillationStatus, Organisation, Teacher
+from app.models import (
+    AuditTwin,
+    Dataset,
+    Distillation,
+    DistillationStatus,
+    Organisation,
+    Teacher,
+    TwinStatus,
+)
 
 STEPS = {
     DistillationStatus.QUEUED: ("cpu", "start_distillation"),
     DistillationStatus.DISTILLING: ("gpu", "distill"),
     DistillationStatus.EVALUATING: ("gpu", "evaluate"),
-    DistillationStatus.AUDITING: ("cpu", "audit"),
+    DistillationStatus.AUDITING: ("gpu", "audit"),
     DistillationStatus.PACKAGING: ("cpu", "package"),
 }
 
@@ -132,6 +141,46 @@ def test_teachers_are_sent_again_while_somebody_waits_for_them(portal, broker, w
 
     expected = [("gpu", "record_trajectory", teacher_id) for teacher_id in (first, second)]
     assert sorted(broker.messages()) == (sorted(expected) if wanted else [])
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_repetitions_are_sent_again_while_the_audit_waits_and_it_is_not(portal, broker, wanted):
+    distillation_id = portal.distillation(DistillationStatus.AUDITING)
+    with portal.database.transaction() as session:
+        twins = AuditTwinRepository(session)
+        first, second, third = (
+            twin.id for twin in twins.find_or_add(distillation_id, 2 * RUNS_AT_ONCE + 1)
+        )
+        twins.claim(first, owner="dead", seconds=-1)
+        twins.claim(third, owner="alive", seconds=60)
+    if not wanted:
+        portal.steward.post(f"/distillations/{distillation_id}/cancel")
+    broker.lose_messages()
+    age(portal, AuditTwin)
+    age(portal, Distillation)
+
+    sweep(portal.services)
+
+    expected = [("gpu", "run_twins", twin_id) for twin_id in (first, second)]
+    assert sorted(broker.messages()) == (sorted(expected) if wanted else [])
+
+
+def test_an_audit_whose_repetitions_are_done_is_sent_again(portal, broker):
+    distillation_id = portal.distillation(DistillationStatus.AUDITING)
+    with portal.database.transaction() as session:
+        twins = AuditTwinRepository(session)
+        [twin] = twins.find_or_add(distillation_id, 2)
+        fence = twins.claim(twin.id, owner="test", seconds=60)
+        assert not twins.are_done(distillation_id)
+        twins.finish(twin.id, fence=fence, status=TwinStatus.DONE)
+        assert twins.are_done(distillation_id)
+    broker.lose_messages()
+    age(portal, AuditTwin)
+    age(portal, Distillation)
+
+    sweep(portal.services)
+
+    assert broker.messages() == [("gpu", "audit", distillation_id)]
 
 
 def test_a_broker_that_is_away_stops_nothing_else(portal_with, tmp_path):

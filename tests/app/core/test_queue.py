@@ -25,6 +25,8 @@ def test_every_task_goes_to_its_queue_with_its_id_alone(queue, broker):
         Task.RECORD_TRAJECTORY,
         Task.DISTILL,
         Task.EVALUATE,
+        Task.RUN_TWINS,
+        Task.AUDIT,
         Task.TRAIN,
     }
 
@@ -33,7 +35,7 @@ def test_messages_that_nobody_took_are_counted(queue):
     assert queue.waiting(Queue.GPU) == 0
     queue.send(Task.DISTILL, "1")
     queue.send(Task.EVALUATE, "2")
-    queue.send(Task.AUDIT, "3")
+    queue.send(Task.PACKAGE, "3")
 
     assert queue.waiting(Queue.GPU) == 2
     assert queue.waiting(Queue.CPU) == 1

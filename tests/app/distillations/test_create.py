@@ -7,6 +7,7 @@ import pytest
 
 from app.distillations.presets import presets_document
 from app.models import DistillationStatus
+from iadd.presets import AUDITS
 
 
 @pytest.fixture
@@ -150,15 +151,55 @@ def test_more_images_than_the_smallest_class_has(ask):
     assert ask({"preset": "cpu_demo", "images_per_class": 40}).status_code == 202
 
 
-def test_a_class_too_small_for_k_means_may_start_from_noise(portal):
-    dataset_id = portal.ready_dataset(smallest=10)
-    path = f"/datasets/{dataset_id}/distillations"
+@pytest.mark.parametrize("audit", ["audit_free", "audit_quick", "audit_standard", "audit_full"])
+def test_an_audit_is_chosen_by_name_and_kept_as_settings(ask, audit):
+    body = ask({"preset": "cpu_demo", "audit": audit}).json()
 
-    refused = portal.steward.post(path, json={"preset": "cpu_demo"})
+    assert body["audit"] == audit
+    assert body["overrides"] == AUDITS[audit]["settings"]
+
+
+def test_overrides_prevail_over_a_named_audit(ask):
+    body = ask(
+        {"preset": "cpu_demo", "audit": "audit_quick", "overrides": {"audit_test_runs": 7}}
+    ).json()
+    assert body["overrides"] == {"audit_calibration_runs": 4, "audit_test_runs": 7}
+
+
+def test_an_unknown_audit_is_refused_with_those_there_are(ask):
+    reply = ask({"preset": "cpu_demo", "audit": "audit_huge"})
+    assert (reply.status_code, reply.json()["choices"]) == (422, list(AUDITS))
+
+
+def test_a_private_seed_is_drawn_and_shown_nowhere(portal, ask):
+    body = ask({"preset": "cpu_demo", "seed": 7}).json()
+
+    first = portal.row(body["id"])
+    assert first.private_seed is not None
+    assert len(bytes.fromhex(first.private_seed)) == 16
+    second = portal.row(ask({"preset": "cpu_demo", "seed": 7}).json()["id"])
+    assert second.private_seed != first.private_seed
+    told = portal.steward.get(f"/distillations/{first.id}").text
+    log = portal.admin.get("/audit").text
+    assert first.private_seed not in told + log
+    assert "private" not in told
+    reply = ask({"preset": "cpu_demo", "overrides": {"private_seed": 3}})
+    assert reply.status_code == 422
+    portal.steward.post(f"/distillations/{first.id}/cancel")
+    assert portal.steward.delete(f"/distillations/{first.id}").status_code == 204
+    assert portal.row(first.id).private_seed is None
+
+
+def test_a_class_too_small_for_k_means_may_start_from_what_shows_nobody(portal):
+    dataset_id = portal.ready_dataset(smallest=19)
+    path = f"/datasets/{dataset_id}/distillations"
+    of_means = {"preset": "paper_covid_cxr", "initialisation": "k_mean", "images_per_class": 2}
+
+    refused = portal.steward.post(path, json=of_means | {"overrides": {"k_mean_images": 20}})
 
     assert refused.status_code == 422
     assert refused.json()["where"] == "initialisation"
-    assert "noise" in refused.json()["detail"]
+    assert "public" in refused.json()["detail"]
     accepted = portal.steward.post(path, json={"preset": "cpu_demo", "initialisation": "noise"})
     assert accepted.status_code == 202
 

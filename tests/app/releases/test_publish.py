@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from app.models import Organisation
 from app.signing.verify import GOOD, verify_bundle
 from tests.fixtures.reports import ATTACK, privacy
 
@@ -88,7 +89,13 @@ def test_what_is_inconclusive_at_one_limit_may_be_clear_at_the_organisations_own
     assert [item["id"] for item in listed] == [release["id"]]
 
 
-def test_a_policy_of_an_earlier_version_is_refused_by_its_name(portal):
+def test_a_policy_of_an_earlier_version_still_loads_and_is_refused_by_its_name(portal):
+    with portal.database.transaction() as session:
+        row = session.get_one(Organisation, portal.organisation_id)
+        row.policy = {"unknown_power": True, "proven_only": True}
+    policy = portal.admin.get("/organisations/mine").json()["policy"]
+    assert policy["proven_only"] is True
+    assert "unknown_power" not in policy
     reply = portal.admin.request(
         "PATCH", "/organisations/mine", json={"policy": {"unknown_power": True}}
     )
