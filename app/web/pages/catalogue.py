@@ -69,6 +69,6 @@ def show_catalogue(
         wanted=wanted,
         narrowed=bool(given),
         query=f"&{query}" if query else "",
-        verdicts=(Verdict.NOT_REFUTED, Verdict.PROVEN),
+        verdicts=(Verdict.PROVEN, Verdict.NOT_REFUTED, Verdict.INCONCLUSIVE),
         templates=list(TermsTemplate),
     )

@@ -57,7 +57,7 @@ def test_repetitions_are_run_and_the_last_one_sends_the_audit_on(
 ) -> None:
     dataset = harness.add_dataset(squares, split_by="near_duplicates")
     row_id = harness.add_distillation(dataset, **AUDIT)
-    row = harness.wait_for(row_id, READY, seconds=120)
+    row = harness.wait_for(row_id, READY)
 
     assert harness.statuses(row_id) == WHOLE_WAY
     twins = twins_of(harness, row_id)
@@ -81,7 +81,7 @@ def test_repetitions_are_run_and_the_last_one_sends_the_audit_on(
     assert runs[-1]["total"] == 5
     assert [data["done"] for data in runs] == sorted(data["done"] for data in runs)
     # A second audit of the dataset says that it is one.
-    second = harness.wait_for(harness.add_distillation(dataset), READY, seconds=60)
+    second = harness.wait_for(harness.add_distillation(dataset), READY)
     assert json.loads(harness.stored(second.report_json_key))["privacy"]["attempts"] == 2
     # Scores of patients' images go with the dataset.
     purge_derived(harness.database, harness.storage, dataset)
@@ -98,7 +98,7 @@ def test_a_killed_worker_costs_a_checkpoint_interval_and_changes_no_score(
     dataset = harness.add_dataset(squares)
     longer = {**AUDIT, "iterations": 40}
     expected = harness.add_distillation(dataset, private_seed=SEED, **longer)
-    harness.wait_for(expected, READY, seconds=240)
+    harness.wait_for(expected, READY)
     row_id = harness.add_distillation(dataset, private_seed=SEED, **longer)
     with background_tasks(harness.portal):
         harness.until(lambda: done(harness, row_id) >= 20, "a repetition is under way", 120)
@@ -106,7 +106,7 @@ def test_a_killed_worker_costs_a_checkpoint_interval_and_changes_no_score(
         assert harness.row(row_id).status == AUDITING
         stored = done(harness, row_id)
         harness.start_worker()
-        harness.wait_for(row_id, READY, seconds=240)
+        harness.wait_for(row_id, READY)
     assert stored < 200
     assert harness.statuses(row_id) == WHOLE_WAY
     assert max(twin.attempt for twin in twins_of(harness, row_id)) == 2
@@ -138,7 +138,7 @@ def test_a_cancelled_audit_stops_and_a_retry_goes_on_from_what_is_done(
             cancel_requested_at=None,
         )
         enqueue_after_commit(session, Task.START_DISTILLATION, row_id)
-    harness.wait_for(row_id, READY, seconds=240)
+    harness.wait_for(row_id, READY)
     after = twins_of(harness, row_id)
     assert [twin.id for twin in after] == [twin.id for twin in before]
     assert {twin.status for twin in after} == {TwinStatus.DONE}
@@ -149,7 +149,7 @@ def test_an_audit_of_too_few_units_has_no_repetitions(
 ) -> None:
     few = ImageSet(squares.images[20:], squares.labels[20:], squares.classes, squares.split[20:])
     row_id = harness.add_distillation(harness.add_dataset(few), **AUDIT)
-    harness.wait_for(row_id, DistillationStatus.READY, DistillationStatus.FAILED, seconds=60)
+    harness.wait_for(row_id, DistillationStatus.READY, DistillationStatus.FAILED)
     assert twins_of(harness, row_id) == []
 
 

@@ -34,7 +34,7 @@ def test_a_finished_run_is_not_repeated_from_what_is_published(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:
     dataset = harness.add_dataset(squares)
-    row = harness.wait_for(harness.add_distillation(dataset, private_seed=SEED), READY, seconds=300)
+    row = harness.wait_for(harness.add_distillation(dataset, private_seed=SEED), READY)
 
     distilled = DistilledDataset.from_bytes(harness.stored(row.distilled_key))
     published = Config.from_dict(json.loads(harness.stored(row.report_json_key))["settings"])
