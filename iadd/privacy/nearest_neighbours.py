@@ -9,17 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from iadd.privacy.similarity import euclidean, hamming, perceptual_hash, structural_distance
+from iadd.privacy.similarity import euclidean, structural_distance
 
-MEASURES = ("pixels", "ssim", "phash", "embedding")
-"""The measures by name. `Neighbourhood` holds one ranking for each."""
+MEASURES = ("pixels", "ssim")
+"""The measures by name. `Neighbourhood` holds one ranking for each. None has learnt from an image:
+one that has would know training images better than held-out ones."""
 
 KEPT = 50
-"""Neighbours kept per query and measure."""
-
-STRUCTURAL = 25
-"""SSIM is computed, at full size, for the 25 nearest by pixels and the 25 nearest by embedding:
-over all pairs it would take hours. A copy is among them unless both measures miss it."""
+"""Neighbours kept per query and measure. SSIM is computed, at full size, for the nearest by pixels:
+over all pairs it would take hours."""
 
 _CHUNK = 512
 
@@ -27,42 +25,19 @@ Embed = Callable[[Tensor], Tensor]
 """Maps intensities, float32 (N, C, H, W) in 0..1, to features (N, D)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Described:
-    """Images with the features and hashes that the measures compare.
-
-    Attributes:
-        images: uint8 (N, C, H, W).
-        features: float32 (N, D), rows of norm 1.
-        hashes: float32 (N, 64), +1 and −1.
-    """
-
-    images: Tensor
-    features: Tensor
-    hashes: Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def take(self, rows: Tensor) -> "Described":
-        """Return the chosen images, in the order of `rows`."""
-        return Described(self.images[rows], self.features[rows], self.hashes[rows])
-
-
-def describe(images: Tensor, embed: Embed) -> Described:
-    """Compute features and hashes, a few hundred images at a time.
+def embedded(images: Tensor, embed: Embed) -> Tensor:
+    """Compute features, a few hundred images at a time: (N, D), rows of norm 1.
 
     Args:
-        images: uint8 (N, C, H, W).
+        images: uint8 (N, C, H, W), or intensities.
         embed: The embedding.
     """
-    features, hashes = [], []
+    features = []
     for chunk in images.split(_CHUNK):
-        intensities = chunk.float() / 255.0
+        intensities = chunk.float() / 255.0 if chunk.dtype == torch.uint8 else chunk.float()
         # Directions are compared, not lengths: a network's features scale with an image's contrast.
         features.append(torch.nn.functional.normalize(embed(intensities).flatten(1).float()))
-        hashes.append(perceptual_hash(intensities))
-    return Described(images, torch.cat(features), torch.cat(hashes))
+    return torch.cat(features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,77 +62,44 @@ class Ranking:
         smallest, column = distance.min(dim=1)
         return smallest, self.index.gather(1, column[:, None])[:, 0]
 
-    def standing_out(self, allowed: Tensor) -> Tensor:
-        """Divide the distance of the nearest allowed record by the mean of the others kept, (M,).
-
-        Near 1, a query is equally near to many; near 0, to one in particular. It is 0 where only
-        one is allowed.
-        """
-        distance = torch.where(allowed[self.index], self.distance, torch.inf).sort(dim=1).values
-        nearest, others = distance[:, :1], distance[:, 1:]
-        there = others.isfinite()
-        mean = torch.where(there, others, 0.0).sum(dim=1) / there.sum(dim=1).clamp(min=1)
-        return torch.where(mean > 0, nearest[:, 0] / mean, 0.0)
-
-    def take(self, rows: Tensor) -> "Ranking":
-        """Return the rankings of some of the queries."""
-        return Ranking(self.index[rows], self.distance[rows])
-
 
 Neighbourhood = dict[str, Ranking]
 """One `Ranking` for each of `MEASURES`."""
 
 
-def find_neighbours(
-    queries: Described,
-    records: Described,
-    *,
-    left_out: Tensor | None = None,
-    included: Tensor | None = None,
-) -> Neighbourhood:
+def find_neighbours(queries: Tensor, records: Tensor) -> Neighbourhood:
     """Rank the records by every measure.
 
     Args:
-        queries: M images.
-        records: R images, at least one.
-        left_out: int64 (M,), for each query one record to leave out (itself).
-        included: int64 (M,), for each query one record whose SSIM is computed wherever it ranks.
+        queries: uint8 (M, C, H, W).
+        records: uint8 (R, C, H, W), at least one.
     """
-    pixels = find_by_pixels(queries, records, left_out=left_out)
-    embedding = _search(queries.features, records.features, left_out, euclidean)
-    candidates = [pixels.index[:, :STRUCTURAL], embedding.index[:, :STRUCTURAL]]
-    if included is not None:
-        candidates.append(included[:, None])
-    return {
-        "pixels": pixels,
-        "ssim": _structural(queries, records, torch.cat(candidates, dim=1)),
-        "phash": _search(queries.hashes, records.hashes, left_out, hamming),
-        "embedding": embedding,
-    }
+    pixels = find_by_pixels(queries, records)
+    return {"pixels": pixels, "ssim": _structural(queries, records, pixels.index)}
 
 
-def find_by_pixels(
-    queries: Described, records: Described, *, left_out: Tensor | None = None
-) -> Ranking:
+def find_by_pixels(queries: Tensor, records: Tensor) -> Ranking:
     """Rank the records by pixels only; arguments as in `find_neighbours`."""
-    flat = queries.images.flatten(1).float() / 255.0
-    return _search(flat, records.images, left_out, _pixel_distances)
+    return _search(queries.flatten(1).float() / 255.0, records, _pixel_distances)
 
 
-def equal_neighbour(
-    queries: Described, records: Described, ranking: Ranking, allowed: Tensor
-) -> Tensor:
+def find_by_features(queries: Tensor, records: Tensor) -> Ranking:
+    """Rank the records by their features' distance; (M, D) and (R, D)."""
+    return _search(queries, records, euclidean)
+
+
+def equal_neighbour(queries: Tensor, records: Tensor, ranking: Ranking, allowed: Tensor) -> Tensor:
     """Find a record that equals each query to one grey level, int64 (M,), or −1.
 
     Args:
-        queries: M images.
-        records: R images.
+        queries: uint8 (M, C, H, W).
+        records: uint8 (R, C, H, W).
         ranking: The queries' neighbours by pixels; an equal record is always among them.
         allowed: bool (R,), the records that count.
     """
     rows = torch.full((len(queries),), -1)
-    for row, (query, index) in enumerate(zip(queries.images, ranking.index, strict=True)):
-        difference = (records.images[index].short() - query.short()).abs().flatten(1).amax(dim=1)
+    for row, (query, index) in enumerate(zip(queries, ranking.index, strict=True)):
+        difference = (records[index].short() - query.short()).abs().flatten(1).amax(dim=1)
         equal = index[(difference <= 1) & allowed[index]]
         if len(equal):
             rows[row] = equal[0]
@@ -170,29 +112,22 @@ def _pixel_distances(queries: Tensor, images: Tensor) -> Tensor:
 
 
 def _search(
-    queries: Tensor,
-    records: Tensor,
-    left_out: Tensor | None,
-    distances: Callable[[Tensor, Tensor], Tensor],
+    queries: Tensor, records: Tensor, distances: Callable[[Tensor, Tensor], Tensor]
 ) -> Ranking:
     best = torch.empty(len(queries), 0)
     index = torch.empty(len(queries), 0, dtype=torch.int64)
     for start in range(0, len(records), _CHUNK):
         found = distances(queries, records[start : start + _CHUNK])
         rows = torch.arange(start, start + found.shape[1]).expand_as(found)
-        if left_out is not None:
-            found = found.masked_fill(rows == left_out[:, None], torch.inf)
         best, index = torch.cat([best, found], dim=1), torch.cat([index, rows], dim=1)
         best, column = best.topk(min(KEPT, best.shape[1]), dim=1, largest=False)
         index = index.gather(1, column)
     return Ranking(index, best)
 
 
-def _structural(queries: Described, records: Described, candidates: Tensor) -> Ranking:
-    index, distance = candidates.clone(), torch.full(candidates.shape, torch.inf)
-    for row, (query, wanted) in enumerate(zip(queries.images, candidates, strict=True)):
-        distinct = wanted.unique()
-        found = structural_distance(query.float() / 255.0, records.images[distinct].float() / 255.0)
-        index[row, : len(distinct)] = distinct
-        distance[row, : len(distinct)] = found
-    return Ranking(index, distance)
+def _structural(queries: Tensor, records: Tensor, candidates: Tensor) -> Ranking:
+    distances = [
+        structural_distance(query.float() / 255.0, records[own].float() / 255.0)
+        for query, own in zip(queries, candidates, strict=True)
+    ]
+    return Ranking(candidates, torch.stack(distances))

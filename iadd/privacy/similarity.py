@@ -1,22 +1,16 @@
-"""Computes distances between images: pixels, structural similarity and perceptual hash.
+"""Computes distances between images: pixels and structural similarity.
 
 Shapes: M queries, R records, K candidates per query, C channels, H and W pixels. Intensities are
 float32 in 0..1, and every distance is 0 between equal images.
 """
 
-import math
-
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 _SSIM_WINDOW = 11
 _SSIM_SIGMA = 1.5
 _SSIM_C1 = 0.01**2
 _SSIM_C2 = 0.03**2
-_HASH_FREQUENCIES = 8
-_HASH_SIZE = 32
-HASH_BITS = _HASH_FREQUENCIES**2
 
 
 def euclidean(queries: Tensor, records: Tensor) -> Tensor:
@@ -77,34 +71,3 @@ def _smoothing(size: int) -> Tensor:
     for position in range(positions):
         matrix[position, position : position + window] = weights
     return matrix
-
-
-def perceptual_hash(images: Tensor) -> Tensor:
-    """Compute 64 signs of the lowest frequencies, +1 where above their median (the usual pHash).
-
-    Args:
-        images: (M, C, H, W).
-
-    Returns:
-        (M, 64), float32 of +1 and −1: the product of two rows is 64 − 2 × Hamming distance.
-    """
-    grey = images.mean(dim=1, keepdim=True)
-    small = F.interpolate(
-        grey, size=(_HASH_SIZE, _HASH_SIZE), mode="bilinear", align_corners=False, antialias=True
-    )
-    cosines = _cosines(_HASH_SIZE)[:_HASH_FREQUENCIES]
-    spectrum = (cosines @ small[:, 0] @ cosines.T).flatten(1)
-    median = spectrum.median(dim=1, keepdim=True).values
-    return torch.where(spectrum > median, 1.0, -1.0)
-
-
-def _cosines(size: int) -> Tensor:
-    """Make the DCT-II matrix, one frequency per row."""
-    frequency = torch.arange(size)[:, None]
-    position = torch.arange(size)[None, :] + 0.5
-    return torch.cos(math.pi * frequency * position / size)
-
-
-def hamming(queries: Tensor, records: Tensor) -> Tensor:
-    """Count the differing bits between all rows of `perceptual_hash`, (M, R)."""
-    return (HASH_BITS - queries @ records.T) / 2.0

@@ -1,0 +1,9 @@
+from .auditing import audit as audit
+from .embedding import penultimate_features as penultimate_features
+from .report import Attack as Attack
+from .report import Control as Control
+from .report import Dose as Dose
+from .report import Metric as Metric
+from .report import Power as Power
+from .report import PrivacyReport as PrivacyReport
+from .report import Proof as Proof
