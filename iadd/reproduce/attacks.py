@@ -18,7 +18,7 @@ from torch import Tensor
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.initialisation import contributors, correctly_classified
-from iadd.privacy.audit import audit
+from iadd.privacy import audit
 from iadd.privacy.matched_filter import seek_contributors
 from iadd.privacy.membership import attack_shipped_run
 from iadd.privacy.statistics import auc_interval, clopper_pearson
