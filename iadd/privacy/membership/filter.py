@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from iadd.data.image_set import ImageSet
-
-_SMALL = 1e-12
+from iadd.privacy.matched_filter import matched_filter_scores, mean_and_spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +16,7 @@ class ClassStatistics:
 
     Attributes:
         means: float32 (K, C, H, W), of intensities.
-        spectra: float32 (K, C, H, W), mean of |FFT(x − mean)|².
+        spectra: float32 (K, C, H, W // 2 + 1).
     """
 
     means: Tensor
@@ -25,54 +24,46 @@ class ClassStatistics:
 
     @classmethod
     def of(cls, images: ImageSet) -> Self:
-        """Measure images; a class without any takes the statistics of all."""
-        means, spectra = [], []
+        """Measure images; a class of fewer than two takes the statistics of all."""
+        measured = []
         for label in range(len(images.classes)):
             own = images.images[images.labels == label]
-            values = (own if len(own) > 1 else images.images).float() / 255
-            mean = values.mean(dim=0)
-            total = torch.zeros_like(mean)
-            for chunk in values.split(256):
-                total += torch.fft.fft2(chunk - mean).abs().square().sum(dim=0)
-            means.append(mean)
-            # The mean was measured on the same images.
-            spectra.append(total / max(len(values) - 1, 1))
+            measured.append(mean_and_spectrum(own if len(own) > 1 else images.images))
+        means, spectra = zip(*measured, strict=True)
         return cls(torch.stack(means), torch.stack(spectra))
 
 
-def filter_scores(
+def matched(
     images: Tensor,
+    labels: Tensor,
     pictures: Tensor,
-    mean: Tensor,
-    spectrum: Tensor,
+    picture_labels: Tensor,
+    statistics: ClassStatistics,
     *,
     averaged: int,
-    drift_spectrum: Tensor | None,
 ) -> Tensor:
-    """Score candidates by max_d Re⟨X, W·D̂⟩ / ‖X‖_W, W = 1 / (spectrum / k + drift spectrum).
-
-    X and D̂ are Fourier transforms of a candidate and of a distilled picture, less the class mean.
+    """Score each image by the matched filter on the pictures of its class.
 
     Args:
-        images: uint8 (N, C, H, W), candidates of one class.
-        pictures: float (M, C, H, W), distilled intensities of that class.
-        mean: (C, H, W) of the class.
-        spectrum: (C, H, W), mean power spectrum of the class.
-        averaged: k, images that a start averages.
-        drift_spectrum: (C, H, W), mean power spectrum of what distilling changed; None for none.
+        images: uint8 (R, C, H, W).
+        labels: int64 (R,).
+        pictures: float (M, C, H, W), intensities.
+        picture_labels: int64 (M,).
+        statistics: Of images that took no part.
+        averaged: Images that a start averages.
 
     Returns:
-        float32 (N,).
+        float32 (R,); 0 where a class has no picture.
     """
-    noise = spectrum / averaged
-    noise = noise + (0 if drift_spectrum is None else drift_spectrum)
-    weight = 1 / (noise + _SMALL + 1e-3 * noise.mean())
-    residuals = torch.fft.fft2(pictures - mean).flatten(1)
-    scores = []
-    for chunk in images.split(256):
-        x = torch.fft.fft2(chunk.float() / 255 - mean).flatten(1)
-        weighted = x * weight.flatten()
-        length = (weighted * x.conj()).real.sum(dim=1).sqrt()
-        inner = (weighted @ residuals.conj().T).real
-        scores.append((inner / (length[:, None] + _SMALL)).amax(dim=1))
-    return torch.cat(scores) if scores else torch.empty(0)
+    found = torch.zeros(len(labels))
+    for label in picture_labels.unique():
+        rows = labels == label
+        if bool(rows.any()):
+            found[rows] = matched_filter_scores(
+                images[rows],
+                pictures[picture_labels == label],
+                statistics.means[label],
+                statistics.spectra[label],
+                averaged=averaged,
+            )
+    return found

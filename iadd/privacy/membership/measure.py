@@ -9,7 +9,6 @@ from torch import Tensor
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
-from iadd.privacy.membership.filter import ClassStatistics, filter_scores
 from iadd.privacy.membership.students import Students, train_students
 
 SINGLE_STARTS = ("real", "k_mean")
@@ -76,32 +75,10 @@ def nearest(candidates: Candidates, pictures: Tensor, labels: Tensor) -> Tensor:
     return found
 
 
-def matched(
-    candidates: Candidates, distilled: DistilledDataset, statistics: ClassStatistics
-) -> Tensor:
-    """Score each image by the matched filter on the distilled pictures of its class, (R,)."""
-    pictures = intensities(distilled)
-    settings = distilled.config.distillation
-    averaged = settings.k_mean_images if settings.initialisation == "k_mean" else 1
-    found = torch.zeros(len(candidates.labels))
-    for label in distilled.labels.unique():
-        own = distilled.labels == label
-        rows = candidates.labels == label
-        drift = None
-        if settings.initialisation in SINGLE_STARTS and distilled.initial_images is not None:
-            moved = pictures[own] - distilled.normalisation.to_intensities(
-                distilled.initial_images[own]
-            )
-            drift = torch.fft.fft2(moved).abs().square().mean(dim=0)
-        found[rows] = filter_scores(
-            candidates.images[rows],
-            pictures[own],
-            statistics.means[label],
-            statistics.spectra[label],
-            averaged=averaged,
-            drift_spectrum=drift,
-        )
-    return found
+def averaged_images(config: Config) -> int:
+    """Return the number of images that a start averages: 1 where it averages none."""
+    settings = config.distillation
+    return settings.k_mean_images if settings.initialisation == "k_mean" else 1
 
 
 def intensities(distilled: DistilledDataset) -> Tensor:

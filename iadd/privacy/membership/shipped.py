@@ -9,7 +9,7 @@ Shapes: n units a side, R = 2n images, S students.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,12 @@ from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.intake.splits import SPLITS
 from iadd.privacy.membership.decide import CHANCE, FEWEST_SCORES, OUTLIERS, Membership
-from iadd.privacy.membership.filter import ClassStatistics
+from iadd.privacy.membership.filter import ClassStatistics, matched
 from iadd.privacy.membership.measure import (
     SINGLE_STARTS,
     Candidates,
+    averaged_images,
     intensities,
-    matched,
     nearest,
     students_of,
 )
@@ -38,12 +38,13 @@ from iadd.privacy.report import Power
 from iadd.privacy.statistics import FALSE_ALARMS
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 
-_REFERENCES = 4
-"""Reference networks: enough for a mean, and few for a job of minutes."""
+_STUDENTS = 2
+_REFERENCES = 2
+"""Networks trained on the set, and reference networks: few, for a job of minutes."""
 
 _FEWEST_VALIDATION = 1
-_EPOCHS = 300
-"""Passes of students and references at most: the shipped set is attacked, not surpassed."""
+_EPOCHS = 100
+"""Passes of both at most."""
 
 
 def attack_shipped_run(
@@ -93,7 +94,7 @@ def attack_shipped_run(
         )
     scored = _Scored.of(distilled, images, drawn, validation, on_progress, device)
     tallies = list(_tallies(scored, drawn, images.classes))
-    tallies += _contributors(distilled, images, drawn, validation, scored, secret)
+    tallies += _contributors(distilled, images, validation, secret)
     units = 2 * len(drawn.members)
     power = Power(
         tpr=reachable_tpr(runs=1, units=units, chance=CHANCE),
@@ -195,7 +196,7 @@ class _Scored:
         device: torch.device | str,
     ) -> "_Scored":
         config = _shortened(distilled.config)
-        count = config.audit.audit_students
+        count = min(config.audit.audit_students, _STUDENTS)
         epochs = config.evaluation.evaluation_epochs
         counter = _counter(on_progress, (count + _REFERENCES) * epochs)
         asked = Candidates(images.images[drawn.rows], images.labels[drawn.rows])
@@ -230,13 +231,26 @@ class _Scored:
                 unaware.respond(validation.images, validation.labels),
             ),
             "nearest": nearest(asked, pictures, distilled.labels) - expected,
-            "matched_filter": matched(asked, distilled, ClassStatistics.of(validation)),
+            "matched_filter": _matched(asked, pictures, distilled, ClassStatistics.of(validation)),
         }
         return cls(
             {name: values.double().numpy() for name, values in found.items()},
             without.norm,
             asked.labels,
         )
+
+
+def _matched(
+    asked: Candidates, pictures: Tensor, distilled: DistilledDataset, statistics: ClassStatistics
+) -> Tensor:
+    return matched(
+        asked.images,
+        asked.labels,
+        pictures,
+        distilled.labels,
+        statistics,
+        averaged=averaged_images(distilled.config),
+    )
 
 
 def _of_students(
@@ -304,9 +318,7 @@ def _tallies(scored: _Scored, drawn: _Drawn, classes: tuple[str, ...]) -> Iterat
 def _contributors(
     distilled: DistilledDataset,
     images: ImageSet,
-    drawn: _Drawn,
     validation: ImageSet,
-    scored: _Scored,
     secret: int,
 ) -> list[Tally]:
     """Look in the release for those who seem to be in the starts.
@@ -320,11 +332,11 @@ def _contributors(
     every = _draw(images, len(images), secret)
     asked = Candidates(images.images[every.rows], images.labels[every.rows])
     statistics = ClassStatistics.of(validation)
-    initial = replace(distilled, images=distilled.initial_images)
-    in_start = matched(asked, initial, statistics)
-    in_release = matched(asked, distilled, statistics).double().numpy()
-    averaged = settings.k_mean_images if settings.initialisation == "k_mean" else 1
-    wanted = averaged * settings.images_per_class
+    starts = distilled.normalisation.to_intensities(distilled.initial_images)
+    in_start = _matched(asked, starts, distilled, statistics)
+    found = _matched(asked, intensities(distilled), distilled, statistics)
+    in_release = found.double().numpy()
+    wanted = averaged_images(distilled.config) * settings.images_per_class
     member = torch.arange(len(asked.labels)) < len(every.members)
     sides = []
     for side in (member, ~member):

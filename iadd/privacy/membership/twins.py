@@ -22,12 +22,12 @@ from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distill import distill
 from iadd.distillation.initialisation import contributors, correctly_classified
-from iadd.privacy.membership.filter import ClassStatistics
+from iadd.privacy.membership.filter import ClassStatistics, matched
 from iadd.privacy.membership.measure import (
     SINGLE_STARTS,
     Candidates,
+    averaged_images,
     intensities,
-    matched,
     nearest,
     population_of,
     students_of,
@@ -257,7 +257,16 @@ class _Twins:
                 "norm": units.mean(own.norm),
                 "gradient": units.mean(students.alignment(candidates.images, candidates.labels)),
                 "nearest": units.most(nearest(candidates, pictures, distilled.labels)),
-                "matched_filter": units.most(matched(candidates, distilled, self._statistics)),
+                "matched_filter": units.most(
+                    matched(
+                        candidates.images,
+                        candidates.labels,
+                        pictures,
+                        distilled.labels,
+                        self._statistics,
+                        averaged=averaged_images(config),
+                    )
+                ),
             },
             population=others.p,
             contributors=self._contributors(number, config, train, rows),
