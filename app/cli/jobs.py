@@ -68,6 +68,8 @@ class DistillOptions:
         images_per_class: IPC; None: the preset's.
         seed: Seed of the distillation.
         audit: Name of its audit; None: the preset's.
+        forecast: Say before the start what it takes and what its audit can find. A worker may
+            measure a few steps for that.
         overrides: Other settings of the preset to change, by flat name.
     """
 
@@ -75,6 +77,7 @@ class DistillOptions:
     images_per_class: int | None = None
     seed: int = 0
     audit: str | None = None
+    forecast: bool = False
     overrides: Mapping[str, Any] | None = None
 
 
@@ -234,7 +237,8 @@ def distill(
         "overrides": options.overrides,
     }
     try:
-        _tell_forecast(portal, dataset_id, asked, console)
+        if options.forecast:
+            _tell_forecast(portal, dataset_id, asked, console)
         row = portal.distillations.start(dataset_id, **asked)
     except PortalError as error:
         if error.code == "dataset-not-ready" and (
@@ -256,13 +260,11 @@ def _tell_forecast(
         forecast = portal.distillations.forecast(dataset_id, **asked)
     except PortalError:
         return  # the start itself says what is wrong
-    estimate = forecast.estimate
-    if estimate is None:
-        return
-    low, high = duration(estimate.low_seconds), duration(estimate.high_seconds)
-    console.print(f"Forecast: {low} to {high}.", markup=False, highlight=False)
-    if estimate.audit is not None:
-        console.print(f"Audit: {estimate.audit.text}", markup=False, highlight=False)
+    if forecast.estimate is not None:
+        low, high = forecast.estimate.low_seconds, forecast.estimate.high_seconds
+        console.print(f"Forecast: {duration(low)} to {duration(high)}.", markup=False)
+    if forecast.audit is not None:
+        console.print(f"Privacy audit: {forecast.audit.text}", markup=False)
 
 
 def expect_success(row: Distillation | Training) -> None:

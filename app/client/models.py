@@ -177,12 +177,12 @@ class Estimate(Row):
     seconds: float
     low_seconds: float
     high_seconds: float
-    audit: AuditPower | None = None
 
 
 class Forecast(Row):
     id: str
     status: str
+    audit: AuditPower | None = None
     estimate: Estimate | None
     problem: Problem | None
 

@@ -56,7 +56,7 @@ def make_estimate(
         "low_seconds": expected * low,
         "high_seconds": expected * high,
         "phases": {name: value * factor for name, value in phases.items()},
-        "audit": {**audit, "text": _audit_text(audit, phases.get("auditing", 0.0) * factor)},
+        "audit": {**audit, "text": audit_text(audit, phases.get("auditing", 0.0) * factor)},
         "measured_seconds": measured,
         "peak_bytes": forecast.peak_bytes,
         "memory_bytes": benchmark.memory_bytes,
@@ -70,8 +70,8 @@ def make_estimate(
     }
 
 
-def _audit_text(audit: JsonObject, seconds: float) -> str:
-    """What the audit can find, and what it takes, in a sentence."""
+def audit_text(audit: JsonObject, seconds: float | None) -> str:
+    """What the audit can find, and what it takes where that is known, in a sentence."""
     runs, finds = audit["runs"], audit["finds"]
     if finds is None:
         found = "says nothing of how large a leak would be found"
@@ -79,7 +79,9 @@ def _audit_text(audit: JsonObject, seconds: float) -> str:
         found = f"finds leaks of {100 * finds:.2g} % and more"
     if not runs:
         return f"The run itself alone: {found}; no extra time."
-    return f"{runs} runs: {found}; about {_duration(seconds)} here."
+    return f"{runs} runs: {found}" + (
+        "." if seconds is None else f"; about {_duration(seconds)} here."
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from app.core.clock import utc_now
 from app.core.errors import NotFound
 from app.core.security import Caller
 from app.core.types import JsonObject
-from app.models.distillation import Distillation, DistillationStatus
+from app.models.distillation import Distillation, DistillationStatus, Randomness
 from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.training import Training, TrainingStatus
@@ -141,6 +141,8 @@ class ForecastRepository:
             select(TrajectorySet).where(
                 TrajectorySet.dataset_id == dataset_id,
                 TrajectorySet.status == TrajectorySetStatus.READY,
+                # Those of an earlier version serve only what goes on from then.
+                TrajectorySet.randomness == Randomness.SECRET,
                 TrajectorySet.teachers == config.teacher.teachers,
             )
         )

@@ -82,6 +82,9 @@ class ForecastRead(ReplyModel):
     status: ForecastStatus
     preset: str
     settings: dict[str, Any] = Field(description="All of them, by flat name.")
+    audit: AuditPowerRead | None = Field(
+        default=None, description="What its audit can find; known before anything is measured."
+    )
     estimate: EstimateRead | None
     waiting: WaitingRead | None = Field(description="While it is queued or measuring.")
     problem: dict[str, Any] | None = Field(

@@ -15,10 +15,11 @@ from app.core.security import Caller, Role
 from app.core.types import JsonObject
 from app.distillations.schemas import DistillationCreate
 from app.distillations.service import check_request, settings_hash
-from app.forecasts.estimate import Outcome, make_estimate, misfit
+from app.forecasts.estimate import Outcome, audit_text, make_estimate, misfit
 from app.forecasts.keys import pace_key
 from app.forecasts.repository import ForecastRepository, MeasurementRepository
 from app.forecasts.schemas import (
+    AuditPowerRead,
     EstimateRead,
     FollowedRead,
     ForecastRead,
@@ -144,6 +145,18 @@ def audit_power(job: Job, dataset: Dataset) -> JsonObject:
     return {"runs": audit.audit_test_runs, "units": units, "finds": finds}
 
 
+def _audit(session: Session, forecast: Forecast) -> AuditPowerRead | None:
+    """What its audit can find, with the time that it takes where there is an estimate."""
+    told = (forecast.estimate or {}).get("audit")
+    if told is None:
+        dataset = session.get_one(Dataset, forecast.dataset_id)
+        if not dataset.classes:
+            return None
+        audit = audit_power(_job(forecast, dataset), dataset)
+        told = {**audit, "text": audit_text(audit, None)}
+    return AuditPowerRead.model_validate(told)
+
+
 def _outcomes(session: Session, caller: Caller, device: str) -> list[Outcome]:
     """Times of the organisation's finished distillations on this device, and their forecasts."""
     found = []
@@ -185,6 +198,7 @@ def read(session: Session, forecast: Forecast) -> ForecastRead:
         status=forecast.status,
         preset=forecast.preset,
         settings=forecast.settings,
+        audit=_audit(session, forecast),
         estimate=EstimateRead.model_validate(forecast.estimate) if forecast.estimate else None,
         waiting=waiting,
         problem=forecast.problem,

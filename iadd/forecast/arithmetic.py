@@ -305,7 +305,8 @@ class Forecast:
             "teaching": self.teaching + self.compiling_teachers,
             "distilling": self.distilling + compiling + self.validating,
             "evaluating": self.evaluating + self.full_evaluating + self.cross_evaluating,
-            "auditing": self.auditing,
+            # Attacks on the run itself do not take long.
+            **({"auditing": self.auditing} if self.auditing else {}),
         }
 
     @property

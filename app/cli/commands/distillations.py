@@ -43,7 +43,11 @@ def distill(
             dataset,
             Console(stderr=True),
             jobs.DistillOptions(
-                preset=preset, images_per_class=images_per_class, seed=seed, audit=audit
+                preset=preset,
+                images_per_class=images_per_class,
+                seed=seed,
+                audit=audit,
+                forecast=True,
             ),
             wait=wait,
         )

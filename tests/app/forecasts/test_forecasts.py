@@ -7,9 +7,18 @@ import pytest
 from app.core.clock import utc_now
 from app.core.queue import Queue, Task
 from app.forecasts.service import MOST_WAITING
-from app.models import Distillation, DistillationStatus, Forecast, Measurement, TrajectorySet
+from app.models import (
+    Dataset,
+    Distillation,
+    DistillationStatus,
+    Forecast,
+    Measurement,
+    Randomness,
+    TrajectorySet,
+)
 from iadd.config import Config
 from iadd.presets import PRESETS
+from iadd.privacy.power import reachable_tpr
 
 
 def ask(portal, dataset_id, **body):
@@ -57,6 +66,60 @@ def test_what_was_measured_is_answered_at_once(portal, broker, measured):
     assert estimate["peak_bytes"] == pytest.approx(800e6, rel=0.01)
     assert "measured on a worker (a CPU, 2 threads)" in estimate["basis"]
     assert estimate["earlier"] is None
+
+
+def test_an_audit_tells_what_it_finds_and_takes_before_the_start(portal, measured):
+    dataset_id = portal.ready_dataset()
+    waiting = ask(portal, dataset_id, audit="audit_standard").json()
+    # 130 training images: 26 are in or out by a coin.
+    assert (waiting["audit"]["runs"], waiting["audit"]["units"]) == (16, 26)
+    finds = reachable_tpr(runs=16, units=26, deff=4.0)
+    assert waiting["audit"]["finds"] == pytest.approx(finds)
+    assert waiting["audit"]["text"] == f"16 runs: finds leaks of {100 * finds:.2g} % and more."
+    measured()
+
+    free = ask(portal, dataset_id).json()
+    quick = ask(portal, dataset_id, audit="audit_quick").json()
+    full = ask(portal, dataset_id, audit="audit_full").json()
+
+    # The archive's own split: chance did not leave its test images out.
+    assert (free["audit"]["runs"], free["audit"]["finds"]) == (0, None)
+    assert "says nothing of how large a leak" in free["audit"]["text"]
+    assert full["audit"]["finds"] < quick["audit"]["finds"]
+    assert "auditing" not in free["estimate"]["phases"]
+    auditing = full["estimate"]["phases"]["auditing"]
+    assert auditing == pytest.approx(10 * quick["estimate"]["phases"]["auditing"])
+    own = free["estimate"]["phases"]
+    assert auditing > 80 * own["teaching"]
+    assert "about" in full["audit"]["text"]
+
+
+def test_the_run_itself_has_power_where_chance_left_the_test_images_out(portal):
+    dataset_id = portal.ready_dataset()
+    with portal.database.transaction() as session:
+        session.get_one(Dataset, dataset_id).split_by = "patient"
+    audit = ask(portal, dataset_id).json()["audit"]
+    assert audit["units"] == 60
+    assert audit["finds"] == pytest.approx(reachable_tpr(runs=1, units=60))
+    assert audit["text"].startswith("The run itself alone: finds leaks of ")
+
+
+def test_teachers_of_a_published_seed_are_not_counted_on(portal, measured):
+    dataset_id = portal.ready_dataset()
+    measured()
+    config: Config = PRESETS["cpu_demo"]()
+    with portal.database.transaction() as session:
+        session.add(
+            TrajectorySet(
+                dataset_id=dataset_id,
+                teacher_key=config.teacher_key(),
+                config=config.to_dict(),
+                teachers=config.teacher.teachers,
+                status="ready",
+                randomness=Randomness.PUBLISHED,
+            )
+        )
+    assert ask(portal, dataset_id).json()["estimate"]["teachers_are_there"] is False
 
 
 def test_other_numbers_are_answered_from_the_same_measurement(portal, measured):

@@ -165,6 +165,19 @@ def test_a_job_takes_what_version_0_1_0_said(
     assert disk_bytes(benchmark, job) == disk
 
 
+def test_repetitions_for_an_audit_multiply_teachers_distilling_and_students() -> None:
+    alone = forecast_job(benchmark_of(job_of().config), job_of())
+    audited = job_of(audit_calibration_runs=3, audit_test_runs=5, audit_students=2)
+    found = forecast_job(benchmark_of(audited.config), audited)
+    more = job_of(audit_calibration_runs=3, audit_test_runs=5, audit_students=4)
+    students = forecast_job(benchmark_of(more.config), more).auditing - found.auditing
+
+    assert alone.auditing == 0
+    assert found.auditing == pytest.approx(8 * (found.teaching + found.distilling) + students)
+    assert found.statuses["auditing"] == found.auditing
+    assert found.seconds == pytest.approx(alone.seconds + found.auditing)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
