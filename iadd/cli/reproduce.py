@@ -47,6 +47,15 @@ Networks = Annotated[
         "the study's unless given.",
     ),
 ]
+OwnSplit = Annotated[
+    bool | None,
+    typer.Option(
+        "--own-split/--random-split",
+        help="Whether the images came with their own split, where rows are attacked; read from the "
+        "source unless given.",
+        show_default=False,
+    ),
+]
 Teachers = Annotated[
     Path | None,
     typer.Option("--teachers", help="Folder of the teachers, to share it; OUT/teachers if not."),
@@ -67,6 +76,7 @@ def _command(study: Study) -> Callable[..., None]:
         more: MoreRows = [],  # noqa: B006
         networks: Networks = "",
         teachers: Teachers = None,
+        own_split: OwnSplit = None,
         device: common.Device = "auto",
         threads: common.Threads = 0,
     ) -> None:
@@ -80,7 +90,8 @@ def _command(study: Study) -> Callable[..., None]:
             random_split = True
             if study.attacked:
                 own = load_own(data, config.image_size, layout)
-                images, random_split = own.images, own.random_split
+                images = own.images
+                random_split = own.random_split if own_split is None else not own_split
             else:
                 images = common.load(data, config.image_size, layout)
             records = run_study(

@@ -39,8 +39,8 @@ _COPIES = 3
 _NOISE = 0.05
 """Deviation of the noise on what is planted, as a share of the range of intensities."""
 
-_REFERENCE = 60
-"""Candidates that are registered onto the others, to know how alike unrelated pictures are."""
+_REFERENCE = 40
+"""Candidates that are registered onto others, to know how alike unrelated pictures are."""
 
 _TAIL = (0.75, 0.95)
 """Quantiles between which the tail's rate is measured: up to 5% of candidates may stand out."""
@@ -150,7 +150,7 @@ def attack_with_candidates(
             listener(Progress(phase="auditing", done=done, total=total, unit="comparisons"))
     findings.sort(key=lambda f: (not f.stands_out, min(f.near_copy_p, f.matched_filter_p)))
     titles = {
-        "copies": "a copy of one of your pictures, shifted by a few pixels, with noise of 0.05",
+        "copies": "a copy of one of your pictures, shifted by up to 7%, with noise of 0.05",
         "means": f"the mean of {AVERAGED} of your pictures, with noise of 0.05",
     }
     return CandidateReport(
@@ -200,7 +200,8 @@ class _Class:
         mean: (C, H, W) of the candidates, intensities.
         spectrum: (C, H, F), power of their residuals from it.
         register: The candidates, ready to be compared in any pose.
-        reference: float64, the similarity of some candidates to the most similar other one.
+        reference: float64, the similarity of some candidates to the most similar one of half of the
+            others. Among all it is twice as likely to be as high.
     """
 
     name: str
@@ -220,8 +221,11 @@ class _Class:
         images = candidates.images[rows]
         # Measured on all candidates alike, so that ranks among them stay exchangeable.
         mean, spectrum = mean_and_spectrum(images)
-        register = Register.of(images)
-        drawn = torch.randperm(len(rows), generator=make_generator(0, "reference"))[:_REFERENCE]
+        order = torch.randperm(len(rows), generator=make_generator(0, "reference"))
+        half, drawn = order[: len(rows) // 2], order[len(rows) // 2 :][:_REFERENCE]
+        # What register learns from its records must not have been learnt from the reference, as it
+        # was not from the pictures.
+        unrelated = Register.of(images[half]).find(images[drawn]).best()
         return cls(
             candidates.classes[label],
             rows,
@@ -230,8 +234,8 @@ class _Class:
             numbers,
             mean,
             spectrum,
-            register,
-            register.find(images[drawn], own=drawn).best().double(),
+            Register.of(images),
+            _fisher(unrelated.double()),
         )
 
     def scores(self, pictures: Tensor) -> _Scores:
@@ -248,11 +252,12 @@ class _Class:
         filtered = matched_filter_scores(
             self.images, pictures, self.mean, self.spectrum, averaged=AVERAGED
         )
-        return _Scores(near, filtered, nearest)
+        return _Scores(_fisher(near), filtered, nearest)
 
     def findings(self, scores: _Scores, bounds: "_Bounds") -> list[Finding]:
         out = self.standing_out(scores, bounds)
-        near, filtered = conformal_p(scores.near, self.reference), conformal_p(scores.filtered)
+        near = (2 * conformal_p(scores.near, self.reference)).clamp(max=1.0)
+        filtered = conformal_p(scores.filtered)
         return [
             Finding(
                 row=int(self.rows[n]),
@@ -274,7 +279,8 @@ class _Class:
         mean = self.images[order[:AVERAGED]].float().mean(dim=0)
         planted = [("means", mean, order[:AVERAGED])]
         for row in order[-_COPIES:]:
-            shift = [int(n) for n in torch.randint(-4, 5, (2,), generator=generator)]
+            reach = max(1, self.images.shape[-1] // 14)
+            shift = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
             copy = self.images[row].float().roll(shift, dims=(1, 2))
             planted.append(("copies", copy, row[None]))
         for name, picture, rows in planted:
@@ -289,7 +295,7 @@ class _Class:
         """Return which candidates stand out, bool (n,)."""
         if len(self.rows) < FEWEST:
             return torch.zeros(len(self.rows), dtype=torch.bool)
-        copied = tail_p(scores.near, self.reference) < bounds.of_picture
+        copied = 2 * tail_p(scores.near, self.reference) < bounds.of_picture
         return copied | (tail_p(scores.filtered) < bounds.of_candidate)
 
 
@@ -307,6 +313,11 @@ class _Bounds:
             half / sum(len(one.pictures) for one in classes),
             half / sum(len(one.rows) for one in classes),
         )
+
+
+def _fisher(similarity: Tensor) -> Tensor:
+    """Transform correlations so that their errors are nearly normal (Fisher 1915)."""
+    return torch.atanh(similarity.clamp(max=1 - 1e-6))
 
 
 def conformal_p(scores: Tensor, reference: Tensor | None = None) -> Tensor:

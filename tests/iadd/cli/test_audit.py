@@ -17,8 +17,9 @@ from iadd.config import Config
 from iadd.data.normalisation import Normalisation
 from tests.iadd.cli.test_train import REPORT
 from tests.iadd.factories import make_distilled
+from tests.iadd.privacy.test_candidates import SIZE, draw
 
-SIZE, PER_CLASS = 16, 44
+PER_CLASS = 60
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -29,30 +30,26 @@ def run(*arguments: object, code: int = 0) -> str:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """Two classes of smooth pictures, named as a hospital would name them."""
-    generator = torch.Generator().manual_seed(0)
-    for name in ("plain", "square"):
+    """Two classes of pictures, named as a hospital would name them."""
+    for seed, name in enumerate(("plain", "square")):
         (tmp_path / "own" / name).mkdir(parents=True)
-        for number in range(PER_CLASS):
-            coarse = torch.rand(1, 1, 6, 6, generator=generator) * 200
-            pixels = torch.nn.functional.interpolate(coarse, (SIZE, SIZE), mode="bilinear")[0, 0]
-            pixels += 8 * torch.randn(SIZE, SIZE, generator=generator)
-            picture = Image.fromarray(pixels.clamp(0, 255).to(torch.uint8).numpy())
+        for number, pixels in enumerate(draw(PER_CLASS, seed)):
+            picture = Image.fromarray(pixels[0].numpy())
             picture.save(tmp_path / "own" / name / f"patient-{number}.png")
     return tmp_path / "own"
+
+
+def read(path: Path) -> torch.Tensor:
+    with Image.open(path) as picture:
+        return torch.tensor(bytearray(picture.tobytes()), dtype=torch.uint8).view(SIZE, SIZE)
 
 
 @pytest.fixture
 def bundle(tmp_path: Path, config: Config, own: Path) -> Path:
     """A release whose first picture of class square is one of ours, mirrored."""
-    made = make_distilled(config)
-    with Image.open(own / "square" / "patient-7.png") as picture:
-        stolen = torch.tensor(list(picture.getdata()), dtype=torch.uint8).view(SIZE, SIZE)
-    generator = torch.Generator().manual_seed(5)
-    pictures = torch.nn.functional.interpolate(
-        torch.rand(4, 1, 6, 6, generator=generator) * 200, (SIZE, SIZE), mode="bilinear"
-    ).to(torch.uint8)
-    pictures[2, 0] = stolen.flip(-1)
+    made = make_distilled(config, size=SIZE)
+    pictures = draw(4, 99)
+    pictures[2] = read(own / "square" / "patient-7.png").flip(-1)
     normalisation = Normalisation.of(pictures)
     made = replace(made, images=normalisation.apply(pictures), normalisation=normalisation)
     path = tmp_path / "release.zip"
@@ -64,10 +61,9 @@ def test_names_lead_back_to_the_files(own: Path) -> None:
     loaded = load_own(own, SIZE, None)
     assert len(loaded.names) == len(loaded.images) == 2 * PER_CLASS
     assert loaded.random_split
-    for row in (0, 40, 80):
-        with Image.open(own / loaded.names[row].removeprefix("own/")) as picture:
-            pixels = torch.tensor(list(picture.getdata()), dtype=torch.uint8).view(SIZE, SIZE)
-        assert torch.equal(pixels, loaded.images.images[row, 0])
+    for row in (0, 50, 110):
+        file = own / loaded.names[row].removeprefix("own/")
+        assert torch.equal(read(file), loaded.images.images[row, 0])
 
 
 def test_a_recipient_learns_which_own_picture_stands_out(
@@ -75,7 +71,7 @@ def test_a_recipient_learns_which_own_picture_stands_out(
 ) -> None:
     figures = tmp_path / "figures.json"
     said = run("audit", bundle, "--data", own, "--yes", "--json", figures)
-    assert "1 of your 88 pictures stands out" in said
+    assert "1 of your 120 pictures stands out" in said
     assert "no proof" in said
     assert "Power, tried on your own pictures" in said
     assert "may have been used" in said
@@ -108,7 +104,7 @@ def test_an_owner_audits_the_whole_run_and_resumes(
     own: Path, tmp_path: Path, config: Config
 ) -> None:
     teachers, mine, out = tmp_path / "teachers", tmp_path / "mine.safetensors", tmp_path / "audit"
-    small = ["--set", "image_size=16", "--set", "depth=2", "--set", "width=4"]
+    small = ["--set", f"image_size={SIZE}", "--set", "depth=2", "--set", "width=4"]
     small += ["--set", "teachers=1", "--set", "teacher_epochs=2", "--set", "max_start_epoch=1"]
     small += ["--set", "iterations=2", "--set", "syn_steps=2", "--set", "images_per_class=2"]
     small += ["--set", "initialisation=noise", "--set", "evaluation_epochs=2"]
