@@ -19,7 +19,7 @@ Legend: M pictures, R records, K candidates, G poses, T pixels of a template, D 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -31,6 +31,9 @@ WINDOW = 0.8
 
 CANDIDATES = 6
 """Records from the search over poses that a picture is registered onto exactly."""
+
+FINALISTS = 4
+"""Of these, how many are followed to the end."""
 
 UPRIGHT = 3
 """Records more, the most similar to the picture as it is, at the finer size: of a blend of two
@@ -77,12 +80,14 @@ class Register:
         coarse: Templates of the search.
         fine: Templates of the registration.
         poses: (G, 5): turn (radians), zoom (logarithm), shift right and down (half sides), mirror.
+        grid: (G, t, t, 2), the poses' sampling points of the search.
     """
 
     groups: Tensor
     coarse: "_Templates"
     fine: "_Templates"
     poses: Tensor
+    grid: Tensor
 
     @classmethod
     def of(cls, images: Tensor, groups: Tensor | None = None) -> Self:
@@ -95,11 +100,13 @@ class Register:
         size = min(images.shape[-2:])
         coarse = _Templates.of(images, min(18, max(4, round(size * WINDOW))), 196, 1e-3)
         fine = _Templates.of(images, min(32, max(4, round(size * WINDOW))), 512, 1e-4)
+        poses = _poses()
         return cls(
-            torch.arange(len(images)) if groups is None else groups,
-            coarse,
-            fine,
-            _grid(),
+            groups=torch.arange(len(images)) if groups is None else groups,
+            coarse=coarse,
+            fine=fine,
+            poses=poses,
+            grid=_sampling_points(_affine(poses), coarse.side),
         )
 
     def find(self, pictures: Tensor, *, own: Tensor | None = None) -> Registered:
@@ -129,13 +136,12 @@ class Register:
     def _search(self, pictures: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor]:
         """Find the best records and their poses, (M, K) and (M, K, 5)."""
         kept = min(CANDIDATES, len(self.groups))
-        maps = _affine(self.poses)
         small = self.coarse.reduce(pictures)
         direct, straight = self._upright(pictures, own)
         index = torch.empty(len(pictures), kept, dtype=torch.int64)
         pose = torch.empty(len(pictures), kept, 5)
         for row in range(len(pictures)):
-            posed = self.coarse.describe(small[row : row + 1].expand(len(maps), -1, -1, -1), maps)
+            posed = self.coarse.describe_in(small[row], self.grid)
             best, which = (posed @ self.coarse.records.T).abs_().max(dim=0)
             if own is not None:
                 best[self.groups == own[row]] = -1.0
@@ -155,39 +161,107 @@ class Register:
         return index, upright[:, None].expand(-1, index.shape[1], -1)
 
     def _refine(self, pictures: Tensor, index: Tensor, pose: Tensor) -> Tensor:
-        """Adapt turn, zoom and shift of each pair, and return its similarity, (M, K)."""
-        kept = index.shape[1]
-        small = self.fine.reduce(pictures).repeat_interleave(kept, dim=0)
-        pose = pose.flatten(0, 1)  # one row a pair
-        target = self.fine.records[index.flatten()]
-        mirror, unit = pose[:, 4:], torch.eye(4) * _STEP
+        """Adapt turn, zoom and shift of each pair, and return its similarity, (M, K).
 
-        def at(parameters: Tensor) -> Tensor:
-            return self.fine.describe(small, _affine(torch.cat([parameters, mirror], dim=1)))
+        After the first step only the `FINALISTS` of each picture go on.
+        """
+        small = self.fine.reduce(pictures)
+        picture = torch.arange(len(pictures))[:, None].expand_as(index)
+        pairs = _Pairs.of(
+            self.fine, small, picture.flatten(), index.flatten(), pose.flatten(0, 1)
+        ).stepped()
+        similarity = pairs.similarity.view(index.shape)
+        leading = similarity.topk(min(FINALISTS, index.shape[1]), dim=1).indices
+        chosen = (leading + torch.arange(len(index))[:, None] * index.shape[1]).flatten()
+        finalists = pairs.take(chosen)
+        for _ in range(_STEPS - 1):
+            finalists = finalists.stepped()
+        return similarity.scatter(1, leading, finalists.similarity.view(leading.shape)).clamp(max=1)
 
-        current = pose[:, :4]
-        described = at(current)
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Pictures on their way onto records, P pairs: one step is one of Gauss-Newton, damped.
+
+    Attributes:
+        templates: The records.
+        small: (M, 1, s, s), the pictures.
+        picture: int64 (P,), rows of `small`.
+        target: (P, D), the records' templates, in the pictures' polarity.
+        parameters: (P, 4), turn, zoom, shifts.
+        mirror: (P, 1).
+        described: (P, D), the pictures in their present pose.
+        similarity: (P,).
+        damping: (P,).
+    """
+
+    templates: "_Templates"
+    small: Tensor
+    picture: Tensor
+    target: Tensor
+    parameters: Tensor
+    mirror: Tensor
+    described: Tensor
+    similarity: Tensor
+    damping: Tensor
+
+    @classmethod
+    def of(
+        cls, templates: "_Templates", small: Tensor, picture: Tensor, record: Tensor, pose: Tensor
+    ) -> Self:
+        described = templates.describe(small[picture], _affine(pose))
+        target = templates.records[record]
         similarity = (described * target).sum(dim=1)
-        target = target * torch.where(similarity < 0, -1.0, 1.0)[:, None]  # the polarity
-        similarity = similarity.abs()
-        damping = torch.full((len(current),), 0.05)
-        for _ in range(_STEPS):
-            slopes = torch.stack(
-                [(at(current + step) - at(current - step)) / 2.0 for step in unit], dim=2
-            )
-            normal = slopes.transpose(1, 2) @ slopes
-            diagonal = torch.diag_embed(normal.diagonal(dim1=1, dim2=2) * damping[:, None] + 1e-6)
-            aim = (slopes * (target - described)[:, :, None]).sum(dim=1)
-            move = torch.linalg.solve(normal + diagonal, aim).clamp(-4.0, 4.0)
-            trial = current + move * _STEP
-            tried = at(trial)
-            reached = (tried * target).sum(dim=1)
-            better = reached > similarity
-            current = torch.where(better[:, None], trial, current)
-            described = torch.where(better[:, None], tried, described)
-            similarity = torch.where(better, reached, similarity)
-            damping = torch.where(better, damping * 0.3, damping * 10.0)
-        return similarity.clamp(max=1.0).view(index.shape)
+        return cls(
+            templates=templates,
+            small=small,
+            picture=picture,
+            target=target * torch.where(similarity < 0, -1.0, 1.0)[:, None],
+            parameters=pose[:, :4],
+            mirror=pose[:, 4:],
+            described=described,
+            similarity=similarity.abs(),
+            damping=torch.full_like(similarity, 0.05),
+        )
+
+    def take(self, rows: Tensor) -> Self:
+        """Return some of the pairs."""
+        changed = {
+            name: getattr(self, name)[rows]
+            for name in ("picture", "target", "parameters", "mirror", "described")
+        }
+        return replace(
+            self, similarity=self.similarity[rows], damping=self.damping[rows], **changed
+        )
+
+    def _at(self, parameters: Tensor) -> Tensor:
+        pose = _affine(torch.cat([parameters, self.mirror], dim=1))
+        return self.templates.describe(self.small[self.picture], pose)
+
+    def stepped(self) -> Self:
+        """Move towards the records, where that makes a pair more similar."""
+        slopes = torch.stack(
+            [
+                (self._at(self.parameters + step) - self._at(self.parameters - step)) / 2.0
+                for step in torch.eye(4) * _STEP
+            ],
+            dim=2,
+        )
+        normal = slopes.transpose(1, 2) @ slopes
+        damped = normal.diagonal(dim1=1, dim2=2) * self.damping[:, None] + 1e-6
+        aim = (slopes * (self.target - self.described)[:, :, None]).sum(dim=1)
+        move = torch.linalg.solve(normal + torch.diag_embed(damped), aim).clamp(-4.0, 4.0)
+        trial = self.parameters + move * _STEP
+        tried = self._at(trial)
+        reached = (tried * self.target).sum(dim=1)
+        better = reached > self.similarity
+        return replace(
+            self,
+            parameters=torch.where(better[:, None], trial, self.parameters),
+            described=torch.where(better[:, None], tried, self.described),
+            similarity=torch.where(better, reached, self.similarity),
+            damping=torch.where(better, self.damping * 0.3, self.damping * 10.0),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +302,17 @@ class _Templates:
 
     def describe(self, small: Tensor, maps: Tensor) -> Tensor:
         """Describe reduced pictures in their poses, (M, D), rows of norm 1."""
-        template = _sample(small, maps, self.side)
+        return self._whiten(_sample(small, maps, self.side))
+
+    def describe_in(self, small: Tensor, grid: Tensor) -> Tensor:
+        """Describe one reduced picture (1, s, s) in all poses of a grid (G, t, t, 2): (G, D)."""
+        points = grid.view(1, 1, -1, 2)
+        cut = F.grid_sample(
+            small[None], points, mode="bilinear", padding_mode="border", align_corners=False
+        )
+        return self._whiten(_normalise(cut.view(len(grid), -1)))
+
+    def _whiten(self, template: Tensor) -> Tensor:
         rest = template - (template @ self.mean)[:, None] * self.mean
         return F.normalize(rest @ self.whitening, dim=1)
 
@@ -259,7 +343,7 @@ def _cosine_transform(side: int) -> Tensor:
     return matrix * math.sqrt(2.0 / side)
 
 
-def _grid() -> Tensor:
+def _poses() -> Tensor:
     shift = torch.tensor(_SHIFTS, dtype=torch.float32) * (2.0 * WINDOW / 14.0)
     return torch.cartesian_prod(
         torch.deg2rad(torch.tensor(_TURNS)),
@@ -294,8 +378,19 @@ def _reduce(pictures: Tensor, side: int) -> Tensor:
 
 def _sample(small: Tensor, maps: Tensor, side: int) -> Tensor:
     """Cut templates out of pictures, (N, T), each of mean 0 and norm 1."""
-    grid = F.affine_grid(maps, [len(maps), 1, side, side], align_corners=False)
     cut = F.grid_sample(
-        small, grid, mode="bilinear", padding_mode="border", align_corners=False
-    ).flatten(1)
-    return F.normalize(cut - cut.mean(dim=1, keepdim=True), dim=1)
+        small,
+        _sampling_points(maps, side),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    )
+    return _normalise(cut.flatten(1))
+
+
+def _sampling_points(maps: Tensor, side: int) -> Tensor:
+    return F.affine_grid(maps, [len(maps), 1, side, side], align_corners=False)
+
+
+def _normalise(template: Tensor) -> Tensor:
+    return F.normalize(template - template.mean(dim=1, keepdim=True), dim=1)
