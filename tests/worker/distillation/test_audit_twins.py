@@ -70,7 +70,7 @@ def test_repetitions_are_run_and_the_last_one_sends_the_audit_on(
     privacy = json.loads(harness.stored(row.report_json_key))["privacy"]
     assert privacy["power"]["runs"] == 2
     assert privacy["attempts"] == 1
-    assert privacy["attacks"]
+    assert privacy["power"]["units"] == 10
     with harness.database.reading() as session:
         told = session.scalars(
             select(Event.data)
