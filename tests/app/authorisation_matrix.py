@@ -5,6 +5,8 @@ from pathlib import Path
 from app.core.security import Role
 
 TABLES = Path(__file__).parents[2] / "docs" / "authorisation.md"
+REFUSED = {"sign in", "no", "hidden", "grant"}
+"""Words of those who are kept from an object, and leave it as it was."""
 HEADINGS = ["nobody", *(role.value for role in Role), "another organisation"]
 PAGES = "## Pages"
 

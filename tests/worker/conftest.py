@@ -13,19 +13,21 @@ from tests.fixtures.worker_harness import WorkerHarness, open_harness
 
 @pytest.fixture(scope="session")
 def harness(
-    tmp_path_factory: pytest.TempPathFactory, broker_process: Broker
+    tmp_path_factory: pytest.TempPathFactory, broker_process: Broker, migrated_sqlite: Path
 ) -> Iterator[WorkerHarness]:
     """One with a worker that runs; shared by the tests that leave the worker alone."""
-    harness = open_harness(tmp_path_factory.mktemp("harness"), broker_process)
+    harness = open_harness(tmp_path_factory.mktemp("harness"), broker_process, migrated_sqlite)
     harness.start_worker()
     yield harness
     harness.close()
 
 
 @pytest.fixture
-def own_harness(tmp_path: Path, broker_process: Broker) -> Iterator[WorkerHarness]:
+def own_harness(
+    tmp_path: Path, broker_process: Broker, migrated_sqlite: Path
+) -> Iterator[WorkerHarness]:
     """One without a worker, for a test that starts and kills its own."""
-    harness = open_harness(tmp_path, broker_process)
+    harness = open_harness(tmp_path, broker_process, migrated_sqlite)
     yield harness
     harness.close()
 
