@@ -225,6 +225,14 @@ def _audit_own(
             device=where,
         )
         attacked.append(decide(twins, plan, limit=limit))
+    elif config.audit.audit_test_runs:
+        reason = (
+            "The run was not repeated: what a run under privacy dp reveals is bounded by its proof."
+            if config.protection.privacy == "dp"
+            else f"The run was not repeated: {plan.units} audit units are too few (a fifth of the "
+            "training units, near-duplicates counted once)."
+        )
+        attacked.append(Membership(attacks=(), power=None, explanation=reason))
     for one in attacked:
         listener(_said(one))
     return run_audit(learned, images, membership=attacked, on_progress=listener)

@@ -342,8 +342,9 @@ def tail_p(scores: Tensor, reference: Tensor | None = None) -> Tensor:
     """Compute how far each score lies beyond the tail of others, as a p-value: float64 (n,).
 
     The tail above the 75th percentile is taken to fall exponentially, at the rate that lies between
-    the 75th and the 95th percentile. The tail of a normal distribution falls faster, so that its
-    p-values are too large, never too small. Ranks alone can say of n scores no more than 1/n.
+    the 75th and the 95th percentile, and slower by two standard errors of that rate. The tail of a
+    normal distribution falls faster, so that its p-values are too large. Ranks alone can say of n
+    scores no more than 1/n.
 
     Args:
         scores: (n,).
@@ -352,6 +353,7 @@ def tail_p(scores: Tensor, reference: Tensor | None = None) -> Tensor:
     """
     others = (scores if reference is None else reference).double()
     low, high = (others.quantile(q) for q in _TAIL)
-    spread = (high - low).clamp(min=1e-12)
+    error = 1 / math.sqrt((1 - _TAIL[0]) * len(others))
+    spread = (high - low).clamp(min=1e-12) * (1 + 2 * error)
     rate = math.log((1 - _TAIL[0]) / (1 - _TAIL[1])) / spread
     return ((1 - _TAIL[0]) * torch.exp(-rate * (scores.double() - low))).clamp(max=1.0)

