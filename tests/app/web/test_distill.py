@@ -15,6 +15,7 @@ from app.web.render import TEMPLATES
 from app.web.settings_form import fields_of
 from app.web.texts import texts_in
 from iadd.config import SETTINGS
+from iadd.presets import AUDITS
 from tests.fixtures.benchmarks import benchmark_document
 
 
@@ -52,7 +53,9 @@ def test_every_preset_and_every_start_is_explained(reader, address):
     page = researcher.open(address)
     for name in presets_document():
         assert f'value="{name}"' in page
-    assert page.count("Privacy:") == 2
+    assert page.count("Privacy:") == 3
+    for audit in AUDITS:
+        assert f'name="audit" value="{audit}"' in page
     assert "One patient" not in page
     assert page.count("Privacy:") < researcher.open(f"{address}?preset=paper_covid_cxr").count(
         "Privacy:"

@@ -115,6 +115,7 @@ setting-image-format = Grey levels of the distilled images
 setting-privacy = Privacy by measurement or by proof
 setting-epsilon = ε of the teachers
 setting-delta = δ
+setting-declared-patients = Number of patients, declared
 setting-clip-norm = Largest gradient of one patient
 setting-audit-calibration-runs = Repetitions to calibrate attacks
 setting-audit-test-runs = Repetitions that are attacked
