@@ -149,7 +149,7 @@ def cpu_dp() -> Config:
         image_size=64,
         network=NetworkConfig(depth=4, width=12),
         augmentation=AugmentationConfig(augmentation=("crop", "scale", "rotate")),
-        teacher=_private_teacher(epochs=12, lr=0.3),
+        teacher=_private_teacher(epochs=12, lr=1.0),
         distillation=DistillationConfig(
             images_per_class=5,
             initialisation="public",
@@ -178,7 +178,7 @@ def gpu_dp() -> Config:
         preset="gpu_dp",
         network=NetworkConfig(depth=5, width=16),
         augmentation=AugmentationConfig(augmentation=("crop", "scale", "rotate")),
-        teacher=_private_teacher(epochs=20, lr=0.3),
+        teacher=_private_teacher(epochs=20, lr=1.0),
         distillation=DistillationConfig(
             images_per_class=20,
             initialisation="public",
