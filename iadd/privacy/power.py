@@ -13,6 +13,7 @@ from iadd.privacy.statistics import (
 
 _SIDE = 0.025
 _DEVIATIONS = 5.0
+_ROUNDED = 1000
 _POINTS = 4
 """Numbers of false alarms that a deviation is divided into; all of them where they are fewer."""
 
@@ -54,7 +55,7 @@ def reachable_tpr(
         fpr: False-alarm rate.
 
     Returns:
-        Above `fpr`; 1 where no leak is told that often.
+        Above `fpr`, rounded up to a tenth of a percent; 1 where no leak is told that often.
 
     Raises:
         ValueError: When a number is out of range.
@@ -79,7 +80,7 @@ def _reachable(n: int, chance: float, fpr: float) -> float:
     for _ in range(30):
         middle = (low + high) / 2.0
         low, high = (low, middle) if probability(middle) >= chance else (middle, high)
-    return high
+    return min(1.0, math.ceil(high * _ROUNDED) / _ROUNDED)
 
 
 def _critical(n: int, fpr: float) -> list[tuple[float, int]]:

@@ -29,20 +29,25 @@ TABLE = {
 def test_reproduces_the_published_table(
     size: tuple[int, int], published: tuple[float, float]
 ) -> None:
-    # Published figures are rounded up, and come from a grid that is coarse above 0.05: a half is
-    # 0.35 to 0.36 there, and one number of scores has both 0.020 and 0.021.
+    # Above 0.05 the published figures come from a coarse grid; and 4,000 scores a side have 0.020
+    # twice and 0.021 once.
     for deff, expected in zip((1.0, 4.0), published, strict=True):
         found = reachable_tpr(runs=size[0], units=size[1], deff=deff)
-        assert abs(found - expected) <= max(0.0012, 0.07 * expected)
+        exact = expected < 0.05 and expected != 0.021
+        assert abs(found - expected) <= (1e-9 if exact else 0.07 * expected)
 
 
 def test_a_leak_of_that_size_is_told_in_four_of_five_audits() -> None:
     draws = np.random.default_rng(0)
     for runs, units in ((1, 1000), (8, 500), (16, 1000)):
-        tpr, n = reachable_tpr(runs=runs, units=units), runs * units // 2
-        members, others = draws.binomial(n, tpr, 400), draws.binomial(n, 0.01, 400)
-        told = [told_from_chance(k, n, f, n) for k, f in zip(members, others, strict=True)]
-        assert np.mean(told) == pytest.approx(0.8, abs=0.06)
+        n, told = runs * units // 2, []
+        # It is rounded up to a tenth of a percent: a leak of one less is told less often.
+        for tpr in (reachable_tpr(runs=runs, units=units) - less for less in (0.0, 0.001)):
+            members, others = draws.binomial(n, tpr, 400), draws.binomial(n, 0.01, 400)
+            both = zip(members.tolist(), others.tolist(), strict=True)
+            told.append(np.mean([told_from_chance(k, n, f, n) for k, f in both]))
+        assert told[0] >= 0.76
+        assert told[1] <= 0.84
 
 
 def test_more_runs_or_units_find_smaller_leaks_and_clustered_runs_larger_ones() -> None:
