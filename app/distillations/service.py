@@ -282,9 +282,7 @@ def certificate_key(
             "It was made before there were privacy certificates. Nothing was changed. The other "
             "results are there; POST …/again distills with the same settings and makes all of them."
         ) from error
-    record(
-        session, caller, Action.RESULT_DOWNLOADED, distillation_id, result=f"certificate_{kind}"
-    )
+    record(session, caller, Action.RESULT_DOWNLOADED, distillation_id, result=f"certificate_{kind}")
     return key
 
 
