@@ -192,7 +192,15 @@ def test_a_run_that_diverges_names_the_settings_and_keeps_its_checkpoint(
     images: ImageSet, buffer: TrajectoryBuffer, config: Config, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint"
-    wild = config.override({"lr_img": 1e9, "validate_every": 0, "iterations": 50, "syn_lr": 10})
+    wild = config.override(
+        {
+            "lr_img": 1e9,
+            "validate_every": 0,
+            "iterations": 50,
+            "syn_lr": 10,
+            "image_format": "float",
+        }
+    )
     with pytest.raises(DistillationDivergedError, match="Lower syn_lr"):
         distill(images, buffer, wild, checkpoint=checkpoint, checkpoint_seconds=0)
     assert checkpoint.exists()
