@@ -182,3 +182,19 @@ def test_a_run_does_not_change_its_randomness_half_way(folder: Path, tmp_path: P
     assert "its teachers have no private seed" in " ".join(said.split())
     assert not out.with_suffix(".private_seed").exists()
     assert seed.strip() not in said
+
+
+def test_private_runs_book_their_reads_beside_the_source(folder: Path, tmp_path: Path) -> None:
+    teachers, out = tmp_path / "teachers", tmp_path / "distilled.safetensors"
+    proven = [*TINY, "--set", "privacy=dp", "--set", "epsilon=8", "--set", "validate_every=0"]
+    proven += ["--set", "teacher_sampling=all", "--set", "initialisation=noise"]
+    run("teach", folder, "--out", teachers, *proven)
+    ledger = folder.with_name("xrays.ledger.jsonl")
+    booked = ledger.read_text()
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+    assert '"budgeted"' in booked
+    run("distill", folder, "--teachers", teachers, "--out", out, *proven)
+    assert ledger.read_text() == booked, "distilling from noise reads no image"
+    run("teach", folder, "--out", tmp_path / "more", *proven, "--ledger", tmp_path / "other")
+    assert ledger.read_text() == booked
+    assert (tmp_path / "other").exists()

@@ -42,6 +42,7 @@ def test_every_row_of_the_study_fits_the_presets_that_may_be_released() -> None:
     assert by_name["dp-3"].teacher_key() == by_name["teacher-dp-3"].teacher_key()
 
 
+@pytest.mark.slow
 def test_starts_of_single_images_are_found_and_others_are_not(
     config: Config, tmp_path: Path
 ) -> None:
