@@ -180,10 +180,15 @@ def sentence(privacy: Mapping[str, Any]) -> str:
             "It is unknown how much an attacker could learn: no membership attack of known power "
             "was run."
         )
+    upper = strongest["tpr_interval"][1]
+    if upper > privacy["leak_limit"]:
+        return (
+            f"Too little was measured: up to {words.percent(upper)} of {used} might be recognised "
+            f"at 1% false alarms, and the limit is {words.percent(privacy['leak_limit'])}."
+        )
     return (
-        f"Too little was measured: up to {words.percent(strongest['tpr_interval'][1])} of {used} "
-        "might be recognised at 1% false alarms, above the limit of "
-        f"{words.percent(privacy['leak_limit'])} or without enough power to exclude it."
+        "Too little was measured: no attack found a leak, but the attacks have no power for this "
+        "set, or most comparisons could not have found one."
     )
 
 

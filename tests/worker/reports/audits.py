@@ -12,6 +12,7 @@ from iadd.privacy.report import (
     Power,
     PrivacyReport,
     Proof,
+    Unit,
 )
 
 DISGUISES = {
@@ -166,12 +167,14 @@ _CALM: tuple[float, float, float, AttackOutcome] = (0.007, 0.012, 0.021, "not_re
 _WIDE: tuple[float, float, float, AttackOutcome] = (0.004, 0.021, 0.09, "inconclusive")
 
 
-def _power(tpr: float, runs: int, units: int, *, tier: int, deff: float = 1.0) -> Power:
+def _power(
+    tpr: float, runs: int, units: int, *, tier: int, unit: Unit = "patient", deff: float = 1.0
+) -> Power:
     return Power(
         tpr=tpr,
         fpr=0.01,
         chance=0.8,
-        unit="patient",
+        unit=unit,
         runs=runs,
         units=units,
         deff=deff,
@@ -200,7 +203,7 @@ AUDITS = {
             },
             1000,
         ),
-        power=_power(0.049, 1, 1000, tier=0),
+        power=_power(0.049, 1, 1000, tier=0, unit="image"),
         unit="image",
         attempts=1,
     ),
@@ -215,7 +218,7 @@ AUDITS = {
         counts=_COUNTS,
         embedding=_EMBEDDING,
         attacks=_attacks({"matched_filter": _WIDE, "lira": _WIDE, "nearest": _WIDE}, 500),
-        power=_power(0.075, 1, 500, tier=0),
+        power=_power(0.075, 1, 500, tier=0, unit="image"),
         unit="image",
         attempts=3,
     ),

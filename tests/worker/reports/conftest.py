@@ -13,6 +13,7 @@ from iadd.data.normalisation import Normalisation
 from iadd.evaluation.metrics import Evaluation, Scores
 from iadd.networks.build import build_network
 from iadd.privacy import audit
+from tests.worker.reports.audits import AUDITS
 from tests.worker.reports.sources import MakeSource, counts_of, make_images, measured
 from worker.reports import ReportSource, compose, report_json, software_versions
 from worker.reports.blocks import Report
@@ -130,7 +131,7 @@ def make_source() -> MakeSource:
             counts=counts_of(images),
             distilled=distilled,
             utility={name: evaluation() for name in ("distilled", "random", "full")},
-            privacy=audit(distilled, images),
+            privacy=AUDITS["not_refuted"],
             timings={"distilling": 60.0},
             versions=software_versions(),
         )
