@@ -85,13 +85,13 @@ def audit(
     if len(distilled) == 0 or len(images.part("train")) == 0:
         raise ValueError("an audit needs at least one distilled and one training image")
     progress = _PartCounter(on_progress or ignore_progress)
-    bench = _Bench.of(images, len(distilled), embed, random_split, progress)
+    bench = Bench.of(images, len(distilled), embed, random_split=random_split, progress=progress)
 
     pictures = distilled.normalisation.to_intensities(distilled.images)
     starts = distilled.initial_images
     if starts is not None:
         starts = distilled.normalisation.to_intensities(starts)
-    found = bench.examine(_Set(pictures, distilled.labels, starts, distilled.is_on_grey_levels))
+    found = bench.examine(Shown(pictures, distilled.labels, starts, distilled.is_on_grey_levels))
     progress.count("Compared the distilled images with all records.")
     positive = bench.positive_control(distilled.labels)
     progress.count("Ran the positive control.")
@@ -155,7 +155,7 @@ class _PartCounter:
 
 
 @dataclass(frozen=True, eq=False)
-class _Set:
+class Shown:
     """Pictures to examine.
 
     Attributes:
@@ -171,13 +171,14 @@ class _Set:
     on_grey_levels: bool = True
 
     @property
-    def shown(self) -> Tensor:
+    def as_bytes(self) -> Tensor:
+        """As a person sees them, uint8."""
         return (self.pictures * 255.0).round().clamp(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True, eq=False)
-class _Bench:
-    """The part of an audit that does not depend on the images under test.
+class Bench:
+    """The part of an audit that does not depend on the images under test: it serves many sets.
 
     Attributes:
         images: uint8 (R, C, H, W), training images, then held-out ones.
@@ -213,10 +214,21 @@ class _Bench:
         cls,
         images: ImageSet,
         count: int,
-        embed: Embed | None,
-        random_split: bool,
-        progress: _PartCounter,
-    ) -> "_Bench":
+        embed: Embed | None = None,
+        *,
+        random_split: bool = True,
+        progress: _PartCounter | None = None,
+    ) -> "Bench":
+        """Describe the records and measure the references.
+
+        Args:
+            images: The whole image set.
+            count: Distilled images that one is to stand out from, at most.
+            embed: As in :func:`audit`.
+            random_split: As in :func:`audit`.
+            progress: Counts the two parts.
+        """
+        progress = progress or _PartCounter(ignore_progress)
         train, held_out = images.part("train"), images.part("test")
         chosen = embed or verification_features(train.images)
         register = Register.of(train.images, train.groups)
@@ -245,14 +257,14 @@ class _Bench:
             random_split=random_split,
         )
 
-    def examine(self, given: _Set, *, without: Tensor | None = None) -> list[Metric]:
+    def examine(self, given: Shown, *, without: Tensor | None = None) -> list[Metric]:
         """Run all metrics on some pictures.
 
         Args:
             given: The pictures.
             without: int64, held-out records that these pictures are, and that are left out.
         """
-        shown, sides = given.shown, self._sides_without(without)
+        shown, sides = given.as_bytes, self._sides_without(without)
         similarity = self.register.find(given.pictures).best()
         near = find_neighbours(shown, self.images)
         copied = equal_neighbour(shown, self.images, near["pixels"], self.sides.training)
@@ -378,7 +390,7 @@ class _Bench:
         """As many training images as were distilled, as they are, for every metric."""
         rows = draw_like(labels, self.labels[self.sides.training], generator)
         pictures = self.images[rows].float() / 255.0
-        found = self.examine(_Set(pictures, self.labels[rows]))
+        found = self.examine(Shown(pictures, self.labels[rows]))
         return Dose(
             disguise="none",
             title="Training images as they are",
@@ -440,7 +452,7 @@ class _Bench:
         generator = make_generator(0, "audit negative control")
         rows = held_out[torch.randperm(len(held_out), generator=generator)[:count]]
         pictures = self.images[rows].float() / 255.0
-        found = self.examine(_Set(pictures, self.labels[rows]), without=rows)
+        found = self.examine(Shown(pictures, self.labels[rows]), without=rows)
         return Control(
             name="negative",
             title="Negative control",
