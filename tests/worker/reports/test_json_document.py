@@ -23,7 +23,9 @@ def test_document_follows_the_contract(document: dict[str, Any]) -> None:
         assert {"balanced_accuracy", "macro_f1", "auroc", "confusion"} <= set(figures)
         for row in figures["per_class"].values():
             assert set(row) == {"sensitivity", "specificity", "auroc", "support"}
-    assert document["privacy"]["verdict"] in ("refuted", "not_refuted")
+    assert document["privacy"]["verdict"] in ("refuted", "inconclusive")
+    assert document["randomness"] == "published"
+    assert document["image_format"] == "8bit"
     for metric in document["privacy"]["metrics"]:
         assert {"name", "value", "interval", "rule", "outcome"} <= set(metric)
     assert document["networks"]["convnet"]["trained"] == 2
