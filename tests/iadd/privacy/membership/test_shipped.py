@@ -86,13 +86,13 @@ def attacked(start: str, count: int, **more: object) -> Iterator[Membership]:
 
 @pytest.mark.parametrize("start", ["noise", "held out"])
 @pytest.mark.parametrize(
-    "count", [3, pytest.param(100, marks=pytest.mark.slow)], ids=["quick", "100"]
+    "count", [3, pytest.param(200, marks=pytest.mark.slow)], ids=["quick", "200"]
 )
 def test_a_set_that_ignores_its_data_is_not_refuted(start: str, count: int) -> None:
     refuted = [
         any(one.outcome == "refuted" for one in found.attacks) for found in attacked(start, count)
     ]
-    assert sum(refuted) <= (0 if count == 3 else 5)
+    assert sum(refuted) <= 0.05 * count
 
 
 @pytest.mark.parametrize("start", ["k_mean", "real"])
