@@ -247,8 +247,8 @@ def seek_contributors(
 def area_under_curve(positive: Tensor, negative: Tensor) -> float:
     """Return the chance that a positive's score is above a negative's; ties count half."""
     ordered = negative.sort().values
-    below = torch.searchsorted(ordered, positive, right=False)
-    not_above = torch.searchsorted(ordered, positive, right=True)
+    below = torch.searchsorted(ordered, positive.contiguous(), right=False)
+    not_above = torch.searchsorted(ordered, positive.contiguous(), right=True)
     return float((below + not_above).double().mean()) / (2.0 * len(negative))
 
 

@@ -254,7 +254,7 @@ def _closest_by(
 # ------------------------------------------------------------------------------- C, distance ratio
 
 
-def neighbour_ratio(queries: Ranking, reference: Ranking) -> Metric:
+def neighbour_ratio(ratios: Tensor, reference: Tensor) -> Metric:
     """Metric C: nearest over second-nearest distance to training images, 5th percentile.
 
     Near 0, an image is near to one training image alone. Source: Lowe, IJCV 60 (2004), the ratio;
@@ -262,15 +262,15 @@ def neighbour_ratio(queries: Ranking, reference: Ranking) -> Metric:
     percentile comes from as many references, drawn 999 times. It warns, and refuses nothing.
 
     Args:
-        queries: The distilled images' nearest training images by the embedding.
-        reference: Those of held-out images.
+        ratios: float32 (M,), of the distilled images.
+        reference: float32 (n,), of images of nobody in training.
     """
-    title = "Nearest against second-nearest, by network features"
+    title = "Nearest against second-nearest training image"
     rule = (
         "Value: 5th percentile of nearest over second-nearest distance. Warns when it is lower "
         f"than in {1 - _NEIGHBOUR_RATIO_LEVEL:.0%} of draws of as many held-out images."
     )
-    if len(reference.index) < _FEWEST_REFERENCE or queries.index.shape[1] < 2:
+    if len(reference) < _FEWEST_REFERENCE:
         return Metric(
             name="neighbour_ratio",
             title=title,
@@ -278,13 +278,12 @@ def neighbour_ratio(queries: Ranking, reference: Ranking) -> Metric:
             interval=None,
             rule=rule,
             outcome="no_power",
-            explanation=f"{len(reference.index)} held-out images are too few to compare with.",
+            explanation=f"{len(reference)} references are too few to compare with.",
         )
-    mine, theirs = _ratios(queries), _ratios(reference)
-    value = float(mine.quantile(0.05))
+    value = float(ratios.quantile(0.05))
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.randint(len(theirs), (999, len(mine)), generator=generator)
-    null = theirs[drawn].quantile(0.05, dim=1)
+    drawn = torch.randint(len(reference), (999, len(ratios)), generator=generator)
+    null = reference[drawn].quantile(0.05, dim=1)
     p = (1 + int((null <= value).sum())) / 1000
     return Metric(
         name="neighbour_ratio",
@@ -298,11 +297,6 @@ def neighbour_ratio(queries: Ranking, reference: Ranking) -> Metric:
             f"{float(null.median()):.2f} (p = {p:.2g})."
         ),
     )
-
-
-def _ratios(ranking: Ranking) -> Tensor:
-    ordered = ranking.distance.sort(dim=1).values
-    return ordered[:, 0] / ordered[:, 1].clamp(min=1e-6)
 
 
 # --------------------------------------------------------------------------------------- D, copies
@@ -426,7 +420,7 @@ def reidentification(linked: Sequence[bool], control: Sequence[bool]) -> Metric:
     """Metric H: does another image of the same patient lead to the set? Known patients only.
 
     For each distilled image, the most similar training image is taken, if its patient has others.
-    The attacker holds one of those others: the link succeeds where it is among the 1% of training
+    The attacker holds one of those others: the link succeeds where it is among the few training
     images most similar to the distilled image. The control asks the same of held-out images in the
     distilled images' place. Residual risk (attack − control) / (1 − control): Giomi et al.,
     Anonymeter, PoPETs 2023, eq. 3; its interval combines both rates' errors (Newcombe, Statistics

@@ -70,6 +70,24 @@ class Registered:
         """Return the row of the best record, int64 (M,)."""
         return self.index.gather(1, self.similarity.argmax(dim=1, keepdim=True))[:, 0]
 
+    def ranked(self) -> Tensor:
+        """Return the rows of the records, the best first, int64 (M, K); one may come twice."""
+        return self.index.gather(1, self.similarity.argsort(dim=1, descending=True))
+
+    def ratio(self) -> Tensor:
+        """Return the distance (1 − similarity) to the best record over that to the next one, (M,).
+
+        It is 1 where there is no other record.
+        """
+        nearest, best = self.nearest(), self.best()
+        others = torch.where(self.index == nearest[:, None], -1.0, self.similarity).amax(dim=1)
+        found = (1.0 - best) / (1.0 - others).clamp(min=1e-6)
+        return torch.where(others < 0, 1.0, found)
+
+    def take(self, rows: Tensor) -> "Registered":
+        """Return some of the pictures' records."""
+        return Registered(self.index[rows], self.similarity[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Register:
@@ -116,6 +134,8 @@ class Register:
             pictures: (M, C, H, W), uint8 or intensities in any range and any contrast.
             own: int64 (M,), a unit to leave out for each picture (its own), −1 for none.
         """
+        if len(pictures) == 0:
+            return Registered(torch.empty(0, 1, dtype=torch.int64), torch.empty(0, 1))
         found = [
             self._find(chunk, None if own is None else own[start : start + len(chunk)])
             for start, chunk in zip(

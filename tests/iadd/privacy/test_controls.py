@@ -30,8 +30,8 @@ def test_all_but_two_stay_on_grey_levels() -> None:
 
 def test_their_sizes() -> None:
     pictures, others, shifted = disguised("shifted")
-    # 8 pixels of 112 are 2 of 32.
-    assert torch.allclose(shifted[..., 2:, 2:], pictures[..., :-2, :-2], atol=1e-6)
+    # 8 pixels of 112 are 5 of 64.
+    assert torch.allclose(shifted[..., 5:, 5:], pictures[..., :-5, :-5], atol=1e-6)
     assert torch.allclose(disguised("mirrored")[2].flip(-1), pictures, atol=1e-6)
     assert torch.allclose(disguised("inverted")[2], 1 - pictures, atol=1e-6)
     assert torch.allclose(disguised("blended")[2], (pictures + others) / 2, atol=0.003)

@@ -14,7 +14,7 @@ from iadd.privacy.matched_filter import (
     mean_and_spectrum,
     seek_contributors,
 )
-from tests.iadd.privacy.textures import average, draw_pictures, make_images
+from tests.iadd.privacy.textures import SIZE, average, draw_pictures, make_images
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_mean_over_training_alone_would_give_a_false_alarm(images: ImageSet) -
     generator = torch.Generator().manual_seed(0)
     # Noise about the true mean: nobody is in it.
     truth, _ = mean_and_spectrum(draw_pictures(2000, seed=77))
-    shown = truth + 0.003 * torch.randn(8, 1, 32, 32, generator=generator)
+    shown = truth + 0.003 * torch.randn(8, 1, SIZE, SIZE, generator=generator)
 
     def mean_auc(seen: Tensor) -> float:
         scores = filter_matrix(images.images, shown, *mean_and_spectrum(seen))
@@ -93,7 +93,7 @@ def test_a_mean_over_training_alone_would_give_a_false_alarm(images: ImageSet) -
         return sum(area_under_curve(a, b) for a, b in zip(*(s.T for s in sides), strict=True)) / 8
 
     assert mean_auc(images.part("train").images) < 0.4
-    assert abs(mean_auc(images.images) - 0.5) < 0.06
+    assert abs(mean_auc(images.images) - 0.5) < 0.09
 
 
 @pytest.mark.slow

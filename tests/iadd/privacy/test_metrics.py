@@ -158,18 +158,14 @@ def test_closest_record_of_an_own_split_has_no_power() -> None:
 # ---------------------------------------------------------------------------- C, distance ratio
 
 
-def ranking(ratios: torch.Tensor) -> Ranking:
-    distance = torch.stack([ratios, torch.ones_like(ratios)], dim=1)
-    return Ranking(torch.zeros(len(ratios), 2, dtype=torch.int64), distance)
-
-
 def test_neighbour_ratio_warns_when_images_are_near_to_one_alone() -> None:
-    reference = ranking(torch.linspace(0.6, 1.0, 100))
-    near = audit_metrics.neighbour_ratio(ranking(torch.full((9,), 0.1)), reference)
+    reference = torch.linspace(0.6, 1.0, 100)
+    near = audit_metrics.neighbour_ratio(torch.full((9,), 0.1), reference)
     assert (near.outcome, near.value) == ("warned", pytest.approx(0.1))
-    usual = audit_metrics.neighbour_ratio(ranking(torch.linspace(0.65, 0.95, 9)), reference)
-    assert usual.outcome == "passed"
-    few = audit_metrics.neighbour_ratio(ranking(torch.full((9,), 0.1)), ranking(torch.ones(5)))
+    assert audit_metrics.neighbour_ratio(torch.linspace(0.65, 0.95, 9), reference).outcome == (
+        "passed"
+    )
+    few = audit_metrics.neighbour_ratio(torch.full((9,), 0.1), torch.ones(5))
     assert few.outcome == "no_power"
 
 

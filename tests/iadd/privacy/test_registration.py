@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from iadd.privacy.controls import DISGUISES, disguise
-from iadd.privacy.registration import Register
-from tests.iadd.privacy.textures import draw_pictures
+from iadd.privacy.registration import Register, Registered
+from tests.iadd.privacy.textures import SIZE, draw_pictures
 
 RECORDS = 200
 
@@ -44,5 +44,14 @@ def test_a_picture_is_not_compared_with_its_own_unit() -> None:
 
 def test_a_single_record_and_a_flat_picture_are_no_error() -> None:
     register = Register.of(draw_pictures(1, seed=1))
-    similarity = register.find(torch.full((1, 1, 32, 32), 0.5)).best()
+    similarity = register.find(torch.full((1, 1, SIZE, SIZE), 0.5)).best()
     assert similarity.isfinite().all()
+
+
+def test_the_ratio_compares_with_the_next_record() -> None:
+    found = Registered(
+        torch.tensor([[3, 5, 3], [1, 1, 1]]), torch.tensor([[0.9, 0.5, 0.8], [0.4, 0.3, 0.2]])
+    )
+    # The same record twice is no next one; without a next one nothing stands out.
+    assert found.ratio().tolist() == pytest.approx([0.2, 1.0])
+    assert found.ranked().tolist() == [[3, 3, 5], [1, 1, 1]]

@@ -8,7 +8,7 @@ from iadd.data.distilled_dataset import DistilledDataset, History
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 
-SIZE = 32
+SIZE = 64
 
 
 def draw_pictures(count: int, seed: int) -> Tensor:
