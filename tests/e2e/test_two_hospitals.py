@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.fixtures.reports import clear
+
 if TYPE_CHECKING:
-    from tests.fixtures.reports import clear
-from tests.fixtures.service import Service
+    from tests.fixtures.service import Service
 
 PASSWORD = "correct horse battery staple"
 
@@ -107,7 +108,7 @@ def test_two_hospitals_share_what_one_has_learnt(
         assert now["status"] != "failed", now["problem"]
         return bool(now["status"] == "ready")
 
-    wait_until(finished, "it is distilled", 120)
+    wait_until(finished, "it is distilled", 300)
     said = {
         "title": "Two kinds of squares",
         "summary": "Distilled from the ward's images.",
