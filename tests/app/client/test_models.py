@@ -10,6 +10,7 @@ from app.client import models
 from app.datasets import schemas as datasets
 from app.datasets.uploads import schemas as uploads
 from app.distillations import schemas as distillations
+from app.forecasts import schemas as forecasts
 from app.notifications import schemas as notifications
 from app.organisations import schemas as organisations
 from app.organisations.keys import schemas as keys
@@ -20,11 +21,14 @@ PAIRS = [
     (models.Access, access.AccessRead),
     (models.AccessRequest, access.AccessRequestRead),
     (models.Acceptance, access.AcceptanceRead),
+    (models.AuditPower, forecasts.AuditPowerRead),
     (models.AuditEntry, audit.AuditEntryRead),
     (models.Bundle, releases.BundleRead),
     (models.Dataset, datasets.DatasetRead),
     (models.Distillation, distillations.DistillationRead),
     (models.Download, releases.DownloadRead),
+    (models.Estimate, forecasts.EstimateRead),
+    (models.Forecast, forecasts.ForecastRead),
     (models.Grant, access.GrantRead),
     (models.Key, keys.KeyRead),
     (models.Layout, datasets.LayoutRead),
@@ -38,6 +42,8 @@ PAIRS = [
     (models.Release, releases.ReleaseRead),
     (models.ReleaseBrief, releases.ReleaseBrief),
     (models.ReleaseKey, releases.KeyOfRelease),
+    (models.ReleaseOverride, releases.OverrideShown),
+    (models.ReleaseWarning, releases.WarningRead),
     (models.Score, releases.ScoreRead),
     (models.Terms, releases.TermsRead),
     (models.Token, tokens.TokenRead),

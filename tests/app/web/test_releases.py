@@ -103,10 +103,13 @@ def test_what_others_will_see_is_shown_before_anything_is_written(portal, stewar
 def test_what_distances_alone_did_not_refute_says_who_may_decide(portal, steward, reader):
     with portal.database.transaction() as session:
         session.get_one(Organisation, portal.organisation_id).policy = {}
-    distillation_id = portal.releasable_distillation()
+    distillation_id = portal.releasable_distillation(
+        privacy={"verdict": "inconclusive", "statement": "", "metrics": []}
+    )
     address = f"/distillations/{distillation_id}/release"
     shown = steward.open(address)
-    assert "An admin can decide" in shown
+    assert "Nothing is released on distance metrics alone" in shown
+    assert "Ask one of them" in shown
     assert "PATCH" not in shown
     assert 'name="title"' not in shown
     assert "Open the release policy" in reader(Role.ADMIN).open(address)
