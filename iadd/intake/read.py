@@ -19,10 +19,11 @@ from iadd.intake.accounting import Accounting, RefusedFile
 from iadd.intake.classes import nothing_to_read
 from iadd.intake.deidentify.names import mask_path
 from iadd.intake.errors import DatasetError, FileError
+from iadd.intake.layout.empty_classes import empty_classes
 from iadd.intake.layout.layout import Layout, shown
 from iadd.intake.layout.mapping import Mapping, MappingError
 from iadd.intake.layout.placement import Placements, place
-from iadd.intake.layout.readings import describe, empty_classes
+from iadd.intake.layout.readings import describe
 from iadd.intake.layout_findings import layout_findings
 from iadd.intake.options import ReadOptions
 from iadd.intake.quality.findings import Finding

@@ -14,6 +14,8 @@ from iadd.intake.layout.class_names import (
     patient_of_name,
     suggested_merges,
 )
+from iadd.intake.layout.dead_end import dead_end
+from iadd.intake.layout.empty_classes import empty_classes
 from iadd.intake.layout.folder_readings import (
     LEAST_IMAGES,
     FolderReading,
@@ -25,21 +27,22 @@ from iadd.intake.layout.folder_tree import unfolded
 from iadd.intake.layout.layout import Layout, Level, NamesGuess, Reading, masked, shown
 from iadd.intake.layout.levels import Folders, Kind, Survey, set_aside, survey, under
 from iadd.intake.layout.listing import ListedFile
-from iadd.intake.layout.mapping import TABLE_NAME_COLUMN, Mapping, Role, SeveralLabels, TableMapping
+from iadd.intake.layout.mapping import Mapping, Role, SeveralLabels, TableMapping
 from iadd.intake.layout.path_match import without_ending
-from iadd.intake.layout.placement import Placements, place
+from iadd.intake.layout.placement import place
 from iadd.intake.layout.row_match import FileFinder
+from iadd.intake.layout.table_doubts import table_doubts
+from iadd.intake.layout.table_questions import table_questions
 from iadd.intake.layout.table_readings import (
     TableUse,
     combined,
     heading_says_files,
     is_plain_manifest,
     listed_table,
-    problems_of,
     use_of,
 )
 from iadd.intake.layout.tables import Table
-from iadd.intake.layout.words import is_docs_folder, is_mask_folder, split_in, split_of, split_word
+from iadd.intake.layout.words import is_mask_folder, split_in, split_of
 
 _MOST_READINGS = 3
 _CLOSE = 0.7
@@ -81,7 +84,7 @@ def describe(
     describer = _Describer(files, plain, kept, aside, levels, by_folder, uses, tables)
     readings = describer.readings()
     if not readings:
-        raise describer.dead_end()
+        raise dead_end(uses, levels)
     certain, questions = describer.verdict(readings, names)
     best = readings[0].mapping
     return Layout(
@@ -94,32 +97,6 @@ def describe(
         notes=tuple(describer.notes(best)),
         empty_classes=empty_classes(files, best, folders),
     )
-
-
-def empty_classes(
-    files: Sequence[ListedFile], mapping: Mapping, folders: Sequence[tuple[str, ...]]
-) -> tuple[str, ...]:
-    """Return the folders beside the classes that hold no picture.
-
-    Args:
-        files: the candidate pictures.
-        mapping: one with a class level; without it there are no such folders.
-        folders: all folders of the archive, those without a picture too.
-    """
-    level = mapping.level_of(Role.CLASS)
-    if level is None:
-        return ()
-    there = {path for file in files for path in [file.parts[:-1]]}
-    classes = {path[level] for path in there if len(path) > level}
-    parents = {path[:level] for path in there if len(path) > level}
-    found: dict[str, None] = {}
-    for path in sorted(set(folders)):
-        if len(path) <= level or path[:level] not in parents or path[level] in classes:
-            continue
-        name = path[level]
-        if not (name.startswith(".") or is_mask_folder(name) or is_docs_folder(name)):
-            found[name] = None
-    return tuple(found)
 
 
 def _levels(levels: Sequence[Survey], best: Mapping) -> list[Level]:
@@ -267,7 +244,7 @@ class _Describer:
             why=f"Table: {names}, with the classes of {column} ({listed(list(classes))}).",
             left_out=dict(sorted((str(code), count) for code, count in left.items())),
         )
-        self._doubts[id(made.mapping)] = self._table_doubts(placed, mapping, merges, classes)
+        self._doubts[id(made.mapping)] = table_doubts(placed, mapping, merges, classes)
         return made
 
     def _split_words(self, mapping: Mapping, csv: TableMapping) -> dict[str, str]:
@@ -282,72 +259,6 @@ class _Describer:
             words.update(self._levels[level].names)
         from_names = {word: _split_of_any(word) for word in words if word}
         return {word: split for word, split in sorted(from_names.items()) if split}
-
-    def _table_doubts(
-        self,
-        placed: Placements,
-        mapping: Mapping,
-        merges: AnyMapping[str, str],
-        classes: AnyMapping[str, AnyMapping[str, int]],
-    ) -> list[str]:
-        doubts = []
-        total = len(self._files)
-        if count := placed.files_without_row.count:
-            doubts.append(
-                f"{count:,} of {total:,} images have no row in the table and would be left out. "
-                "Add rows for them, or go on without them."
-            )
-        if count := placed.rows_contradicting.count:
-            doubts.append(
-                f"{count:,} images have rows with different labels and would be left out. Keep "
-                "the right row of each."
-            )
-        if count := placed.several_labels.count:
-            doubts.append(
-                f"{count:,} images have several labels. Leave them out, take the first by a "
-                "priority, or set one class against the rest."
-            )
-        if count := placed.uncertain.count:
-            doubts.append(
-                f"{count:,} images have uncertain labels (−1). Leave them out, or count them as "
-                "positive or negative."
-            )
-        if count := placed.laterals.count:
-            doubts.append(
-                f"{count:,} lateral images would be left out. Drop the view column to keep them."
-            )
-        if len(classes) < 2:
-            doubts.append(
-                "The table gives fewer than two classes. Choose another label column, or other "
-                "columns of a wide table."
-            )
-        if len(classes) > MOST_CLASSES:
-            doubts.append(
-                f"The table gives {len(classes):,} classes; at most {MOST_CLASSES} are allowed. "
-                "Choose another label column, or merge classes."
-            )
-        elif small := [n for n, c in classes.items() if sum(c.values()) < LEAST_IMAGES]:
-            doubts.append(
-                f"{listed(small)} would have fewer than {LEAST_IMAGES} images. Leave them out or "
-                "merge them."
-            )
-        if merges:
-            doubts.append(
-                f"{listed(sorted({*merges, *merges.values()}))} look like spellings of one class. "
-                "Confirm the merge, or drop it to keep them apart."
-            )
-        if people := sum(map(looks_like_patient, classes)):
-            doubts.append(f"{people:,} labels look like patients. Choose another label column.")
-        for word, split in mapping.split_words.items():
-            known = split_word(word)
-            if known is not None and not known.sure:
-                doubts.append(f"Is “{shown(word)}” the {split} split? Confirm or change it.")
-        if placed.unknown_splits:
-            doubts.append(
-                f"{listed(sorted(placed.unknown_splits))} are no known splits. Say under "
-                "split_words what they are."
-            )
-        return doubts
 
     def _patients_in_names(self) -> bool:
         """Return whether file names begin with patients, some of whom have several pictures."""
@@ -375,7 +286,7 @@ class _Describer:
                 questions += self._close_readings(readings)
             questions += self._contradictions(best)
         else:
-            questions += self._table_questions(best)
+            questions += table_questions(self._uses, best.mapping)
             questions += self._doubts[id(best.mapping)]
             questions += self._close_readings(readings)
         for path, kind in sorted(self._aside.items()):
@@ -429,35 +340,6 @@ class _Describer:
             return saying[0]
         return None
 
-    def _table_questions(self, best: Reading) -> list[str]:
-        questions: list[str] = []
-        labelled = [use for use in self._uses if use.labelled]
-        csv = best.mapping.csv
-        used = {table.file for table in csv.tables()} if csv is not None else set()
-        for use in self._uses:
-            if not (use.says_something or heading_says_files(use.table)):
-                continue
-            name = f"“{shown(use.table.name)}”"
-            if use.table.name in used:
-                questions.append(_question_on(use, best.mapping))
-            elif use.says_something:
-                what = "labels" if use.labelled else "further facts"
-                questions.append(f"{name} holds {what} too. Use it, or go on without it.")
-            questions += problems_of(use)
-        if questions and Role.PATIENT in best.mapping.levels:
-            level = best.mapping.levels.index(Role.PATIENT) + 1
-            questions.append(
-                f"The folders of level {level} look like patients: each stays in one split and is "
-                "no class. Confirm it, or choose another role."
-            )
-        overlapping = [use for use in labelled if use.table.name not in used]
-        if overlapping and any(use.table.name in used for use in labelled):
-            questions.append(
-                f"{len(labelled):,} tables give labels to the same images. Choose the one that "
-                "counts."
-            )
-        return questions
-
     def _close_readings(self, readings: list[Reading]) -> list[str]:
         best = readings[0]
         close = [r for r in readings[1:] if r.score >= _CLOSE * best.score]
@@ -487,46 +369,6 @@ class _Describer:
     def _pairs(self) -> list[tuple[ListedFile, Folders]]:
         return list(zip(self._files, self._plain, strict=True))
 
-    def dead_end(self) -> DatasetError:
-        """Return the error for an archive whose classes no mapping could find."""
-        for use in self._uses:
-            if heading_says_files(use.table) and not use.files:
-                return DatasetError(
-                    "table_names_no_file",
-                    "The table names no file of the archive",
-                    f"None of the {use.table.rows:,} rows of “{shown(use.table.name)}” names a "
-                    "file of the archive. Correct its file column, and upload the archive again.",
-                )
-        level_kinds = [level.kind for level in self._levels]
-        there = " and ".join(f"“{shown(use.table.name)}”" for use in self._uses[:3])
-        table = f" No column of {there} could be used for labels." if there else ""
-        if Kind.PATIENT in level_kinds or Kind.STUDY in level_kinds:
-            return DatasetError(
-                "no_classes",
-                "The folders are patients, and nothing states the classes",
-                "The folders look like patients and examinations, which are no classes."
-                + table
-                + " Add a table manifest.csv with the columns file and label, or one folder per "
-                "class.",
-            )
-        folders = [name for level in self._levels for name in level.names]
-        constant = [k for k in level_kinds if k is not Kind.CONSTANT]
-        if folders and not constant:
-            name = listed([next(iter(level.names)) for level in self._levels][-1:])
-            return DatasetError(
-                "one_class",
-                "The archive holds one class alone",
-                f"All images lie in one folder ({name}).{table} Make one folder per class, at "
-                "least two, or add a table manifest.csv with the columns file and label.",
-            )
-        named = f" The folders {listed(folders)} are no classes." if folders else ""
-        return DatasetError(
-            "no_classes",
-            "Nothing states the classes of the images",
-            f"The images lie in no class folders.{named}{table} Make one folder per class, or add "
-            "a table manifest.csv with the columns file and label.",
-        )
-
 
 def _without_label(use: TableUse) -> TableUse:
     columns = {role: column for role, column in use.columns.items() if role != "label"}
@@ -546,24 +388,3 @@ def _masked_classes(
 
 def _split_of_any(word: str) -> str | None:
     return split_of(word) or split_in(word)
-
-
-def _question_on(use: TableUse, mapping: Mapping) -> str:
-    """Return the question whether a table is read right, with what it is read as."""
-    used = mapping.csv.tables() if mapping.csv is not None else ()
-    columns = next(table.columns for table in used if table.file == use.table.name)
-    read = "; ".join(f"{role}: {_column_text(column)}" for role, column in columns.items())
-    holds = "holds labels" if "label" in columns else "holds further facts"
-    return (
-        f"“{shown(use.table.name)}” {holds}; {use.rows_with_file:,} of its {use.table.rows:,} rows "
-        f"name a file. Is it read right ({read})?"
-    )
-
-
-def _column_text(column: str | list[str]) -> str:
-    if column == TABLE_NAME_COLUMN:
-        return "by the table's name"
-    if isinstance(column, str):
-        return f"“{shown(column)}”"
-    first = " + ".join(f"“{shown(name)}”" for name in column[:4])
-    return first if len(column) <= 4 else f"{first} and {len(column) - 4} more"
