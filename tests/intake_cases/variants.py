@@ -9,6 +9,7 @@ from tests.intake_cases import (
     variants_names,
     variants_quality,
     variants_tables,
+    variants_texts,
 )
 from tests.intake_cases.variant import WRITTEN, Variant
 
@@ -19,5 +20,6 @@ VARIANTS: list[Variant] = [
     *variants_formats.VARIANTS,
     *variants_quality.VARIANTS,
     *variants_tables.VARIANTS,
+    *variants_texts.VARIANTS,
     *WRITTEN,
 ]
