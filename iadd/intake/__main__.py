@@ -22,7 +22,7 @@ from iadd.intake.decisions import Decisions
 from iadd.intake.examine import examine
 from iadd.intake.layout.mapping import Mapping
 from iadd.intake.options import ReadOptions
-from iadd.intake.records import read_records
+from iadd.intake.records import StoredRecords
 from iadd.runtime.progress import Progress
 
 _SECONDS_BETWEEN_REPORTS = 0.2
@@ -92,7 +92,7 @@ def _scan(request: dict[str, Any]) -> dict[str, Any]:
     mapping = request.get("mapping") or {}
     found = scan_slice(
         Path(request["source"]),
-        list(read_records(Path(request["records"]))),
+        StoredRecords(Path(request["records"])),
         options=_options(request),
         encoding=mapping.get("encoding"),
         start=request["start"],

@@ -6,6 +6,8 @@ the dataset, S is their side.
 
 from __future__ import annotations
 
+import itertools
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +19,11 @@ import numpy.typing as npt
 from iadd.intake.accounting import Accounting
 from iadd.intake.classes import check_splits, usable_classes
 from iadd.intake.decisions import NO_DECISIONS, Decisions
-from iadd.intake.edit import edit_pixels, edit_record
 from iadd.intake.image_set_file import write_image_set
+from iadd.intake.kept import METADATA, PAGES, SECONDARY, TEXT, UNSTATED, Kept, ShownNames
 from iadd.intake.layout.class_names import without_people
 from iadd.intake.quality.clusters import group_images
-from iadd.intake.quality.findings import Finding
+from iadd.intake.quality.findings import NAMES_SHOWN, Finding
 from iadd.intake.quality.report import compare, find_pairs
 from iadd.intake.quality.split import split_images
 from iadd.intake.quality.thumbnails import forget
@@ -31,15 +33,21 @@ from iadd.runtime.progress import ProgressListener, ignore_progress
 
 Pixels = npt.NDArray[np.uint8]
 
+_FINDING_OF = {
+    PAGES: "pages",
+    METADATA: "metadata",
+    SECONDARY: "secondary_capture",
+    TEXT: "text_in_picture",
+}
 _BLOCK = 512
 """Pictures between two times that read pages of the file are given back."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Repetition:
     """A picture that is left out because its pixels are there already, and why."""
 
-    record: Record
+    shown: str
     code: str
     reason: str
 
@@ -50,7 +58,7 @@ class Composed:
 
     Attributes:
         classes: images by class and split, ``{class: {"train": n, …}}``.
-        records: of the M pictures, in the order of the image set.
+        records: of the M pictures, in the order of the image set; each is read when asked for.
         pixels: uint8 (M, S, S), in the same order.
         labels: index into `classes` of each.
         splits: index into `SPLITS` of each.
@@ -59,10 +67,12 @@ class Composed:
         ignored: pictures that decisions and lost classes leave out, by kind.
         split_by: what the split keeps together: ``given``, ``patient``, ``near_duplicates``; or
             ``image`` where a class has too few patients to be split by them.
+        patients: keyed hash of each picture's patient, None where it is not known.
+        sizes: how many pictures have a width and height.
     """
 
     classes: dict[str, dict[str, int]]
-    records: list[Record]
+    records: Sequence[Record]
     pixels: Pixels
     labels: list[int]
     splits: list[int]
@@ -70,6 +80,8 @@ class Composed:
     repetitions: list[Repetition]
     ignored: Counter[str]
     split_by: str
+    patients: list[str | None]
+    sizes: Counter[tuple[int, int]]
 
 
 def compose(
@@ -105,14 +117,10 @@ def compose(
         DatasetError: nothing is left that a classifier can learn from.
     """
     ignored: Counter[str] = Counter()
-    same = _Same(records)
+    same = _Same(records, decisions, texts)
     decisions, texts = same.spread(decisions), same.paths(texts)
-    kept = [
-        (number, edit_record(record, pixels[number], decisions))
-        for number, record in enumerate(records)
-        if record.path not in decisions.leave_out
-    ]
-    ignored["left out by a decision"] += len(records) - len(kept)
+    kept = Kept(pixels, records, decisions, texts - decisions.texts_decided)
+    ignored["left out by a decision"] += len(records) - len(kept.numbers)
     members, repetitions = _by_class(kept)
     used, lost = usable_classes(
         {name: len(own) for name, own in members.items()},
@@ -121,14 +129,15 @@ def compose(
     )
     for name in lost:
         ignored["classes with too few images"] += len(members[name])
-    chosen = [one for name in used for one in members[name]]
+    chosen = array("q", itertools.chain.from_iterable(members[name] for name in used))
     labels = [label for label, name in enumerate(used) for _ in members[name]]
-    mine = _write_chosen(out / "chosen.pixels", pixels, chosen, decisions)
-    own = [record for _, record in chosen]
-    digests = [bytes.fromhex(record.digest) for record in own]
-    patients = [record.patient for record in own]
-    given = [None if one.split is None else SPLITS.index(one.split) for one in own]
-    names = [record.shown for record in own]
+    del members
+    mine = _write_chosen(out / "chosen.pixels", pixels, chosen, kept)
+    own = kept.records_of(chosen)
+    names = ShownNames(own)
+    digests = [kept.digests[place].tobytes() for place in chosen]
+    patients = [kept.patients[place] for place in chosen]
+    given = [None if kept.splits[place] == UNSTATED else kept.splits[place] for place in chosen]
     pairs = find_pairs(mine, digests, on_progress)
     groups = group_images(len(own), [(first, second) for first, second, _ in pairs], patients)
     splits, by_image = _split(labels, groups, digests, seed, given, used)
@@ -140,7 +149,7 @@ def compose(
         splits,
         names,
         classes=used,
-        views=[record.view for record in own],
+        views=[kept.views[place] for place in chosen],
         pairs=pairs,
         on_progress=on_progress,
     )
@@ -162,13 +171,15 @@ def compose(
         splits=splits,
         findings=[
             *findings,
-            *_of_records(own),
+            *_of_notes(kept, chosen, names, (PAGES, METADATA, SECONDARY)),
             *_of_lost(lost),
-            *_of_texts(own, texts - decisions.texts_decided),
+            *_of_notes(kept, chosen, names, (TEXT,)),
         ],
         repetitions=repetitions,
         ignored=+ignored,
         split_by="image" if by_image else _split_by(given, patients),
+        patients=patients,
+        sizes=Counter((kept.widths[place], kept.heights[place]) for place in chosen),
     )
 
 
@@ -177,13 +188,27 @@ class _Same:
 
     Args:
         records: as read, before any decision.
+        decisions: about some of them.
+        texts: hashes of more that are asked about.
     """
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._digests = {record.path: record.digest for record in records}
+    def __init__(
+        self, records: Sequence[Record], decisions: Decisions, texts: frozenset[str]
+    ) -> None:
+        named = texts.union(
+            decisions.leave_out, decisions.turn, decisions.keep_text, decisions.blank
+        )
+        self._digests: dict[str, str] = {}
         self._paths: defaultdict[str, list[str]] = defaultdict(list)
+        if not named:
+            return
         for record in records:
-            self._paths[record.digest].append(record.path)
+            if record.path in named:
+                self._digests[record.path] = record.digest
+        wanted = frozenset(self._digests.values())
+        for record in records:
+            if record.digest in wanted:
+                self._paths[record.digest].append(record.path)
 
     def paths(self, some: Iterable[str]) -> frozenset[str]:
         """Return these files and those with equal pixels."""
@@ -204,48 +229,48 @@ class _Same:
         )
 
 
-def _by_class(
-    kept: Sequence[tuple[int, Record]],
-) -> tuple[dict[str, list[tuple[int, Record]]], list[Repetition]]:
+def _by_class(kept: Kept) -> tuple[dict[str, array[int]], list[Repetition]]:
     """Group pictures by class, in the order of their pixels, each once."""
-    same_pixels: defaultdict[str, list[tuple[int, Record]]] = defaultdict(list)
-    for number, record in kept:
-        same_pixels[record.digest].append((number, record))
-    members: defaultdict[str, list[tuple[int, Record]]] = defaultdict(list)
+    members: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
     repetitions: list[Repetition] = []
-    for digest in sorted(same_pixels):
-        # Of several splits the last one counts: no model learns what it is tested on.
-        same = sorted(same_pixels[digest], key=lambda one: (-_stated(one[1]), one[1].position))
-        if len({record.class_name for _, record in same}) > 1:
+    shown = ShownNames(kept.records_of(range(len(kept.numbers))))
+    for same in _runs(kept):
+        if len({kept.class_codes[place] for place in same}) > 1:
             repetitions += [
                 Repetition(
-                    record,
+                    shown[place],
                     "conflicting_label",
                     "The same picture belongs to several classes; keep it in the right one.",
                 )
-                for _, record in same
+                for place in same
             ]
             continue
-        members[same[0][1].class_name].append(same[0])
+        members[kept.classes[kept.class_codes[same[0]]]].append(same[0])
         repetitions += [
-            Repetition(record, "duplicate", "It shows the same pixels as another picture.")
-            for _, record in same[1:]
+            Repetition(shown[place], "duplicate", "It shows the same pixels as another picture.")
+            for place in same[1:]
         ]
     return members, repetitions
 
 
-def _stated(record: Record) -> int:
-    return -1 if record.split is None else SPLITS.index(record.split)
+def _runs(kept: Kept) -> Iterator[list[int]]:
+    """Yield the pictures of each digest, in order."""
+    if not kept.numbers:
+        return
+    order = kept.in_order()
+    sorted_digests = kept.digests[order]
+    changes = (sorted_digests[1:] != sorted_digests[:-1]).any(axis=1)
+    starts = [0, *(np.flatnonzero(changes) + 1).tolist(), len(order)]
+    for start, end in itertools.pairwise(starts):
+        yield order[start:end].tolist()
 
 
-def _write_chosen(
-    path: Path, pixels: Pixels, chosen: Sequence[tuple[int, Record]], decisions: Decisions
-) -> Pixels:
+def _write_chosen(path: Path, pixels: Pixels, chosen: Sequence[int], kept: Kept) -> Pixels:
     """Write the pictures of the dataset in its order; return them as a memory map."""
     size = pixels.shape[-1]
     with path.open("wb") as file:
-        for count, (number, record) in enumerate(chosen):
-            file.write(edit_pixels(pixels[number], record, decisions).tobytes())
+        for count, place in enumerate(chosen):
+            file.write(kept.grey(place).tobytes())
             if count % _BLOCK == 0:
                 forget(pixels)
     forget(pixels)
@@ -324,24 +349,15 @@ def _split_by(given: Sequence[int | None], patients: Sequence[str | None]) -> st
     return "patient" if all(patient is not None for patient in patients) else "near_duplicates"
 
 
-def _of_records(records: Sequence[Record]) -> Iterator[Finding]:
-    """Findings that were made while the files were read."""
-    for code, has in (
-        ("pages", lambda record: record.pages_left_out > 0),
-        ("metadata", lambda record: bool(record.metadata)),
-        ("secondary_capture", lambda record: "secondary_capture" in record.flags),
-    ):
-        found = [number for number, record in enumerate(records) if has(record)]
+def _of_notes(
+    kept: Kept, chosen: Sequence[int], names: Sequence[str], notes: Sequence[int]
+) -> Iterator[Finding]:
+    """Findings of single pictures, made while the files were read or searched for text."""
+    for note in notes:
+        found = tuple(i for i, place in enumerate(chosen) if kept.notes[place] & note)
         if found:
-            shown = tuple(records[number].shown for number in found)
-            yield Finding(code, len(found), shown, tuple(found))
-
-
-def _of_texts(records: Sequence[Record], texts: frozenset[str]) -> Iterator[Finding]:
-    found = [number for number, record in enumerate(records) if record.path in texts]
-    if found:
-        shown = tuple(records[number].shown for number in found)
-        yield Finding("text_in_picture", len(found), shown, tuple(found))
+            shown = tuple(names[i] for i in found[:NAMES_SHOWN])
+            yield Finding(_FINDING_OF[note], len(found), shown, found)
 
 
 def _of_lost(lost: Sequence[str]) -> Iterator[Finding]:

@@ -13,20 +13,22 @@ from iadd.intake.records import Record
 
 Pixels = npt.NDArray[np.uint8]
 
+DIGEST_BYTES = 16
+
 
 def edit_record(record: Record, pixels: Pixels, decisions: Decisions) -> Record:
     """Return the record of a picture after the decisions about it."""
     name = decisions.merge.get(record.class_name, record.class_name)
     if record.path in decisions.turn or record.path in decisions.blank:
-        grey = edit_pixels(pixels, record, decisions)
+        grey = edit_pixels(pixels, record.path, decisions)
         return replace(record, class_name=name, digest=digest_of(grey))
     return record if name == record.class_name else replace(record, class_name=name)
 
 
-def edit_pixels(pixels: Pixels, record: Record, decisions: Decisions) -> Pixels:
-    """Return the picture itself, uint8 (S, S), after the decisions about it."""
-    boxes = decisions.blank.get(record.path, ())
-    turned = record.path in decisions.turn
+def edit_pixels(pixels: Pixels, path: str, decisions: Decisions) -> Pixels:
+    """Return the picture of a file, uint8 (S, S), after the decisions about it."""
+    boxes = decisions.blank.get(path, ())
+    turned = path in decisions.turn
     if not boxes and not turned:
         return pixels
     changed = np.array(pixels)
@@ -43,4 +45,4 @@ def edit_pixels(pixels: Pixels, record: Record, decisions: Decisions) -> Pixels:
 
 def digest_of(pixels: Pixels) -> str:
     """Return what equal pixels share, in hexadecimal."""
-    return hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
+    return hashlib.blake2b(pixels.tobytes(), digest_size=DIGEST_BYTES).hexdigest()

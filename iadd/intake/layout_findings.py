@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from iadd.intake.deidentify.names import mask_path
 from iadd.intake.layout.class_names import (
@@ -12,14 +12,13 @@ from iadd.intake.layout.class_names import (
 )
 from iadd.intake.layout.placement import Count, Placements
 from iadd.intake.quality.findings import Finding
-from iadd.intake.records import Record
 from iadd.intake.survey import Survey
 
 
 def layout_findings(
     found: Survey,
     placed: Placements,
-    records: Sequence[Record],
+    read: Collection[str],
     *,
     empty: Sequence[str],
     kept: frozenset[str],
@@ -30,14 +29,14 @@ def layout_findings(
     Args:
         found: what the archive lists.
         placed: what the layout says about the pictures.
-        records: of the pictures that could be read.
+        read: classes of the pictures that could be read.
         empty: class folders without a picture.
         kept: words that names may show.
         key: of the masks.
     """
     return [
         *_of_rows(placed, kept, key),
-        *_of_classes(placed, records),
+        *_of_classes(placed, read),
         *_of_empty(empty),
         *_of_names(found),
     ]
@@ -66,10 +65,9 @@ def _masked(count: Count, kept: frozenset[str], key: bytes) -> tuple[str, ...]:
     )
 
 
-def _of_classes(placed: Placements, records: Sequence[Record]) -> Iterator[Finding]:
+def _of_classes(placed: Placements, read: Collection[str]) -> Iterator[Finding]:
     listed = {name: sum(counts.values()) for name, counts in placed.classes().items()}
-    read = {record.class_name for record in records}
-    lost = sorted(listed.keys() - read)
+    lost = sorted(listed.keys() - set(read))
     if lost and read:
         yield Finding("lost_class", len(lost), without_people(lost))
     if alike := suggested_merges({name: listed[name] for name in listed if name in read}):

@@ -74,7 +74,7 @@ def refused_files(accounting: Accounting | None, composed: Composed | None) -> l
     if accounting is not None:
         files += [("/".join(one.parts), one.code, one.reason) for one in accounting.refused]
     if composed is not None:
-        files += [(one.record.shown, one.code, one.reason) for one in composed.repetitions]
+        files += [(one.shown, one.code, one.reason) for one in composed.repetitions]
     return [{"name": name, "code": code, "reason": why} for name, code, why in sorted(files)]
 
 
@@ -140,15 +140,17 @@ def _patients(read: ReadPictures, composed: Composed) -> int | None:
     by_class = read.mapping.patient_in_name
     patients = {
         # Numbers in file names begin anew in each class, as `compose` counts them too.
-        None if record.patient is None else (record.patient, by_class and record.class_name)
-        for record in composed.records
+        None if patient is None else (patient, by_class and label)
+        for patient, label in zip(composed.patients, composed.labels, strict=True)
     }
     return None if None in patients else len(patients)
 
 
 def _charts(composed: Composed) -> dict[str, Any]:
-    sizes = Counter(f"{record.width}×{record.height}" for record in composed.records)
-    shown = dict(sizes.most_common(_MOST_SIZES))
+    sizes = composed.sizes
+    shown = {
+        f"{width}×{height}": count for (width, height), count in sizes.most_common(_MOST_SIZES)
+    }
     if others := sizes.total() - sum(shown.values()):
         shown["other"] = others
     means = _means(composed.pixels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping as AnyMapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from iadd.intake.layout_findings import layout_findings
 from iadd.intake.options import ReadOptions
 from iadd.intake.quality.findings import Finding
 from iadd.intake.read_pictures import PictureReader
-from iadd.intake.records import Record, read_records, write_records
+from iadd.intake.records import Record, StoredRecords, write_records
 from iadd.intake.signature import layout_signature
 from iadd.intake.survey import Survey, survey
 from iadd.runtime.progress import ProgressListener, ignore_progress
@@ -62,14 +63,14 @@ class ReadPictures:
 
     Attributes:
         pixels: uint8 (N, S, S), a read-only memory map.
-        records: of each picture.
+        records: of each picture; of a large set they are not in memory.
         accounting: of all entries; the parts of refused files are one masked name.
         findings: of the layout.
         mapping: how the archive was read.
     """
 
     pixels: npt.NDArray[np.uint8]
-    records: list[Record]
+    records: Sequence[Record]
     accounting: Accounting
     findings: list[Finding]
     mapping: Mapping
@@ -119,7 +120,7 @@ def read_archive(
         OSError: when `source` does not exist, or the disc is full.
     """
     _read(source, out, options=options, mapping=mapping, on_progress=on_progress)
-    # Only now: of 200,000 names and placements nothing is held any more.
+    # Only now: of 200,000 placements nothing is held any more.
     return load_pictures(out)
 
 
@@ -147,6 +148,10 @@ def _read(
         _leave_unread(found, out, options)
         raise
     kept = _shown_words(placed)
+    empty = empty_classes(found.files, mapping, found.folders)
+    # Of 200,000 names nothing is held while pictures are read.
+    for held in (found.files, found.folders, found.tables):
+        held.clear()
     reader = PictureReader(
         source,
         placed.placements,
@@ -156,10 +161,8 @@ def _read(
         kept=kept,
         on_progress=on_progress,
     )
-    records = reader.read(out / PIXELS)
-    write_records(out / RECORDS, records)
-    empty = empty_classes(found.files, mapping, found.folders)
-    findings = layout_findings(found, placed, records, empty=empty, kept=kept, key=options.key)
+    classes = reader.read(out / PIXELS, out / RECORDS)
+    findings = layout_findings(found, placed, classes, empty=empty, kept=kept, key=options.key)
     (out / ACCOUNTING).write_text(
         json.dumps(_document(found, findings, mapping, kept=kept, options=options))
     )
@@ -253,7 +256,7 @@ def _document(
 def load_pictures(folder: Path) -> ReadPictures:
     """Load what `read_archive` wrote into a folder."""
     document: AnyMapping[str, Any] = json.loads((folder / ACCOUNTING).read_text())
-    records = list(read_records(folder / RECORDS))
+    records = StoredRecords(folder / RECORDS)
     size = document["image_size"]
     shape = (len(records), size, size)
     pixels = (

@@ -5,15 +5,15 @@ Legend: N pictures, S the side that they are resized to.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from iadd.intake.accounting import Accounting
 from iadd.intake.containers.open import open_archive
@@ -29,12 +29,12 @@ from iadd.intake.pictures.grey import GreyScale
 from iadd.intake.pictures.npz import is_npz, picture_of, read_npz
 from iadd.intake.pictures.picture import Picture
 from iadd.intake.pictures.pool import DecoderPool
-from iadd.intake.records import Record
+from iadd.intake.records import Record, line_of, record_of, write_records
 from iadd.runtime.progress import Progress, ProgressListener
 
 _MOST_WAITING = 256
 _REPORT_EVERY = 50
-_BLOCK = 512
+_MOST_FOLDERS = 4_096
 _PICTURES_FOR_A_DECODER = 200
 _CHOSEN = {
     "left_out": "left out by the layout",
@@ -43,26 +43,6 @@ _CHOSEN = {
     "uncertain": "pictures with an uncertain label",
 }
 """What the layout leaves out on purpose; the rest of its codes are defects of a file or a table."""
-
-Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """What is known of a picture before the grey levels of all are."""
-
-    parts: tuple[str, ...]
-    position: int
-    placement: Placement
-    group: str
-    depth: int | None
-    patient: str | None
-    view: str | None
-    width: int
-    height: int
-    metadata: tuple[str, ...]
-    pages_left_out: int
-    flags: tuple[str, ...]
 
 
 class PictureReader:
@@ -97,27 +77,34 @@ class PictureReader:
         self._kept = kept
         self._on_progress = on_progress
         self._scale = GreyScale()
-        self._decoded: list[_Decoded] = []
         self._folders: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def read(self, target: Path) -> list[Record]:
-        """Write N·S² grey values to `target`; return the N records in the same order.
+    def read(self, pixels: Path, records: Path) -> frozenset[str]:
+        """Write N·S² grey values to `pixels`, and the N records in the same order to `records`.
 
-        The grey levels are first written beside it as 16-bit numbers: how many bits the pictures
-        of a detector use is known only when all of them were read.
+        The grey levels are first written beside them as 16-bit numbers, and what is known of each
+        picture as a line: how many bits the pictures of a detector use is known only when all of
+        them were read. Memory does not grow with N.
+
+        Returns:
+            The classes of the pictures.
 
         Raises:
             DatasetError: the archive is damaged or beyond its limits.
         """
-        raw = target.with_suffix(".levels")
+        raw, facts = pixels.with_suffix(".levels"), pixels.with_suffix(".facts")
         try:
-            with raw.open("wb") as levels:
-                self._decode_all(levels)
-            return self._write(raw, target)
+            with raw.open("wb") as levels, facts.open("wb") as lines:
+                self._decode_all(levels, lines)
+            classes: set[str] = set()
+            with raw.open("rb") as levels, facts.open("rb") as lines, pixels.open("wb") as file:
+                write_records(records, self._scaled(levels, lines, file, classes))
+            return frozenset(classes)
         finally:
             raw.unlink(missing_ok=True)
+            facts.unlink(missing_ok=True)
 
-    def _decode_all(self, levels: BinaryIO) -> None:
+    def _decode_all(self, levels: BinaryIO, facts: BinaryIO) -> None:
         queue: deque[tuple[tuple[str, ...], int, Placement, Future[Picture]]] = deque()
         options = self._options
         # A decoder takes a third of a second to start: few pictures need one.
@@ -126,9 +113,9 @@ class PictureReader:
             for position, parts, placement, decoding in self._decoding(pool):
                 queue.append((parts, position, placement, decoding))
                 while queue and (len(queue) > _MOST_WAITING or queue[0][3].done()):
-                    self._take(*queue.popleft(), levels)
+                    self._take(*queue.popleft(), levels, facts)
             while queue:
-                self._take(*queue.popleft(), levels)
+                self._take(*queue.popleft(), levels, facts)
 
     def _decoding(
         self, pool: DecoderPool
@@ -193,38 +180,18 @@ class PictureReader:
         placement: Placement,
         decoding: Future[Picture],
         levels: BinaryIO,
+        facts: BinaryIO,
     ) -> None:
         try:
             picture = decoding.result()
         except FileError as error:
             self._refuse(parts, error)
             return
-        patient = (
-            None
-            if placement.patient is None
-            else hash_patient(placement.patient, self._options.key)
-        )
-        dicom = picture.dicom
-        self._scale.add(picture.group, "/".join(parts[:-1]), picture.high, picture.depth)
+        folder = "/".join(parts[:-1])
+        self._scale.add(picture.group, folder, picture.high, picture.depth)
         levels.write(picture.pixels.astype("<u2").tobytes())
-        self._decoded.append(
-            _Decoded(
-                parts=parts,
-                position=position,
-                placement=placement,
-                group=picture.group,
-                depth=picture.depth,
-                patient=patient or (dicom.patient if dicom is not None else None),
-                view=placement.view
-                or (dicom.view if dicom is not None else None)
-                or ("LL" if names_lateral(parts[:-1], parts[-1]) else None),
-                width=picture.width,
-                height=picture.height,
-                metadata=picture.metadata,
-                pages_left_out=picture.pages_left_out,
-                flags=picture.flags,
-            )
-        )
+        head = json.dumps([picture.group, folder, picture.depth]).encode()
+        facts.write(head + b"\n" + line_of(self._record(parts, position, placement, picture)))
 
     def _refuse(self, parts: tuple[str, ...], error: FileError) -> None:
         # An index of a disc is no picture that somebody misses.
@@ -233,51 +200,57 @@ class PictureReader:
         else:
             self._accounting.refuse(parts, error)
 
-    def _write(self, raw: Path, target: Path) -> list[Record]:
-        """Bring the levels to 8 bits, a block of pictures at a time."""
+    def _scaled(
+        self, levels: BinaryIO, facts: BinaryIO, file: BinaryIO, classes: set[str]
+    ) -> Iterator[Record]:
+        """Bring one picture after the other to 8 bits, write it, and yield its record."""
         size = self._options.image_size
-        records: list[Record] = []
-        with raw.open("rb") as levels, target.open("wb") as file:
-            for start in range(0, len(self._decoded), _BLOCK):
-                block = self._decoded[start : start + _BLOCK]
-                data = levels.read(len(block) * size * size * 2)
-                pixels = np.frombuffer(data, dtype="<u2").reshape(-1, size, size)
-                for one, picture in zip(block, pixels, strict=True):
-                    grey = GreyScale.to_eight_bits(picture, self._depth_of(one))
-                    file.write(grey.tobytes())
-                    records.append(self._record(one, grey))
-        self._accounting.accepted = len(records)
-        return records
+        count = 0
+        for head in facts:
+            group, folder, depth = json.loads(head)
+            picture = np.frombuffer(levels.read(size * size * 2), dtype="<u2").reshape(size, size)
+            if depth is None:
+                depth = self._scale.depth_of(group, folder)
+            grey = GreyScale.to_eight_bits(picture, depth)
+            file.write(grey.tobytes())
+            record = replace(record_of(facts.readline()), digest=digest_of(grey))
+            classes.add(record.class_name)
+            count += 1
+            yield record
+        self._accounting.accepted = count
 
     def _folders_of(self, parts: tuple[str, ...]) -> tuple[str, ...]:
-        """Hashes of the folders of a file; one object for all files of a folder."""
+        """Hashes of the folders of a file; counted once for files that follow each other."""
         folder = parts[:-1]
         if folder not in self._folders:
+            if len(self._folders) >= _MOST_FOLDERS:
+                self._folders.clear()
             self._folders[folder] = folder_hashes(parts, self._options.key)
         return self._folders[folder]
 
-    def _depth_of(self, one: _Decoded) -> int:
-        if one.depth is not None:
-            return one.depth
-        return self._scale.depth_of(one.group, "/".join(one.parts[:-1]))
-
-    def _record(self, one: _Decoded, grey: Pixels) -> Record:
-        key = self._options.key
-        assert one.placement.class_name is not None, "those without a class were left out"
+    def _record(
+        self, parts: tuple[str, ...], position: int, placement: Placement, picture: Picture
+    ) -> Record:
+        """All that is kept of a picture but the digest of its grey values."""
+        key, dicom = self._options.key, picture.dicom
+        assert placement.class_name is not None, "those without a class were left out"
+        patient = None if placement.patient is None else hash_patient(placement.patient, key)
         return Record(
-            shown=mask_path(one.parts, set(self._kept), key),
-            path=path_hash(one.parts, key),
-            folders=self._folders_of(one.parts),
-            position=one.position,
-            class_name=one.placement.class_name,
-            digest=digest_of(grey),
-            width=one.width,
-            height=one.height,
-            split=one.placement.split,
-            patient=one.patient,
-            view=one.view,
-            site=one.placement.site,
-            metadata=one.metadata,
-            pages_left_out=one.pages_left_out,
-            flags=one.flags,
+            shown=mask_path(parts, set(self._kept), key),
+            path=path_hash(parts, key),
+            folders=self._folders_of(parts),
+            position=position,
+            class_name=placement.class_name,
+            digest="",
+            width=picture.width,
+            height=picture.height,
+            split=placement.split,
+            patient=patient or (dicom.patient if dicom is not None else None),
+            view=placement.view
+            or (dicom.view if dicom is not None else None)
+            or ("LL" if names_lateral(parts[:-1], parts[-1]) else None),
+            site=placement.site,
+            metadata=picture.metadata,
+            pages_left_out=picture.pages_left_out,
+            flags=picture.flags,
         )

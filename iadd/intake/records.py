@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 _FIXED_TIME = 0
 
@@ -58,6 +60,40 @@ class Record:
         return self.path in hashes or not hashes.isdisjoint(self.folders)
 
 
+_FIELDS = tuple(field.name for field in fields(Record))
+_LISTS = ("folders", "metadata", "flags")
+
+
+class StoredRecords(Sequence[Record]):
+    """Records in a temporary file, of which memory holds the places alone.
+
+    Args:
+        path: what `write_records` wrote; the temporary file lies in its folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._starts = array("Q", [0])
+        self._lines = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - as long as this
+        with gzip.open(path, "rb") as packed:
+            for line in packed:
+                self._lines.write(line)
+                self._starts.append(self._starts[-1] + len(line))
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        number = range(len(self))[index]
+        self._lines.seek(self._starts[number])
+        return record_of(self._lines.read(self._starts[number + 1] - self._starts[number]))
+
+
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write records; equal records give equal bytes."""
     with (
@@ -65,29 +101,26 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
         gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=_FIXED_TIME) as packed,
     ):
         for record in records:
-            packed.write(json.dumps(_document(record), separators=(",", ":")).encode() + b"\n")
+            packed.write(line_of(record))
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Read what `write_records` wrote.
-
-    What many records share, such as their folders and class, is held once.
-    """
-    shared: dict[Any, Any] = {}
+    """Read what `write_records` wrote, one after the other."""
     with gzip.open(path, "rb") as packed:
-        for line in packed:
-            document = json.loads(line)
-            for name in ("folders", "metadata", "flags"):
-                value = tuple(document.get(name, ()))
-                document[name] = shared.setdefault(value, value)
-            for name in ("class_name", "split", "patient", "view", "site"):
-                if name in document:
-                    document[name] = shared.setdefault(document[name], document[name])
-            yield Record(**document)
+        yield from map(record_of, packed)
 
 
-def _document(record: Record) -> dict[str, Any]:
-    """Leave out what says nothing."""
-    return {name: value for name, value in asdict(record).items() if value not in (None, (), 0)} | {
-        "position": record.position
-    }
+def line_of(record: Record) -> bytes:
+    """Return a record as a line of JSON, without what says nothing."""
+    values = {name: getattr(record, name) for name in _FIELDS}
+    document = {name: value for name, value in values.items() if value not in (None, (), 0)}
+    document["position"] = record.position
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def record_of(line: bytes) -> Record:
+    """Return the record that `line_of` wrote."""
+    document: dict[str, Any] = json.loads(line)
+    for name in _LISTS:
+        document[name] = tuple(document.get(name, ()))
+    return Record(**document)

@@ -69,6 +69,7 @@ def survey(
     if is_npz(source):
         return _of_arrays(source)
     folders: dict[tuple[str, ...], None] = {}
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     with open_archive(source, limits, encoding=encoding) as archive:
         for count, entry in enumerate(archive.entries):
             if count % _REPORT_EVERY == 0:
@@ -87,7 +88,9 @@ def survey(
             if reason != "system files" or ignore_reason((*parts[:-1], "x.png")) is None:
                 folders[parts[:-1]] = None
             if reason is None:
-                found.files.append(ListedFile(parts, entry.size))
+                # The names of folders are held once.
+                folder = shared.setdefault(parts[:-1], parts[:-1])
+                found.files.append(ListedFile((*folder, parts[-1]), entry.size))
             elif reason == "tables":
                 found.accounting.ignored[_table(found, parts, entry.read)] += 1
             else:

@@ -17,7 +17,8 @@ def unfolded(files: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     Args:
         files: the parts of each path, folders first.
     """
-    folders = [parts[:-1] for parts in files]
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+    folders = [shared.setdefault(parts[:-1], parts[:-1]) for parts in files]
     for _ in range(_MOST_DEPTH):
         copy = _inner_copy(files, folders)
         if copy is None:

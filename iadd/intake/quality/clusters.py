@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable, Iterable, Sequence
 
 
@@ -9,7 +10,7 @@ class Clusters:
     """Disjoint clusters of the numbers 0 to `count` - 1, each alone at first."""
 
     def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
+        self._parent = array("q", range(count))
 
     def find(self, item: int) -> int:
         """Return the number that stands for the cluster of `item`: its lowest member."""

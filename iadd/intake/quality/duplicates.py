@@ -18,7 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from iadd.intake.quality.clusters import Clusters
-from iadd.intake.quality.thumbnails import Pixels, blocks, forget, normalised, shrink
+from iadd.intake.quality.thumbnails import (
+    Pixels,
+    StoredRows,
+    blocks,
+    forget,
+    normalised,
+    shrink,
+)
 
 MOST_BITS_APART = 30
 LEAST_CORRELATIONS = {112: 0.99, 48: 0.995}
@@ -32,6 +39,10 @@ _LEAST_AT_FIRST = 0.98
 _BLOCK = 64
 _PAIRS_AT_ONCE = 256
 _MOST_CANDIDATES = 64
+_AT_ONCE = 4_096
+"""Pictures that a block is compared with at a time: their words stay in the processor's cache."""
+_FAR = 255
+"""Stands for a number of bits apart that is not looked at."""
 
 
 class NearDuplicate(NamedTuple):
@@ -65,12 +76,13 @@ def near_duplicates(
         on_block: called with the pictures compared so far; may raise to stop.
 
     Returns:
-        The pairs in order. Memory is a few megabytes and 32 bytes a picture.
+        The pairs in order. Memory is some megabytes and 200 bytes a picture; the thumbnails, half
+        a kilobyte each, lie in a temporary file.
     """
-    hashes, thumbnails = _difference_hashes(pixels)
+    hashes, is_flat, thumbnails = _difference_hashes(pixels)
     clusters = Clusters(len(pixels))
     found: list[NearDuplicate] = []
-    for start, candidates in _candidates(hashes, thumbnails):
+    for start, candidates in _candidates(hashes, is_flat, thumbnails):
         for chunk in _in_chunks(candidates, clusters, lambda: len(found) >= MOST_PAIRS):
             correlations = _correlations(pixels, chunk)
             for (first, second), correlation in zip(chunk.tolist(), correlations, strict=True):
@@ -85,49 +97,59 @@ def near_duplicates(
     return sorted(found)
 
 
-_Thumbnails = npt.NDArray[np.float16]
-
-
-def _difference_hashes(pixels: Pixels) -> tuple[npt.NDArray[np.uint64], _Thumbnails]:
-    """Return 256 bits for each picture (N, 4), and its normalised thumbnail (N, D).
-
-    The thumbnail of a picture that is too flat for either is 0.
-    """
+def _difference_hashes(
+    pixels: Pixels,
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], StoredRows]:
+    """Return 256 bits for each picture (N, 4), whether it is too flat, and its thumbnail (N, D)."""
     bits = np.empty((len(pixels), _SIDE * _SIDE // 8), np.uint8)
-    thumbnails = np.empty((len(pixels), _SIDE * (_SIDE + 1)), np.float16)
+    is_flat = np.zeros(len(pixels), np.bool_)
+    thumbnails = StoredRows(pixels, _SIDE * (_SIDE + 1), np.float16)
     for block in blocks(pixels):
         small = shrink(pixels[block], _SIDE, _SIDE + 1)
         rises = small[:, :, 1:] > small[:, :, :-1]
         bits[block] = np.packbits(rises.reshape(len(rises), -1), axis=1)
-        flat = small.std(axis=(1, 2)) < 1
-        thumbnails[block] = np.where(flat[:, None], 0, normalised(small))
-    return bits.view(np.uint64), thumbnails
+        is_flat[block] = small.std(axis=(1, 2)) < 1
+        thumbnails.append(normalised(small))
+    return bits.view(np.uint64), is_flat, thumbnails
 
 
 def _candidates(
-    hashes: npt.NDArray[np.uint64], thumbnails: _Thumbnails
+    hashes: npt.NDArray[np.uint64], is_flat: npt.NDArray[np.bool_], thumbnails: StoredRows
 ) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
     """Compare each picture with all later ones: yields the block's start and its pairs (P, 2)."""
-    flat: npt.NDArray[np.bool_] = np.logical_not(thumbnails.any(axis=1))
     words = np.ascontiguousarray(hashes.T)
     for start in range(0, len(hashes), _BLOCK):
-        own = words[:, start : start + _BLOCK, None]
-        others = words[:, None, start:]
-        apart = np.zeros((own.shape[1], others.shape[2]), np.uint16)
-        for word in range(len(words)):
-            apart += np.bitwise_count(own[word] ^ others[word])
+        apart = _bits_apart(words[:, start : start + _BLOCK], words[:, start:])
         rows = np.arange(len(apart))
-        apart[rows[:, None] >= np.arange(apart.shape[1])] = 256
-        apart[flat[start : start + _BLOCK]] = 256
-        apart[:, flat[start:]] = 256
+        # Each pair once, and no picture with itself.
+        apart[:, : len(apart)][rows[:, None] >= rows] = _FAR
+        apart[is_flat[start : start + _BLOCK]] = _FAR
+        apart[:, is_flat[start:]] = _FAR
         near = apart <= MOST_BITS_APART
         for row in rows[near.sum(axis=1) > _MOST_CANDIDATES]:
             # A set of one picture in many copies has pairs without number; a few join them all.
             near[row] = False
             near[row, np.argsort(apart[row], kind="stable")[:_MOST_CANDIDATES]] = True
         pairs = np.argwhere(near) + start
-        first, second = thumbnails[pairs.T].astype(np.float32)
-        yield start, pairs[np.einsum("pd,pd->p", first, second) >= _LEAST_AT_FIRST]
+        first, second = (thumbnails.take(one).astype(np.float32) for one in pairs.T)
+        likeness = np.einsum("pd,pd->p", first, second)
+        yield start, pairs[likeness >= _LEAST_AT_FIRST]
+
+
+def _bits_apart(
+    own: npt.NDArray[np.uint64], others: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint8]:
+    """Count the bits in which pictures (W, A) and others (W, B) differ: (A, B), 255 at most."""
+    apart = np.empty((own.shape[1], others.shape[1]), np.uint8)
+    for start in range(0, others.shape[1], _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        counts = np.zeros_like(apart[:, part])
+        for mine, other in zip(own[:-1], others[:-1, part], strict=True):
+            counts += np.bitwise_count(mine[:, None] ^ other)
+        # Three words are 192 at most: only the last one could take the sum past 255.
+        last = np.bitwise_count(own[-1][:, None] ^ others[-1, part])
+        apart[:, part] = counts + np.minimum(last, 63)
+    return apart
 
 
 def _in_chunks(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from iadd.intake.quality.thumbnails import Pixels, blocks, normalised, shrink
+from iadd.intake.quality.thumbnails import Pixels, StoredRows, blocks, stored_thumbnails
 
 BLANK_DEVIATION = 2.0
 """Least standard deviation of the grey levels, of 255."""
@@ -80,15 +80,19 @@ def low_contrast(pixels: Pixels) -> list[int]:
     return judge_greys(pixels).low_contrast
 
 
-def outliers(pixels: Pixels) -> list[int]:
+def outliers(pixels: Pixels, thumbnails: StoredRows | None = None) -> list[int]:
     """Return the pictures that resemble no other of the set, inverted or not.
 
     Sets of fewer than 8 pictures have none, nor has a set in which hardly any two are alike.
+
+    Args:
+        pixels: uint8 (N, S, S).
+        thumbnails: `stored_thumbnails` of 16 × 16, when they are there already.
     """
     if len(pixels) < _FEWEST:
         return []
-    flat = normalised(shrink(pixels, _SIDE, _SIDE))
-    distance = _distance_from_others(flat)
+    thumbnails = thumbnails or stored_thumbnails(pixels, _SIDE)
+    distance = _distance_from_others(thumbnails)
     median = float(np.median(distance))
     if median > OUTLIER_DISTANCE:
         return []
@@ -97,23 +101,23 @@ def outliers(pixels: Pixels) -> list[int]:
     return [
         int(image)
         for image in np.flatnonzero(distance > max(OUTLIER_DISTANCE, unusual))
-        if flat[image].any()  # what shows nothing is blank
+        if thumbnails.take([image]).any()  # what shows nothing is blank
     ]
 
 
-def _distance_from_others(flat: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _distance_from_others(flat: StoredRows) -> npt.NDArray[np.float32]:
     """Return √(1 - r²) per picture, r its third best correlation with pictures of the set."""
     count = len(flat)
     chosen = np.unique(np.linspace(0, count - 1, min(count, _REFERENCES)).astype(np.int64))
     place = np.full(count, -1)
     place[chosen] = np.arange(len(chosen))
-    references = flat[chosen].T
+    references = flat.take(chosen).T
     best = np.empty(count, np.float32)
-    for start in range(0, count, _REFERENCES):
-        likeness = np.abs(flat[start : start + _REFERENCES] @ references)
+    for start, rows in flat.blocks(_REFERENCES):
+        likeness = np.abs(rows @ references)
         own = place[start : start + _REFERENCES]
-        rows = np.flatnonzero(own >= 0)
-        likeness[rows, own[rows]] = -1
+        known = np.flatnonzero(own >= 0)
+        likeness[known, own[known]] = -1
         best[start : start + len(likeness)] = np.partition(likeness, -_NEIGHBOUR)[:, -_NEIGHBOUR]
     distance: npt.NDArray[np.float32] = np.sqrt(np.clip(1 - best**2, 0, None))
     return distance

@@ -15,12 +15,20 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from iadd.intake.quality.thumbnails import Pixels, normalised, shrink
+from iadd.intake.quality.thumbnails import (
+    Pixels,
+    StoredRows,
+    normalised,
+    shrink,
+    stored_thumbnails,
+)
 
 _SIDE = 16
 _PRIOR_WEIGHT = 4
 """Pictures that the drawn chest counts for, which matters in sets of a few."""
 _ROUNDS = 3
+_ROWS = 4_096
+"""Pictures that are looked at at a time."""
 _SHRINKAGE = 0.1
 _LIKE_A_CHEST = 0.5
 _LIKE_EACH_OTHER = 0.4
@@ -33,17 +41,21 @@ _BORDER_SHARE = 0.2
 _Field = npt.NDArray[np.float32]
 
 
-def inverted(pixels: Pixels) -> list[int]:
+def inverted(pixels: Pixels, thumbnails: StoredRows | None = None) -> list[int]:
     """Return the indices of the pictures that are inverted, in order.
 
     Args:
         pixels: uint8 (N, S, S).
+        thumbnails: `stored_thumbnails` of 16 × 16, when they are there already.
     """
-    flat = normalised(shrink(pixels, _SIDE, _SIDE))
-    if not flat.any():
+    flat = thumbnails or stored_thumbnails(pixels, _SIDE)
+    products = np.zeros((_SIDE**2, _SIDE**2), np.float32)
+    for _, rows in flat.blocks(_ROWS):
+        products += rows.T @ rows
+    if not products.any():
         return []
     chest = _drawn_chest()
-    shares, directions = np.linalg.eigh(flat.T @ flat)
+    shares, directions = np.linalg.eigh(products)
     common: _Field = directions[:, -1].astype(np.float32)
     likeness = float(common @ chest)
     if abs(likeness) >= _LIKE_A_CHEST:
@@ -52,14 +64,18 @@ def inverted(pixels: Pixels) -> list[int]:
     elif shares[-1] < _LIKE_EACH_OTHER * shares.sum():
         return []
     else:
-        upright = np.count_nonzero(flat @ common > 0) * 2 >= len(flat)
+        along = sum(np.count_nonzero(rows @ common > 0) for _, rows in flat.blocks(_ROWS))
+        upright = along * 2 >= len(flat)
         common *= 1 if upright else -1
         prior = np.zeros_like(common)
     weights = common
     for _ in range(_ROUNDS):
-        sign = np.where(flat @ weights < 0, np.float32(-1), np.float32(1))
-        weights = _discriminant(flat * sign[:, None], prior)
-    suspects = [int(image) for image in np.flatnonzero(flat @ weights < 0)]
+        weights = _discriminant(flat, weights, prior)
+    suspects = [
+        start + int(row)
+        for start, rows in flat.blocks(_ROWS)
+        for row in np.flatnonzero(rows @ weights < 0)
+    ]
     return [
         image
         for image in suspects
@@ -83,17 +99,22 @@ def _without_border(picture: Pixels) -> Pixels:
     return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _discriminant(upright: _Field, prior: _Field) -> _Field:
-    """Return the weights that part pictures from their inversions best.
+def _discriminant(flat: StoredRows, before: _Field, prior: _Field) -> _Field:
+    """Return the weights that part pictures, turned upright by those before, from inversions best.
 
     Those are the inverse of the second moments × mean, which Sherman and Morrison's formula shows
     to be parallel to Fisher's inverse of the covariance × mean. The moments are shrunk towards a
     sphere, without which a set of a few would be learnt by heart.
     """
     weight = float(np.linalg.norm(prior))
-    count = len(upright) + weight
-    mean = (upright.sum(axis=0) + prior) / count
-    moments = upright.T @ upright
+    count = len(flat) + weight
+    total, moments = np.zeros_like(prior), np.zeros((len(prior), len(prior)), np.float32)
+    for _, rows in flat.blocks(_ROWS):
+        sign = np.where(rows @ before < 0, np.float32(-1), np.float32(1))
+        upright = rows * sign[:, None]
+        total += upright.sum(axis=0)
+        moments += upright.T @ upright
+    mean = (total + prior) / count
     if weight:
         moments += np.outer(prior, prior) / weight
     moments /= count

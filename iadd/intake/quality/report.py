@@ -10,7 +10,7 @@ from iadd.intake.quality.findings import Finding, find_pictures
 from iadd.intake.quality.looks import judge_greys, outliers
 from iadd.intake.quality.overlaps import find_near_duplicates, find_patients_across
 from iadd.intake.quality.polarity import inverted
-from iadd.intake.quality.thumbnails import Pixels
+from iadd.intake.quality.thumbnails import Pixels, stored_thumbnails
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
 
 MOST_IMBALANCE = 5
@@ -65,8 +65,10 @@ def compare(
     """
     greys = judge_greys(pixels)
     empty = {*greys.blank, *greys.mask_like}
-    turned = [image for image in inverted(pixels) if image not in empty]
-    unlike = [image for image in outliers(pixels) if image not in empty]
+    thumbnails = stored_thumbnails(pixels, 16)
+    turned = [image for image in inverted(pixels, thumbnails) if image not in empty]
+    unlike = [image for image in outliers(pixels, thumbnails) if image not in empty]
+    del thumbnails
     if pairs is None:
         pairs = find_pairs(pixels, digests, on_progress)
     return [

@@ -10,8 +10,11 @@ alike.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
 
 from iadd.intake.splits import SPLITS
 
@@ -62,6 +65,31 @@ def split_images(
     return _Split(labels, groups or range(len(labels)), digests, seed, given).draw()
 
 
+class _Members:
+    """The images of each group, groups in the order of their first images.
+
+    Two arrays of numbers: of 200,000 lists, nearly all of one image, a set takes ten times as much.
+    """
+
+    def __init__(self, groups: Sequence[Hashable]) -> None:
+        known: dict[Hashable, int] = {}
+        numbers = np.fromiter(
+            (known.setdefault(group, len(known)) for group in groups), np.int64, len(groups)
+        )
+        self._images = array("q", np.argsort(numbers, kind="stable").tobytes())
+        ends = np.cumsum(np.bincount(numbers, minlength=len(known)))
+        self._ends = array("q", ends.astype(np.int64).tobytes())
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __iter__(self) -> Iterator[Sequence[int]]:
+        return (self[group] for group in range(len(self)))
+
+    def __getitem__(self, group: int) -> Sequence[int]:
+        return self._images[self._ends[group - 1] if group else 0 : self._ends[group]]
+
+
 class _Split:
     """A split in the making."""
 
@@ -74,30 +102,23 @@ class _Split:
         given: Sequence[int | None],
     ) -> None:
         self.labels = labels
-        self.groups = groups
         self.given = given
-        self.members: defaultdict[Hashable, list[int]] = defaultdict(list)
-        for image, group in enumerate(groups):
-            self.members[group].append(image)
+        self.members = _Members(groups)
         salt = seed.to_bytes(8, "little", signed=True)
-        self.keys = {
-            group: hashlib.sha256(salt + min(digests[image] for image in images)).digest()
-            for group, images in self.members.items()
-        }
-        self.class_groups: defaultdict[int, list[Hashable]] = defaultdict(list)
-        for group in sorted(self.members, key=self.keys.__getitem__):
+        self.keys = [
+            hashlib.sha256(salt + min(digests[image] for image in images)).digest()
+            for images in self.members
+        ]
+        self.class_groups: defaultdict[int, list[int]] = defaultdict(list)
+        for group in sorted(range(len(self.members)), key=self.keys.__getitem__):
             for label in {labels[image] for image in self.members[group]}:
                 self.class_groups[label].append(group)
         self.stated: defaultdict[int, set[int | None]] = defaultdict(set)
         for label, split in zip(labels, given, strict=True):
             self.stated[label].add(split)
         self.splits = self._place_with_their_group()
-        self.in_training = {
-            group: Counter(labels[image] for image in images if self.splits[image] == TRAIN)
-            for group, images in self.members.items()
-        }
         self.groups_left = Counter(
-            label for classes in self.in_training.values() for label in classes
+            label for group in range(len(self.members)) for label in self._in_training(group)
         )
 
     def draw(self) -> list[int]:
@@ -122,7 +143,7 @@ class _Split:
     def _place_with_their_group(self) -> list[int]:
         """Return the stated split of each image; where none is, that of the rest of its group."""
         splits = [TRAIN if stated is None else stated for stated in self.given]
-        for images in self.members.values():
+        for images in self.members:
             stated = {self.given[image] for image in images} - {None}
             # A group that the archive parts has leaked already: more of it in training tests no
             # further image on what was learnt.
@@ -164,12 +185,20 @@ class _Split:
             if taken:
                 return
 
-    def _size(self, group: Hashable, label: int) -> int:
-        return self.in_training[group][label]
+    def _in_training(self, group: int) -> set[int]:
+        """Return the classes of the images of a group that are in training."""
+        return {self.labels[image] for image in self.members[group] if self.splits[image] == TRAIN}
 
-    def _may_move(self, group: Hashable, split: int) -> bool:
+    def _size(self, group: int, label: int) -> int:
+        """Count the images of a class in a group that are in training."""
+        return sum(
+            self.labels[image] == label and self.splits[image] == TRAIN
+            for image in self.members[group]
+        )
+
+    def _may_move(self, group: int, split: int) -> bool:
         """Return whether each class of a group lacks `split`, and keeps what its parts need."""
-        for label in self.in_training[group]:
+        for label in self._in_training(group):
             if split in self.stated[label]:
                 return False
             validation_to_come = split == TEST and VALIDATION not in self.stated[label]
@@ -178,9 +207,8 @@ class _Split:
                 return False
         return True
 
-    def _move(self, group: Hashable, split: int) -> None:
+    def _move(self, group: int, split: int) -> None:
+        self.groups_left.subtract(self._in_training(group))
         for image in self.members[group]:
             if self.splits[image] == TRAIN:
                 self.splits[image] = split
-        self.groups_left.subtract(self.in_training[group].keys())
-        self.in_training[group] = Counter()

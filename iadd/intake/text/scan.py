@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Generator, Sequence
+from array import array
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +74,19 @@ class Slice:
     found: list[FoundText]
 
 
-def to_scan(records: Sequence[Record]) -> list[Record]:
-    """Return one record of each picture, in the order of the archive."""
-    first: dict[str, Record] = {}
-    for record in sorted(records, key=lambda record: record.position):
-        first.setdefault(record.digest, record)
-    return list(first.values())
+def to_scan(records: Sequence[Record]) -> array[int]:
+    """Return the number of one record of each picture, in the order of the archive."""
+    positions, digests = array("q"), []
+    for record in records:
+        positions.append(record.position)
+        digests.append(bytes.fromhex(record.digest))
+    seen: set[bytes] = set()
+    first = array("q")
+    for number in sorted(range(len(positions)), key=positions.__getitem__):
+        if digests[number] not in seen:
+            seen.add(digests[number])
+            first.append(number)
+    return first
 
 
 def scan_slice(
@@ -104,11 +112,11 @@ def scan_slice(
     """
     wanted = to_scan(records)
     total = len(wanted)
-    rest = {record.position: record for record in wanted[start:]}
     found: list[FoundText] = []
     done = start
     end = time.monotonic() + seconds
     reader = TextReader()
+    rest = (records[number] for number in wanted[start:])
     pictures = _pictures(source, rest, options, encoding)
     for record, decoding in pictures:
         try:
@@ -127,20 +135,19 @@ def scan_slice(
 
 
 def _pictures(
-    source: Path, wanted: dict[int, Record], options: ReadOptions, encoding: str | None
+    source: Path, wanted: Iterator[Record], options: ReadOptions, encoding: str | None
 ) -> Generator[tuple[Record, Future[Picture]]]:
     """Decode some pictures ahead, each at the size at which text in it is read best."""
     waiting: list[tuple[Record, Future[Picture]]] = []
-    last = max(wanted, default=-1)
+    record = next(wanted, None)
     with (
         DecoderPool(MOST_SIDE, workers=1, patient_key=options.key) as pool,
         open_archive(source, options.limits, encoding=encoding) as archive,
     ):
         for position, entry in enumerate(archive.entries):
-            if position > last:
-                break
-            record = wanted.get(position)
             if record is None:
+                break
+            if position != record.position:
                 continue
             try:
                 waiting.append((record, pool.submit(entry.read(), entry.name)))
@@ -148,6 +155,7 @@ def _pictures(
                 failed: Future[Picture] = Future()
                 failed.set_exception(error)
                 waiting.append((record, failed))
+            record = next(wanted, None)
             if len(waiting) > _AHEAD:
                 yield waiting.pop(0)
         yield from waiting

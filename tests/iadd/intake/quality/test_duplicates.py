@@ -83,3 +83,14 @@ def test_patients_and_near_duplicates_join_into_one_group() -> None:
     patients = ["a", "b", "b", None, None]
     assert group_images(5, [(0, 1)], patients) == [0, 0, 0, 3, 4]
     assert group_images(5, [(0, 1)]) == [0, 0, 2, 3, 4]
+
+
+def test_bits_are_counted_up_to_those_of_an_inversion() -> None:
+    hashes = np.random.default_rng(1).integers(0, 2**64, (4, 70), dtype=np.uint64)
+    others = np.concatenate([hashes, ~hashes[:, :1]], axis=1)
+    bits = np.unpackbits(hashes.T.copy().view(np.uint8), axis=1)
+    expected = (bits[:, None] != bits[None]).sum(axis=2)
+    counted = duplicates._bits_apart(hashes, others)
+    np.testing.assert_array_equal(counted[:, :70], expected)
+    # All 256 bits differ: no number of eight bits holds that, and it must not come out as 0.
+    assert counted[0, 70] == 255
