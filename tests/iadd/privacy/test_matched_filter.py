@@ -5,6 +5,9 @@ import torch
 from torch import Tensor
 
 from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation
+from iadd.distillation.initialisation import initialise
+from iadd.presets import PRESETS
 from iadd.privacy.matched_filter import (
     Sought,
     area_under_curve,
@@ -14,6 +17,7 @@ from iadd.privacy.matched_filter import (
     mean_and_spectrum,
     seek_contributors,
 )
+from iadd.privacy.statistics import auc_interval
 from tests.iadd.privacy.textures import SIZE, average, draw_pictures, make_images
 
 
@@ -132,3 +136,32 @@ def test_a_class_without_held_out_images_cannot_be_asked() -> None:
         images.split == 0,
     )
     assert found is None
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PRESETS if not name.startswith("paper_")] + ["k_mean"]
+)
+def test_starts_of_presets_tell_nothing_and_k_mean_everything(images: ImageSet, name: str) -> None:
+    preset = PRESETS["cpu_demo" if name == "k_mean" else name]().with_private_seed(11)
+    config = preset.override({"images_per_class": 2, "image_size": SIZE})
+    if name == "k_mean":
+        config = config.override({"initialisation": "k_mean"})
+    train = images.part("train")
+    normalisation = Normalisation.of(train.images)
+    start, labels = initialise(train, normalisation, config)
+    sought = seek_contributors(
+        normalisation.to_intensities(start),
+        labels,
+        images.images,
+        images.labels,
+        images.split == 0,
+    )
+    assert sought is not None
+    members = int(sought.training.sum())
+    low, high = auc_interval(sought.auc(), members, len(sought.training) - members)
+    if name == "k_mean":
+        assert low > 0.5
+        assert sought.p_value() < 0.005
+    else:
+        assert low <= 0.5 <= high
+        assert sought.p_value() > 0.01
