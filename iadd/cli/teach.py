@@ -33,6 +33,8 @@ def teach(
     """
     with common.session(threads) as listener:
         config = common.read_config(preset, settings)
+        # Read first: the folder may lie among the images.
+        images = common.load(source, config.image_size, layout)
         config = with_randomness(
             config,
             private_seed_path(out),
@@ -40,7 +42,6 @@ def teach(
             begun=any(out.glob("teacher*")),
             anew="choose another folder",
         )
-        images = common.load(source, config.image_size, layout)
         where = common.choose_device(device)
         buffer = record_trajectories(
             common.behind_ledger(images, config, source, ledger, where),

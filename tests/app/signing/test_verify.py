@@ -68,7 +68,7 @@ def with_sums(files: Files) -> Files:
 def test_a_bundle_is_good_and_its_signer_unknown(bundle: Path, whole: bytes) -> None:
     result = verify_bundle(bundle)
     assert result.exit_code == GOOD == 0
-    assert "intact: 9 files" in result.lines[0]
+    assert "intact: 12 files" in result.lines[0]
     assert "Unknown signer" in result.lines[1]
     sums = dict(files_of(whole))["SHA256SUMS"]
     assert result.lines[2].strip() == hashlib.sha256(sums).hexdigest()
@@ -272,7 +272,7 @@ def test_a_signed_bundle_is_intact_and_says_what_it_claims(released: Path, keys:
     code, lines = verify_bundle(released)
     text = "\n".join(lines)
     assert code == GOOD
-    assert "11 files are exactly" in text
+    assert "14 files are exactly" in text
     assert "Unknown signer" in text
     assert "“St. Anna Hospital”" in text
     assert keys[1][1] in text

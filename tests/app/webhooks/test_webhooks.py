@@ -235,7 +235,11 @@ def test_nothing_is_sent_for_an_organisation_that_was_disabled(portal):
     assert webhook_sender.due(portal.services) == []
 
 
-PERSONAL = {"invitation", "password", "webhook.paused", "job.cancelled"}
+PERSONAL = {
+    *("invitation", "password", "webhook.paused", "job.cancelled"),
+    # Decisions between two people of one organisation, and a note to owners.
+    *("override.requested", "override.", "release.warned"),
+}
 """Notices that are no event of an organisation, or that a webhook could not be told."""
 TELLING = {"notify_requester", "notify_recipients", "notify_both"}
 

@@ -229,6 +229,7 @@ def test_a_distilled_set_survives_storage(
 def test_the_average_of_the_images_is_kept_and_survives_a_stop(
     images: ImageSet, buffer: TrajectoryBuffer, config: Config, tmp_path: Path
 ) -> None:
+    config = config.override({"image_format": "float"})
     settings = {"validate_every": 0, "iterations": 3, "image_average": 0.75}
     averaged = distill(images, buffer, config.override(settings))
     assert averaged.initial_images is not None

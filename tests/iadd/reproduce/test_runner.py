@@ -178,6 +178,7 @@ def test_a_run_that_its_settings_end_is_told_and_the_others_go_on(
     images: ImageSet, study_config: Config, tmp_path: Path
 ) -> None:
     wild = {"lr_img": 1e9, "syn_lr": 10.0, "iterations": 50, "validate_every": 0}
+    wild["image_format"] = "float"
     study = Study(
         name="wild",
         title="A wild row",
