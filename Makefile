@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-slow test-postgres test-browser test-all up check format bench frontend screenshots clean
+.PHONY: install demo test test-slow test-postgres test-browser test-long test-all up check format bench frontend screenshots clean
 
 install: $(READY)
 
@@ -32,7 +32,11 @@ test-postgres: $(READY)
 # each has a service of its own.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 test-slow: $(READY)
-	$(BIN)/pytest $(TWO) -m "slow and not gpu and not browser"
+	$(BIN)/pytest $(TWO) -m "slow and not long and not gpu and not browser"
+
+# False alarms and power of the attacks, measured over hundreds of draws. For an idle machine.
+test-long: $(READY)
+	$(BIN)/pytest -m long --timeout 7200
 
 # The portal's pages in a real Chromium, with real workers behind them.
 test-browser: $(READY)

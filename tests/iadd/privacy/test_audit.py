@@ -248,6 +248,7 @@ def test_nine_copies_or_one_among_sixty_in_any_disguise_are_refused(bench: Bench
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_fresh_sets_are_refused_at_most_one_time_in_twenty(bench: Bench) -> None:
     """Forty sets of 9 and two of 60: with a rate of 5%, more than 5 have a chance of 1.4%."""
     alarms = [

@@ -73,6 +73,7 @@ def test_members_of_a_mean_get_small_p_values_by_the_matched_filter(config: Conf
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_unrelated_releases_rarely_make_anybody_stand_out(config: Config) -> None:
     """At most one in twenty by design; measured over forty releases."""
     alarms = 0

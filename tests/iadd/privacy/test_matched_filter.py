@@ -101,6 +101,7 @@ def test_a_mean_over_training_alone_would_give_a_false_alarm(images: ImageSet) -
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_p_values_of_pictures_of_nobody_are_uniform() -> None:
     p = []
     for seed in range(60):

@@ -109,6 +109,7 @@ def test_a_clean_set_is_not_accused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_false_alarms_and_power_over_seeds() -> None:
     """Of ten sets each; the probes are the recipient's own images."""
     alarms = sum(inspect(make(seed), own=own(seed)).suspicious for seed in range(10))

@@ -38,7 +38,9 @@ def leak_of(tpr: float) -> float:
 
 
 @pytest.mark.parametrize(
-    "count", [8, pytest.param(200, marks=pytest.mark.slow)], ids=["quick", "200"]
+    "count",
+    [8, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.long])],
+    ids=["quick", "200"],
 )
 @pytest.mark.parametrize("run_effect", [0.0, 1.0])
 def test_a_pipeline_that_ignores_its_data_is_not_refuted(count: int, run_effect: float) -> None:
@@ -53,7 +55,9 @@ def test_a_pipeline_that_ignores_its_data_is_not_refuted(count: int, run_effect:
     ("count", "sizes"),
     [
         (12, [(1, 1000)]),
-        pytest.param(200, [(1, 1000), (8, 500), (16, 500)], marks=pytest.mark.slow),
+        pytest.param(
+            200, [(1, 1000), (8, 500), (16, 500)], marks=[pytest.mark.slow, pytest.mark.long]
+        ),
     ],
     ids=["quick", "200"],
 )
@@ -70,7 +74,7 @@ def test_a_leak_at_the_stated_power_is_refused_in_four_of_five_audits(
 
 @pytest.mark.parametrize(
     ("count", "sizes"),
-    [(2, (1, 8)), pytest.param(200, (1, 2, 4, 8, 16), marks=pytest.mark.slow)],
+    [(2, (1, 8)), pytest.param(200, (1, 2, 4, 8, 16), marks=[pytest.mark.slow, pytest.mark.long])],
     ids=["quick", "200"],
 )
 def test_more_runs_of_a_clean_pipeline_never_worsen_the_expected_verdict(
@@ -93,7 +97,9 @@ def test_more_runs_of_a_clean_pipeline_never_worsen_the_expected_verdict(
 
 
 @pytest.mark.parametrize(
-    "count", [30, pytest.param(400, marks=pytest.mark.slow)], ids=["quick", "400"]
+    "count",
+    [30, pytest.param(400, marks=[pytest.mark.slow, pytest.mark.long])],
+    ids=["quick", "400"],
 )
 def test_redrawn_bits_give_uniform_p_values(count: int) -> None:
     twins, plan = simulate(calibration=4, tests=4, units=300, seed=0, leak=2.0, signals=("log_p",))

@@ -86,7 +86,9 @@ def attacked(start: str, count: int, **more: object) -> Iterator[Membership]:
 
 @pytest.mark.parametrize("start", ["noise", "held out"])
 @pytest.mark.parametrize(
-    "count", [3, pytest.param(200, marks=pytest.mark.slow)], ids=["quick", "200"]
+    "count",
+    [3, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.long])],
+    ids=["quick", "200"],
 )
 def test_a_set_that_ignores_its_data_is_not_refuted(start: str, count: int) -> None:
     refuted = [
