@@ -32,7 +32,7 @@ test-postgres: $(READY)
 # each has a service of its own.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 test-slow: $(READY)
-	$(BIN)/pytest $(TWO) -m "slow and not long and not gpu and not browser"
+	$(BIN)/pytest $(TWO) -m "slow and not long and not gpu and not browser" --timeout 1500
 
 # False alarms and power of the attacks, measured over hundreds of draws. For an idle machine.
 test-long: $(READY)

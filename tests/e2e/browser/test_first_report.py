@@ -23,7 +23,7 @@ IN_SECONDS = {
 """Settings of an experiment that is over soon, as somebody types them."""
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_from_the_first_sign_in_to_the_first_report(service, desk, found, hire, password):
     found(service, "St. Vincent")
     admin = desk(service, hire(service, "St. Vincent", "Dr. Head", "admin"))
@@ -50,7 +50,7 @@ def test_from_the_first_sign_in_to_the_first_report(service, desk, found, hire, 
     page.get_by_role("link", name="Start the guide").click()
     page.get_by_role("button", name="Generate sample cohort").click()
     start = page.get_by_role("button", name="Start distillation")
-    start.wait_for(timeout=180_000)
+    start.wait_for(timeout=400_000)
 
     # With settings of one's own it takes seconds.
     page.get_by_role("link", name="Open the dataset").click()
@@ -61,7 +61,7 @@ def test_from_the_first_sign_in_to_the_first_report(service, desk, found, hire, 
         page.locator(f"[name='setting.{name}']").fill(value)
     page.get_by_role("button", name="Start distillation").click()
     page.wait_for_url("**/distillations/dl_*")
-    page.get_by_role("link", name="Read the report").wait_for(timeout=300_000)
+    page.get_by_role("link", name="Read the report").wait_for(timeout=900_000)
 
     # The page changed by itself, and the guide has come along.
     page.goto(service.url + "/guide")

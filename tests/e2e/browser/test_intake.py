@@ -37,7 +37,7 @@ def two_hospitals(tmp_path_factory):
     return path
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_reading_is_confirmed_and_near_duplicates_are_left_out(
     service, desk, found, hire, two_hospitals
 ):
@@ -51,7 +51,7 @@ def test_a_reading_is_confirmed_and_near_duplicates_are_left_out(
     page.get_by_label("Drop one archive here, or choose it").set_input_files(two_hospitals)
 
     # The portal asks before it reads an image; the overview says so too.
-    page.get_by_role("link", name="Choose how to read it").wait_for(timeout=180_000)
+    page.get_by_role("link", name="Choose how to read it").wait_for(timeout=400_000)
     page = steward.open("/")
     page.get_by_role("link", name=re.compile("can be read in more than one way")).click()
     page.get_by_role("heading", name="2 readings were found").wait_for()
@@ -69,7 +69,7 @@ def test_a_reading_is_confirmed_and_near_duplicates_are_left_out(
     page.get_by_label("Reading 1").check()
     details.get_by_text("Filled in from reading 1").wait_for()
     page.get_by_role("button", name="Read it like the chosen reading").click()
-    page.get_by_role("link", name="Distill this dataset").wait_for(timeout=180_000)
+    page.get_by_role("link", name="Distill this dataset").wait_for(timeout=400_000)
 
     def images():
         row = steward.context.request.get(f"{service.url}/api/v1/datasets/{dataset_id}").json()
@@ -84,8 +84,8 @@ def test_a_reading_is_confirmed_and_near_duplicates_are_left_out(
     card.get_by_text("Leave out", exact=True).click()
     card.get_by_text(f"This leaves out {TWINS} of {before} images").wait_for()
     card.get_by_role("button", name=f"Leave out {TWINS} images").click()
-    page.get_by_text(f"{TWINS} images are left out.").wait_for(timeout=180_000)
-    page.get_by_role("link", name="Distill this dataset").wait_for(timeout=180_000)
+    page.get_by_text(f"{TWINS} images are left out.").wait_for(timeout=400_000)
+    page.get_by_role("link", name="Distill this dataset").wait_for(timeout=400_000)
     assert images() == before - TWINS
     assert page.get_by_role("heading", name="Nearly the same pictures").count() == 0
     assert page.get_by_text("The archive was deleted once its images were read").count() == 1
@@ -105,7 +105,7 @@ def written_on():
     return file.getvalue()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_text_in_pictures_is_painted_over_and_holds_nothing_any_more(
     make_service, desk, found, hire, person, written_on, wait_until
 ):
@@ -129,6 +129,6 @@ def test_text_in_pictures_is_painted_over_and_holds_nothing_any_more(
     page.get_by_label("For all others on this page").select_option("Leave the picture out")
     page.get_by_role("button", name="Store these decisions").click()
     page.wait_for_url(f"**/datasets/{dataset_id}")
-    page.get_by_role("link", name="Distill this dataset").wait_for(timeout=180_000)
+    page.get_by_role("link", name="Distill this dataset").wait_for(timeout=400_000)
     assert page.get_by_text("holds every release").count() == 0
     assert theirs.ask("GET", f"/datasets/{dataset_id}")["open_holds"] == {}

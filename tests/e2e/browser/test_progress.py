@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_two_people_watch_a_distillation_whose_worker_is_killed(
     make_service, desk, hire, archive, wait_until
 ):
@@ -23,7 +23,7 @@ def test_two_people_watch_a_distillation_whose_worker_is_killed(
     service.kill_workers_in(distillation_id, "distilling")
 
     for page in pages:
-        page.get_by_role("link", name="Read the report").wait_for(timeout=300_000)
+        page.get_by_role("link", name="Read the report").wait_for(timeout=900_000)
     assert service.row(distillation_id)["status"] == "ready"
     assert all(page.evaluate("window.wasNeverReloaded") for page in pages)
 
@@ -40,7 +40,7 @@ def test_two_people_watch_a_distillation_whose_worker_is_killed(
     assert service.row(distillation_id)["attempt"] == 1
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_distillation_is_cancelled_and_gone_on_with(make_service, desk, hire, archive):
     service = make_service()
     dataset = service.upload(archive)

@@ -11,7 +11,7 @@ from tests.fixtures.reports import clear
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_two_hospitals_share_in_their_browsers(
     make_service, desk, found, hire, person, archive, other_archive, wait_until, tmp_path
 ):
@@ -107,8 +107,8 @@ def test_two_hospitals_share_in_their_browsers(
     page.get_by_role("link", name=re.compile("^Train here")).click()
     page.get_by_label("Networks for each comparison").fill("2")
     page.get_by_role("button", name="Start training").click()
-    page.get_by_role("button", name="Confirm classes and train").click(timeout=120_000)
-    page.get_by_role("button", name="Send the score").click(timeout=180_000)
+    page.get_by_role("button", name="Confirm classes and train").click(timeout=300_000)
+    page.get_by_role("button", name="Send the score").click(timeout=400_000)
     page.get_by_text("Your score was sent").wait_for()
     page = owner.open(f"/distillations/{distillation_id}/report")
     assert page.get_by_role("row", name=re.compile("Riverside")).first.is_visible()

@@ -46,7 +46,7 @@ def megabytes_sent(page):
     return float(told[1]) * {"B": 1e-6, "kB": 1e-3, "MB": 1.0}[told[2]]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_reload_and_a_killed_portal_lose_nothing(
     make_service, desk, found, hire, heavy, wait_until
 ):
@@ -80,13 +80,13 @@ def test_a_reload_and_a_killed_portal_lose_nothing(
     os.kill(service.pid_of("-m app.cli portal"), signal.SIGKILL)
     page.get_by_text(re.compile("No connection|Trying again")).first.wait_for(timeout=60_000)
 
-    page.get_by_role("link", name="Distill this dataset").first.wait_for(timeout=180_000)
+    page.get_by_role("link", name="Distill this dataset").first.wait_for(timeout=400_000)
     row = steward.context.request.get(f"{service.url}/api/v1/datasets/{dataset_id}").json()
     assert row["sha256"] == hashlib.sha256(heavy.read_bytes()).hexdigest()
     assert row["status"] == "ready"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_an_upload_that_is_paused_goes_on_and_one_that_is_cancelled_leaves_nothing(
     service, desk, found, hire, heavy, wait_until
 ):
