@@ -1,5 +1,6 @@
 """A GPU that goes away: the row waits for another worker, and this one ends."""
 
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +87,9 @@ def test_a_worker_that_loses_its_gpu_ends_and_the_next_goes_on_from_the_checkpoi
     own_harness: "WorkerHarness", squares: ImageSet, function: str, phase: str
 ) -> None:
     harness = own_harness
-    row_id = harness.add_distillation(harness.add_dataset(squares), teacher_epochs=6, iterations=20)
+    # One private seed, so that both jobs draw the same and their files can be the same.
+    of_both = {"private_seed": secrets.token_hex(16), "teacher_epochs": 6, "iterations": 20}
+    row_id = harness.add_distillation(harness.add_dataset(squares), **of_both)
     harness.environment |= {"LOSE_GPU_IN": function, "LOSE_GPU_AFTER": "3"}
     losing = harness.start_worker(command=GPU_LOSS_WORKER)
     assert losing.wait(timeout=60) == 1
@@ -98,9 +101,7 @@ def test_a_worker_that_loses_its_gpu_ends_and_the_next_goes_on_from_the_checkpoi
     row = harness.wait_for(row_id, DistillationStatus.READY)
     assert len(log_of(harness, row_id)) >= 1
     assert harness.leftovers(row_id) == []
-    undisturbed = harness.add_distillation(
-        harness.add_dataset(squares), teacher_epochs=6, iterations=20
-    )
+    undisturbed = harness.add_distillation(harness.add_dataset(squares), **of_both)
     assert harness.stored(row.distilled_key) == harness.stored(
         harness.wait_for(undisturbed, DistillationStatus.READY).distilled_key
     )
