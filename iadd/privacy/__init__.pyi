@@ -1,3 +1,4 @@
+from .auditing import Prepared as Prepared
 from .auditing import audit as audit
 from .embedding import penultimate_features as penultimate_features
 from .report import Attack as Attack

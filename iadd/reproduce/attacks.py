@@ -18,7 +18,7 @@ from torch import Tensor
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.initialisation import contributors, correctly_classified
-from iadd.privacy import audit
+from iadd.privacy import Prepared, audit
 from iadd.privacy.matched_filter import seek_contributors
 from iadd.privacy.membership import attack_shipped_run
 from iadd.privacy.statistics import auc_interval, clopper_pearson
@@ -116,12 +116,25 @@ class RunAttacks:
         return not self.refused and all(one.auc_interval[0] <= 0.5 for one in self.attacks)
 
 
+class Audits:
+    """Prepares audits of one data set once for all sets with the same labels."""
+
+    def __init__(self, images: ImageSet, *, random_split: bool) -> None:
+        self.images, self.random_split = images, random_split
+        self._prepared: Prepared | None = None
+
+    def prepared(self, labels: Tensor) -> Prepared:
+        """What the audit of a set with these labels starts from."""
+        if self._prepared is None or not torch.equal(self._prepared.labels, labels):
+            self._prepared = Prepared.of(self.images, labels, random_split=self.random_split)
+        return self._prepared
+
+
 def attack_run(
     record: RunRecord,
-    images: ImageSet,
+    audits: Audits,
     teachers_of: TeachersOf,
     *,
-    random_split: bool,
     on_progress: ProgressListener,
     device: torch.device | str = "cpu",
 ) -> RunAttacks | None:
@@ -129,9 +142,9 @@ def attack_run(
 
     Args:
         record: The run.
-        images: The whole set.
+        audits: The whole set, and whether chance decided its split; without that only starts are
+            attacked.
         teachers_of: Opens the teachers of the run.
-        random_split: Whether chance decided the split; without it only starts are attacked.
         on_progress: Called during the attacks, phase ``auditing``.
         device: Device to compute on.
 
@@ -141,18 +154,14 @@ def attack_run(
     path = record.folder / "attacks.json"
     if not path.exists():
         if record.row.kind == "teacher":
-            document = _attack_teachers(
-                record, images, teachers_of(record, on_progress), random_split, device
-            )
+            document = _attack_teachers(record, audits, teachers_of(record, on_progress), device)
         else:
             small_set = record.folder / "distilled.safetensors"
             if not small_set.exists():
                 return None
             distilled = DistilledDataset.from_bytes(small_set.read_bytes())
             with record.timed("attacking"):
-                document = _attack_set(
-                    record, distilled, images, teachers_of, random_split, on_progress, device
-                )
+                document = _attack_set(record, distilled, audits, teachers_of, on_progress, device)
         write_atomically(path, json.dumps(document, indent=1).encode())
     return read_attacks(record)
 
@@ -172,15 +181,14 @@ def read_attacks(record: RunRecord) -> RunAttacks | None:
 
 def _attack_teachers(
     record: RunRecord,
-    images: ImageSet,
+    audits: Audits,
     buffer: TrajectoryBuffer,
-    random_split: bool,
     device: torch.device | str,
 ) -> dict[str, Any]:
     attacks = []
-    if random_split:
+    if audits.random_split:
         members, others = (
-            confidence(buffer, images.part(part), record.config, device=device)
+            confidence(buffer, audits.images.part(part), record.config, device=device)
             for part in ("train", "test")
         )
         attacks.append(Attacked.of("confidence", members, others))
@@ -190,12 +198,12 @@ def _attack_teachers(
 def _attack_set(
     record: RunRecord,
     distilled: DistilledDataset,
-    images: ImageSet,
+    audits: Audits,
     teachers_of: TeachersOf,
-    random_split: bool,
     on_progress: ProgressListener,
     device: torch.device | str,
 ) -> dict[str, Any]:
+    images, random_split = audits.images, audits.random_split
     used = _used(record, images, teachers_of, on_progress, device)
     attacks = []
     if distilled.initial_images is not None and (used is not None or random_split):
@@ -224,7 +232,13 @@ def _attack_set(
         for attack in shipped.attacks
         if attack.stratum == "all" and attack.name in ATTACKS
     ]
-    report = audit(distilled, images, membership=[shipped], on_progress=on_progress)
+    report = audit(
+        distilled,
+        images,
+        membership=[shipped],
+        prepared=audits.prepared(distilled.labels),
+        on_progress=on_progress,
+    )
     return {
         "attacks": [asdict(one) for one in attacks if one is not None],
         "metrics": [asdict(metric) for metric in report.metrics],

@@ -18,7 +18,7 @@ from iadd.dp.ledger import FileLedgerStore, Ledger
 from iadd.dp.private_data import PrivateData
 from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evaluate_random
 from iadd.networks.build import build_architecture
-from iadd.reproduce.attacks import attack_run
+from iadd.reproduce.attacks import Audits, attack_run
 from iadd.reproduce.plots import draw_run, measure_run
 from iadd.reproduce.real_subset import as_small_set, select_images, subset_rows
 from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
@@ -111,6 +111,7 @@ def run_study(
         _check_fit(config.override(network), images)
     keep_to_one_data_set(out, images)
     teacher_cache = _TeacherCache(images, config, teachers or out / "teachers", device)
+    audits = Audits(images, random_split=random_split)
     for done, record in enumerate(runs):
         run = f"{record.row.name}, seed {record.seed}"
 
@@ -122,9 +123,8 @@ def run_study(
             if study.attacked:
                 attack_run(
                     record,
-                    images,
+                    audits,
                     lambda one, report: teacher_cache.get(one.config, report),
-                    random_split=random_split,
                     on_progress=listen,
                     device=device,
                 )

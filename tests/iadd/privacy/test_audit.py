@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from iadd.data.image_set import ImageSet
-from iadd.privacy import Attack, Power, PrivacyReport, audit
-from iadd.privacy.auditing import Bench, Shown
-from iadd.privacy.controls import DISGUISES, disguise
+from iadd.privacy import Attack, Power, Prepared, PrivacyReport, audit
+from iadd.privacy.bench import Bench, Shown
+from iadd.privacy.disguises import DISGUISES, disguise
 from iadd.privacy.membership import Membership
 from iadd.runtime.progress import Progress
 from tests.iadd.privacy.textures import average, draw_pictures, make_distilled, make_images
@@ -27,10 +27,15 @@ def images() -> ImageSet:
 
 
 @pytest.fixture(scope="module")
-def fresh(images: ImageSet) -> PrivacyReport:
+def prepared(images: ImageSet) -> Prepared:
+    return Prepared.of(images, torch.tensor([0, 1]))
+
+
+@pytest.fixture(scope="module")
+def fresh(images: ImageSet, prepared: Prepared) -> PrivacyReport:
     """Pictures of the same kind that nobody was trained on, from starts that are nobody's."""
-    start = draw_pictures(2, seed=8)
-    return audit(make_distilled(draw_pictures(2, seed=7), images, start), images, attempts=3)
+    distilled = make_distilled(draw_pictures(2, seed=7), images, draw_pictures(2, seed=8))
+    return audit(distilled, images, attempts=3, prepared=prepared)
 
 
 def test_fresh_pictures_are_inconclusive_without_attacks(fresh: PrivacyReport) -> None:
@@ -66,18 +71,19 @@ def test_no_word_promises_too_much(fresh: PrivacyReport) -> None:
     assert "anonym" not in json.dumps(fresh.to_dict()).lower()
 
 
-def test_it_answers_the_same_twice(images: ImageSet, fresh: PrivacyReport) -> None:
+def test_it_answers_the_same_when_it_prepares_anew(images: ImageSet, fresh: PrivacyReport) -> None:
     start = draw_pictures(2, seed=8)
     again = audit(make_distilled(draw_pictures(2, seed=7), images, start), images, attempts=3)
     assert again == fresh
 
 
-def test_one_copy_in_disguise_is_refuted(images: ImageSet) -> None:
+def test_one_copy_in_disguise_is_refuted(images: ImageSet, prepared: Prepared) -> None:
     pictures = draw_pictures(2, seed=7).float() / 255
     copy = images.part("train").images[[11]].float() / 255
     generator = torch.Generator().manual_seed(0)
     pictures[1] = disguise("turned", copy, pictures[:1], generator)[0]
-    report = audit(make_distilled((pictures * 255).round().to(torch.uint8), images), images)
+    distilled = make_distilled((pictures * 255).round().to(torch.uint8), images)
+    report = audit(distilled, images, prepared=prepared)
     found = outcomes(report)
     assert report.verdict == "refuted"
     assert found["near_copies_single"] == "refused"
@@ -86,19 +92,23 @@ def test_one_copy_in_disguise_is_refuted(images: ImageSet) -> None:
     assert "must not leave" in report.statement
 
 
-def test_an_exact_copy_is_refuted_and_one_of_a_held_out_image_is_none(images: ImageSet) -> None:
+def test_an_exact_copy_is_refused_and_one_of_a_held_out_image_is_none(
+    images: ImageSet, prepared: Prepared
+) -> None:
     for split, outcome in (("train", "refused"), ("test", "passed")):
         pictures = draw_pictures(2, seed=7)
         pictures[1] = images.part(split).images[3]
-        found = outcomes(audit(make_distilled(pictures, images), images))
+        found = outcomes(audit(make_distilled(pictures, images), images, prepared=prepared))
         assert found["exact_copies"] == outcome
         assert found["registered_copies"] == outcome
 
 
-def test_pictures_hidden_beside_the_grey_levels_are_refuted(images: ImageSet) -> None:
+def test_pictures_hidden_beside_the_grey_levels_are_refuted(
+    images: ImageSet, prepared: Prepared
+) -> None:
     hidden = draw_pictures(2, seed=7).float() / 255
     hidden[0] += 0.002 * images.part("train").images[4] / 255
-    report = audit(make_distilled(hidden, images), images)
+    report = audit(make_distilled(hidden, images), images, prepared=prepared)
     assert outcomes(report)["grid"] == "refused"
     assert report.verdict == "refuted"
 
@@ -159,7 +169,7 @@ def test_an_embedding_may_be_given(images: ImageSet) -> None:
     assert report.embedding == "given by the caller"
 
 
-def test_attacks_with_power_decide(images: ImageSet) -> None:
+def test_attacks_with_power_decide(images: ImageSet, prepared: Prepared) -> None:
     attack = Attack(
         name="lira",
         title="LiRA",
@@ -190,13 +200,14 @@ def test_attacks_with_power_decide(images: ImageSet) -> None:
         attacks=(wide,), power=replace(power, tpr=0.3, runs=1, tier=0), explanation="One run."
     )
     distilled = make_distilled(draw_pictures(2, seed=7), images)
-    report = audit(distilled, images, membership=[weak, strong])
+    report = audit(distilled, images, membership=[weak, strong], prepared=prepared)
     assert report.power == power
     assert report.attacks == (attack,)  # the weaker attack of the same set adds nothing
     assert report.verdict == "not_refuted"
     assert "Sixteen runs were attacked." in report.statement
     leak = replace(wide, outcome="refuted")
-    found = audit(distilled, images, membership=[replace(weak, attacks=(leak,)), strong])
+    leaking = [replace(weak, attacks=(leak,)), strong]
+    found = audit(distilled, images, membership=leaking, prepared=prepared)
     assert found.verdict == "refuted"
 
 
@@ -215,6 +226,17 @@ def test_it_reports_progress_and_can_be_stopped(images: ImageSet) -> None:
         audit(make_distilled(draw_pictures(2, seed=7), images), images, on_progress=listen)
     assert [p.done for p in seen] == [1, 2]
     assert {(p.phase, p.total) for p in seen} == {("auditing", 5)}
+
+
+def test_what_was_prepared_serves_sets_with_the_same_labels(
+    images: ImageSet, prepared: Prepared
+) -> None:
+    seen: list[Progress] = []
+    distilled = make_distilled(draw_pictures(2, seed=7), images)
+    audit(distilled, images, prepared=prepared, on_progress=seen.append)
+    assert [(p.done, p.total) for p in seen] == [(5, 5)]
+    with pytest.raises(ValueError, match="other labels"):
+        audit(make_distilled(draw_pictures(3, seed=7), images), images, prepared=prepared)
 
 
 def test_nothing_to_audit_is_an_error() -> None:

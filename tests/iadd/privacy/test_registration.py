@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from iadd.privacy.controls import DISGUISES, disguise
+from iadd.privacy.disguises import DISGUISES, disguise
 from iadd.privacy.registration import Register, Registered
 from tests.iadd.privacy.textures import SIZE, draw_pictures
 

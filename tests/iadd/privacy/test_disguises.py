@@ -2,7 +2,7 @@
 
 import torch
 
-from iadd.privacy.controls import DISGUISES, average, disguise, draw_like
+from iadd.privacy.disguises import DISGUISES, average, disguise, draw_like
 from tests.iadd.privacy.textures import draw_pictures
 
 
