@@ -51,7 +51,6 @@ RANDOMNESS = {
 
 IMAGE_FORMATS = {
     "8bit": "256 grey levels: the images that were audited are the images that leave.",
-    "16bit": "65,536 grey levels: the images that were audited are the images that leave.",
     "float": (
         "Numbers of any size. The audit looks at 256 grey levels only, so what is hidden below a "
         "grey level was not audited."
