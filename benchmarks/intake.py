@@ -1,8 +1,10 @@
 """Reading an archive, as a worker does it: images per second and memory.
 
-    python -m benchmarks.intake [--json] [--images 15000] [--side 224] [--bits 8] [--archive FILE]
+    python -m benchmarks.intake [--json] [--images 15000] [--side 224] [--bits 8] [--kind PNG]
+    python -m benchmarks.intake [--json] --archive FILE
 
-The archive holds noisy synthetic pictures of one size, or is one of yours. It is read by
+The archive holds noisy synthetic pictures of one size, or is one of yours. TIFF is not compressed:
+a large archive of it is written in little time. It is read by
 ``python -m iadd.intake`` as in the service. ``peak_bytes`` is the largest sum, over that process
 and its decoders, of proportional set sizes (Linux): memory that several share counts once.
 """
@@ -31,12 +33,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=15_000)
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--bits", type=int, choices=(8, 16), default=8)
+    parser.add_argument("--kind", choices=("PNG", "TIFF"), default="PNG")
     parser.add_argument("--archive", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        archive = arguments.archive or _draw(
-            Path(folder) / "drawn.zip", arguments.images, arguments.side, arguments.bits
-        )
+        drawn = arguments.images, arguments.side, arguments.bits, arguments.kind
+        archive = arguments.archive or _draw(Path(folder) / "drawn.zip", *drawn)
         print_result(measure(archive, Path(folder)), one_line=arguments.json)
 
 
@@ -112,19 +114,21 @@ def _resident(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def _draw(path: Path, images: int, side: int, bits: int) -> Path:
+def _draw(path: Path, images: int, side: int, bits: int, kind: str) -> Path:
     """Pictures in two classes; each file's pixels differ, so that none is a repetition."""
     generator = np.random.default_rng(0)
-    kind = np.uint8 if bits == 8 else np.uint16
+    levels = np.uint8 if bits == 8 else np.uint16
+    noise = generator.normal(0, 12, (side, side)).astype(np.float32)
+    options = {"compress_level": 1} if kind == "PNG" else {}
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(images):
             coarse = Image.fromarray(generator.integers(0, 256, (16, 16), dtype=np.uint8))
-            smooth = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC), np.float64)
-            noise = generator.normal(0, 12, (side, side))
-            levels = np.clip(smooth + noise, 0, 255) * (1 if bits == 8 else 257)
+            smooth = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC), np.float32)
+            grey = np.clip(smooth + np.roll(noise, 7919 * number), 0, 255)
             file = io.BytesIO()
-            Image.fromarray(levels.astype(kind)).save(file, "PNG", compress_level=1)
-            archive.writestr(f"{'AB'[number % 2]}/{number:06d}.png", file.getvalue())
+            pixels = (grey * (1 if bits == 8 else 257)).astype(levels)
+            Image.fromarray(pixels).save(file, kind, **options)
+            archive.writestr(f"{'AB'[number % 2]}/{number:06d}.{kind.lower()}", file.getvalue())
     return path
 
 
