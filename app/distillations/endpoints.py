@@ -18,6 +18,7 @@ from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
 from app.distillations.stream import follow
+from iadd.presets import AUDITS
 
 LARGEST_EVENT_ID = 2**63 - 1
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -29,6 +30,12 @@ router = APIRouter(tags=["distillations"], responses=problems(401, 403, 422))
 def list_presets(_caller: Reader) -> dict[str, Any]:
     """Every preset: what it is for, its settings, and the limits of each."""
     return presets_document()
+
+
+@router.get("/audits")
+def list_audits(_caller: Reader) -> dict[str, Any]:
+    """The named sizes of an audit, for `audit` of a distillation: what each finds and sets."""
+    return AUDITS
 
 
 @router.post(

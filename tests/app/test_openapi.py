@@ -75,6 +75,7 @@ def test_operation_ids_are_stable(document):
         "GET /api/v1/datasets/{dataset_id}/thumbnails": "list_thumbnails",
         "GET /api/v1/datasets/{dataset_id}/thumbnails/{name}": "get_thumbnail",
         "GET /api/v1/presets": "list_presets",
+        "GET /api/v1/audits": "list_audits",
         "POST /api/v1/datasets/{dataset_id}/forecasts": "create_forecast",
         "GET /api/v1/forecasts/{forecast_id}": "get_forecast",
         "POST /api/v1/datasets/{dataset_id}/distillations": "create_distillation",

@@ -5,7 +5,7 @@ import pytest
 from app.core.errors import Problem
 from app.distillations.presets import FIXED, OWN_FIELDS, InvalidSettings, get_preset
 from iadd.config import ConfigError
-from iadd.presets import PRESETS, describe
+from iadd.presets import AUDITS, PRESETS, describe
 
 
 def extremes(default, limits):
@@ -56,6 +56,7 @@ def test_settings_that_contradict_each_other_are_all_named():
 
 def test_anyone_with_a_token_may_read_them(portal):
     assert portal.researcher.get("/presets").json() == describe()
+    assert portal.researcher.get("/audits").json() == AUDITS
 
 
 @pytest.mark.parametrize("changes", [{"privacy": "dp"}, {"privacy": "dp", "validate_every": 0}])
