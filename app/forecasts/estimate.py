@@ -18,6 +18,10 @@ NARROWEST = 0.1
 """Least share by which the range goes up and down, however exact earlier estimates were."""
 USABLE_MEMORY = 0.95
 
+_INCONCLUSIVE = (
+    " That is too little to clear a release: the verdict will be inconclusive, or refuted."
+)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -71,17 +75,17 @@ def make_estimate(
 
 
 def audit_text(audit: JsonObject, seconds: float | None) -> str:
-    """What the audit can find, and what it takes where that is known, in a sentence."""
+    """What the audit can find, what it takes where that is known, and whether it can clear."""
     runs, finds = audit["runs"], audit["finds"]
+    clears = "" if audit["clears"] else _INCONCLUSIVE
     if finds is None:
         found = "says nothing of how large a leak would be found"
     else:
         found = f"finds leaks of {100 * finds:.2g} % and more"
     if not runs:
-        return f"The run itself alone: {found}; no extra time."
-    return f"{runs} runs: {found}" + (
-        "." if seconds is None else f"; about {_duration(seconds)} here."
-    )
+        return f"The run itself alone: {found}; no extra time.{clears}"
+    time = "" if seconds is None else f"; about {_duration(seconds)} here"
+    return f"{runs} runs: {found}{time}.{clears}"
 
 
 def _duration(seconds: float) -> str:

@@ -23,7 +23,12 @@ class AuditPowerRead(ReplyModel):
         description="Smallest share of members, found at 1 % false alarms, that the audit tells "
         "from chance with a probability of 80 %, cautiously estimated; null where it has no power."
     )
-    text: str = Field(description="The same in a sentence, with the time that it takes.")
+    clears: bool | None = Field(
+        default=None,
+        description="Whether it is large enough to clear a run that tells nothing, at the leak "
+        "limit of the settings; if not, the verdict stays inconclusive. Null in older forecasts.",
+    )
+    text: str = Field(description="The same in words, with the time that it takes.")
 
 
 class EstimateRead(ReplyModel):

@@ -31,7 +31,7 @@ from app.models.forecast import WAITING, Forecast, ForecastStatus, Measurement
 from app.organisations.quotas import QuotaExceeded
 from iadd.config import Config
 from iadd.forecast.arithmetic import DeviceBenchmark, Job
-from iadd.privacy.power import reachable_tpr
+from iadd.privacy.power import may_clear, reachable_tpr
 
 CHANNELS = 1
 """Channels of every dataset: X-rays are grey."""
@@ -138,11 +138,13 @@ def audit_power(job: Job, dataset: Dataset) -> JsonObject:
         # The run itself is the only test, where chance left the test images out.
         runs = 1 if dataset.split_by in DRAWN_SPLITS else 0
         units = min(2 * min(job.train, job.test), chosen)
-    finds = None
+    finds, clears = None, False
     if runs and units >= FEWEST_UNITS:
         deff = 1.0 if runs == 1 else CAUTIOUS_DEFF
         finds = reachable_tpr(runs=runs, units=units, deff=deff)
-    return {"runs": audit.audit_test_runs, "units": units, "finds": finds}
+        limit = audit.audit_leak_limit
+        clears = finds <= limit and may_clear(runs=runs, units=units, limit=limit, deff=deff)
+    return {"runs": audit.audit_test_runs, "units": units, "finds": finds, "clears": clears}
 
 
 def _audit(session: Session, forecast: Forecast) -> AuditPowerRead | None:

@@ -11,6 +11,10 @@ from iadd.privacy.statistics import (
     upper_bound,
 )
 
+OUTLIERS = 0.1
+"""Share of the units, those of the largest gradient norms, that are outliers: the smallest stratum
+that every audit has."""
+
 _SIDE = 0.025
 _DEVIATIONS = 5.0
 _ROUNDED = 1000
@@ -63,6 +67,25 @@ def reachable_tpr(
     if runs < 1 or units < 1 or not deff > 0 or not 0 < chance < 1 or not 0 < fpr < 1:
         raise ValueError("runs and units are at least 1, deff above 0, chance and fpr within 0..1")
     return _reachable(max(1, round(runs * units / 2 / deff)), chance, fpr)
+
+
+def may_clear(
+    *, runs: int, units: int, limit: float, deff: float = 1.0, fpr: float = FALSE_ALARMS
+) -> bool:
+    """Return whether an audit is large enough to clear a run that tells nothing.
+
+    Chance finds a share `fpr` of the members of each stratum; the upper bound on it has to stay
+    within the limit among the outliers too, who are few.
+
+    Args:
+        runs: Test runs T, at least 1.
+        units: Audit units m of a run.
+        limit: Share of members found that the upper bound may reach.
+        deff: Design effect, as in :func:`reachable_tpr`.
+        fpr: False-alarm rate.
+    """
+    members = OUTLIERS * runs * units / 2 / deff
+    return members >= 1 and upper_bound(fpr * members, members, _SIDE) <= limit
 
 
 @lru_cache(maxsize=1024)

@@ -15,14 +15,11 @@ from iadd.privacy.membership.attacks import ATTACKS, Calibration, scores_of
 from iadd.privacy.membership.plan import AuditPlan
 from iadd.privacy.membership.scores import TwinScores, stacked
 from iadd.privacy.membership.tally import Tally, attacks_of
-from iadd.privacy.power import reachable_tpr
+from iadd.privacy.power import OUTLIERS, reachable_tpr
 from iadd.privacy.report import Attack, Power
 from iadd.privacy.statistics import FALSE_ALARMS
 
 CHANCE = 0.8
-OUTLIERS = 0.1
-"""Share of the units, those of the largest gradient norms, that are outliers."""
-
 FEWEST_SCORES = 20
 """A stratum with fewer scores of members is not attacked: it could tell nothing."""
 

@@ -20,7 +20,7 @@ from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.intake.splits import SPLITS
-from iadd.privacy.membership.decide import CHANCE, FEWEST_SCORES, OUTLIERS, Membership
+from iadd.privacy.membership.decide import CHANCE, FEWEST_SCORES, Membership
 from iadd.privacy.membership.filter import ClassStatistics, matched
 from iadd.privacy.membership.measure import (
     SINGLE_STARTS,
@@ -33,7 +33,7 @@ from iadd.privacy.membership.measure import (
 from iadd.privacy.membership.plan import draws
 from iadd.privacy.membership.students import Responses, train_students
 from iadd.privacy.membership.tally import Tally, attacks_of
-from iadd.privacy.power import reachable_tpr
+from iadd.privacy.power import OUTLIERS, reachable_tpr
 from iadd.privacy.report import Power
 from iadd.privacy.statistics import FALSE_ALARMS
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress

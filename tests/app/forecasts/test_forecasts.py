@@ -75,7 +75,11 @@ def test_an_audit_tells_what_it_finds_and_takes_before_the_start(portal, measure
     assert (waiting["audit"]["runs"], waiting["audit"]["units"]) == (16, 26)
     finds = reachable_tpr(runs=16, units=26, deff=4.0)
     assert waiting["audit"]["finds"] == pytest.approx(finds)
-    assert waiting["audit"]["text"] == f"16 runs: finds leaks of {100 * finds:.2g} % and more."
+    assert waiting["audit"]["clears"] is False
+    assert waiting["audit"]["text"] == (
+        f"16 runs: finds leaks of {100 * finds:.2g} % and more. That is too little to clear a "
+        "release: the verdict will be inconclusive, or refuted."
+    )
     measured()
 
     free = ask(portal, dataset_id).json()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iadd.privacy.power import reachable_tpr, told_from_chance
+from iadd.privacy.power import may_clear, reachable_tpr, told_from_chance
 
 # privacy.md: test runs × units, at design effects 1 and 4.
 TABLE = {
@@ -57,6 +57,15 @@ def test_more_runs_or_units_find_smaller_leaks_and_clustered_runs_larger_ones() 
     assert reachable_tpr(runs=4, units=200, deff=2.0) > one
     assert reachable_tpr(runs=4, units=200, chance=0.95) > one
     assert reachable_tpr(runs=1, units=4) == 1.0
+
+
+def test_a_few_thousand_scores_are_needed_to_clear_a_run_that_tells_nothing() -> None:
+    """Chance alone finds 1% of its outliers; among 50 members the upper bound is above 5%."""
+    assert reachable_tpr(runs=1, units=1000) < 0.05
+    assert not may_clear(runs=1, units=1000, limit=0.05)
+    assert may_clear(runs=1, units=4000, limit=0.05)
+    assert may_clear(runs=16, units=1000, limit=0.05, deff=4.0)
+    assert not may_clear(runs=16, units=26, limit=0.05)
 
 
 @pytest.mark.parametrize(
