@@ -7,8 +7,10 @@ import typer
 from rich.markup import escape
 
 from iadd.cli import common
-from iadd.privacy.poisoning import NETWORKS, NOT_COVERED, STEPS, PoisonReport
-from iadd.privacy.poisoning import inspect as run_inspect
+from iadd.privacy.poisoning.inspection import NETWORKS
+from iadd.privacy.poisoning.inspection import inspect as run_inspect
+from iadd.privacy.poisoning.report import NOT_COVERED, PoisonReport
+from iadd.privacy.poisoning.triggers import STEPS
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.json import to_strict_json
 

@@ -10,16 +10,10 @@ from iadd.config import AugmentationConfig, Config, EvaluationConfig, NetworkCon
 from iadd.data.distilled_dataset import DistilledDataset, History
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
-from iadd.privacy.poisoning import (
-    ANOMALY,
-    APART,
-    FEWEST_IMAGES,
-    anomaly_index,
-    conspicuous,
-    find_groups,
-    inspect,
-    two_groups,
-)
+from iadd.privacy.poisoning.groups import APART, FEWEST_IMAGES, find_groups, two_groups
+from iadd.privacy.poisoning.inspection import inspect
+from iadd.privacy.poisoning.patches import conspicuous
+from iadd.privacy.poisoning.triggers import ANOMALY, anomaly_index
 
 SIZE, PER_CLASS, PATCH = 24, 8, 3
 CLASSES = ("a", "b", "c")
