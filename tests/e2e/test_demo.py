@@ -138,6 +138,8 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Whoever runs the tests in the background ignores SIGINT, and a child inherits that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     wait_until(lambda: "teaching" in log.read_text(), "a phase has begun")
     process.send_signal(number)
