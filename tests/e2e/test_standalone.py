@@ -44,6 +44,7 @@ def test_children_are_replaced_stopped_and_never_left_behind(
     assert again.pids() == {}
 
 
+@pytest.mark.slow
 def test_two_services_never_share_a_folder_nor_a_port(service: "Service", tmp_path: Path) -> None:
     port = service.url.rpartition(":")[2]
 

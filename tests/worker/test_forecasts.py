@@ -60,6 +60,7 @@ def measurements(harness: "WorkerHarness", key: str) -> list[Measurement]:
         return list(session.query(Measurement).filter_by(pace_key=key))
 
 
+@pytest.mark.slow
 def test_a_worker_measures_once_and_answers_the_next_from_that(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:
@@ -135,6 +136,7 @@ def test_settings_that_cannot_be_measured_fail_with_a_problem(
     assert "Nothing was started" in failed.problem["detail"]
 
 
+@pytest.mark.slow
 def test_the_estimate_is_of_the_order_of_what_the_job_takes(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:

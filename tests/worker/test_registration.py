@@ -16,6 +16,7 @@ def rows(harness):
         return session.query(WorkerProcess).all()
 
 
+@pytest.mark.slow
 def test_a_worker_is_seen_while_it_runs_and_gone_when_it_has_left(own_harness):
     worker = own_harness.start_worker(queues="cpu")
     own_harness.until(lambda: rows(own_harness), "the worker is registered")

@@ -57,6 +57,7 @@ def test_messages_that_come_twice_and_at_once_change_nothing(
     assert harness.leftovers(row_id) == []
 
 
+@pytest.mark.slow
 def test_distillations_of_a_dataset_share_their_teachers(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:

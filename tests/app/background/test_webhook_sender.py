@@ -409,6 +409,7 @@ def test_a_turn_ends_in_time_so_that_many_slow_receivers_hold_up_no_other(
     assert len(receiver.messages) == 2
 
 
+@pytest.mark.slow
 def test_a_portal_killed_between_commit_and_sending_loses_nothing(
     portal, receiver, free_port, wait_until, tmp_path
 ):

@@ -26,6 +26,9 @@ ROUNDING = {"float64": 1e-9, "float32": 1e-5, "tf32": 1e-3, "bfloat16": 1e-2}
 
 SMALL = {f"convnet_d{depth}": NetworkConfig(depth=depth, width=8) for depth in (3, 4, 5)}
 LARGE = {name: NetworkConfig(network=name) for name in ("alexnet", "vgg11", "resnet18")}
+OF_LARGE = ("crop", "color", "cutout")
+"""Augmentations tried with large networks, one that moves, one that colours, one that hides: each
+takes seconds, and none knows the network."""
 NETWORKS = [
     *(pytest.param(config, id=name) for name, config in SMALL.items()),
     *(pytest.param(config, id=name, marks=pytest.mark.slow) for name, config in LARGE.items()),
@@ -136,8 +139,9 @@ def assert_as_exact_as_unrolled(
             exact = reference(config, operation)
             case = make_case(config, precision, operation, device)
             ours.append(distance(case.ours(compiled=compiled), exact))
-            unrolled.append(distance(case.unrolled(), exact))
-    assert max(ours) <= ROUNDING[precision] + SLACK * max(unrolled)
+            if (precision, device) != ("float64", "cpu"):  # else it is the reference itself
+                unrolled.append(distance(case.unrolled(), exact))
+    assert max(ours) <= ROUNDING[precision] + SLACK * max(unrolled, default=0.0)
 
 
 @pytest.mark.parametrize("config", NETWORKS)
@@ -145,7 +149,8 @@ def assert_as_exact_as_unrolled(
 def test_gradients_under_every_augmentation_are_as_exact_as_unrolled_ones(
     config: NetworkConfig, precision: str
 ) -> None:
-    assert_as_exact_as_unrolled(config, precision)
+    operations = AUGMENTATIONS if config in SMALL.values() else OF_LARGE
+    assert_as_exact_as_unrolled(config, precision, operations=operations)
 
 
 @pytest.mark.slow

@@ -93,6 +93,7 @@ def request(config: Config) -> bytes:
 COMMAND = [sys.executable, "-P", "-m", "iadd.forecast.device_benchmark"]
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_writes_json(config: Config) -> None:
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None

@@ -127,14 +127,19 @@ def out_of_memory_above(
     return limited
 
 
+CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+CPU = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+
+
 @pytest.mark.parametrize(
-    "error",
+    ("error", "settings"),
     [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        (CUDA, {}),
+        (CPU, {}),
+        (CUDA, {"teacher_flatness": 0.05}),
+        (CUDA, {"networks_at_once": 2}),
     ],
 )
-@pytest.mark.parametrize("settings", [{}, {"teacher_flatness": 0.05}, {"networks_at_once": 2}])
 def test_memory_that_runs_out_halves_what_is_computed_at_once(
     images: ImageSet,
     config: Config,

@@ -32,6 +32,7 @@ def archive() -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_it_is_said_cleaned_up_and_checked_again(own_harness: "WorkerHarness") -> None:
     harness = own_harness
     # Beyond a limit on the size of files writing fails as on a full disc.

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from app.core.security import Caller, Role
 from app.datasets.sample import make_sample
 from app.models import Dataset, DatasetStatus
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
 
 
+@pytest.mark.slow
 def test_the_row_shows_the_phase_of_the_check_until_it_ends(own_harness: "WorkerHarness") -> None:
     own_harness.start_worker()
     caller = Caller.on_behalf(own_harness.organisation_id, Role.STEWARD, "Dr. Grey")

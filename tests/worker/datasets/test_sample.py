@@ -6,6 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from app.core.queue import Task
@@ -40,6 +41,7 @@ def quality(harness: "WorkerHarness", row: Dataset) -> Any:
     return json.loads(harness.stored(row.quality_key))
 
 
+@pytest.mark.slow
 def test_a_worker_draws_the_sample_and_checks_it_like_any_archive(harness: "WorkerHarness") -> None:
     with harness.database.transaction() as session:
         sample, made = make_sample(session, steward(harness))

@@ -132,6 +132,7 @@ def test_names_that_are_not_there_change_nothing(
     assert not list(harness.storage.list(f"withdrawals/{withdrawal_id}"))
 
 
+@pytest.mark.slow
 def test_a_removal_that_was_killed_halfway_is_finished_by_the_next_worker(
     own_harness: "WorkerHarness", archive: Path, tmp_path: Path
 ) -> None:

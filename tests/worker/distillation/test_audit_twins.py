@@ -52,6 +52,7 @@ def done(harness: "WorkerHarness", row_id: str) -> int:
     return sum(twin.done for twin in twins_of(harness, row_id))
 
 
+@pytest.mark.slow
 def test_repetitions_are_run_and_the_last_one_sends_the_audit_on(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_cancelled_audit_stops_and_a_retry_goes_on_from_what_is_done(
     assert {twin.status for twin in after} == {TwinStatus.DONE}
 
 
+@pytest.mark.slow
 def test_an_audit_of_too_few_units_has_no_repetitions(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:

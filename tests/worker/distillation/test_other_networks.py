@@ -94,6 +94,7 @@ def evaluating(squares: ImageSet, tmp_path: Path) -> Evaluating:
     return Evaluating(storage, config)
 
 
+@pytest.mark.slow
 def test_other_networks_learn_from_the_distilled_images_and_from_as_many_random_ones(
     evaluating: Evaluating,
 ) -> None:
@@ -111,6 +112,7 @@ def test_other_networks_learn_from_the_distilled_images_and_from_as_many_random_
     assert across["random"]["lr"] == 0.01
 
 
+@pytest.mark.slow
 def test_their_progress_is_part_of_the_whole(evaluating: Evaluating) -> None:
     evaluating.run()
     percent = [progress.done for progress in evaluating.told]
@@ -124,6 +126,7 @@ def test_without_them_nothing_is_added(evaluating: Evaluating) -> None:
     assert set(evaluating.run()) == {"distilled", "random", "full"}
 
 
+@pytest.mark.slow
 def test_a_cancelled_one_goes_on_from_the_part_that_it_was_in(evaluating: Evaluating) -> None:
     expected = evaluating.run()
     again = Evaluating(evaluating.storage, evaluating.config)

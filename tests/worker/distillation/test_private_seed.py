@@ -30,6 +30,7 @@ def start_of(squares, distilled, config):
     return images
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_repeated_from_what_is_published(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:
@@ -74,6 +75,7 @@ def test_the_secret_is_kept_in_no_object_row_or_log(
         assert form not in harness.logs()
 
 
+@pytest.mark.slow
 def test_teachers_of_the_published_seed_serve_only_what_goes_on_from_before(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:

@@ -48,6 +48,7 @@ def log_of(harness: "WorkerHarness", row_id: str) -> list[str]:
         return [event.data["message"] for event in events if event.kind == EventKind.LOG]
 
 
+@pytest.mark.slow
 def test_another_worker_takes_the_row_with_a_log_line_and_this_one_ends(
     own_harness: "WorkerHarness", squares: ImageSet, ended: list[str]
 ) -> None:
