@@ -93,6 +93,7 @@ def test_the_notes_name_the_best_of_the_rows_that_tell_nothing() -> None:
     assert cells[4][-1] == "1 of 5 refuse"
 
 
+@pytest.mark.slow
 def test_private_teachers_read_through_their_ledger(config: Config, tmp_path: Path) -> None:
     rows = tuple(row for row in PRIVACY.rows if row.name in ("dp-8", "teacher-dp-8"))
     study = Study(name="dp", title="DP", rows=rows, reference="dp-8")

@@ -33,6 +33,7 @@ def test_ties_share_their_mean_rank() -> None:
     assert tied == pytest.approx(1.5 / 3**0.5)
 
 
+@pytest.mark.slow
 def test_large_differences_got_small_weights(distilled: DistilledDataset) -> None:
     facts = measure_run(distilled)
     assert facts["rank_correlation"] < -0.5
@@ -40,6 +41,7 @@ def test_large_differences_got_small_weights(distilled: DistilledDataset) -> Non
     assert facts["best_iteration"] == distilled.best_iteration
 
 
+@pytest.mark.slow
 def test_equal_runs_draw_equal_files(distilled: DistilledDataset, tmp_path: Path) -> None:
     first, second = (draw_run(distilled, tmp_path / name) for name in ("a", "b"))
     assert [path.name for path in first] == [path.name for path in second]

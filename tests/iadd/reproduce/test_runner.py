@@ -53,6 +53,7 @@ def finished(
     return records, folder
 
 
+@pytest.mark.slow
 def test_every_row_runs_with_every_seed_on_shared_teachers(
     finished: tuple[list[RunRecord], Path],
 ) -> None:
@@ -80,6 +81,7 @@ def test_every_row_runs_with_every_seed_on_shared_teachers(
     } <= plots
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_repeats_nothing_that_is_done(
     images: ImageSet, study_config: Config, tmp_path: Path
 ) -> None:
@@ -99,6 +101,7 @@ def test_an_interrupted_study_repeats_nothing_that_is_done(
     assert after == kept
 
 
+@pytest.mark.slow
 def test_another_setting_or_another_data_set_is_refused_in_the_same_folder(
     images: ImageSet, study_config: Config, tmp_path: Path
 ) -> None:
@@ -113,6 +116,7 @@ def test_another_setting_or_another_data_set_is_refused_in_the_same_folder(
         run_study(one, others, study_config, out=tmp_path, architectures=[])
 
 
+@pytest.mark.slow
 def test_the_report_tells_figures_settings_and_machine(
     finished: tuple[list[RunRecord], Path], images: ImageSet, study_config: Config, tmp_path: Path
 ) -> None:
@@ -174,6 +178,7 @@ def test_the_rows_of_both_studies_fit_the_papers_preset() -> None:
         assert study.reference in {row.name for row in study.rows}
 
 
+@pytest.mark.slow
 def test_a_run_that_its_settings_end_is_told_and_the_others_go_on(
     images: ImageSet, study_config: Config, tmp_path: Path
 ) -> None:

@@ -137,6 +137,7 @@ def test_the_same_result_gives_the_same_bundle_with_the_public_reports(
     assert base64.b64encode(files["report.pdf"]) not in files["report.html"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ODD)
 def test_odd_runs_have_a_report_too(make_source: MakeSource, case: str) -> None:
     settings = dict(ODD[case])

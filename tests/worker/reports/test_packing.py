@@ -88,6 +88,7 @@ def test_the_internal_audit_shows_the_nearest_training_images(
     assert "training image nearest to" not in storage.get(keys["report_html_key"]).decode()
 
 
+@pytest.mark.slow
 def test_packing_twice_stores_the_same(
     storage: Storage, source: ReportSource, tmp_path: Path
 ) -> None:
