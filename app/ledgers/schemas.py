@@ -10,8 +10,8 @@ class ReadsRead(ReplyModel):
     """Reads of one kind and purpose, by one run."""
 
     kind: Literal["budgeted", "public", "fatal"] = Field(
-        description="`budgeted`: answered with noise, and paid for by ε. `public`: declared public, "
-        "or computed from paid answers. `fatal`: answered without noise; what depends on it has no "
+        description="`budgeted`: answered with noise, and paid for by ε. `public`: declared, or "
+        "computed from paid answers. `fatal`: answered without noise; what depends on it has no "
         "proof and is not released."
     )
     purpose: str
