@@ -64,8 +64,16 @@ def with_spent(session: Session, dataset_id: str, report: Mapping[str, Any]) -> 
     proof = privacy.get("proof")
     if not isinstance(proof, Mapping) or "delta" not in proof or "epsilon" not in proof:
         return report
-    epsilon = max(float(proof["epsilon"]), spent(session, dataset_id, float(proof["delta"])))
-    return {**report, "privacy": {**privacy, "proof": {**proof, "epsilon": epsilon}}}
+    told = float(proof["epsilon"])
+    epsilon = spent(session, dataset_id, float(proof["delta"]))
+    if not told < epsilon:
+        return report
+    statement = (
+        f"{privacy.get('statement', '')} Since then other runs on the dataset have spent more: "
+        f"ε = {epsilon:.3g} together."
+    )
+    now = {**privacy, "statement": statement.strip(), "proof": {**proof, "epsilon": epsilon}}
+    return {**report, "privacy": now}
 
 
 def _epsilon(rows: Sequence[LedgerEvent], delta: float) -> float:

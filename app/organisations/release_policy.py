@@ -282,8 +282,10 @@ def _proof(proof: Any, policy: Policy) -> Iterator[Objection]:
     if proof["epsilon"] > policy.largest_epsilon:
         yield Objection(
             "large-epsilon",
-            f"Its ε is {proof['epsilon']:.3g}, and your organisation releases up to "
-            f"{policy.largest_epsilon:.3g}. Distill again with a smaller `epsilon`.",
+            f"All runs on its dataset have spent ε = {proof['epsilon']:.3g} together, and your "
+            f"organisation releases up to {policy.largest_epsilon:.3g}. What is spent stays spent: "
+            "have an admin change the policy, or a second person approve an override; choose a "
+            "smaller `epsilon` for the first run on another dataset.",
             waivable=True,
         )
 
@@ -336,10 +338,12 @@ def _under_policy(
             waivable=True,
         )
     classes = (report.get("dataset") or {}).get("classes") or {}
+    # A proven set does not tell how many images it came from, and its proof needs no number.
     small = [
         name
         for name, counts in classes.items()
-        if counts.get("train", 0) < policy.fewest_images_per_class
+        if privacy.get("verdict") != Verdict.PROVEN
+        and counts.get("train", 0) < policy.fewest_images_per_class
     ]
     if small:
         yield Objection(

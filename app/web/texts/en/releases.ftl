@@ -45,6 +45,7 @@ utility-caption = Balanced accuracy of networks trained on
 utility-distilled = these images
 utility-random = random real images
 utility-full = all real images
+utility-noisy = these images: accuracy, with the noise of differential privacy
 utility-images = ({ $count })
 utility-unknown = The utility was not measured.
 

@@ -1,0 +1,103 @@
+"""What the owner of a dataset sees of its ledger, and what a release of a proven set says."""
+
+import pytest
+
+from app.ledgers.store import DatabaseLedgerStore
+from iadd.dp.accountant import Mechanism, epsilon_of, noise_multiplier
+from iadd.dp.ledger import Event
+from tests.fixtures.portal import distilled_bundle
+
+DELTA = 1e-5
+STEPS = 40
+RATE = 0.1
+
+
+def book_run(portal, dataset_id: str, run: str, epsilon: float = 3.0) -> Mechanism:
+    """Book what a run of so much ε reads."""
+    noise = noise_multiplier(epsilon, DELTA, steps=STEPS, rate=RATE)
+    mechanism = Mechanism("sampled_gaussian", noise, RATE)
+    store = DatabaseLedgerStore(portal.database, dataset_id)
+    store.append(
+        Event(kind="budgeted", purpose="gradients", run=run, mechanism=mechanism, count=STEPS)
+    )
+    return mechanism
+
+
+def proven_distillation(portal, epsilon: float) -> str:
+    """A finished one whose report is that of a proven set."""
+    _, report = distilled_bundle()
+    proof = {
+        "epsilon": epsilon,
+        "delta": DELTA,
+        "unit": "image",
+        "accountant": "an accountant",
+        "audited_epsilon": None,
+        "events": [f"This run alone: ε = {epsilon:.3g}"],
+    }
+    nothing = {"metrics": [], "controls": [], "attacks": [], "power": None}
+    classes = {name: {} for name in report["dataset"]["classes"]}
+    return portal.releasable_distillation(
+        dataset={**report["dataset"], "classes": classes},
+        utility={"distilled": {"training_images": 4}},
+        noisy_score={"accuracy": 0.81, "epsilon": 0.1, "unit": "image", "networks": 2},
+        privacy={
+            **report["privacy"],
+            **nothing,
+            "verdict": "proven",
+            "statement": f"Proven: ε = {epsilon:.3g}.",
+            "proof": proof,
+        },
+    )
+
+
+def test_its_owner_sees_every_read_and_what_all_have_spent(portal) -> None:
+    dataset_id = portal.ready_dataset()
+    empty = portal.researcher.get(f"/datasets/{dataset_id}/ledger").json()
+    assert (empty["epsilon"], empty["runs"], empty["reads"]) == (0.0, [], [])
+    one, other = book_run(portal, dataset_id, "one"), book_run(portal, dataset_id, "other", 2.0)
+
+    ledger = portal.researcher.get(f"/datasets/{dataset_id}/ledger").json()
+
+    assert ledger["epsilon"] == pytest.approx(epsilon_of({one: STEPS, other: STEPS}, DELTA))
+    assert [run["run"] for run in ledger["runs"]] == ["one", "other"]
+    assert ledger["runs"][0]["epsilon"] == pytest.approx(3.0, rel=1e-2)
+    assert [read["count"] for read in ledger["reads"]] == [STEPS, STEPS]
+    assert ledger["reads"][0]["mechanism"]["rate"] == RATE
+    refused = portal.researcher.get(f"/datasets/{dataset_id}/ledger", params={"delta": 1})
+    assert refused.status_code == 422
+
+
+def test_two_releases_of_one_dataset_compose_and_nothing_is_unspent(portal) -> None:
+    first_id = proven_distillation(portal, 3.0)
+    dataset_id = portal.row(first_id).dataset_id
+    one = book_run(portal, dataset_id, "one")
+    body = {"title": "Proven", "summary": "A set with a proof.", "contact": "a@example.org"}
+
+    made = portal.steward.post(f"/distillations/{first_id}/releases", json=body)
+    assert made.status_code == 201, made.text
+    facts = made.json()["facts"]
+    assert facts["privacy"]["proof"]["epsilon"] == pytest.approx(3.0, rel=1e-2)
+    assert made.json()["balanced_accuracy"] is None
+    assert facts["noisy_score"]["accuracy"] == 0.81
+
+    book_run(portal, dataset_id, "other")
+    both = epsilon_of({one: 2 * STEPS}, DELTA)
+    assert both > 4
+    made = portal.steward.post(f"/distillations/{first_id}/releases", json=body).json()
+    assert made["facts"]["privacy"]["proof"]["epsilon"] == pytest.approx(both)
+    assert f"ε = {both:.3g} together" in made["facts"]["privacy"]["statement"]
+
+    assert portal.steward.delete(f"/distillations/{first_id}").status_code == 204
+    ledger = portal.researcher.get(f"/datasets/{dataset_id}/ledger").json()
+    assert ledger["epsilon"] == pytest.approx(both)
+
+
+def test_more_than_the_policy_allows_is_not_released(portal) -> None:
+    distillation_id = proven_distillation(portal, 3.0)
+    book_run(portal, portal.row(distillation_id).dataset_id, "one", 9.0)
+    body = {"title": "Proven", "summary": "A set with a proof.", "contact": "a@example.org"}
+
+    refused = portal.steward.post(f"/distillations/{distillation_id}/releases", json=body)
+
+    assert refused.status_code == 409
+    assert "releases up to 8" in refused.json()["detail"]
