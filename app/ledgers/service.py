@@ -92,7 +92,7 @@ def _grouped(rows: Sequence[LedgerEvent]) -> list[ReadsRead]:
         groups.setdefault((row.kind, row.purpose, row.run, noise), []).append(row)
     return [
         ReadsRead(
-            kind=own[0].kind,  # type: ignore[arg-type]
+            kind=own[0].kind,
             purpose=own[0].purpose,
             run=own[0].run,
             mechanism=own[0].mechanism,

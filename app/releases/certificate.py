@@ -44,7 +44,7 @@ def spent_in_words(epsilon: float) -> str:
     """Say what all runs on the dataset have spent: later ones count, and deleted ones too."""
     return (
         f"When it was released, all runs on its dataset had spent ε = {epsilon:.3g} together. The "
-        "measured part of this certificate states what was spent when the set was made."
+        "rest of this certificate states what was spent when the set was made."
     )
 
 

@@ -16,7 +16,7 @@ from iadd.privacy import PrivacyReport
 from iadd.privacy.proof import proven_report
 from iadd.runtime.json import finite
 from worker.reports import conclusions
-from worker.reports.blocks import Report
+from worker.reports.blocks import Conclusion, Report
 from worker.reports.inputs import ReportSource
 from worker.reports.json_document import curves_json, network_json
 from worker.reports.sections import images, noisy_utility, privacy, provenance, usage
@@ -36,7 +36,7 @@ def proven_json(source: ReportSource, score: NoisyScore) -> Json:
         ValueError: When the privacy report holds no proof.
     """
     config, distilled = source.distilled.config, source.distilled
-    document = {
+    document: Json = {
         "asked_on": source.asked_on,
         # Their names are public; how many images each has is not.
         "dataset": {
@@ -105,7 +105,7 @@ def compose_proven(source: ReportSource, document: Mapping[str, Any]) -> Report:
     )
 
 
-def _conclude(document: Mapping[str, Any]) -> list[conclusions.Conclusion]:
+def _conclude(document: Mapping[str, Any]) -> list[Conclusion]:
     return [
         conclusions.noisy_utility(document),
         conclusions.privacy(document),

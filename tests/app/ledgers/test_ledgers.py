@@ -2,52 +2,8 @@
 
 import pytest
 
-from app.ledgers.store import DatabaseLedgerStore
-from iadd.dp.accountant import Mechanism, epsilon_of, noise_multiplier
-from iadd.dp.ledger import Event
-from tests.fixtures.portal import distilled_bundle
-
-DELTA = 1e-5
-STEPS = 40
-RATE = 0.1
-
-
-def book_run(portal, dataset_id: str, run: str, epsilon: float = 3.0) -> Mechanism:
-    """Book what a run of so much ε reads."""
-    noise = noise_multiplier(epsilon, DELTA, steps=STEPS, rate=RATE)
-    mechanism = Mechanism("sampled_gaussian", noise, RATE)
-    store = DatabaseLedgerStore(portal.database, dataset_id)
-    store.append(
-        Event(kind="budgeted", purpose="gradients", run=run, mechanism=mechanism, count=STEPS)
-    )
-    return mechanism
-
-
-def proven_distillation(portal, epsilon: float) -> str:
-    """A finished one whose report is that of a proven set."""
-    _, report = distilled_bundle()
-    proof = {
-        "epsilon": epsilon,
-        "delta": DELTA,
-        "unit": "image",
-        "accountant": "an accountant",
-        "audited_epsilon": None,
-        "events": [f"This run alone: ε = {epsilon:.3g}"],
-    }
-    nothing = {"metrics": [], "controls": [], "attacks": [], "power": None}
-    classes = {name: {} for name in report["dataset"]["classes"]}
-    return portal.releasable_distillation(
-        dataset={**report["dataset"], "classes": classes},
-        utility={"distilled": {"training_images": 4}},
-        noisy_score={"accuracy": 0.81, "epsilon": 0.1, "unit": "image", "networks": 2},
-        privacy={
-            **report["privacy"],
-            **nothing,
-            "verdict": "proven",
-            "statement": f"Proven: ε = {epsilon:.3g}.",
-            "proof": proof,
-        },
-    )
+from iadd.dp.accountant import epsilon_of
+from tests.fixtures.proven import DELTA, RATE, STEPS, book_run, proven_distillation
 
 
 def test_its_owner_sees_every_read_and_what_all_have_spent(portal) -> None:

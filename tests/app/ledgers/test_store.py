@@ -1,6 +1,7 @@
 """The ledger of a dataset in the database, on SQLite and on PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,12 @@ STEP = Mechanism("sampled_gaussian", 2.0, 0.1)
 
 
 def read(purpose: str = "gradients", **changes: object) -> Event:
-    values = {"kind": "budgeted", "purpose": purpose, "run": "run", "mechanism": STEP}
+    values: dict[str, Any] = {
+        "kind": "budgeted",
+        "purpose": purpose,
+        "run": "run",
+        "mechanism": STEP,
+    }
     return Event(**values | changes)
 
 
