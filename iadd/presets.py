@@ -170,7 +170,7 @@ def cpu_dp() -> Config:
 def gpu_dp() -> Config:
     """A job of an hour on one GPU, with differential privacy (ε, δ) proven.
 
-    As ``cpu_dp``, at 112 pixels and with more images per class. The network stays narrow: at the
+    As ``cpu_dp``, with a wider network and more images per class. The network stays narrow: at the
     paper's width the noise is larger than the gradient.
     """
     return Config(

@@ -3,10 +3,11 @@
 import pytest
 
 from iadd.dp.accountant import epsilon_of
+from tests.fixtures.portal import PortalHarness
 from tests.fixtures.proven import DELTA, RATE, STEPS, book_run, proven_distillation
 
 
-def test_its_owner_sees_every_read_and_what_all_have_spent(portal) -> None:
+def test_its_owner_sees_every_read_and_what_all_have_spent(portal: PortalHarness) -> None:
     dataset_id = portal.ready_dataset()
     empty = portal.researcher.get(f"/datasets/{dataset_id}/ledger").json()
     assert (empty["epsilon"], empty["runs"], empty["reads"]) == (0.0, [], [])
@@ -23,7 +24,7 @@ def test_its_owner_sees_every_read_and_what_all_have_spent(portal) -> None:
     assert refused.status_code == 422
 
 
-def test_two_releases_of_one_dataset_compose_and_nothing_is_unspent(portal) -> None:
+def test_two_releases_of_one_dataset_compose_and_nothing_is_unspent(portal: PortalHarness) -> None:
     first_id = proven_distillation(portal, 3.0)
     dataset_id = portal.row(first_id).dataset_id
     one = book_run(portal, dataset_id, "one")
@@ -48,7 +49,7 @@ def test_two_releases_of_one_dataset_compose_and_nothing_is_unspent(portal) -> N
     assert ledger["epsilon"] == pytest.approx(both)
 
 
-def test_more_than_the_policy_allows_is_not_released(portal) -> None:
+def test_more_than_the_policy_allows_is_not_released(portal: PortalHarness) -> None:
     distillation_id = proven_distillation(portal, 3.0)
     book_run(portal, portal.row(distillation_id).dataset_id, "one", 9.0)
     body = {"title": "Proven", "summary": "A set with a proof.", "contact": "a@example.org"}

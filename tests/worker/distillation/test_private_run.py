@@ -20,6 +20,7 @@ from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.dp.ledger import Ledger
 from tests.fixtures.worker_harness import TINY
+from tests.worker.reports.read_formats import letters_of_pdf
 
 if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
@@ -123,6 +124,8 @@ def test_nothing_exact_leaves(harness: "WorkerHarness", odd_squares: ImageSet) -
         for name in bundle.namelist():
             if name.endswith((".json", ".md", ".html")):
                 public[f"bundle/{name}"] = bundle.read(name).decode()
+            if name.endswith(".pdf"):
+                public[f"bundle/{name}"] = letters_of_pdf(bundle.read(name))
     figures = {*exact_figures(evaluation), *exact_figures(audit)}
     assert len(figures) > 50
     assert {json.dumps(figure) for figure in figures} & numbers_of(json.dumps(evaluation))
