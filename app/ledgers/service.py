@@ -12,6 +12,7 @@ from app.ledgers.repository import LedgerRepository
 from app.ledgers.schemas import LedgerRead, ReadsRead, RunRead
 from app.ledgers.store import event_of
 from app.models.ledger_event import LedgerEvent
+from iadd.config import Config
 from iadd.dp.accountant import epsilon_of
 from iadd.dp.ledger import counts_of
 
@@ -48,14 +49,8 @@ def read(session: Session, caller: Caller, dataset_id: str, *, delta: float) -> 
     )
 
 
-def spent(session: Session, dataset_id: str, delta: float) -> float:
-    """ε that all runs on a dataset have spent by now, at δ; infinite after no noise at all."""
-    ledger = LedgerRepository(session)
-    return _epsilon(ledger.events(ledger.line_of(dataset_id)), delta)
-
-
 def with_spent(session: Session, dataset_id: str, report: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A proven report with the ε of the ledger as it is now.
+    """A proven report as the ledger proves it now; without a proof where it does no longer.
 
     A report states what was spent when it was written. Since then other runs may have spent more,
     and whoever decides on a release has seen those too.
@@ -64,9 +59,13 @@ def with_spent(session: Session, dataset_id: str, report: Mapping[str, Any]) -> 
     proof = privacy.get("proof")
     if not isinstance(proof, Mapping) or "delta" not in proof or "epsilon" not in proof:
         return report
-    told = float(proof["epsilon"])
-    epsilon = spent(session, dataset_id, float(proof["delta"]))
-    if not told < epsilon:
+    ledger = LedgerRepository(session)
+    rows = ledger.events(ledger.line_of(dataset_id))
+    run = Config.from_dict(report["settings"]).teacher_key()
+    epsilon = _epsilon(rows, float(proof["delta"]))
+    if math.isinf(epsilon) or any(row.kind == "fatal" and row.run == run for row in rows):
+        return {**report, "privacy": {**privacy, "proof": None}}
+    if not float(proof["epsilon"]) < epsilon:
         return report
     statement = (
         f"{privacy.get('statement', '')} Since then other runs on the dataset have spent more: "

@@ -22,6 +22,8 @@ from iadd.privacy.statistics import reproduced_outcome
 
 RELEASED_FORMAT = "8bit"
 """The format whose images can be looked at whole: what is audited is what leaves."""
+LARGEST_EPSILON = 1e6
+"""Above it nothing is bounded, and nobody may waive that."""
 FALSE_ALARMS = 0.01
 """The false-alarm rate that every limit is for."""
 
@@ -267,10 +269,10 @@ def _outcome(attack: Mapping[str, Any], limit: float) -> str | None:
 
 def _proof(proof: Any, policy: Policy) -> Iterator[Objection]:
     if not isinstance(proof, Mapping) or not (
-        _is_number(proof.get("epsilon"), 0, float("inf"))
+        _is_number(proof.get("epsilon"), 0, LARGEST_EPSILON)
         and _is_number(proof.get("delta"), 0, 0.01)
     ):
-        yield Objection("no-verdict", "It is called proven, and there is no proof in its report.")
+        yield Objection("no-verdict", "It is called proven, and nothing proves it.")
         return
     audited = proof.get("audited_epsilon")
     if audited is not None and not _is_number(audited, 0, proof["epsilon"]):

@@ -226,8 +226,7 @@ def facts_of(
 
 
 def _epsilon(report: Mapping[str, Any]) -> float | None:
-    proof = report["privacy"].get("proof") or {}
-    epsilon = proof.get("epsilon")
+    epsilon = (report["privacy"].get("proof") or {}).get("epsilon")
     return None if epsilon is None else float(epsilon)
 
 

@@ -2,8 +2,11 @@
 
 import pytest
 
+from app.ledgers.store import DatabaseLedgerStore
+from iadd.config import Config
 from iadd.dp.accountant import epsilon_of
-from tests.fixtures.portal import PortalHarness
+from iadd.dp.ledger import Event
+from tests.fixtures.portal import PortalHarness, distilled_bundle
 from tests.fixtures.proven import DELTA, RATE, STEPS, book_run, proven_distillation
 
 
@@ -58,3 +61,21 @@ def test_more_than_the_policy_allows_is_not_released(portal: PortalHarness) -> N
 
     assert refused.status_code == 409
     assert "releases up to 8" in refused.json()["detail"]
+
+
+def test_a_run_that_read_images_without_noise_since_has_no_proof_any_more(
+    portal: PortalHarness,
+) -> None:
+    distillation_id = proven_distillation(portal, 3.0)
+    dataset_id = portal.row(distillation_id).dataset_id
+    _, report = distilled_bundle()
+    run = Config.from_dict(report["settings"]).teacher_key()
+    store = DatabaseLedgerStore(portal.database, dataset_id)
+    store.append(Event(kind="fatal", purpose="audit", run="internal: audit"))
+    assert portal.release(distillation_id=distillation_id)["verdict"] == "proven"
+
+    store.append(Event(kind="fatal", purpose="refused: images", run=run))
+    body = {"title": "Proven", "summary": "A set with a proof.", "contact": "a@example.org"}
+    refused = portal.steward.post(f"/distillations/{distillation_id}/releases", json=body)
+    assert refused.status_code == 409
+    assert "nothing proves it" in refused.json()["detail"]
