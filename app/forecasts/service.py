@@ -133,7 +133,7 @@ def audit_power(job: Job, dataset: Dataset) -> JsonObject:
     audit = job.config.audit
     if job.config.protection.privacy == "dp":
         # Its proof needs no attack, and repetitions would be paid for.
-        return {"runs": 0, "units": 0, "finds": None, "proven": True}
+        return {"runs": 0, "units": 0, "finds": None, "clears": None, "proven": True}
     runs, chosen = audit.audit_test_runs, job.config.audit.audit_units
     if runs:
         units = min(chosen, job.train // UNITS_SHARE)
