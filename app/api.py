@@ -10,6 +10,7 @@ from app.datasets.endpoints import router as datasets
 from app.datasets.uploads.endpoints import router as uploads
 from app.distillations.endpoints import router as distillations
 from app.forecasts.endpoints import router as forecasts
+from app.ledgers.endpoints import router as ledgers
 from app.notifications.endpoints import router as notifications
 from app.operations.endpoints import router as operations
 from app.organisations.endpoints import router as organisations
@@ -33,6 +34,7 @@ for noun in (
     tokens,
     datasets,
     uploads,
+    ledgers,
     forecasts,
     distillations,
     releases,

@@ -13,6 +13,8 @@ TORCH_FREE = {
     "iadd.bundle.format",
     "iadd.config",
     "iadd.counts",
+    "iadd.dp.accountant",
+    "iadd.dp.ledger",
     "iadd.forecast.arithmetic",
     "iadd.intake.deidentify.hashes",
     "iadd.intake.deidentify.names",

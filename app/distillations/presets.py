@@ -64,16 +64,6 @@ class Preset:
                     "allowed": starts,
                 }
             )
-        if changes.get("privacy", "audited") not in self.limits["privacy"]:
-            del changes["privacy"]
-            errors.append(
-                {
-                    "where": "overrides.privacy",
-                    "message": "privacy is dp: the portal keeps no ledger of its datasets, which a "
-                    "proof needs. The `iadd` command does.",
-                    "allowed": self.limits["privacy"],
-                }
-            )
         try:
             PRESETS[self.name]().override(changes)
         except ConfigError as error:

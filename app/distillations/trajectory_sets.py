@@ -130,6 +130,10 @@ class TrajectorySetRepository:
         if row is None or row.randomness == Randomness.PUBLISHED or row.private_seed is not None:
             return
         row.private_seed = new_private_seed()
+        if row.config.get("protection", {}).get("privacy") == "dp":
+            # Its noise has no seed, and steps taken anew would be paid for again.
+            self._session.flush()
+            return
         self._session.execute(
             update(Teacher)
             .where(

@@ -29,6 +29,9 @@ class AuditPowerRead(ReplyModel):
         "limit of the settings; if not, the verdict stays inconclusive. Null in older forecasts.",
     )
     text: str = Field(description="The same in words, with the time that it takes.")
+    proven: bool = Field(
+        default=False, description="A job under differential privacy, whose proof needs no attack."
+    )
 
 
 class EstimateRead(ReplyModel):

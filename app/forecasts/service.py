@@ -131,6 +131,9 @@ def _job(forecast: Forecast, dataset: Dataset) -> Job:
 def audit_power(job: Job, dataset: Dataset) -> JsonObject:
     """What the audit of a job can find at best, before it starts."""
     audit = job.config.audit
+    if job.config.protection.privacy == "dp":
+        # Its proof needs no attack, and repetitions would be paid for.
+        return {"runs": 0, "units": 0, "finds": None, "clears": None, "proven": True}
     runs, chosen = audit.audit_test_runs, job.config.audit.audit_units
     if runs:
         units = min(chosen, job.train // UNITS_SHARE)

@@ -26,6 +26,7 @@ from app.models.event import Event, EventKind
 from app.models.forecast import Forecast, ForecastStatus, Measurement
 from app.models.idempotency_key import IdempotencyKey
 from app.models.invitation import Invitation
+from app.models.ledger_event import LedgerEvent
 from app.models.notification import MailStatus, Notification
 from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
@@ -76,6 +77,7 @@ __all__ = [
     "Grant",
     "IdempotencyKey",
     "Invitation",
+    "LedgerEvent",
     "MailStatus",
     "Measurement",
     "Notification",

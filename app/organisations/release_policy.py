@@ -22,6 +22,8 @@ from iadd.privacy.statistics import reproduced_outcome
 
 RELEASED_FORMAT = "8bit"
 """The format whose images can be looked at whole: what is audited is what leaves."""
+LARGEST_EPSILON = 1e6
+"""Above it nothing is bounded, and nobody may waive that."""
 FALSE_ALARMS = 0.01
 """The false-alarm rate that every limit is for."""
 
@@ -267,10 +269,10 @@ def _outcome(attack: Mapping[str, Any], limit: float) -> str | None:
 
 def _proof(proof: Any, policy: Policy) -> Iterator[Objection]:
     if not isinstance(proof, Mapping) or not (
-        _is_number(proof.get("epsilon"), 0, float("inf"))
+        _is_number(proof.get("epsilon"), 0, LARGEST_EPSILON)
         and _is_number(proof.get("delta"), 0, 0.01)
     ):
-        yield Objection("no-verdict", "It is called proven, and there is no proof in its report.")
+        yield Objection("no-verdict", "It is called proven, and nothing proves it.")
         return
     audited = proof.get("audited_epsilon")
     if audited is not None and not _is_number(audited, 0, proof["epsilon"]):
@@ -282,8 +284,10 @@ def _proof(proof: Any, policy: Policy) -> Iterator[Objection]:
     if proof["epsilon"] > policy.largest_epsilon:
         yield Objection(
             "large-epsilon",
-            f"Its ε is {proof['epsilon']:.3g}, and your organisation releases up to "
-            f"{policy.largest_epsilon:.3g}. Distill again with a smaller `epsilon`.",
+            f"All runs on its dataset have spent ε = {proof['epsilon']:.3g} together, and your "
+            f"organisation releases up to {policy.largest_epsilon:.3g}. What is spent stays spent: "
+            "have an admin change the policy, or a second person approve an override; choose a "
+            "smaller `epsilon` for the first run on another dataset.",
             waivable=True,
         )
 
@@ -336,10 +340,12 @@ def _under_policy(
             waivable=True,
         )
     classes = (report.get("dataset") or {}).get("classes") or {}
+    # A proven set does not tell how many images it came from, and its proof needs no number.
     small = [
         name
         for name, counts in classes.items()
-        if counts.get("train", 0) < policy.fewest_images_per_class
+        if privacy.get("verdict") != Verdict.PROVEN
+        and counts.get("train", 0) < policy.fewest_images_per_class
     ]
     if small:
         yield Objection(

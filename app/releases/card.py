@@ -37,6 +37,9 @@ def _rows(facts: ReleaseFacts) -> dict[str, str]:
         "on": in_words(facts.created_at),
         "not before": in_words(facts.embargo_until) if facts.embargo_until else "",
         "privacy audit": plain(VERDICTS.get(facts.verdict, facts.verdict)),
+        "privacy spent": ""
+        if facts.epsilon is None
+        else f"ε = {facts.epsilon:.3g} by all runs on its dataset together, when it was released",
         "override": "" if facts.override is None else plain(override_in_words(facts.override)),
         "contact": plain(facts.contact),
         "cite as": plain(facts.citation),

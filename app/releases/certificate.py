@@ -40,6 +40,14 @@ def override_in_words(override: OverrideFacts) -> str:
     )
 
 
+def spent_in_words(epsilon: float) -> str:
+    """Say what all runs on the dataset have spent: later ones count, and deleted ones too."""
+    return (
+        f"When it was released, all runs on its dataset had spent ε = {epsilon:.3g} together. The "
+        "rest of this certificate states what was spent when the set was made."
+    )
+
+
 def _decision(facts: ReleaseFacts) -> dict[str, Any]:
     override = facts.override
     return {
@@ -47,6 +55,7 @@ def _decision(facts: ReleaseFacts) -> dict[str, Any]:
         "number": facts.number,
         "organisation": facts.organisation,
         "released_at": rfc3339(facts.created_at),
+        **({} if facts.epsilon is None else {"epsilon": facts.epsilon}),
         "override": None
         if override is None
         else {
@@ -68,4 +77,6 @@ def _in_html(facts: ReleaseFacts) -> str:
     else:
         objections = [f"Objection: {objection}" for objection in facts.override.objections]
         lines = [released, override_in_words(facts.override), *objections]
+    if facts.epsilon is not None:
+        lines.append(spent_in_words(facts.epsilon))
     return "\n".join(f"<p>{escape(line)}</p>" for line in lines)

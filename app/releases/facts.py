@@ -73,6 +73,7 @@ class ReleaseFacts:
         verdict: Verdict of its audit: ``inconclusive``, ``not_refuted`` or ``proven``.
         url: Its page on the portal, where that has an address that others reach.
         override: What two people waived, or None where the policy allowed it.
+        epsilon: Of a proven set, ε that all runs on its dataset had spent when it was released.
     """
 
     id: str
@@ -90,6 +91,7 @@ class ReleaseFacts:
     verdict: str
     url: str | None = None
     override: OverrideFacts | None = None
+    epsilon: float | None = None
 
 
 def how_it_began(metadata: Mapping[str, Any]) -> str:

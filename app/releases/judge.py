@@ -14,6 +14,7 @@ from app.core.storage import Storage
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.service import result_key
+from app.ledgers.service import with_spent
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
 from app.models.organisation import Organisation
@@ -41,6 +42,7 @@ class Judgement:
     organisation: Organisation
     bundle_key: str
     report: Mapping[str, Any]
+    """Its report; of a proven set, with the ε that its dataset has spent by now."""
     decision: Decision
     override: ReleaseOverride | None
     """What two people waived, where the decision rests on that."""
@@ -79,7 +81,7 @@ def judge(
     _refuse_open_findings(session, distillation.dataset_id)
     bundle_key = result_key(session, caller, distillation_id, "bundle_key")
     report_key = result_key(session, caller, distillation_id, "report_json_key")
-    report = json.loads(storage.get(report_key))
+    report = with_spent(session, distillation.dataset_id, json.loads(storage.get(report_key)))
     organisation = OrganisationRepository(session).load(caller.organisation_id)
     policy = policy_of(organisation)
     decision, override = decide(report, policy), None

@@ -49,7 +49,7 @@ MODALITY = "chest X-ray"
 PREVIEWS_PER_CLASS = 3
 PUBLIC = (
     *("preset", "images_per_class", "initialisation", "image_format", "randomness", "seed"),
-    *("versions", "utility", "privacy"),
+    *("versions", "utility", "noisy_score", "privacy"),
 )
 """Parts of `report.json` that the catalogue shows."""
 
@@ -219,9 +219,15 @@ def facts_of(
         embargo_until=body.embargo_until,
         created_at=utc_now(),
         verdict=distillation.verdict.value,
+        epsilon=_epsilon(judgement.report),
         url=f"{portal.settings.public_url}/releases/{release_id}",
         override=_override_of(judgement),
     )
+
+
+def _epsilon(report: Mapping[str, Any]) -> float | None:
+    epsilon = (report["privacy"].get("proof") or {}).get("epsilon")
+    return None if epsilon is None else float(epsilon)
 
 
 def _override_of(judgement: Judgement) -> OverrideFacts | None:
@@ -272,7 +278,8 @@ def _write(
             images=int(distilled["training_images"]),
             images_per_class=int(report["images_per_class"]),
             image_size=int(report["settings"]["image_size"]),
-            balanced_accuracy=distilled["balanced_accuracy"]["mean"],
+            # A proven set has a noisy score alone.
+            balanced_accuracy=distilled.get("balanced_accuracy", {}).get("mean"),
             verdict=Verdict(facts.verdict),
             facts=_public(report),
             decision=draft.decision.to_dict(),

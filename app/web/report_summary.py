@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.core.storage import Storage
+from app.ledgers.service import with_spent
 from app.models.distillation import Distillation, DistillationStatus
 from app.organisations.release_policy import Decision, decide, policy_of
 from app.organisations.repository import OrganisationRepository
@@ -21,6 +22,7 @@ class Outcome:
         distilled: Mean balanced accuracy of networks that are trained on them; None where unknown.
         random: Accuracy of networks trained on as many random images.
         full: Accuracy of networks trained on all images.
+        noisy: Of a proven set, the noisy accuracy: it has no other figure.
         statement: Statement of the audit.
         decision: Decision of the release policy.
     """
@@ -29,6 +31,7 @@ class Outcome:
     distilled: float | None
     random: float | None
     full: float | None
+    noisy: float | None
     statement: str | None
     decision: Decision
 
@@ -38,7 +41,7 @@ def outcome_of(session: Session, storage: Storage, row: Distillation) -> Outcome
     if row.status != DistillationStatus.READY or row.report_json_key is None:
         return None
     try:
-        report = json.loads(storage.get(row.report_json_key))
+        report = with_spent(session, row.dataset_id, json.loads(storage.get(row.report_json_key)))
     except FileNotFoundError:
         return None
     utility = report.get("utility") or {}
@@ -48,6 +51,7 @@ def outcome_of(session: Session, storage: Storage, row: Distillation) -> Outcome
         distilled=_accuracy(utility, "distilled"),
         random=_accuracy(utility, "random"),
         full=_accuracy(utility, "full"),
+        noisy=(report.get("noisy_score") or {}).get("accuracy"),
         statement=(report.get("privacy") or {}).get("statement"),
         decision=decide(report, policy_of(organisation)),
     )

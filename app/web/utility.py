@@ -12,9 +12,9 @@ class Utility:
     """Accuracy of networks trained on one set of images.
 
     Attributes:
-        on: Which images, one of `ROWS`.
+        on: Which images, one of `ROWS`; `noisy` for the only figure of a proven set.
         images: Their number; None where the report has none.
-        mean: Balanced accuracy on the owner's test images.
+        mean: Balanced accuracy on the owner's test images; of `noisy` accuracy, with noise.
         std: Its standard deviation over the networks.
         networks: Number of networks.
     """
@@ -43,4 +43,14 @@ def utility_of(facts: Mapping[str, Any]) -> list[Utility]:
                     networks=figure.get("n"),
                 )
             )
+    if noisy := facts.get("noisy_score"):
+        found.append(
+            Utility(
+                on="noisy",
+                images=(utility.get("distilled") or {}).get("training_images"),
+                mean=noisy["accuracy"],
+                std=None,
+                networks=noisy["networks"],
+            )
+        )
     return found

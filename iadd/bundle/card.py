@@ -67,7 +67,7 @@ def render_card(
 
 ## Utility
 
-{_utility_table(report["utility"])}
+{_noisy_score(report) if "noisy_score" in report else _utility_table(report["utility"])}
 
 {measured_by}
 
@@ -102,6 +102,16 @@ def render_card(
 def plain(text: str) -> str:
     """Escape a name for Markdown: one line without markup."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _noisy_score(report: Mapping[str, Any]) -> str:
+    score = report["noisy_score"]
+    return textwrap.fill(
+        f"Accuracy {score['accuracy']:.3f} (networks: {score['networks']}), with noise that cost "
+        f"ε = {score['epsilon']:.3g}: exact scores of a set under differential privacy stay with "
+        "its owner.",
+        _WIDTH,
+    )
 
 
 def _utility_table(utility: Mapping[str, Any]) -> str:

@@ -185,7 +185,8 @@ class Ledger:
         Raises:
             BudgetExceededError: When the budget does not allow it. Nothing is booked.
         """
-        self.store.append(event, admit=self._admit)
+        # Without a budget everything is admitted, and nobody needs to read the events before.
+        self.store.append(event, admit=None if self.budget is None else self._admit)
 
     def admit(self, planned: Mapping[Mechanism, int]) -> None:
         """Check a plan against the budget before its first read; nothing is booked.

@@ -359,7 +359,9 @@ def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
 
 
 def repetitions(config: Config) -> int:
-    """Times that the whole run is repeated for its audit."""
+    """Times that the whole run is repeated for its audit; a run with a proof never is."""
+    if config.protection.privacy == "dp":
+        return 0
     return config.audit.audit_calibration_runs + config.audit.audit_test_runs
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from iadd.config import Config
 from iadd.dp.accountant import accountant_name
 from iadd.dp.ledger import Event, Ledger, counts_of
-from iadd.privacy.report import Proof, Unit
+from iadd.privacy.report import PrivacyReport, Proof, Unit
 
 _SHOWN = 20
 
@@ -54,6 +54,42 @@ def proof_of(
         accountant=accountant_name(),
         audited_epsilon=audited_epsilon,
         events=tuple(_in_words(events, run, ledger.epsilon(delta, run=run))),
+    )
+
+
+def proven_report(
+    proof: Proof, *, distilled: int, leak_limit: float, attempts: int | None = None
+) -> PrivacyReport:
+    """Write the privacy report that may leave: the proof, and nothing that was measured.
+
+    Comparisons and attacks read the images without noise, so that each of their figures would
+    void the proof.
+
+    Args:
+        proof: The proof.
+        distilled: Number of distilled images.
+        leak_limit: The limit of the settings, which nothing was compared with.
+        attempts: Audits of this dataset so far, this one included.
+    """
+    sentences = [
+        f"Proven: differential privacy with ε = {proof.epsilon:.3g}, δ = {proof.delta:.1g} for "
+        f"each {proof.unit}. Nothing that was measured on the images without noise is shown here."
+    ]
+    if proof.unit == "image":
+        sentences.append(
+            "Single images are protected, not patients: which images show one person is not known."
+        )
+    return PrivacyReport(
+        verdict="proven",
+        statement=" ".join(sentences),
+        metrics=(),
+        controls=(),
+        counts={"distilled": distilled},
+        embedding="none",
+        proof=proof,
+        leak_limit=leak_limit,
+        unit=proof.unit,
+        attempts=attempts,
     )
 
 

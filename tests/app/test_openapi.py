@@ -54,6 +54,7 @@ def test_operation_ids_are_stable(document):
         "GET /api/v1/datasets/{dataset_id}": "get_dataset",
         "DELETE /api/v1/datasets/{dataset_id}": "delete_dataset",
         "GET /api/v1/datasets/{dataset_id}/versions": "list_dataset_versions",
+        "GET /api/v1/datasets/{dataset_id}/ledger": "get_ledger",
         "PUT /api/v1/datasets/{dataset_id}/archive": "upload_archive",
         "POST /api/v1/uploads": "create_upload",
         "GET /api/v1/uploads": "list_uploads",

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from app.core.storage import Storage
 from app.core.types import JsonObject
 from iadd.bundle.bundle import tensors_sha256, write_bundle
@@ -20,7 +22,10 @@ from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distill import distill
+from iadd.dp.ledger import Ledger, LedgerStore
+from iadd.dp.private_data import PrivateData
 from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, evaluate_random
+from iadd.evaluation.noisy_score import NoisyScore, noisy_accuracy
 from iadd.forecast.arithmetic import Job, figure_seconds
 from iadd.forecast.nominal import nominal_benchmark
 from iadd.privacy import PrivacyReport, audit
@@ -31,6 +36,7 @@ from iadd.privacy.membership import (
     plan_audit,
     run_twins,
 )
+from iadd.privacy.proof import proof_of
 from iadd.runtime.checkpoint import CheckpointStore
 from iadd.runtime.progress import Progress, ProgressListener
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory, trajectory_path
@@ -41,6 +47,33 @@ from worker.settings import WorkerSettings
 def load_images(storage: Storage, key: str) -> ImageSet:
     """Load the images of a dataset, all splits. Raises FileNotFoundError when they were deleted."""
     return ImageSet.from_bytes(storage.get(key))
+
+
+def private_images(
+    storage: Storage,
+    *,
+    images: str,
+    config: Config,
+    ledger: LedgerStore | None,
+    device: torch.device | str = "cpu",
+) -> PrivateData | None:
+    """Load the images of a `dp` run behind the ledger of their dataset; None for other runs.
+
+    Raises:
+        FileNotFoundError: When they were deleted.
+        RuntimeError: When a `dp` run comes without a ledger.
+    """
+    if config.protection.privacy != "dp":
+        return None
+    if ledger is None:
+        raise RuntimeError("a run under differential privacy reads nothing without a ledger")
+    return PrivateData(
+        load_images(storage, images),
+        Ledger(ledger),
+        run=config.teacher_key(),
+        declared_units=config.protection.declared_patients,
+        device=device,
+    )
 
 
 def teach(
@@ -54,10 +87,15 @@ def teach(
     scratch: Path,
     partials: CheckpointStore,
     on_progress: ProgressListener,
+    ledger: LedgerStore | None = None,
 ) -> None:
-    """Record one trajectory from the images under one key, and store it under another."""
+    """Record one trajectory from the images under one key, and store it under another.
+
+    Under `privacy` `dp` each read is booked in `ledger` before it happens.
+    """
+    private = private_images(storage, images=images, config=config, ledger=ledger)
     path = record_trajectory(
-        load_images(storage, images),
+        private or load_images(storage, images),
         config,
         teacher,
         out=scratch,
@@ -80,12 +118,17 @@ def distill_images(
     scratch: Path,
     checkpoints: CheckpointStore,
     on_progress: ProgressListener,
+    ledger: LedgerStore | None = None,
 ) -> None:
-    """Distill from the trajectories under these keys, in the order of their teachers."""
+    """Distill from the trajectories under these keys, in the order of their teachers.
+
+    Under `privacy` `dp` no image is read but by a `dp_mean` start, through `ledger`.
+    """
     for teacher, key in enumerate(trajectories):
         storage.download(key, trajectory_path(scratch, teacher))
+    private = private_images(storage, images=images, config=config, ledger=ledger)
     distilled = distill(
-        load_images(storage, images),
+        private or load_images(storage, images),
         TrajectoryBuffer.open(scratch, config),
         config,
         on_progress=on_progress,
@@ -106,18 +149,30 @@ def evaluate_images(
     result: str,
     checkpoints: CheckpointStore,
     on_progress: ProgressListener,
+    ledger: LedgerStore | None = None,
 ) -> JsonObject:
     """Evaluate the distilled set, as many random images, and the full set; each is a checkpoint.
 
-    The first two are evaluated with each of the other networks too.
+    The first two are evaluated with each of the other networks too. Under `privacy` `dp` the
+    figures are exact and stay inside, but for the noisy one, which comes first and is paid for.
 
     Returns:
         The stored figures: under `distilled`, `random` and `full` `Evaluation.to_dict()` and `roc`;
-        and by other network under `networks`: `Evaluation.to_dict()` as `distilled` and `random`.
+        by other network under `networks`: `Evaluation.to_dict()` as `distilled` and `random`; and
+        under `noisy_score` `NoisyScore.to_dict()` of a `dp` run.
     """
-    image_set = load_images(storage, images)
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     device = choose_device(settings)
+    figures: JsonObject = json.loads(checkpoints.read() or "{}")
+    private = private_images(storage, images=images, config=config, ledger=ledger, device=device)
+    if private is None:
+        image_set = load_images(storage, images)
+    else:
+        if "noisy_score" not in figures:
+            score = noisy_accuracy(distilled_set, private, config, device=device)
+            figures["noisy_score"] = score.to_dict()
+            checkpoints.write(json.dumps(figures).encode())
+        image_set = private.for_internal_use("exact evaluation")
     train, validation, test = (len(image_set.part(s)) for s in ("train", "validation", "test"))
     job = Job(
         config=config,
@@ -138,7 +193,6 @@ def evaluate_images(
         calls[other, "distilled"] = partial(evaluate_across, distilled_set, image_set, on_other)
         calls[other, "random"] = partial(evaluate_random, image_set, on_other)
     total, before = sum(work.values()), 0.0
-    figures: JsonObject = json.loads(checkpoints.read() or "{}")
     for (network, name), measure in calls.items():
         place = figures.setdefault("networks", {}).setdefault(network, {}) if network else figures
         share = work[network, name]
@@ -217,8 +271,11 @@ def audit_images(
     attempts: int,
     result: str,
     on_progress: ProgressListener,
+    ledger: LedgerStore | None = None,
 ) -> PrivacyReport:
     """Audit what the distilled images leak of the images they were made from.
+
+    The report of a `dp` run has its proof, and stays inside: what was measured is exact.
 
     Args:
         storage: Where everything lies.
@@ -234,8 +291,18 @@ def audit_images(
         attempts: Audits of this dataset so far, this one included.
         result: Key for the report.
         on_progress: Called with the progress, in percent.
+        ledger: Of the dataset; what a `dp` run reads is booked there.
+
+    Raises:
+        ProofVoidError: When the ledger proves nothing of a `dp` run.
     """
-    image_set = load_images(storage, images)
+    private = private_images(storage, images=images, config=config, ledger=ledger)
+    proof = None
+    if private is None:
+        image_set = load_images(storage, images)
+    else:
+        proof = proof_of(private.ledger, config, unit=private.unit)
+        image_set = private.for_internal_use("audit")
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     if config.distillation.image_format != "float" and not distilled_set.is_on_grey_levels:
         raise RuntimeError("the distilled images are between the grey levels of their format")
@@ -259,6 +326,7 @@ def audit_images(
         distilled_set,
         image_set,
         membership=membership,
+        proof=proof,
         attempts=attempts,
         random_split=random_split,
         on_progress=_share(on_progress, before=0.5, share=0.5),
@@ -284,11 +352,13 @@ def pack_results(
     on_progress: ProgressListener,
     images: str | None = None,
     twins: Sequence[str] = (),
+    ledger: LedgerStore | None = None,
 ) -> dict[str, str]:
     """Write the reports, the certificate and the bundle. The same results give the same bytes.
 
     The internal report shows what the distilled images started from, where that was kept, and
-    training images that resemble them; what is in the bundle does not.
+    training images that resemble them; what is in the bundle does not. Of a `dp` run nothing exact
+    is in the bundle either.
 
     Args:
         storage: Where everything lies.
@@ -307,6 +377,7 @@ def pack_results(
         on_progress: Called after each file.
         images: Key of the dataset's images, for the internal report; None leaves them out.
         twins: Keys of the scores of the repeated runs, for the internal report.
+        ledger: Of the dataset; what a `dp` run reads is booked there.
 
     Returns:
         Name of the row's column and key of each file.
@@ -317,7 +388,9 @@ def pack_results(
         certificate_json,
         compose,
         compose_certificate,
+        compose_proven,
         has_internal,
+        proven_json,
         record_scores,
         render_html,
         render_pdf,
@@ -326,19 +399,27 @@ def pack_results(
     )
 
     utility = json.loads(storage.get(evaluation))
+    distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
+    config = distilled_set.config
+    training, is_private = None, config.protection.privacy == "dp"
+    if images is not None:
+        private = private_images(storage, images=images, config=config, ledger=ledger)
+        shown = private.for_internal_use("internal report") if private else None
+        training = (shown or load_images(storage, images)).part("train")
+
     source = ReportSource(
         dataset=dataset,
         asked_on=asked_on,
         counts=counts,
         split_by=split_by,
         randomness=randomness,
-        distilled=DistilledDataset.from_bytes(storage.get(distilled)),
+        distilled=distilled_set,
         utility=utility,
         networks=utility.get("networks", {}),
         privacy=PrivacyReport.from_dict(json.loads(storage.get(privacy))),
         timings=timings,
         versions=software_versions(),
-        training=None if images is None else load_images(storage, images).part("train"),
+        training=training,
         records=record_scores(
             [TwinScores.from_bytes(one) for key in twins for one in parts_of(storage.get(key))]
         ),
@@ -353,14 +434,19 @@ def pack_results(
         done = len(keys) + (3 if column == "bundle_key" else 0)
         on_progress(Progress(phase="packaging", done=done, total=total, unit="files"))
 
-    document = report_json(source)
+    inside = report_json(source)
+    if is_private:
+        document = proven_json(source, NoisyScore.from_dict(utility["noisy_score"]))
+        report = compose_proven(source, document)
+    else:
+        document = inside
+        report = compose(source, document)
     store("report_json_key", "report.json", json.dumps(document, ensure_ascii=False).encode())
-    report = compose(source, document)
     page, paper = render_html(report), render_pdf(report)
     store("report_html_key", "report.html", page)
     store("report_pdf_key", "report.pdf", paper)
     if is_internal:
-        internal = compose(source, document, starts=True)
+        internal = compose(source, inside, starts=True)
         store("internal_html_key", "internal/report.html", render_html(internal))
         store("internal_pdf_key", "internal/report.pdf", render_pdf(internal))
     certified = certificate_json(document, tensors_sha256=tensors_sha256(source.distilled))

@@ -11,6 +11,7 @@ from app.datasets.repository import DatasetRepository
 from app.distillations.audit_twins import UNFINISHED, AuditTwinRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TrajectorySetRepository
+from app.ledgers.store import DatabaseLedgerStore
 from app.models import (
     AuditTwin,
     Dataset,
@@ -135,10 +136,17 @@ def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
 def teachers_key(config: Config, randomness: Randomness) -> str:
     """Return the key of the teachers of these settings on a dataset.
 
-    Those that drew from the published seed serve only what goes on from before.
+    Those that drew from the published seed serve only what goes on from before. Distillations of
+    the same settings share their teachers also under differential privacy: the key covers ε and δ,
+    the reads of these teachers are booked once under it, and what is computed from them costs no ε.
     """
     key = f"{config.teacher_key()}-{config.teacher.teachers}"
     return key if randomness == Randomness.PUBLISHED else f"{key}-secret"
+
+
+def ledger_of(phase: PhaseContext) -> DatabaseLedgerStore:
+    """Return the ledger of the dataset, where a `dp` run books its reads."""
+    return DatabaseLedgerStore(phase.services.database, phase.dataset.id)
 
 
 def distill(phase: PhaseContext) -> Outcome:
@@ -158,6 +166,7 @@ def distill(phase: PhaseContext) -> Outcome:
             scratch=scratch,
             checkpoints=phase.checkpoints,
             on_progress=phase.progress,
+            ledger=ledger_of(phase),
         )
     return Outcome(DistillationStatus.EVALUATING, {"distilled_key": key})
 
@@ -174,11 +183,15 @@ def evaluate(phase: PhaseContext) -> Outcome:
         result=key,
         checkpoints=phase.checkpoints,
         on_progress=phase.progress,
+        ledger=ledger_of(phase),
     )
-    metrics = {
-        f"balanced_accuracy_{name}": figures[name]["balanced_accuracy"]["mean"]
-        for name in ("distilled", "random", "full")
-    }
+    if "noisy_score" in figures:
+        metrics = {"noisy_accuracy": figures["noisy_score"]["accuracy"]}
+    else:
+        metrics = {
+            f"balanced_accuracy_{name}": figures[name]["balanced_accuracy"]["mean"]
+            for name in ("distilled", "random", "full")
+        }
     return Outcome(
         DistillationStatus.AUDITING,
         {"evaluation_key": key, "metrics": {**phase.row.metrics, **metrics}},
@@ -189,8 +202,9 @@ def audit(phase: PhaseContext) -> Outcome | Callable[[Session], Outcome]:
     """Wait for the repetitions, where some are wanted; then attack, and reach a verdict."""
     row, services = phase.row, phase.services
     config = settings_of(row)
-    runs = 0
-    if config.audit.audit_test_runs:
+    runs, is_private = 0, config.protection.privacy == "dp"
+    # What a private run reveals is bounded by its proof, and repetitions would be paid for.
+    if config.audit.audit_test_runs and not is_private:
         runs = pipeline.repetitions(
             services.storage, images=images_key(phase.dataset), config=config
         )
@@ -213,10 +227,11 @@ def audit(phase: PhaseContext) -> Outcome | Callable[[Session], Outcome]:
         attempts=attempts + 1,
         result=key,
         on_progress=phase.progress,
+        ledger=ledger_of(phase),
     )
-    return Outcome(
-        DistillationStatus.PACKAGING, {"privacy_key": key, "verdict": Verdict(report.verdict)}
-    )
+    # Of a private run others see the proof alone: what was measured would be a read without noise.
+    verdict = Verdict.PROVEN if is_private else Verdict(report.verdict)
+    return Outcome(DistillationStatus.PACKAGING, {"privacy_key": key, "verdict": verdict})
 
 
 def _repeat(session: Session, distillation_id: str, runs: int) -> Outcome:
@@ -269,6 +284,7 @@ def package(phase: PhaseContext) -> Outcome:
             on_progress=phase.progress,
             images=images_key(phase.dataset),
             twins=[_scores(twin) for twin in twins],
+            ledger=ledger_of(phase),
         )
     return Outcome(DistillationStatus.READY, dict(keys))
 

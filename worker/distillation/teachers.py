@@ -14,6 +14,7 @@ from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRepository
+from app.ledgers.store import DatabaseLedgerStore
 from app.models import Dataset, DistillationStatus, Teacher, TeacherStatus, TrajectorySet
 from iadd.config import Config
 from worker.distillation import pipeline
@@ -67,6 +68,7 @@ def _teach(services: Services, claimed: ClaimedRow, teacher: Teacher) -> Callabl
             scratch=scratch,
             partials=partials,
             on_progress=TeacherProgress(services, claimed, teacher, dataset, epochs),
+            ledger=DatabaseLedgerStore(services.database, dataset.id),
         )
 
     def finish() -> None:

@@ -16,6 +16,8 @@ from app.core.types import JsonObject
 from iadd.config import ConfigError
 from iadd.data.selection import TooFewImagesError
 from iadd.distillation.distill import DistillationDivergedError
+from iadd.dp.accountant import EpsilonUnreachableError
+from iadd.privacy.proof import ProofVoidError
 from iadd.runtime.device import DeviceLostError
 from iadd.runtime.oom import OutOfMemoryError, is_out_of_memory
 
@@ -54,9 +56,15 @@ def _is_from_compiler(error: BaseException) -> bool:
 
 _PROBLEMS: tuple[tuple[Callable[[BaseException], bool], tuple[str, int, str], str], ...] = (
     (
-        _is(ConfigError, TooFewImagesError),
+        _is(ConfigError, TooFewImagesError, EpsilonUnreachableError),
         ("unfit-settings", 422, "These settings do not fit this dataset"),
         "{error} {kept} Start a new distillation with other settings.",
+    ),
+    (
+        _is(ProofVoidError),
+        ("no-proof", 409, "Nothing is proven of this set"),
+        "{error} {kept} What its images say of patients is not bounded. Start a new distillation, "
+        "and give the operator the id of this one.",
     ),
     (
         _is(DistillationDivergedError),

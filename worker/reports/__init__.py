@@ -17,6 +17,7 @@ from worker.reports.html import render_html
 from worker.reports.inputs import Randomness, RecordScore, ReportSource, software_versions
 from worker.reports.json_document import report_json
 from worker.reports.pdf import render_pdf
+from worker.reports.proven import compose_proven, proven_json
 from worker.reports.record_scores import record_scores
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "certificate_json",
     "compose",
     "compose_certificate",
+    "compose_proven",
     "has_internal",
+    "proven_json",
     "record_scores",
     "render_html",
     "render_pdf",

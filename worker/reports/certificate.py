@@ -66,11 +66,7 @@ def compose_certificate(certificate: Document) -> Report:
         summary=[
             Heading("What could an attacker learn, with what probability, how do you know?"),
             _questions(certificate),
-            Text(
-                certificate["power"]["sentence"]
-                if certificate["power"]
-                else words.power_sentence({})
-            ),
+            Text(_power(certificate)),
             Text(certificate["no_claim"], "note"),
         ],
         sections=[
@@ -105,6 +101,13 @@ def compose_certificate(certificate: Document) -> Report:
     )
 
 
+def _power(certificate: Document) -> str:
+    if certificate["power"]:
+        return str(certificate["power"]["sentence"])
+    is_shown = bool(certificate["metrics"] or certificate["attacks"])
+    return words.power_sentence({}) if is_shown or not certificate["proof"] else words.UNSHOWN
+
+
 def _attempts(attempts: int | None) -> str:
     return "" if attempts is None else f" · audit {number(attempts)} of this dataset"
 
@@ -130,6 +133,9 @@ def _questions(certificate: Document) -> Table:
 
 def _attacks(certificate: Document) -> Iterator[Block]:
     yield from measured.proof(certificate)
+    if certificate["proof"] and not certificate["attacks"]:
+        yield Text(words.UNSHOWN)
+        return
     if certificate["power"] is not None:
         yield Text(certificate["power"]["source"])
     yield from measured.attacks(certificate)
@@ -137,6 +143,9 @@ def _attacks(certificate: Document) -> Iterator[Block]:
 
 def _comparisons(certificate: Document) -> Iterator[Block]:
     counts = certificate["counts"]
+    if certificate["proof"] and not certificate["metrics"]:
+        yield Text(words.UNSHOWN)
+        return
     yield Text(
         f"{number(counts['distilled'])} distilled images were compared with "
         f"{number(counts['training'])} training images and {number(counts['held_out'])} held-out "

@@ -287,7 +287,9 @@ def _evidence(
     metrics: Sequence[Mapping[str, Any]],
     privacy: Mapping[str, Any],
 ) -> str:
-    if not attacks and not metrics and not privacy.get("proof"):
+    if not attacks and not metrics:
+        if privacy.get("proof"):
+            return "Differential privacy."
         return f"Not tried: {question.methods}."
     parts = ["Differential privacy."] if privacy.get("proof") else []
     parts.append(f"{capital(question.methods)}.")
@@ -313,6 +315,12 @@ def _count(number_of: int, what: str) -> str:
 def _not_tried(privacy: Mapping[str, Any]) -> Iterator[str]:
     """Name what a reader may take for tried."""
     names = {row["name"] for row in privacy.get("attacks") or []}
+    if privacy.get("proof") and not names and not privacy["metrics"]:
+        # A proof covers every attack; those that were run are not shown.
+        if privacy.get("unit", "image") == "image":
+            yield _IMAGES_ALONE
+        yield from _OTHER_WAYS
+        return
     if not names:
         yield "membership inference on the whole pipeline"
     else:
@@ -324,10 +332,7 @@ def _not_tried(privacy: Mapping[str, Any]) -> Iterator[str]:
         if not any(name.startswith(prefix) for name in metrics):
             yield title
     if privacy.get("unit", "image") == "image":
-        yield (
-            "protection of patients with several images: the audit counts images, since it does "
-            "not know which show the same person"
-        )
+        yield _IMAGES_ALONE
     missed = [
         dose["title"]
         for control in privacy["controls"]
@@ -338,6 +343,11 @@ def _not_tried(privacy: Mapping[str, Any]) -> Iterator[str]:
         yield f"copies in disguises that the positive control missed: {'; '.join(missed)}"
     yield from _OTHER_WAYS
 
+
+_IMAGES_ALONE = (
+    "protection of patients with several images: the audit counts images, since it does not know "
+    "which show the same person"
+)
 
 _METRICS_TO_NAME = {
     "registered": "copies that were shifted, scaled, turned, mirrored or inverted (registration)",

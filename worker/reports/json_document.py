@@ -47,7 +47,7 @@ def report_json(source: ReportSource) -> Json:
         "roc": _roc(source.utility),
         "networks": _networks(source),
         "privacy": source.privacy.to_dict(),
-        "curves": _curves(source.distilled),
+        "curves": curves_json(source.distilled),
         "importance_weights": importance_json(source.distilled),
         "recipe": describe_recipe(config, source.distilled.syn_lr),
     }
@@ -87,15 +87,22 @@ def _networks(source: ReportSource) -> Json:
     return networks
 
 
-def _network(config: Config, network: nn.Module, measured: Mapping[str, Any]) -> Json:
-    """Describe one network: ``utility`` of the distilled set, and ``random`` as its baseline."""
-    distilled, random = measured["distilled"], measured["random"]
+def network_json(config: Config, network: nn.Module) -> Json:
+    """Describe the architecture of a network; nothing of it was measured."""
     # The other networks have one depth and one width.
     is_convnet = config.network.network == "convnet"
     return {
         "depth": config.network.depth if is_convnet else None,
         "width": config.network.width if is_convnet else None,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
+    }
+
+
+def _network(config: Config, network: nn.Module, measured: Mapping[str, Any]) -> Json:
+    """Describe one network: ``utility`` of the distilled set, and ``random`` as its baseline."""
+    distilled, random = measured["distilled"], measured["random"]
+    return {
+        **network_json(config, network),
         "trained": distilled["accuracy"]["n"],
         "lr": distilled["lr"],
         "epochs": distilled["epochs"],
@@ -104,7 +111,8 @@ def _network(config: Config, network: nn.Module, measured: Mapping[str, Any]) ->
     }
 
 
-def _curves(distilled: DistilledDataset) -> Json:
+def curves_json(distilled: DistilledDataset) -> Json:
+    """Return the curves of the distillation, thinned."""
     curves = distilled.history.curves
     length = len(curves["iteration"])
     kept = sorted({round(i * (length - 1) / (POINTS - 1)) for i in range(POINTS)})

@@ -58,6 +58,13 @@ IMAGE_FORMATS = {
 }
 
 
+UNSHOWN = (
+    "Attacks and comparisons were run inside the organisation. Their figures follow from the "
+    "images without noise, and are not shown: the bound rests on none of them."
+)
+"""Why a proven set comes without figures of an audit."""
+
+
 def people(unit: str | None, *, one: bool = False) -> str:
     """Name the audit unit: patients where they are known."""
     name = "patient" if unit == "patient" else "image"

@@ -12,6 +12,7 @@ from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository
 from app.datasets.sample import make_sample
 from app.datasets.schemas import DatasetCreate
 from app.distillations.repository import DistillationRepository
+from app.ledgers import service as ledgers
 from app.models.dataset import DatasetStatus
 from app.web.dependencies import Deleter, Reader, Uploader
 from app.web.forms import Sent, checked, confirmed
@@ -99,6 +100,7 @@ def show_dataset(
         sheets=list(zip(sorted(dataset.classes or {}), thumbnails, strict=False)),
         versions=service.versions(session, caller, dataset_id),
         distillations=found,
+        ledger=ledgers.read(session, caller, dataset_id, delta=ledgers.USUAL_DELTA),
         releases=newest_releases(session, dataset, limit=NEWEST),
         may_be_mapped=may_be_mapped(dataset),
         may_check_again=service.may_check_again(dataset),

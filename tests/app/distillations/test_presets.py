@@ -59,8 +59,13 @@ def test_anyone_with_a_token_may_read_them(portal):
     assert portal.researcher.get("/audits").json() == AUDITS
 
 
-@pytest.mark.parametrize("changes", [{"privacy": "dp"}, {"privacy": "dp", "validate_every": 0}])
-def test_the_portal_promises_no_proof_without_a_ledger(changes):
-    with pytest.raises(InvalidSettings, match="keeps no ledger"):
-        get_preset("gpu_evening").settings({}, changes)
-    assert not any(name.endswith("_dp") for name in describe())
+def test_a_proof_can_be_asked_for_where_nothing_else_reads_the_images():
+    changes = {"epsilon": 1.0, "delta": 1e-6, "declared_patients": 9000}
+    settings = get_preset("cpu_dp").settings({}, changes)
+    assert (settings["privacy"], settings["epsilon"]) == ("dp", 1.0)
+    with pytest.raises(InvalidSettings) as refused:
+        get_preset("cpu_small").settings({}, {"privacy": "dp"})
+    assert [error["where"] for error in refused.value.as_dict()["errors"]] == [
+        "overrides.teacher_sampling",
+        "overrides.validate_every",
+    ]

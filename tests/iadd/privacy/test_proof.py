@@ -3,7 +3,8 @@ import pytest
 from iadd.config import Config
 from iadd.dp.accountant import Mechanism, epsilon_of, sampled_gaussian
 from iadd.dp.ledger import Event, Ledger, MemoryLedgerStore
-from iadd.privacy.proof import ProofVoidError, proof_of, start_guarantee
+from iadd.privacy.proof import ProofVoidError, proof_of, proven_report, start_guarantee
+from iadd.privacy.report import PrivacyReport
 
 STEP = sampled_gaussian(3.0, 0.1)
 
@@ -35,6 +36,17 @@ def test_a_proof_counts_what_all_runs_on_the_dataset_spent(config: Config) -> No
     assert "50 times, this run" in text
     assert "50 times, other runs" in text
     assert "0123456789abcdef" not in text
+
+
+def test_the_report_that_may_leave_holds_the_proof_and_nothing_measured(config: Config) -> None:
+    ledger = Ledger(MemoryLedgerStore())
+    book(ledger, config.teacher_key())
+    proof = proof_of(ledger, config, unit="image")
+    report = proven_report(proof, distilled=6, leak_limit=0.05, attempts=2)
+    assert (report.verdict, report.proof, report.unit) == ("proven", proof, "image")
+    assert (report.metrics, report.controls, report.attacks, report.power) == ((), (), (), None)
+    assert report.counts == {"distilled": 6}
+    assert PrivacyReport.from_dict(report.to_dict()) == report
 
 
 def test_what_stays_inside_is_listed_and_not_counted(config: Config) -> None:

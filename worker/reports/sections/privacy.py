@@ -94,6 +94,21 @@ def section(document: Document) -> Section:
     return Section("privacy", "Privacy", blocks)
 
 
+def proven_section(document: Document) -> Section:
+    """Show the proof of a set under differential privacy, which rests on no measurement."""
+    return Section(
+        "privacy",
+        "Privacy",
+        [
+            Text(document["privacy"]["statement"]),
+            *proof(document["privacy"]),
+            Text(words.UNSHOWN),
+            Heading("Starts, randomness and attempts"),
+            *circumstances(document),
+        ],
+    )
+
+
 def circumstances(document: Document) -> Iterator[Block]:
     """Say what besides the images tells something: start, seed, format, and earlier attempts."""
     start = words.STARTS.get(document["initialisation"])

@@ -14,6 +14,7 @@ _SETTINGS = {
     "distillation": "Distillation",
     "evaluation": "Evaluation",
     "compute": "Computation",
+    "protection": "Protection",
 }
 
 Document = Mapping[str, Any]
@@ -40,6 +41,7 @@ def section(document: Document) -> Section:
     timings = document["timings"]
     times = {phase: duration(seconds) for phase, seconds in timings.items()}
     known = [seconds for seconds in timings.values() if seconds is not None]
+    together = duration(sum(known) if known else None)
     return Section(
         "provenance",
         "Provenance",
@@ -50,15 +52,7 @@ def section(document: Document) -> Section:
                 f"network is {NETWORKS.get(network_name, network_name)}{form}, with "
                 f"{number(network['parameters'])} parameters."
             ),
-            Heading("Images"),
-            Table(
-                ["Class", "Training", "Validation", "Test"],
-                [
-                    [name, *(number(counts[part]) for part in ("train", "validation", "test"))]
-                    for name, counts in document["dataset"]["classes"].items()
-                ],
-                caption="Images by class and split",
-            ),
+            *_images(document),
             Heading("Settings, times and versions"),
             Facts(
                 {
@@ -67,9 +61,27 @@ def section(document: Document) -> Section:
                         for key, title in _SETTINGS.items()
                         if (named := document["settings"].get(key))
                     },
-                    "Time": {**times, "together": duration(sum(known) if known else None)},
+                    **({"Time": {**times, "together": together}} if times else {}),
                     "Versions": {name: str(value) for name, value in document["versions"].items()},
                 }
             ),
         ],
     )
+
+
+def _images(document: Document) -> list[Block]:
+    """Count the images; a proven set does not tell how many there are."""
+    classes = document["dataset"]["classes"]
+    if not all(classes.values()):
+        return []
+    return [
+        Heading("Images"),
+        Table(
+            ["Class", "Training", "Validation", "Test"],
+            [
+                [name, *(number(counts[part]) for part in ("train", "validation", "test"))]
+                for name, counts in classes.items()
+            ],
+            caption="Images by class and split",
+        ),
+    ]

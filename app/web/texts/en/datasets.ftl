@@ -110,6 +110,18 @@ check-step-comparing = Find duplicates, near-duplicates and odd images; split
 check-step-storing = Store the images and the quality report
 check-step-is-done = (done)
 
+ledger-title = Privacy spent
+ledger-about = Every read of these images under differential privacy, on all versions of the dataset. Nothing is ever taken out, also when a distillation is deleted: whoever chooses a set may have seen the others.
+ledger-spent = All runs together have spent ε = { $epsilon } at δ = { $delta }.
+ledger-unbounded = A read was booked without noise: nothing is bounded any more.
+ledger-purpose = Read
+ledger-kind = Kind
+ledger-run = Run
+ledger-count = Times
+ledger-last = Last
+ledger-kind-budgeted = with noise
+ledger-kind-public = public
+ledger-kind-fatal = exact, inside
 lineage-title = Results
 lineage-nothing = Nothing was distilled from this dataset yet.
 lineage-distillations = Distillations

@@ -117,6 +117,7 @@ result-utility = Utility
 result-utility-is = Networks trained on the { $images } distilled images reach { $distilled } balanced accuracy on test images.
 result-utility-random = Trained on as many random images, they reach { $random }.
 result-utility-full = Trained on all images, they reach { $full }.
+result-utility-noisy = Networks trained on the { $images } distilled images reach { $accuracy } accuracy on test images, with noise. Exact figures are in the report inside your organisation alone.
 result-privacy = Privacy
 result-may = Release
 result-may-release = It can be released if a data steward of your organisation decides so.

@@ -23,6 +23,7 @@ publish-gate-published-seed = What touched the images follows from the published
 publish-gate-float-images = Its images are not grey levels, so a person who looks at them does not see all that they hold. Distill again with grey levels.
 publish-gate-real-starts = Its images started from single patients’ images, which your organisation does not release. Distill again from noise or from generated chests, or ask an admin to change the rule.
 publish-gate-metrics-without-power = An admin can allow more of them; more images per class give the audit more power.
+publish-gate-large-epsilon = What was spent on these images stays spent. An admin can change the rule, or a second person can approve this one release.
 publish-gate-small-class = Upload a dataset with more images in this class, or ask an admin to change the rule.
 publish-audits = { $count ->
     [one] This dataset was audited once.

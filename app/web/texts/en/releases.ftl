@@ -42,9 +42,11 @@ card-size = { $images ->
 }, { $per } per class, { $pixels } × { $pixels } pixels, { $modality }
 
 utility-caption = Balanced accuracy of networks trained on
+utility-caption-noisy = Accuracy, with the noise of differential privacy, of networks trained on
 utility-distilled = these images
 utility-random = random real images
 utility-full = all real images
+utility-noisy = these images
 utility-images = ({ $count })
 utility-unknown = The utility was not measured.
 
