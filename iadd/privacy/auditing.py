@@ -78,6 +78,7 @@ def audit(
     attempts: int | None = None,
     random_split: bool = True,
     embed: Embed | None = None,
+    contributors: Tensor | None = None,
     prepared: Prepared | None = None,
     on_progress: ProgressListener | None = None,
 ) -> PrivacyReport:
@@ -100,6 +101,9 @@ def audit(
             default they compare registered pictures, whitened as the training images differ: on
             the research X-rays that recognises each of 8 turned copies among 3,000, where a small
             network trained for it in as much time recognised 6 of 100 among 100.
+        contributors: int64, rows of the training split that the starts were made of, where that is
+            known (:func:`iadd.distillation.initialisation.contributors`): looking for these finds
+            traces that are lost among thousands of other images.
         prepared: What an earlier audit of the same images, and of a set with the same labels,
             prepared: it takes most of the time.
         on_progress: Called after each part, phase ``auditing``.
@@ -121,7 +125,9 @@ def audit(
     starts = distilled.initial_images
     if starts is not None:
         starts = distilled.normalisation.to_intensities(starts)
-    found = bench.examine(Shown(pictures, distilled.labels, starts, distilled.is_on_grey_levels))
+    found = bench.examine(
+        Shown(pictures, distilled.labels, starts, distilled.is_on_grey_levels, contributors)
+    )
     progress.count("Compared the distilled images with all records.")
 
     metrics = tuple(_judge(metric, positive, negative) for metric in found)

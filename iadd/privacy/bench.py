@@ -59,12 +59,14 @@ class Shown:
         labels: int64 (M,).
         starts: As `pictures`, what they started from; None where that is not known.
         on_grey_levels: Whether all values are grey levels.
+        contributors: int64, training images that the starts were made of; None where nobody knows.
     """
 
     pictures: Tensor
     labels: Tensor
     starts: Tensor | None = None
     on_grey_levels: bool = True
+    contributors: Tensor | None = None
 
     @property
     def as_bytes(self) -> Tensor:
@@ -168,12 +170,15 @@ class Bench:
         found = self.register.find(given.pictures)
         near = find_neighbours(shown, self.images)
         copied = equal_neighbour(shown, self.images, near["pixels"], self.sides.training)
-        start = None if given.starts is None else self.seek(given.starts, given.labels, sides)
+        known = given.contributors
+        start = None
+        if given.starts is not None:
+            start = self.seek(given.starts, given.labels, sides, known)
         return [
             audit_metrics.grid(given.on_grey_levels),
             *audit_metrics.contributors(
                 start,
-                self.seek(given.pictures, given.labels, sides),
+                self.seek(given.pictures, given.labels, sides, known),
                 random_split=self.random_split,
             ),
             *audit_metrics.distance_to_closest_record(near, sides, random_split=self.random_split),
@@ -200,9 +205,19 @@ class Bench:
         held_out[rows] = False
         return replace(self.sides, held_out=held_out)
 
-    def seek(self, pictures: Tensor, labels: Tensor, sides: Sides) -> Sought | None:
+    def seek(
+        self,
+        pictures: Tensor,
+        labels: Tensor,
+        sides: Sides,
+        contributors: Tensor | None = None,
+    ) -> Sought | None:
         """Ask of each record whether it is in the pictures of its class."""
         taken = sides.training | sides.held_out
+        known = None
+        if contributors is not None:
+            known = torch.zeros(len(self.images), dtype=torch.bool)
+            known[contributors] = True  # training images are the first records
         return seek_contributors(
             pictures,
             labels,
@@ -210,6 +225,7 @@ class Bench:
             self.labels[taken],
             sides.training[taken],
             groups=None if self.groups is None else self.groups[taken],
+            known=None if known is None else known[taken],
             averaged=AVERAGED,
         )
 

@@ -125,19 +125,39 @@ class Sought:
         scores: float32 (N,), standardised by picture: robust deviations from the median candidate.
         training: bool (N,), the candidates that were trained on.
         strata: int64 (N,), classes: sides are exchanged within one.
+        known: bool (N,), those that starts were made of; None where nobody knows.
     """
 
     scores: Tensor
     training: Tensor
     strata: Tensor
+    known: Tensor | None = None
 
     def auc(self) -> float:
         """Return the chance that a training image scores above a held-out one of its class."""
+        return self._auc(self.training, ~self.training)
+
+    def of_known(self) -> tuple[float, int, int] | None:
+        """Compare known contributors with the other training images of their classes.
+
+        Chance chose them, so without a trace of them both score alike, whatever the split was.
+
+        Returns:
+            Area under the ROC curve, contributors, others; None where none is known.
+        """
+        if self.known is None or not bool(self.known.any()):
+            return None
+        others = self.training & ~self.known
+        if not bool(others.any()):
+            return None
+        return self._auc(self.known, others), int(self.known.sum()), int(others.sum())
+
+    def _auc(self, positives: Tensor, negatives: Tensor) -> float:
         total, pairs = 0.0, 0
         for stratum in self.strata.unique():
             mine = self.strata == stratum
-            positive = self.scores[mine & self.training]
-            negative = self.scores[mine & ~self.training]
+            positive = self.scores[mine & positives]
+            negative = self.scores[mine & negatives]
             total += area_under_curve(positive, negative) * len(positive) * len(negative)
             pairs += len(positive) * len(negative)
         return total / pairs if pairs else 0.5
@@ -207,6 +227,7 @@ def seek_contributors(
     training: Tensor,
     *,
     groups: Tensor | None = None,
+    known: Tensor | None = None,
     averaged: int = 16,
 ) -> Sought | None:
     """Look in pictures for the images that they hold, class by class.
@@ -218,6 +239,7 @@ def seek_contributors(
         labels: int64 (N,).
         training: bool (N,).
         groups: int64 (N,), units: images of one count as one candidate.
+        known: bool (N,), images that starts were made of, where that is known.
         averaged: k of the filter.
 
     Returns:
@@ -235,13 +257,14 @@ def seek_contributors(
         shown = pictures[picture_labels == label]
         matrix = filter_matrix(own, shown, mean, spectrum, averaged=averaged)
         score = _standardise(matrix).amax(dim=1)
+        used = torch.zeros_like(sides) if known is None else known[mine]
         if groups is not None:
-            score, sides = _by_unit(score, sides, groups[mine])
-        parts.append((score, sides, torch.full((len(score),), int(label))))
+            score, sides, used = _by_unit(score, sides, used, groups[mine])
+        parts.append((score, sides, torch.full((len(score),), int(label)), used))
     if not parts:
         return None
-    scores, member, strata = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Sought(scores, member, strata)
+    scores, member, strata, using = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Sought(scores, member, strata, None if known is None else using)
 
 
 def area_under_curve(positive: Tensor, negative: Tensor) -> float:
@@ -272,13 +295,16 @@ def _standardise(scores: Tensor) -> Tensor:
     return (scores - centre) / spread.clamp(min=1e-12)
 
 
-def _by_unit(scores: Tensor, sides: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+def _by_unit(
+    scores: Tensor, sides: Tensor, known: Tensor, groups: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Keep each unit's highest score."""
     units, which = groups.unique(return_inverse=True)
     highest = torch.full((len(units),), -torch.inf).scatter_reduce_(0, which, scores, "amax")
-    member = torch.zeros(len(units), dtype=torch.bool)
+    member, used = torch.zeros(2, len(units), dtype=torch.bool)
     member[which[sides]] = True
-    return highest, member
+    used[which[known]] = True
+    return highest, member, used
 
 
 def _mid_ranks(values: Tensor) -> Tensor:

@@ -151,6 +151,16 @@ def _contributors_in(
             if random_split
             else ". The archive's own split was kept: its sides may differ by more than training."
         )
+        known = sought.of_known()
+        if known is not None:
+            value, count, others = known
+            interval = auc_interval(value, count, others)
+            outcome = "refused" if refused or interval[0] > 0.5 else "passed"
+            explanation = (
+                f"{count:,} images that starts were made of score higher than {others:,} other "
+                f"training images of their classes in {value:.1%} of pairs (95% interval "
+                f"{interval[0]:.1%} to {interval[1]:.1%}; 50% is chance). {explanation}"
+            )
     return Metric(
         name=f"contributors_{name}",
         title=f"Contributors, {title}",
@@ -159,7 +169,9 @@ def _contributors_in(
         rule=(
             "Value: area under the ROC curve of a matched filter, training against held-out images "
             f"of a class. Refuses when training images score higher (permutation test, p < "
-            f"{CONTRIBUTORS}, Holm over both places) by an amount that matters."
+            f"{CONTRIBUTORS}, Holm over both places) by an amount that matters. Where it is known "
+            "which images starts were made of, the value is theirs against other training images, "
+            "and refuses when its 95% interval is above 0.5."
         ),
         outcome=outcome,
         explanation=explanation,

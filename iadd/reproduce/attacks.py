@@ -236,6 +236,7 @@ def _attack_set(
         distilled,
         images,
         membership=[shipped],
+        contributors=used if record.row.kind == "distilled" else None,
         prepared=audits.prepared(distilled.labels),
         on_progress=on_progress,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from app.core.storage import Storage
 from app.core.types import JsonObject
@@ -22,6 +23,7 @@ from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distill import distill
+from iadd.distillation.initialisation import contributors
 from iadd.dp.ledger import Ledger, LedgerStore
 from iadd.dp.private_data import PrivateData
 from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, evaluate_random
@@ -329,10 +331,19 @@ def audit_images(
         proof=proof,
         attempts=attempts,
         random_split=random_split,
+        contributors=_contributors(image_set.part("train"), config),
         on_progress=_share(on_progress, before=0.5, share=0.5),
     )
     storage.put(result, json.dumps(report.to_dict()).encode())
     return report
+
+
+def _contributors(train: ImageSet, config: Config) -> Tensor | None:
+    """Return the images that starts were made of; None where teachers had a say in the draw."""
+    if config.distillation.start_from == "correct":
+        return None
+    found = contributors(train, config)
+    return None if found is None else found.flatten().unique()
 
 
 def pack_results(

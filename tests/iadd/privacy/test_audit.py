@@ -128,6 +128,26 @@ def test_averages_of_training_images_are_refuted_in_start_and_release() -> None:
     assert "contributors" in report.statement
 
 
+def test_known_contributors_are_found_where_they_are_lost_among_the_others(
+    images: ImageSet, prepared: Prepared
+) -> None:
+    """Two starts that are training images: two of ninety say nothing unless they are named."""
+    train = images.part("train")
+    rows = torch.tensor([10, 31])
+    distilled = make_distilled(draw_pictures(2, seed=7), images, train.images[rows])
+    unnamed = outcomes(audit(distilled, images, prepared=prepared))
+    named = audit(distilled, images, contributors=rows, prepared=prepared)
+    assert unnamed["contributors_start"] == "passed"
+    assert outcomes(named)["contributors_start"] == "refused"
+    assert outcomes(named)["contributors_release"] != "refused"
+    assert named.verdict == "refuted"
+    start = next(metric for metric in named.metrics if metric.name == "contributors_start")
+    assert start.value == pytest.approx(1.0, abs=0.01)
+    assert "2 images that starts were made of" in start.explanation
+    others = audit(distilled, images, contributors=torch.tensor([20, 41]), prepared=prepared)
+    assert outcomes(others)["contributors_start"] == "passed"
+
+
 def test_held_out_duplicates_do_not_hide_near_copies(images: ImageSet) -> None:
     """Public sets hold the same picture twice; as a baseline of nearness it would excuse all."""
     train, test = images.part("train").images, images.part("test").images.clone()
