@@ -145,12 +145,19 @@ class Sought:
         Returns:
             Area under the ROC curve, contributors, others; None where none is known.
         """
-        if self.known is None or not bool(self.known.any()):
+        if self.known is None:
             return None
-        others = self.training & ~self.known
-        if not bool(others.any()):
+        known, others = self.known, self.training & ~self.known
+        # In a small class every training image may have gone into a start.
+        asked = torch.zeros_like(known)
+        for stratum in self.strata.unique():
+            mine = self.strata == stratum
+            if bool((mine & known).any()) and bool((mine & others).any()):
+                asked |= mine
+        if not bool(asked.any()):
             return None
-        return self._auc(self.known, others), int(self.known.sum()), int(others.sum())
+        known, others = known & asked, others & asked
+        return self._auc(known, others), int(known.sum()), int(others.sum())
 
     def _auc(self, positives: Tensor, negatives: Tensor) -> float:
         total, pairs = 0.0, 0
@@ -158,8 +165,9 @@ class Sought:
             mine = self.strata == stratum
             positive = self.scores[mine & positives]
             negative = self.scores[mine & negatives]
-            total += area_under_curve(positive, negative) * len(positive) * len(negative)
-            pairs += len(positive) * len(negative)
+            if len(positive) and len(negative):
+                total += area_under_curve(positive, negative) * len(positive) * len(negative)
+                pairs += len(positive) * len(negative)
         return total / pairs if pairs else 0.5
 
     def found(self) -> tuple[float, tuple[float, float]]:
