@@ -78,7 +78,7 @@ class Person:
         return dataset_id
 
     def wait_for(
-        self, path: str, status: str, wait_until: Callable[..., Any], seconds: float = 900
+        self, path: str, status: str, wait_until: Callable[..., Any], seconds: float = 1500
     ) -> Any:
         """The row at `path`, once it has this status."""
 
