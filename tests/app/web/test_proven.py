@@ -27,6 +27,7 @@ def test_they_show_the_noisy_score_and_what_was_spent(portal: Any, reader: SignI
     page = steward.get(f"/releases/{release['id']}").text
     assert "Accuracy, with the noise of differential privacy, of networks trained on" in page
     assert "Balanced accuracy of networks" not in page
+    assert "For comparison" not in page
     assert steward.get("/releases").status_code == 200
 
 

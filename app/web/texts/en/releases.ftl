@@ -18,7 +18,9 @@ release-superseded = A newer version replaces this release:
 release-touched = Some images that this release was distilled from were withdrawn since. Its owner leaves it published: decide whether you continue to use it, and look for a newer version.
 release-utility = Utility
 release-override = The release policy of the owner objected to this set. Two people decided to release it nevertheless. Their reason: “{ $reason }”
-release-utility-about = Networks trained on these images were tested on real images of the owner that no network had seen. For comparison: networks trained on as many random real images, and on all real images.
+release-utility-about = Networks trained on these images were tested on real images of the owner that no network had seen.
+release-utility-compared = For comparison: networks trained on as many random real images, and on all real images.
+release-utility-noisy = The figure is noisy, and others are not shown: each exact one would tell something of single patients.
 release-privacy = Privacy
 release-metrics = { $count ->
     [one] Show one metric
