@@ -7,6 +7,7 @@ from iadd.config import Config
 from iadd.dp.accountant import accountant_name
 from iadd.dp.ledger import Event, Ledger, counts_of
 from iadd.privacy.report import PrivacyReport, Proof, Unit
+from iadd.privacy.verdict import IMAGES_ALONE
 
 _SHOWN = 20
 
@@ -72,13 +73,10 @@ def proven_report(
         attempts: Audits of this dataset so far, this one included.
     """
     sentences = [
-        f"Proven: differential privacy with ε = {proof.epsilon:.3g}, δ = {proof.delta:.1g} for "
-        f"each {proof.unit}. Nothing that was measured on the images without noise is shown here."
+        proof.statement,
+        "Nothing that was measured on the images without noise is shown here.",
+        *([IMAGES_ALONE] if proof.unit == "image" else []),
     ]
-    if proof.unit == "image":
-        sentences.append(
-            "Single images are protected, not patients: which images show one person is not known."
-        )
     return PrivacyReport(
         verdict="proven",
         statement=" ".join(sentences),

@@ -116,6 +116,14 @@ class Proof:
     audited_epsilon: float | None
     events: tuple[str, ...]
 
+    @property
+    def statement(self) -> str:
+        """What is proven, in a sentence."""
+        return (
+            f"Proven: differential privacy with ε = {self.epsilon:.3g}, δ = {self.delta:.1g} for "
+            f"each {self.unit}."
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dose:

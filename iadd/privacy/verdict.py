@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 from iadd.privacy.report import Attack, Metric, Power, Proof, Unit, Verdict
 
+IMAGES_ALONE = (
+    "Single images are protected, not patients: which images show one person is not known."
+)
+
 LEAST_SHARE = 0.5
 """Share of the metrics that need power before a set can be called not refuted."""
 
@@ -85,9 +89,7 @@ def state(
         _power(power),
     ]
     if unit == "image":
-        sentences.append(
-            "Single images are protected, not patients: which images show one person is not known."
-        )
+        sentences.append(IMAGES_ALONE)
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -109,10 +111,7 @@ def _refuted(metrics: Sequence[Metric], attacks: Sequence[Attack], proof: Proof 
 def _proven(proof: Proof | None) -> str:
     if proof is None:
         return ""
-    return (
-        f"Proven: differential privacy with ε = {proof.epsilon:.3g}, δ = {proof.delta:.1g} for "
-        f"each {proof.unit}. What is measured below comes in addition."
-    )
+    return f"{proof.statement} What is measured below comes in addition."
 
 
 def _open(
