@@ -28,7 +28,7 @@ from app.models.dataset import DRAWN_SPLITS
 from app.models.distillation import new_private_seed
 from iadd.config import Config, ConfigError
 from iadd.presets import PRESETS
-from worker.distillation import pipeline
+from worker.distillation import packing, pipeline
 from worker.distillation.phases import Outcome, PhaseContext
 from worker.distillation.secrets import audit_secret_of, private_seed_of
 
@@ -266,7 +266,7 @@ def package(phase: PhaseContext) -> Outcome:
         randomness = _randomness(session, row)
         twins = AuditTwinRepository(session).of(row.id)
     with phase.services.scratch() as scratch:
-        keys = pipeline.pack_results(
+        keys = packing.pack_results(
             phase.services.storage,
             dataset=phase.dataset.name,
             # The one of its times that a second try does not change.

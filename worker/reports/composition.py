@@ -1,11 +1,11 @@
 """Composes the report, once for all formats: every number is one of ``report.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iadd.bundle.format import RESEARCH_ONLY
 from worker.reports import conclusions
-from worker.reports.blocks import Report
+from worker.reports.blocks import Conclusion, Report, Section
 from worker.reports.inputs import ReportSource
 from worker.reports.sections import images, privacy, provenance, records, usage, utility
 
@@ -26,9 +26,42 @@ def compose(source: ReportSource, document: Mapping[str, Any], *, starts: bool =
             images, and scores of single records, as far as the source has them. A report that
             leaves the organisation is composed without.
     """
+    is_internal = starts and has_internal(source)
+    return assemble(
+        source,
+        document,
+        internal=_INTERNAL if is_internal else None,
+        answers=conclusions.conclude(document),
+        sections=[
+            utility.section(document),
+            images.section(document, source, inside=starts),
+            privacy.section(document),
+            *([records.section(document, source.records)] if is_internal else []),
+        ],
+    )
+
+
+def assemble(
+    source: ReportSource,
+    document: Mapping[str, Any],
+    *,
+    answers: Sequence[Conclusion],
+    sections: Sequence[Section],
+    internal: str | None = None,
+    method: str = "",
+) -> Report:
+    """Put conclusions and sections between the title, which every report has, and the end.
+
+    Args:
+        source: Gives the shape of the images, and nothing else.
+        document: The report's document.
+        answers: The conclusions, which stand first.
+        sections: What was measured; course, provenance and usage follow.
+        internal: Words that keep the report inside; None where it may leave.
+        method: What is added to the method's name, with a space before it.
+    """
     distilled = source.distilled
     size = document["settings"]["image_size"]
-    is_internal = starts and has_internal(source)
     return Report(
         title=document["dataset"]["name"],
         date=document["asked_on"],
@@ -37,21 +70,18 @@ def compose(source: ReportSource, document: Mapping[str, Any], *, starts: bool =
             f"{size}×{size} pixels · preset {document['preset']} · "
             f"start {document['initialisation']} · seed {document['seed']}"
         ),
-        internal=_INTERNAL if is_internal else None,
+        internal=internal,
         notice=RESEARCH_ONLY,
-        conclusions=conclusions.conclude(document),
+        conclusions=list(answers),
         sections=[
-            utility.section(document),
-            images.section(document, source, inside=starts),
-            privacy.section(document),
-            *([records.section(document, source.records)] if is_internal else []),
+            *sections,
             provenance.course(document),
             provenance.section(document),
             usage.section(document, tuple(distilled.images.shape)),
         ],
         colophon=(
             f"{RESEARCH_ONLY} Distilled by importance-aware adaptive dataset distillation (Li, "
-            "Togo, Ogawa and Haseyama). The figures of this report are in report.json."
+            f"Togo, Ogawa and Haseyama){method}. The figures of this report are in report.json."
         ),
     )
 

@@ -10,16 +10,16 @@ from dataclasses import asdict
 from typing import Any
 
 from iadd.bundle.bundle import describe_recipe
-from iadd.bundle.format import RESEARCH_ONLY
 from iadd.evaluation.noisy_score import NoisyScore
 from iadd.privacy import PrivacyReport
 from iadd.privacy.proof import proven_report
 from iadd.runtime.json import finite
 from worker.reports import conclusions
 from worker.reports.blocks import Conclusion, Report
+from worker.reports.composition import assemble
 from worker.reports.inputs import ReportSource
 from worker.reports.json_document import curves_json, network_json
-from worker.reports.sections import images, noisy_utility, privacy, provenance, usage
+from worker.reports.sections import images, noisy_utility, privacy
 from worker.reports.weights_data import importance_json, network_of
 
 Json = dict[str, Any]
@@ -76,32 +76,16 @@ def compose_proven(source: ReportSource, document: Mapping[str, Any]) -> Report:
         source: Gives the distilled images, and nothing else.
         document: ``proven_json(source, …)``.
     """
-    distilled = source.distilled
-    size = document["settings"]["image_size"]
-    return Report(
-        title=document["dataset"]["name"],
-        date=document["asked_on"],
-        facts=(
-            f"{document['images_per_class']} images for each of {len(distilled.classes)} classes · "
-            f"{size}×{size} pixels · preset {document['preset']} · "
-            f"start {document['initialisation']} · seed {document['seed']}"
-        ),
-        internal=None,
-        notice=RESEARCH_ONLY,
-        conclusions=_conclude(document),
+    return assemble(
+        source,
+        document,
+        answers=_conclude(document),
         sections=[
             noisy_utility.section(document),
             images.section(document, source, inside=False),
             privacy.proven_section(document),
-            provenance.course(document),
-            provenance.section(document),
-            usage.section(document, tuple(distilled.images.shape)),
         ],
-        colophon=(
-            f"{RESEARCH_ONLY} Distilled by importance-aware adaptive dataset distillation (Li, "
-            "Togo, Ogawa and Haseyama) under differential privacy. The figures of this report are "
-            "in report.json."
-        ),
+        method=" under differential privacy",
     )
 
 

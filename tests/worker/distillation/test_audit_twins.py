@@ -4,7 +4,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from sqlalchemy import select
 
 from app.background.tasks import background_tasks
@@ -13,7 +12,8 @@ from app.datasets.purge import purge_derived
 from app.distillations.repository import DistillationRepository
 from app.models import AuditTwin, DistillationStatus, Event, EventKind, TwinStatus
 from iadd.data.image_set import ImageSet
-from worker.distillation.pipeline import joined, parts_of
+from tests.fixtures.squares import draw_squares
+from worker.distillation.parts import joined, parts_of
 
 if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
@@ -27,14 +27,8 @@ SEED = "5eed5eed5eed5eed5eed5eed5eed5eed"
 
 @pytest.fixture(scope="module")
 def squares() -> ImageSet:
-    """Two classes that differ by where the light is: 60 training images, the least for units."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 120, (92, 1, 16, 16), generator=generator, dtype=torch.uint8)
-    labels = torch.arange(92) % 2
-    images[labels == 0, :, :8] += 100
-    images[labels == 1, :, 8:] += 100
-    split = torch.tensor([0] * 60 + [1] * 8 + [2] * 24, dtype=torch.int8)
-    return ImageSet(images, labels, ("dark", "light"), split)
+    """60 training images, the least for units."""
+    return draw_squares(60, 8, 24)
 
 
 def twins_of(harness: "WorkerHarness", row_id: str) -> list[AuditTwin]:

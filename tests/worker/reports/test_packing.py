@@ -13,7 +13,7 @@ from app.signing.verify import read_bundle
 from iadd.bundle.format import CERTIFICATE
 from iadd.data.image_set import ImageSet
 from tests.worker.reports.sources import make_images
-from worker.distillation import pipeline
+from worker.distillation import packing
 from worker.reports import ReportSource
 
 
@@ -31,7 +31,7 @@ def pack(
     if images is not None:
         storage.put("images", images.to_bytes())
     scratch.mkdir()
-    return pipeline.pack_results(
+    return packing.pack_results(
         storage,
         dataset=source.dataset,
         asked_on="2026-11-26",
