@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from iadd.data.image_set import ImageSet
 from tests.fixtures.broker import Broker
+from tests.fixtures.squares import draw_squares
 from tests.fixtures.worker_harness import WorkerHarness, open_harness
 
 
@@ -34,11 +34,5 @@ def own_harness(
 
 @pytest.fixture(scope="session")
 def squares() -> ImageSet:
-    """Two classes that differ by where the light is: 20 training images each, 16×16."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 120, (56, 1, 16, 16), generator=generator, dtype=torch.uint8)
-    labels = torch.arange(56) % 2
-    images[labels == 0, :, :8] += 100
-    images[labels == 1, :, 8:] += 100
-    split = torch.tensor([0] * 40 + [1] * 6 + [2] * 10, dtype=torch.int8)
-    return ImageSet(images, labels, ("dark", "light"), split)
+    """20 training images of each class."""
+    return draw_squares(40, 6, 10)

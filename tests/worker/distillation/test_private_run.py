@@ -8,18 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
 from app.background.sweeper import sweep
-from app.core.queue import Task, enqueue_after_commit
 from app.distillations.repository import DistillationRepository
 from app.ledgers.store import DatabaseLedgerStore
-from app.models import Distillation, DistillationStatus, Verdict
+from app.models import DistillationStatus, Verdict
 from app.releases.publish import PUBLIC
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.dp.ledger import Ledger
-from tests.fixtures.worker_harness import TINY
+from tests.fixtures.squares import draw_squares
 from tests.worker.reports.read_formats import letters_of_pdf
 
 if TYPE_CHECKING:
@@ -29,8 +27,6 @@ pytestmark = pytest.mark.slow
 
 READY = DistillationStatus.READY
 PRIVATE = {
-    **TINY,
-    "image_size": 16,
     "width": 4,
     "teachers": 1,
     "teacher_batch_size": 10,
@@ -42,20 +38,9 @@ PRIVATE = {
 
 
 def add_private(harness: "WorkerHarness", dataset_id: str, **changes: Any) -> str:
-    with harness.database.transaction() as session:
-        row = DistillationRepository(session).add(
-            Distillation(
-                organisation_id=harness.organisation_id,
-                dataset_id=dataset_id,
-                preset="cpu_dp",
-                images_per_class=2,
-                initialisation="public",
-                seed=7,
-                overrides={**PRIVATE, **changes},
-            )
-        )
-        enqueue_after_commit(session, Task.START_DISTILLATION, row.id)
-    return row.id
+    return harness.add_distillation(
+        dataset_id, preset="cpu_dp", initialisation="public", **PRIVATE | changes
+    )
 
 
 def ledger_of(harness: "WorkerHarness", dataset_id: str) -> Ledger:
@@ -85,13 +70,7 @@ def numbers_of(text: str) -> set[str]:
 @pytest.fixture(scope="module")
 def odd_squares() -> ImageSet:
     """As `squares`, with 37 test images, so that shares of them have many digits."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 160, (83, 1, 16, 16), generator=generator, dtype=torch.uint8)
-    labels = torch.arange(83) % 2
-    images[labels == 0, :, :8] += 60
-    images[labels == 1, :, 8:] += 60
-    split = torch.tensor([0] * 40 + [1] * 6 + [2] * 37, dtype=torch.int8)
-    return ImageSet(images, labels, ("dark", "light"), split)
+    return draw_squares(40, 6, 37, dark=160, light=60)
 
 
 def test_nothing_exact_leaves(harness: "WorkerHarness", odd_squares: ImageSet) -> None:
