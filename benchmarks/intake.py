@@ -1,10 +1,12 @@
 """Reading an archive, as a worker does it: images per second and memory.
 
     python -m benchmarks.intake [--json] [--images 15000] [--side 224] [--bits 8] [--kind PNG]
+        [--table]
     python -m benchmarks.intake [--json] --archive FILE
 
 The archive holds noisy synthetic pictures of one size, or is one of yours. TIFF is not compressed:
-a large archive of it is written in little time. It is read by
+a large archive of it is written in little time. With ``--table`` the pictures lie in one folder,
+and a ``manifest.csv`` has a row for each, three pictures a patient. It is read by
 ``python -m iadd.intake`` as in the service. ``peak_bytes`` is the largest sum, over that process
 and its decoders, of proportional set sizes (Linux): memory that several share counts once.
 """
@@ -34,10 +36,11 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--bits", type=int, choices=(8, 16), default=8)
     parser.add_argument("--kind", choices=("PNG", "TIFF"), default="PNG")
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--archive", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        drawn = arguments.images, arguments.side, arguments.bits, arguments.kind
+        drawn = arguments.images, arguments.side, arguments.bits, arguments.kind, arguments.table
         archive = arguments.archive or _draw(Path(folder) / "drawn.zip", *drawn)
         print_result(measure(archive, Path(folder)), one_line=arguments.json)
 
@@ -114,12 +117,13 @@ def _resident(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def _draw(path: Path, images: int, side: int, bits: int, kind: str) -> Path:
+def _draw(path: Path, images: int, side: int, bits: int, kind: str, table: bool) -> Path:
     """Pictures in two classes; each file's pixels differ, so that none is a repetition."""
     generator = np.random.default_rng(0)
     levels = np.uint8 if bits == 8 else np.uint16
     noise = generator.normal(0, 12, (side, side)).astype(np.float32)
     options = {"compress_level": 1} if kind == "PNG" else {}
+    rows = ["file,label,patient"]
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(images):
             coarse = Image.fromarray(generator.integers(0, 256, (16, 16), dtype=np.uint8))
@@ -128,7 +132,12 @@ def _draw(path: Path, images: int, side: int, bits: int, kind: str) -> Path:
             file = io.BytesIO()
             pixels = (grey * (1 if bits == 8 else 257)).astype(levels)
             Image.fromarray(pixels).save(file, kind, **options)
-            archive.writestr(f"{'AB'[number % 2]}/{number:06d}.{kind.lower()}", file.getvalue())
+            label = "AB"[number % 2]
+            name = f"{'images' if table else label}/{number:06d}.{kind.lower()}"
+            rows.append(f"{name},{label},P{number // 3:06d}")
+            archive.writestr(name, file.getvalue())
+        if table:
+            archive.writestr("manifest.csv", "\n".join(rows))
     return path
 
 
