@@ -22,8 +22,8 @@ PROVEN = (
 )
 PRIVATE_IS_SLOWER = (
     "Under differential privacy it takes longer than told: the measured steps have no gradients of "
-    "single images, with which a teacher's step takes about 1.8 times as long (measured with "
-    "cpu_dp on one CPU thread); and the networks of the noisy score are trained once more"
+    "single images, with which a teacher takes a tenth to a third longer on a CPU; and the networks "
+    "of the noisy score are trained once more"
 )
 """Without a full stop: where it is shown one follows."""
 
