@@ -21,9 +21,9 @@ PROVEN = (
     "A proof takes its place: attacks are run on the run itself, and their figures stay inside."
 )
 PRIVATE_IS_SLOWER = (
-    "Under differential privacy it takes longer than told: the measured steps have no gradients of "
-    "single images, with which a teacher takes a tenth to a third longer on a CPU; and the networks "
-    "of the noisy score are trained once more"
+    "Under differential privacy it takes longer than told: the measured steps have no gradients "
+    "of single images, with which a teacher takes a tenth to a third longer on a CPU; and the "
+    "networks of the noisy score are trained once more"
 )
 """Without a full stop: where it is shown one follows."""
 
