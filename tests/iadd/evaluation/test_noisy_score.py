@@ -52,7 +52,8 @@ def test_without_much_noise_it_is_the_accuracy_that_evaluation_finds() -> None:
     assert NoisyScore.from_dict(score.to_dict()) == score
     (booked,) = [event for event in ledger.events() if event.kind == "budgeted"]
     assert (booked.run, booked.mechanism is not None) == ("run", True)
-    again = [noisy_accuracy(distilled, private, config).accuracy for _ in range(2)]
-    assert again[0] != again[1]
+    # Every other score is cut at 1, which is near the exact one.
+    again = {noisy_accuracy(distilled, private, config).accuracy for _ in range(20)}
+    assert len(again) > 2
     spent = [event.mechanism for event in ledger.events() if event.mechanism is not None]
-    assert [round(1 / one.noise, 6) for one in spent] == [1e4, SCORE_EPSILON, SCORE_EPSILON]
+    assert [round(1 / one.noise, 6) for one in spent] == [1e4] + 20 * [SCORE_EPSILON]
