@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from iadd.config import AUGMENTATIONS, AugmentationConfig, NetworkConfig, Precision
 from iadd.data.augmentation import augment, draw_augmentation
+from iadd.distillation.distances import Distance, WeightedDistance
 from iadd.distillation.matching import MatchingGradients, StepAugmentation, matching_gradients
 from iadd.distillation.student import StudentSteps
 from iadd.networks.build import build_network, flatten_parameters
@@ -95,8 +96,8 @@ class Problem:
             precision=precision,
         )
 
-    def arguments(self) -> tuple[Any, ...]:
-        """What both solutions are called with."""
+    def arguments(self, distance: Distance | Tensor) -> tuple[Any, ...]:
+        """What both solutions are called with; the plain one takes W and knows one distance."""
         return (
             self.network,
             self.start,
@@ -105,17 +106,18 @@ class Problem:
             self.labels,
             self.indices,
             self.syn_lr,
-            self.weights,
+            distance,
             self.augment,
         )
 
     def ours(self, *, compiled: bool) -> Callable[[], MatchingGradients]:
         """The adjoint recursion, to be called many times."""
         steps = StudentSteps(self.network, compiled=compiled)
+        arguments = self.arguments(WeightedDistance(weights=self.weights))
 
         def solve() -> MatchingGradients:
             with computing_at(self.precision):
-                return matching_gradients(*self.arguments(), steps=steps)
+                return matching_gradients(*arguments, steps=steps)
 
         return solve
 
@@ -124,7 +126,9 @@ class Problem:
 
         def solve() -> tuple[Tensor, ...]:
             with computing_at(self.precision):
-                return unrolled_gradients(*self.arguments(), memory_format=memory_format)
+                return unrolled_gradients(
+                    *self.arguments(self.weights), memory_format=memory_format
+                )
 
         return solve
 

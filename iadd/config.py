@@ -9,18 +9,25 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, Self, TypeVar, cast, get_args, get_origin
 
 Initialisation = Literal["real", "k_mean", "noise", "dp_mean", "public"]
 ImageFormat = Literal["8bit", "float"]
 Privacy = Literal["audited", "dp"]
 StartFrom = Literal["all", "correct"]
-Method = Literal["iadd", "mtt", "ddpp"]
+Method = Literal["iadd", "mtt", "ddpp", "hop_tm", "dc", "dsa", "dm"]
+RelativeTo = Literal["all", "weighted"]
+MatchedStep = Literal["last", "nearest"]
+Adjoint = Literal["exact", "frozen"]
 WeightsGradient = Literal["mean", "layer", "literal"]
 NetworkName = Literal["convnet", "alexnet", "vgg11", "resnet18"]
 TeacherSampling = Literal["all", "balanced"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 Compilation = Literal["auto", "always", "never"]
+
+CONDENSING: tuple[Method, ...] = ("dc", "dsa", "dm")
+"""Methods that compare with real images in each iteration, and follow no teacher."""
 
 AUGMENTATIONS = ("color", "crop", "cutout", "flip", "scale", "rotate")
 
@@ -145,6 +152,9 @@ class TeacherConfig:
     """ρ: each step follows the gradient at the point that is uphill by ρ (sharpness-aware
     minimisation, Foret et al. 2021), so that teachers settle in flat minima and their
     trajectories are easier to follow (Du et al. 2023, FTD). 0 is plain SGD."""
+    teacher_gap: float = setting(0.0, minimum=0, maximum=10)
+    """γ: weight of the surrogate gap in a flat step (Zhuang et al. 2022, GSAM); without effect
+    where ``teacher_flatness`` is 0. 0 is plain sharpness-aware minimisation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +183,53 @@ class DistillationConfig:
     method: Method = setting("iadd")
     """``iadd``: W is learned. ``mtt``: W stays at ones (Cazenavette et al. 2022). ``ddpp``: W is 0
     in each iteration where student and teacher are less alike than ``pruning_threshold`` and 1
-    elsewhere (Li et al. 2023)."""
+    elsewhere (Li et al. 2023). ``hop_tm``: W is 0 until a parameter came near the teacher once, and
+    1 from then on; the student's path is compared too (Dong et al. 2025, HoP-TM). Three follow no
+    teacher and compare with real images: ``dm`` what random networks make of them, ``dc`` and
+    ``dsa`` the gradients that they give, the latter augmented (Zhao et al. 2021, Zhao and Bilen
+    2021 and 2023)."""
     pruning_threshold: float = setting(0.5, minimum=0, maximum=1, counted=True)
     """ε of ``ddpp``: the smallest similarity of a parameter that counts; 0 prunes none."""
+    entry_threshold: float = setting(1e-10, minimum=0, maximum=1e6, counted=True)
+    """Squared difference below which a parameter starts to count under ``hop_tm``, at first."""
+    entry_growth: float = setting(1.3, minimum=1, maximum=100, counted=True)
+    """Factor by which ``entry_threshold`` grows after each ``entry_iterations``."""
+    entry_iterations: int = setting(
+        500, minimum=1, maximum=1_000_000, unit="iterations", counted=True
+    )
+    """Iterations between two growths of ``entry_threshold``."""
+    angle_factor: float = setting(1.0, minimum=0, maximum=1e6, counted=True)
+    """Weight of the angles between start, middle and end of the path in the loss of ``hop_tm``; 0
+    leaves them out."""
+    relative_to: RelativeTo = setting("all", counted=True)
+    """The teacher's way, which the distance is divided by: ``all`` parameters count the same, as in
+    the paper, or each as in the distance (``weighted``), so that the loss cannot fall by smaller
+    weights alone. ``hop_tm`` always takes the latter."""
+    matched_step: MatchedStep = setting("last", counted=True)
+    """Student step that is compared with the teacher: the ``last``, or the ``nearest`` (Liu et al.
+    2024, ATT); steps after it are not differentiated."""
+    adjoint: Adjoint = setting("exact", counted=True)
+    """``exact`` differentiates the whole path. ``frozen`` takes each step as if the steps before it
+    were constants (Cui et al. 2023, TESLA)."""
+    differentiated_steps: int = setting(0, minimum=0, maximum=1_000, unit="steps", counted=True)
+    """Student steps before the compared one that are differentiated: fewer are faster, and give
+    another gradient. 0 takes all."""
+    warm_start_iterations: int = setting(
+        0, minimum=0, maximum=1_000_000, unit="iterations", counted=True
+    )
+    """How many of the iterations, the first ones, are of ``dm``, where the method follows teachers:
+    a tenth of the cost each, and a better start. 0 to ``iterations``."""
+    warm_start_lr: float = setting(1.0, minimum=0, maximum=1e9, counted=True)
+    """Learning rate of the images in these iterations."""
+    real_batch_size: int = setting(256, minimum=1, maximum=65_536, unit="images")
+    """Real images per class and iteration of ``dm``, ``dc`` and ``dsa``, at most."""
+    network_life: int = setting(10, minimum=1, maximum=10_000, unit="iterations", counted=True)
+    """Iterations of ``dc`` and ``dsa`` before another network begins."""
+    network_epochs: int = setting(50, minimum=0, maximum=10_000, unit="epochs")
+    """Passes over the distilled images by which the network of ``dc`` and ``dsa`` learns between
+    two iterations."""
     iterations: int = setting(5000, minimum=1, maximum=1_000_000, unit="iterations", counted=True)
-    """T: iterations of Algorithm 1."""
+    """T: iterations of Algorithm 1, with those of ``warm_start_iterations``."""
     syn_steps: int = setting(20, minimum=1, maximum=1_000, unit="steps")
     """J: student updates per iteration."""
     expert_epochs: int = setting(2, minimum=1, maximum=1_000, unit="epochs", counted=True)
@@ -222,6 +274,11 @@ class DistillationConfig:
         2, minimum=1, maximum=100, unit="networks", group="evaluation", counted=True
     )
     """Networks per evaluation on the validation split."""
+
+    @property
+    def condensing_iterations(self) -> int:
+        """Iterations that compare with real images and follow no teacher; the first ones."""
+        return self.iterations if self.method in CONDENSING else self.warm_start_iterations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +422,18 @@ class Config:
                 f"max_start_epoch, {distillation.max_start_epoch}: lower the first or raise the "
                 "second.",
             )
+        if distillation.method in CONDENSING and self.teacher.teachers > 1:
+            yield InvalidSetting(
+                "teachers",
+                f"Method {distillation.method} follows no teacher, and the run needs but one: set "
+                "teachers to 1.",
+            )
+        if distillation.warm_start_iterations > distillation.iterations:
+            yield InvalidSetting(
+                "warm_start_iterations",
+                f"warm_start_iterations is {distillation.warm_start_iterations}, of "
+                f"{distillation.iterations} iterations: lower the first or raise iterations.",
+            )
         if self.protection.privacy == "dp":
             yield from self._unprotected_reads()
         uses_convnet = "convnet" in (self.network.network, *self.evaluation.cross_networks)
@@ -394,6 +463,14 @@ class Config:
                 self.distillation.initialisation in ("real", "k_mean"),
                 "starts made of images show them: set initialisation to noise, public or dp_mean",
             ),
+            "method": (
+                self.distillation.method in CONDENSING,
+                "it compares with real images: set method to iadd, mtt, ddpp or hop_tm",
+            ),
+            "warm_start_iterations": (
+                self.distillation.warm_start_iterations > 0,
+                "a warm start compares with real images: set warm_start_iterations to 0",
+            ),
             "validate_every": (
                 self.distillation.validate_every > 0,
                 "choosing an iteration reads the validation images: set validate_every to 0",
@@ -420,9 +497,11 @@ class Config:
             ConfigError: For a name that no section has, or a value out of range.
         """
         if unknown := sorted(set(settings) - set(SETTINGS)):
-            raise ConfigError(
-                f"Unknown setting {', '.join(unknown)}: known are {', '.join(sorted(SETTINGS))}."
+            near = {name for one in unknown for name in get_close_matches(one, SETTINGS, 3)}
+            hint = (
+                f"did you mean {', '.join(sorted(near))}?" if near else "Config().flat() has all."
             )
+            raise ConfigError(f"Unknown setting {', '.join(unknown)}: {hint}")
         changed = {name: _from_json(value) for name, value in settings.items()}
         _raise_for([*_out_of_range(changed)])
         sections: dict[str, dict[str, Any]] = {}
@@ -495,6 +574,9 @@ class Config:
         shaping = {name: document[name] for name in shaped_by}
         shaping["precision"] = self.compute.precision
         del shaping["teacher"]["teachers"]
+        if self.teacher.teacher_gap == 0 or self.teacher.teacher_flatness == 0:
+            # Without effect; so teachers from before there was such a setting keep their key.
+            del shaping["teacher"]["teacher_gap"]
         if self.protection.privacy == "dp":
             # The noise is calibrated to all teachers together: more of them need more noise.
             shaping |= {"protection": document["protection"], "teachers": self.teacher.teachers}

@@ -12,10 +12,12 @@ PASSES_OF_TRAINING = 3
 """Convolutions per layer, image and training step: forwards, and the gradients of the layer's
 input and weight."""
 
-PASSES_OF_MATCHING = 11
-"""Convolutions per layer, image and student step: three of the student's own gradient, and eight
-of the adjoint step, which are the forward pass and its directional derivative (three) and the
-gradients of those three for their inputs (five: two of the inputs need none)."""
+PASSES_OF_ADJOINT = 8
+"""Convolutions per layer, image and adjoint step: the forward pass and its directional derivative
+(three), and the gradients of those three for their inputs (five: two of the inputs need none)."""
+
+PASSES_OF_MATCHING = PASSES_OF_TRAINING + PASSES_OF_ADJOINT
+"""Convolutions per layer, image and student step, its own gradient with its adjoint step."""
 
 WORTH_COMPILING = 1.25
 """Compiling pays where it saves this many times its cost."""
@@ -24,8 +26,27 @@ WORTH_COMPILING = 1.25
 def matching_passes(config: Config, classes: int) -> int:
     """Count the forward passes of one image that cost as much as all student steps."""
     distillation = config.distillation
-    images = distillation.iterations * distillation.syn_steps * matching_batch(config, classes)
-    return PASSES_OF_MATCHING * images
+    batch, steps = matching_batch(config, classes), distillation.syn_steps
+    differentiated = min(distillation.differentiated_steps or steps, steps)
+    passes = PASSES_OF_TRAINING * steps + PASSES_OF_ADJOINT * differentiated
+    return (distillation.iterations - distillation.condensing_iterations) * batch * passes
+
+
+def condensing_passes(config: Config, train: Mapping[str, int]) -> int:
+    """Count the forward passes of one image that cost as much as all comparisons with real images.
+
+    Args:
+        config: Settings of the run.
+        train: Training images of each class.
+    """
+    distillation, classes = config.distillation, len(train)
+    real = sum(min(distillation.real_batch_size, count) for count in train.values())
+    small = distillation.images_per_class * classes
+    if distillation.method not in ("dc", "dsa"):
+        return distillation.condensing_iterations * (real + PASSES_OF_TRAINING * small)
+    learning = PASSES_OF_TRAINING * distillation.network_epochs * small
+    compared = PASSES_OF_TRAINING * (real + small) + PASSES_OF_ADJOINT * small
+    return distillation.condensing_iterations * (compared + learning)
 
 
 def teaching_passes(config: Config, images: int) -> int:

@@ -1,10 +1,11 @@
 """Algorithm 1: learns the distilled images, α and W."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from iadd.config import Config, ConfigError
+from iadd.config import CONDENSING, Config, ConfigError
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.distillation.distiller import (
@@ -13,6 +14,7 @@ from iadd.distillation.distiller import (
     DistillationRun,
 )
 from iadd.dp.private_data import PrivateData
+from iadd.evaluation.evaluator import choose_lr
 from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, CheckpointTimer, as_store
 from iadd.runtime.device import watching_device
 from iadd.runtime.precision import computing_at
@@ -106,4 +108,9 @@ def distill(
                 timer.run_if_due(lambda: store.write(run.to_bytes()))
             emit_messages()
             listener(progress(metrics))
-        return run.result(train.classes)
+        result = run.result(train.classes)
+        if config.distillation.method in CONDENSING and len(validation):
+            # No student of these methods learned α: it is chosen as for real images.
+            rate = choose_lr(result, images, config, on_progress=listener, device=device)
+            result = replace(result, syn_lr=rate)
+        return result

@@ -8,10 +8,18 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from iadd.config import Config
+from iadd.config import CONDENSING, Config, Method
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
 from iadd.data.image_set import ImageSet
+from iadd.distillation.condensation import Condensation
+from iadd.distillation.distances import (
+    Distance,
+    Entered,
+    ImportanceRule,
+    WeightedDistance,
+    WithAngles,
+)
 from iadd.distillation.importance import ImportanceWeights, Pruning, is_collapsed
 from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.distillation.matching import MatchingGradients, matching_gradients
@@ -85,8 +93,10 @@ class DistillationRun:
         initial: Tensor,
         labels: Tensor,
         device: torch.device | str,
+        condensation: Condensation | None = None,
     ) -> None:
         self.config, self.buffer, self.network, self.device = config, buffer, network, device
+        self._condensation = condensation
         self.initial, self.labels = initial, labels
         images = self._in_range(initial.to(device))
         self.device_labels = labels.to(device)
@@ -95,7 +105,14 @@ class DistillationRun:
             images=images.clone(),
             average=images.clone(),
             syn_lr=lr,
-            weights=self._weights(torch.zeros(buffer.parameter_count, device=device)),
+            # Under hop_tm no parameter counts yet.
+            weights=self._weights(
+                torch.full(
+                    (buffer.parameter_count,),
+                    -1.0 if config.distillation.method == "hop_tm" else 0.0,
+                    device=device,
+                )
+            ),
             difference=torch.zeros(buffer.parameter_count, device=device),
             images_momentum=torch.zeros_like(images),
             lr_momentum=torch.zeros_like(lr),
@@ -106,9 +123,11 @@ class DistillationRun:
         self.messages: list[str] = []
         self._collapsed = False
         flops = matching_flops(config, channels=images.shape[1], classes=int(labels.max()) + 1)
-        steps = config.distillation.iterations * config.distillation.syn_steps
+        matched = config.distillation.iterations - config.distillation.condensing_iterations
+        steps = matched * config.distillation.syn_steps
         choice = choose_compilation(config, flops, device, steps=steps)
-        self.messages.append(f"Matching: {choice.reason}.")
+        if steps:
+            self.messages.append(f"Matching: {choice.reason}.")
         self._steps = StudentSteps(network, compiled=choice.compiled)
         batch = config.distillation.syn_batch_size or len(labels)
         self._micro_batch = Halving(
@@ -159,15 +178,54 @@ class DistillationRun:
         network = build_architecture(
             config, channels=train.images.shape[1], classes=len(train.classes)
         ).to(device)
-        return cls(config, buffer, network, initial, labels, device)
+        condensation = None
+        if settings.condensing_iterations:
+            method = settings.method if settings.method in CONDENSING else "dm"
+            condensation = Condensation(method, train, labels, buffer.normalisation, config, device)
+        return cls(config, buffer, network, initial, labels, device, condensation)
 
     def iterate(self) -> dict[str, float]:
-        """Run one iteration of Algorithm 1: lines 4 to 14.
+        """Run one iteration: of Algorithm 1, lines 4 to 14, or of a comparison with real images.
 
         Raises:
             DistillationDivergedError: When the loss is not finite.
             OutOfMemoryError: When not even one image at a time fits.
         """
+        if self._condensation is not None and self.iteration < self._condensing:
+            return self._condense(self._condensation)
+        if self.iteration == self._condensing > 0:
+            # What moved the images so far points elsewhere.
+            self.state.images_momentum = torch.zeros_like(self.state.images)
+        gradients = self._match()
+        loss = gradients.loss.item()
+        self._check(loss, gradients.images, "Lower syn_lr (α₀), lr_lr or lr_img and distill again")
+        self._update(gradients)
+        self.iteration += 1
+        return self._record(loss, gradients.unweighted_loss.item())
+
+    @property
+    def _condensing(self) -> int:
+        return self.config.distillation.condensing_iterations
+
+    def _condense(self, condensation: Condensation) -> dict[str, float]:
+        """Run one comparison with real images."""
+        settings, state = self.config.distillation, self.state
+        loss, gradient = condensation.gradient(state.images, self.iteration)
+        self._check(loss.item(), gradient, "Lower lr_img or warm_start_lr and distill again")
+        lr = settings.lr_img if settings.method in CONDENSING else settings.warm_start_lr
+        self._move_images(gradient, lr)
+        condensation.train_network(state.images, self.iteration)
+        self.iteration += 1
+        return self._record(loss.item(), loss.item())
+
+    def _check(self, loss: float, gradient: Tensor, advice: str) -> None:
+        if not (math.isfinite(loss) and bool(gradient.isfinite().all())):
+            raise DistillationDivergedError(
+                f"The matching loss became {loss} at iteration {self.iteration + 1}: the student "
+                f"diverged. {advice}; the teachers are kept."
+            )
+
+    def _match(self) -> MatchingGradients:
         generator = make_generator(self.config.data_seed, "distillation", self.iteration)
         teacher = int(torch.randint(len(self.buffer), (), generator=generator))
         epoch = int(torch.randint(self._start_epochs(), (), generator=generator))
@@ -182,6 +240,7 @@ class DistillationRun:
         settings, state = self.config.distillation, self.state
         start = self.buffer.snapshot(teacher, epoch).to(self.device)
         target = self.buffer.snapshot(teacher, epoch + settings.expert_epochs).to(self.device)
+        distance = self._distance(teacher, epoch)
 
         def match(micro_batch_size: int) -> MatchingGradients:
             return matching_gradients(
@@ -192,61 +251,83 @@ class DistillationRun:
                 self.device_labels,
                 indices,
                 state.syn_lr,
-                self._importance(),
+                distance,
                 augment_step,
+                frozen=settings.adjoint == "frozen",
+                differentiated_steps=settings.differentiated_steps,
                 micro_batch_size=micro_batch_size,
                 steps=self._steps,
             )
 
-        gradients = self._micro_batch.run(match)
-        loss = gradients.loss.item()
-        if not (math.isfinite(loss) and bool(gradients.images.isfinite().all())):
-            raise DistillationDivergedError(
-                f"The matching loss became {loss} at iteration {self.iteration + 1}: the student "
-                "diverged. Lower syn_lr (α₀), lr_lr or lr_img and distill again; the teachers are "
-                "kept."
-            )
-        self._update(gradients)
-        self.iteration += 1
-        return self._record(gradients, loss)
+        return self._micro_batch.run(match)
 
     def _start_epochs(self) -> int:
         """Return I⁺ of this iteration."""
         settings = self.config.distillation
         last, first = settings.max_start_epoch, settings.first_max_start_epoch
-        growing = settings.start_growth * settings.iterations
-        if first == 0 or self.iteration >= growing:
+        done = self.iteration - self._condensing
+        growing = settings.start_growth * (settings.iterations - self._condensing)
+        if first == 0 or done >= growing:
             return last
-        return first + int((last - first) * self.iteration / growing)
+        return first + int((last - first) * done / growing)
 
     def _weights(self, offset: Tensor) -> ImportanceWeights:
         return ImportanceWeights(offset, [part for _, part in layers_of(self.network)])
 
-    def _importance(self) -> Tensor | Pruning:
-        """Return W of the method: learned, ones, or DDPP's rule."""
+    def _distance(self, teacher: int, epoch: int) -> Distance:
+        """Return the distance of the method, for a student that starts at an epoch of a teacher."""
+        settings, weights = self.config.distillation, self.state.weights.values
+        rules: dict[Method, Tensor | ImportanceRule] = {
+            "iadd": weights,
+            "mtt": weights,
+            "ddpp": Pruning(settings.pruning_threshold),
+            "hop_tm": Entered(before=weights, threshold=self._entry_threshold()),
+        }
+        distance = WeightedDistance(
+            weights=rules[settings.method],
+            relative_to="weighted" if settings.method == "hop_tm" else settings.relative_to,
+            step=settings.matched_step,
+        )
+        if settings.method != "hop_tm" or settings.angle_factor == 0:
+            return distance
+        middle = self.buffer.snapshot(teacher, epoch + settings.expert_epochs // 2)
+        return WithAngles(
+            distance=distance, middle=middle.to(self.device), factor=settings.angle_factor
+        )
+
+    def _entry_threshold(self) -> float:
         settings = self.config.distillation
-        if settings.method == "ddpp":
-            return Pruning(settings.pruning_threshold)
-        return self.state.weights.values
+        growths = (self.iteration - self._condensing) // settings.entry_iterations
+        try:
+            return settings.entry_threshold * settings.entry_growth**growths
+        except OverflowError:
+            return math.inf
 
     def _update(self, gradients: MatchingGradients) -> None:
         """Apply Algorithm 1, line 14: eqs. 10 to 12, once per iteration."""
         settings, state = self.config.distillation, self.state
+        matched = self.iteration - self._condensing
         state.lr_momentum = settings.momentum * state.lr_momentum + gradients.syn_lr
         stepped = state.syn_lr - settings.lr_lr * state.lr_momentum
         # α must stay above 0: a step takes away half of it at most.
         state.syn_lr = torch.maximum(stepped, state.syn_lr / 2)
-        state.images_momentum = settings.momentum * state.images_momentum + gradients.images
-        state.images = self._in_range(state.images - settings.lr_img * state.images_momentum)
-        state.average = torch.lerp(state.images, state.average, settings.image_average)
+        self._move_images(gradients.images, settings.lr_img)
         if settings.method == "iadd" and settings.lr_weights > 0:
             state.weights.step(
                 gradients.importance_weights, settings.lr_weights, settings.weights_gradient
             )
+        elif settings.method == "hop_tm":
+            state.weights.offset = gradients.weights - 1
         elif settings.method == "ddpp":
             # W becomes the share of iterations in which each parameter counted.
-            state.weights.offset.lerp_(gradients.weights - 1, 1 / (self.iteration + 1))
-        state.difference.lerp_(gradients.difference.abs(), 1 / (self.iteration + 1))
+            state.weights.offset.lerp_(gradients.weights - 1, 1 / (matched + 1))
+        state.difference.lerp_(gradients.difference.abs(), 1 / (matched + 1))
+
+    def _move_images(self, gradient: Tensor, lr: float) -> None:
+        settings, state = self.config.distillation, self.state
+        state.images_momentum = settings.momentum * state.images_momentum + gradient
+        state.images = self._in_range(state.images - lr * state.images_momentum)
+        state.average = torch.lerp(state.images, state.average, settings.image_average)
 
     def _in_range(self, images: Tensor) -> Tensor:
         """Keep intensities between black and white, where grey levels are released."""
@@ -321,6 +402,8 @@ class DistillationRun:
         }
         if self.config.distillation.initialisation == "dp_mean":
             tensors["initial"] = self.initial
+        if self._condensation is not None and self.iteration < self._condensing:
+            tensors["network"] = self._condensation.parameters()
         document = {
             "config": self.config.to_dict(),
             "iteration": self.iteration,
@@ -354,6 +437,8 @@ class DistillationRun:
             images_momentum=on_device["images_momentum"],
             lr_momentum=on_device["lr_momentum"],
         )
+        if self._condensation is not None and "network" in tensors:
+            self._condensation.restore(on_device["network"])
         best = document["best"]
         score = -math.inf if best["score"] is None else best["score"]
         self.best = _Best(on_device["best_images"], best["syn_lr"], score, best["iteration"])
@@ -369,12 +454,12 @@ class DistillationRun:
             batches += order.split(size)
         return batches[: self.config.distillation.syn_steps]
 
-    def _record(self, gradients: MatchingGradients, loss: float) -> dict[str, float]:
+    def _record(self, loss: float, unweighted_loss: float) -> dict[str, float]:
         weights = self.state.weights.values
         row = {
             "iteration": float(self.iteration),
             "loss": loss,
-            "unweighted_loss": gradients.unweighted_loss.item(),
+            "unweighted_loss": unweighted_loss,
             "syn_lr": self.state.syn_lr.item(),
             "weights_mean": weights.mean().item(),
             "weights_min": weights.min().item(),

@@ -1,29 +1,27 @@
-"""The IADD loss and its exact gradient (paper, eqs. 2 and 9; Algorithm 1, lines 5 to 13).
+"""The gradient of a matching loss by the distilled images (eq. 2; Algorithm 1, lines 5 to 13).
 
 Unrolling the J student updates with ``create_graph=True`` keeps J graphs in memory. The same
 gradient follows from the adjoint recursion: only the vectors θ_j are kept, and each step is
-differentiated on its own. With d = W⊙(θ_J − θ*) and den = ‖θ_0 − θ*‖²:
+differentiated on its own. :mod:`iadd.distillation.distances` gives L and its ∂L/∂θ_j, and
 
-    λ_J = 2 W⊙d / den                                     ∂L/∂W = 2 d⊙(θ_J − θ*) / den
-    φ_j(θ, b) = ⟨∇_θ ℓ(𝒜_j(b); θ), λ_{j+1}⟩
-    λ_j = λ_{j+1} − α ∂φ_j/∂θ        ∂L/∂b_j = −α ∂φ_j/∂b        ∂L/∂α = −Σ_j φ_j
+    λ_j = λ_{j+1} − α ∂φ_j/∂θ + ∂L/∂θ_j          φ_j(θ, b) = ⟨∇_θ ℓ(𝒜_j(b); θ), λ_{j+1}⟩
+    ∂L/∂b_j = −α ∂φ_j/∂b                          ∂L/∂α = −Σ_j φ_j
 
-(docs/adr/001). :mod:`iadd.distillation.student` differentiates a step. Shapes: P parameters, M
-distilled images, n of them in a mini-batch.
+(docs/adr/001). Two shorter ways are other definitions of the gradient: with λ *frozen* a step is
+differentiated as if the θ_j before it were constants (TESLA, Cui et al. 2023, eq. 7), and a
+*truncated* recursion ends after the last steps. :mod:`iadd.distillation.student` differentiates a
+step. Shapes: P parameters, M distilled images, n of them in a mini-batch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from iadd.distillation.distances import Distance
 from iadd.distillation.student import StudentSteps
-
-ImportanceRule = Callable[[Tensor, Tensor], Tensor]
-"""W as a function of the student's end θ_J and the target θ*, each (P,). The rule itself is not
-differentiated."""
 
 
 class StepAugmentation(Protocol):
@@ -41,15 +39,15 @@ class StepAugmentation(Protocol):
 
 @dataclass(frozen=True)
 class MatchingGradients:
-    """The IADD loss at one point, and its gradients.
+    """A matching loss at one point, and its gradients.
 
     Attributes:
-        loss: L of eq. 9, a scalar.
+        loss: L, a scalar.
         unweighted_loss: L with W at ones, which is MTT's loss, a scalar.
         images: ∂L/∂D, (M, C, H, W).
         syn_lr: ∂L/∂α, a scalar.
-        importance_weights: ∂L/∂W, (P,), never negative where W is not.
-        difference: θ_J − θ*, (P,).
+        importance_weights: ∂L/∂W, (P,).
+        difference: θ_j − θ*, (P,).
         weights: W, (P,), as given, or as computed by its rule.
     """
 
@@ -70,9 +68,11 @@ def matching_gradients(
     labels: Tensor,
     indices: Sequence[Tensor],
     syn_lr: Tensor | float,
-    importance_weights: Tensor | ImportanceRule,
+    distance: Distance,
     augment: StepAugmentation | None = None,
     *,
+    frozen: bool = False,
+    differentiated_steps: int = 0,
     micro_batch_size: int = 0,
     steps: StudentSteps | None = None,
 ) -> MatchingGradients:
@@ -86,8 +86,11 @@ def matching_gradients(
         labels: (M,) int64.
         indices: J mini-batches, each (n,) int64 into the distilled images.
         syn_lr: α.
-        importance_weights: W, (P,), or the rule that computes it once θ_J is known.
+        distance: Compares what the student became with the target.
         augment: 𝒜, or None for none.
+        frozen: Leave λ as it is from step to step.
+        differentiated_steps: Steps before the last compared one that are differentiated; 0 takes
+            all.
         micro_batch_size: Images in memory at once; 0 takes each mini-batch whole. Since ℓ is a
             mean, parts are weighted m/n, and the result changes by rounding alone.
         steps: Differentiates this network's steps, made once for many calls; eager unless given.
@@ -99,8 +102,7 @@ def matching_gradients(
         ValueError: When the teacher did not move between start and target.
     """
     start, target, images = start.detach(), target.detach(), images.detach()
-    denominator = (start - target).square().sum()
-    if not denominator > 0:
+    if not (start - target).square().sum() > 0:
         raise ValueError(
             "The teacher did not move between the start and the target epoch: its trajectory "
             "cannot be matched. Raise teacher_lr or expert_epochs, or lower max_start_epoch."
@@ -118,16 +120,16 @@ def matching_gradients(
             )
         thetas.append(thetas[-1] - syn_lr * gradient)
 
-    end = thetas.pop()
-    weights = (
-        importance_weights(end, target) if callable(importance_weights) else importance_weights
-    )
-    difference = end - target
-    weighted = weights * difference
-    adjoint = 2 * weights * weighted / denominator
+    measured = distance(thetas, target)
+    last = max(measured.by_theta)
+    first = max(0, last - differentiated_steps) if differentiated_steps else 0
+    del thetas[last:]
+    adjoint = torch.zeros_like(start)
     image_gradients = torch.zeros_like(images)
     lr_gradient = torch.zeros((), dtype=images.dtype, device=images.device)
-    for step in reversed(range(len(indices))):
+    for step in reversed(range(first, last)):
+        if step + 1 in measured.by_theta:
+            adjoint = adjoint + measured.by_theta[step + 1]
         theta = thetas.pop()
         pulled_back = torch.zeros_like(adjoint)
         for batch, share, part in parts.of_step(step):
@@ -140,16 +142,17 @@ def matching_gradients(
             lr_gradient.sub_(phi, alpha=share)
             (by_batch,) = torch.autograd.grad(seen, batch, by_seen)
             image_gradients.index_add_(0, indices[step][part], -share * syn_lr * by_batch)
-        adjoint = adjoint - syn_lr * pulled_back
+        if not frozen:
+            adjoint = adjoint - syn_lr * pulled_back
 
     return MatchingGradients(
-        loss=weighted.square().sum() / denominator,
-        unweighted_loss=difference.square().sum() / denominator,
+        loss=measured.loss,
+        unweighted_loss=measured.unweighted_loss,
         images=image_gradients,
         syn_lr=lr_gradient,
-        importance_weights=2 * weighted * difference / denominator,
-        difference=difference,
-        weights=weights,
+        importance_weights=measured.importance_weights,
+        difference=measured.difference,
+        weights=measured.weights,
     )
 
 

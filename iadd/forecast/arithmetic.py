@@ -11,8 +11,10 @@ from typing import Any, Self
 
 from iadd.config import MOST_CROSS_NETWORKS, Config
 from iadd.counts import (
+    PASSES_OF_MATCHING,
     PASSES_OF_TRAINING,
     WORTH_COMPILING,
+    condensing_passes,
     images_per_epoch,
     matching_batch,
     matching_passes,
@@ -215,6 +217,7 @@ class Job:
         per_epoch: Training images that a teacher sees in an epoch.
         validation: Validation images.
         test: Test images.
+        condensing_passes: Forward passes of one image that the comparisons with real images take.
     """
 
     config: Config
@@ -223,6 +226,7 @@ class Job:
     per_epoch: int
     validation: int
     test: int
+    condensing_passes: int = 0
 
     @classmethod
     def of(cls, config: Config, counts: Mapping[str, Mapping[str, int]]) -> Self:
@@ -236,6 +240,7 @@ class Job:
             classes=len(counts),
             train=sum(train.values()),
             per_epoch=images_per_epoch(config, train),
+            condensing_passes=condensing_passes(config, train),
             validation=sum(validation.values()),
             test=sum(test.values()),
         )
@@ -332,24 +337,28 @@ def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
         passes=teacher.teachers * teaching_passes(config, job.per_epoch),
         steps=teacher.teachers * teaching_steps(config, job.per_epoch),
     )
-    steps = distillation.iterations * distillation.syn_steps
+    matched = distillation.iterations - distillation.condensing_iterations
+    steps, passes = matched * distillation.syn_steps, matching_passes(config, job.classes)
     distilling, compiling = benchmark.compiled(
         config.compute.compilation,
-        benchmark.step(job.batch) * steps,
-        passes=matching_passes(config, job.classes),
+        # Of a truncated recursion fewer steps are differentiated than are taken.
+        benchmark.step(job.batch) * passes / (PASSES_OF_MATCHING * job.batch),
+        passes=passes,
         steps=steps,
     )
+    condensing = job.condensing_passes * _prediction(benchmark)
     networks = validations(config) * distillation.validation_networks
     learning = benchmark.epoch(job.distilled).seconds(config.evaluation.evaluation_epochs)
     figures = figure_seconds(benchmark, job)
     return Forecast(
         teaching=teaching,
-        distilling=distilling,
+        distilling=distilling + condensing,
         validating=networks * (learning + job.validation * _prediction(benchmark)),
         evaluating=figures["", "distilled"] + figures["", "random"],
         full_evaluating=figures["", "full"],
         cross_evaluating=sum(seconds for (other, _), seconds in figures.items() if other),
-        auditing=repetitions(config) * (teaching + distilling + _attacked(benchmark, job)),
+        auditing=repetitions(config)
+        * (teaching + distilling + condensing + _attacked(benchmark, job)),
         compiling_teachers=compiling_teachers,
         compiling=compiling_teachers + compiling,
         peak_bytes=peak_bytes(benchmark, job),

@@ -25,7 +25,7 @@ from typing import TypeVar
 
 import torch
 
-from iadd.config import Config, NetworkName
+from iadd.config import CONDENSING, Config, NetworkName
 from iadd.counts import PASSES_OF_MATCHING, PASSES_OF_TRAINING, matching_batch
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
@@ -182,9 +182,14 @@ class Sample:
         step *= forward_flops(config.network, channels=channels, classes=classes, image_size=size)
         # J of a measured iteration: the job's, or as many steps as take about a second.
         allowed = max(1, int(_of(_ITERATION_FLOPS, device) / step))
+        condensing = config.distillation.method in CONDENSING
         short = config.override(
             {
                 "compilation": "never",
+                # What is compared with real images is calculated from the passes it takes.
+                "method": "mtt" if condensing else config.distillation.method,
+                "warm_start_iterations": 0,
+                "differentiated_steps": 0,
                 "initialisation": "noise",
                 "start_from": "all",
                 "validate_every": 0,

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 
 from iadd.config import Config
+from iadd.counts import condensing_passes
 from iadd.forecast.arithmetic import Forecast, Job, forecast_job
 from iadd.forecast.device_benchmark import benchmark_device
 from iadd.intake.quality.split import TEST_SHARE, VALIDATION_SHARE
@@ -55,6 +56,9 @@ def forecast(
         per_epoch=images_per_epoch or train_images,
         validation=round(tuned) if validation_images is None else validation_images,
         test=round(held_out) if test_images is None else test_images,
+        condensing_passes=condensing_passes(
+            config, {str(label): train_images // classes for label in range(classes)}
+        ),
     )
     benchmark = benchmark_device(config, classes=classes, channels=channels, device=device)
     flops = matching_flops(config, channels=channels, classes=classes)

@@ -180,20 +180,43 @@ class Teachers:
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Compute the gradients of a step, with the summed losses and correct predictions (T,).
 
-        With ρ > 0 the gradient is that at θ + ρ·g/‖g‖, g the gradient at θ of the same augmented
-        batch (Foret et al. 2021, eq. 2 and 3).
+        With ρ > 0 the gradient is s = g at θ + ρ·g/‖g‖, g the gradient at θ of the same augmented
+        batch (Foret et al. 2021, SAM, eq. 2 and 3); with a weight γ of the surrogate gap, s less γ
+        times the part of g that is at right angles to s (Zhuang et al. 2022, GSAM, eq. 8).
         """
-        rho = self._settings.teacher_flatness
+        rho, gap = self._settings.teacher_flatness, self._settings.teacher_gap
         found = self.teacher_step.gradients(self.parameters, batches, at_once)
         if rho == 0:
             return found
         gradients, losses, correct = found
-        squares = [gradient.flatten(1).square().sum(dim=1) for gradient in gradients]
-        reach = rho / (torch.stack(squares).sum(dim=0).sqrt() + _TINY)
+        reach = rho / (_norms(gradients) + _TINY)
         uphill = [
-            parameter + reach.view(-1, *[1] * (parameter.ndim - 1)) * gradient
+            parameter + _by_teacher(reach, gradient) * gradient
             for parameter, gradient in zip(self.parameters, gradients, strict=True)
         ]
         # Copies, since the second call of a compiled program may overwrite the first result.
         losses, correct = losses.clone(), correct.clone()
-        return self.teacher_step.gradients(uphill, batches, at_once)[0], losses, correct
+        if gap == 0:
+            return self.teacher_step.gradients(uphill, batches, at_once)[0], losses, correct
+        gradients = tuple(gradient.clone() for gradient in gradients)
+        flat = self.teacher_step.gradients(uphill, batches, at_once)[0]
+        products = [
+            (one * other).flatten(1).sum(dim=1) for one, other in zip(gradients, flat, strict=True)
+        ]
+        along = torch.stack(products).sum(dim=0) / (_norms(flat).square() + _TINY)
+        flat = tuple(
+            sharp - gap * (gradient - _by_teacher(along, sharp) * sharp)
+            for gradient, sharp in zip(gradients, flat, strict=True)
+        )
+        return flat, losses, correct
+
+
+def _norms(gradients: Sequence[Tensor]) -> Tensor:
+    """Norm of each teacher's whole gradient, (T,), from its parts (T, …)."""
+    squares = [gradient.flatten(1).square().sum(dim=1) for gradient in gradients]
+    return torch.stack(squares).sum(dim=0).sqrt()
+
+
+def _by_teacher(factors: Tensor, form: Tensor) -> Tensor:
+    """Reshape a factor per teacher, (T,), to multiply a tensor (T, …)."""
+    return factors.view(-1, *[1] * (form.ndim - 1))

@@ -30,7 +30,10 @@ def test_all_that_is_out_of_range_is_refused_at_once() -> None:
     with pytest.raises(ConfigError) as refused:
         Config().override({"iterations": 0, "method": "magic", "seed": 3})
     found = {one.name: one.allowed for one in refused.value.invalid}
-    assert found == {"iterations": [1, 1_000_000], "method": ["iadd", "mtt", "ddpp"]}
+    assert found == {
+        "iterations": [1, 1_000_000],
+        "method": ["iadd", "mtt", "ddpp", "hop_tm", "dc", "dsa", "dm"],
+    }
     with pytest.raises(ConfigError) as refused:
         Config().override({"max_start_epoch": 50, "first_max_start_epoch": 51})
     assert [one.name for one in refused.value.invalid] == [
@@ -124,6 +127,9 @@ def test_the_teacher_key_follows_what_shapes_teachers_alone() -> None:
     assert Config().override({"teachers": 3}).teacher_key() == key
     for change in ({"seed": 1}, {"width": 64}, {"teacher_lr": 0.02}, {"rotate_degrees": 1.0}):
         assert Config().override(change).teacher_key() != key
+    flat = Config().override({"teacher_flatness": 0.05})
+    assert Config().override({"teacher_gap": 0.4}).teacher_key() == key, "without effect"
+    assert flat.override({"teacher_gap": 0.4}).teacher_key() != flat.teacher_key()
 
 
 @pytest.mark.parametrize(

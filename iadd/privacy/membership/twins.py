@@ -13,6 +13,7 @@ from torch import Tensor
 from iadd.config import Config
 from iadd.counts import (
     PASSES_OF_TRAINING,
+    condensing_passes,
     images_per_epoch,
     matching_passes,
     teaching_passes,
@@ -114,11 +115,13 @@ class _Work:
         self, config: Config, images: ImageSet, twins: int, listener: ProgressListener
     ) -> None:
         classes, audit = len(images.classes), config.audit
-        shown = images_per_epoch(config, images.part("train").count_by_class())
+        counts = images.part("train").count_by_class()
+        shown = images_per_epoch(config, counts)
         trained = PASSES_OF_TRAINING * config.distillation.images_per_class * classes
         validated = config.evaluation.evaluation_epochs * config.distillation.validation_networks
         self.epoch = teaching_passes(config, shown) / config.teacher.teacher_epochs
         matching = matching_passes(config, classes) + validations(config) * validated * trained
+        matching += condensing_passes(config, counts)
         self.iteration = matching / config.distillation.iterations if matching else 1.0
         self.student_epoch = float(trained)
         teaching = self.epoch * config.teacher.teacher_epochs * config.teacher.teachers

@@ -3,60 +3,15 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor, nn
 
-from iadd.config import AUGMENTATIONS, AugmentationConfig
-from iadd.data.augmentation import augment, draw_augmentation
-from iadd.distillation.matching import MatchingGradients, StepAugmentation, matching_gradients
-from iadd.networks.build import flatten_parameters
-from iadd.networks.convnet import ConvNet
+from iadd.config import AUGMENTATIONS
+from iadd.distillation.distances import WeightedDistance
+from iadd.distillation.matching import MatchingGradients, matching_gradients
+from tests.iadd.distillation.problem import Problem, make_problem
 from tests.iadd.reference.unrolled import unrolled_gradients
-
-
-@dataclass
-class Problem:
-    """A random matching problem in float64."""
-
-    network: nn.Module
-    start: Tensor
-    target: Tensor
-    images: Tensor
-    labels: Tensor
-    indices: list[Tensor]
-    syn_lr: Tensor
-    weights: Tensor
-    augment: StepAugmentation | None
-
-
-def make_problem(steps: int, *, batch: int = 0, operations: tuple[str, ...] = ()) -> Problem:
-    generator = torch.Generator().manual_seed(steps)
-    network = ConvNet(channels=1, classes=3, depth=2, width=4, image_size=8).double()
-    start = flatten_parameters(network)
-    images = torch.randn(7, 1, 8, 8, generator=generator, dtype=torch.float64)
-    size = batch or len(images)
-    order = torch.cat([torch.randperm(len(images), generator=generator) for _ in range(steps)])
-    indices = [order[step * size : (step + 1) * size] for step in range(steps)]
-    settings = AugmentationConfig(augmentation=operations)
-    draws = [draw_augmentation(settings, size, generator) for _ in range(steps)]
-
-    def augment_step(images: Tensor, step: int, part: slice) -> Tensor:
-        return augment(images, draws[step].part(part), settings)
-
-    return Problem(
-        network=network,
-        start=start,
-        target=start + 0.05 * torch.randn(len(start), generator=generator, dtype=torch.float64),
-        images=images,
-        labels=torch.arange(7) % 3,
-        indices=indices,
-        syn_lr=torch.tensor(0.3, dtype=torch.float64),
-        weights=torch.rand(len(start), generator=generator, dtype=torch.float64),
-        augment=augment_step if operations else None,
-    )
 
 
 def solve(problem: Problem, micro_batch_size: int = 0) -> MatchingGradients:
@@ -68,7 +23,7 @@ def solve(problem: Problem, micro_batch_size: int = 0) -> MatchingGradients:
         problem.labels,
         problem.indices,
         problem.syn_lr,
-        problem.weights,
+        WeightedDistance(weights=problem.weights),
         problem.augment,
         micro_batch_size=micro_batch_size,
     )
@@ -135,6 +90,7 @@ def test_a_teacher_that_did_not_move_is_refused() -> None:
 PEAK_OF_ONE_CALL = """
 import resource, sys, torch
 from iadd.networks.convnet import ConvNet
+from iadd.distillation.distances import WeightedDistance
 from iadd.distillation.matching import matching_gradients
 from iadd.networks.build import flatten_parameters
 
@@ -149,9 +105,8 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 before = peak()
-matching_gradients(
-    network, start, start + 0.01, images, labels, indices, 0.01, torch.ones_like(start)
-)
+distance = WeightedDistance(weights=torch.ones_like(start))
+matching_gradients(network, start, start + 0.01, images, labels, indices, 0.01, distance)
 print(peak() - before)
 """
 

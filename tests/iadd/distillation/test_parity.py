@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from iadd.config import AUGMENTATIONS, AugmentationConfig, NetworkConfig, Precision
 from iadd.data.augmentation import augment, draw_augmentation
+from iadd.distillation.distances import WeightedDistance
 from iadd.distillation.matching import StepAugmentation, matching_gradients
 from iadd.distillation.student import StudentSteps
 from iadd.networks.build import build_network, flatten_parameters
@@ -60,7 +61,7 @@ class Case:
             self.labels,
             self.indices,
             self.syn_lr,
-            self.weights,
+            WeightedDistance(weights=self.weights),
             self.augment,
             steps=StudentSteps(self.network, compiled=compiled),
         )

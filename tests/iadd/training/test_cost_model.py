@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from iadd.config import Config, DistillationConfig, NetworkConfig
+from iadd.distillation.distances import WeightedDistance
 from iadd.distillation.matching import matching_gradients
 from iadd.networks.build import build_network, flatten_parameters
 from iadd.presets import cpu_demo
@@ -45,7 +46,7 @@ def test_a_distillation_is_foreseen_as_it_is_counted(batch: int) -> None:
             torch.tensor([0, 0, 1, 1]),
             [torch.arange(size)] * 3,
             torch.tensor(0.01),
-            torch.ones_like(start),
+            WeightedDistance(weights=torch.ones_like(start)),
         )
 
     counted = 7 * count_flops(iterate)

@@ -157,10 +157,12 @@ def test_the_wrong_trajectories_are_refused_with_a_reason(
         TrajectoryBuffer.open(tmp_path, config)
 
 
+@pytest.mark.parametrize("gap", [0.0, 0.4])
 def test_a_flat_step_follows_the_gradient_from_uphill(
-    images: ImageSet, config: Config, tmp_path: Path
+    images: ImageSet, config: Config, tmp_path: Path, gap: float
 ) -> None:
-    """As Foret et al. write it (2021, Algorithm 1), by hand, on one batch without augmentation."""
+    """By hand, on one batch without augmentation, as Foret et al. write it (2021, Algorithm 1) and,
+    with the surrogate gap, Zhuang et al. (2022, Algorithm 1)."""
     rho = 0.1
     config = config.override(
         {
@@ -168,6 +170,7 @@ def test_a_flat_step_follows_the_gradient_from_uphill(
             "teacher_batch_size": 64,
             "teacher_momentum": 0.0,
             "teacher_flatness": rho,
+            "teacher_gap": gap,
             "augmentation": [],
         }
     )
@@ -190,15 +193,20 @@ def test_a_flat_step_follows_the_gradient_from_uphill(
     start = buffer.snapshot(0, 0)
     gradient = gradient_at(start)
     uphill = (start + rho * gradient / gradient.norm()).detach()
-    expected = start - config.teacher.teacher_lr * gradient_at(uphill)
+    flat = gradient_at(uphill)
+    direction = flat / flat.norm()
+    expected = start - config.teacher.teacher_lr * (
+        flat - gap * (gradient - (gradient @ direction) * direction)
+    )
     torch.testing.assert_close(buffer.snapshot(0, 1), expected.detach())
     assert not torch.allclose(expected, start - config.teacher.teacher_lr * gradient, atol=1e-6)
 
 
+@pytest.mark.parametrize("gap", [0.0, 0.4])
 def test_flat_teachers_resume_to_the_same_bits(
-    images: ImageSet, config: Config, tmp_path: Path
+    images: ImageSet, config: Config, tmp_path: Path, gap: float
 ) -> None:
-    config = config.override({"teacher_flatness": 0.05})
+    config = config.override({"teacher_flatness": 0.05, "teacher_gap": gap})
     undisturbed = record_trajectory(images, config, 0, out=tmp_path / "a")
     with pytest.raises(StopHereError):
         record_trajectory(
