@@ -193,11 +193,10 @@ class DistillationConfig:
     entry_threshold: float = setting(1e-10, minimum=0, maximum=1e6, counted=True)
     """Squared difference below which a parameter starts to count under ``hop_tm``, at first."""
     entry_growth: float = setting(1.3, minimum=1, maximum=100, counted=True)
-    """Factor by which ``entry_threshold`` grows after each ``entry_iterations``."""
-    entry_iterations: int = setting(
-        500, minimum=1, maximum=1_000_000, unit="iterations", counted=True
-    )
-    """Iterations between two growths of ``entry_threshold``."""
+    """Factor by which ``entry_threshold`` grows ``entry_growths`` times."""
+    entry_growths: int = setting(20, minimum=0, maximum=1_000, unit="times", counted=True)
+    """How often ``entry_threshold`` grows, evenly over the iterations. HoP-TM's 10,000 iterations
+    have 20, one after each 500."""
     angle_factor: float = setting(1.0, minimum=0, maximum=1e6, counted=True)
     """Weight of the angles between start, middle and end of the path in the loss of ``hop_tm``; 0
     leaves them out."""
@@ -211,9 +210,11 @@ class DistillationConfig:
     adjoint: Adjoint = setting("exact", counted=True)
     """``exact`` differentiates the whole path. ``frozen`` takes each step as if the steps before it
     were constants (Cui et al. 2023, TESLA)."""
-    differentiated_steps: int = setting(0, minimum=0, maximum=1_000, unit="steps", counted=True)
-    """Student steps before the compared one that are differentiated: fewer are faster, and give
-    another gradient. 0 takes all."""
+    differentiated_share: float = setting(
+        1.0, minimum=0, maximum=1, unit="of the steps", counted=True
+    )
+    """Share of the student steps that are differentiated, the last ones before the compared step
+    and at least one: fewer are faster, and give another gradient."""
     warm_start_iterations: int = setting(
         0, minimum=0, maximum=1_000_000, unit="iterations", counted=True
     )
@@ -274,6 +275,11 @@ class DistillationConfig:
         2, minimum=1, maximum=100, unit="networks", group="evaluation", counted=True
     )
     """Networks per evaluation on the validation split."""
+
+    @property
+    def differentiated_steps(self) -> int:
+        """Student steps that are differentiated, 1 to J."""
+        return max(1, round(self.differentiated_share * self.syn_steps))
 
     @property
     def condensing_iterations(self) -> int:

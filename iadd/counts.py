@@ -26,10 +26,10 @@ WORTH_COMPILING = 1.25
 def matching_passes(config: Config, classes: int) -> int:
     """Count the forward passes of one image that cost as much as all student steps."""
     distillation = config.distillation
-    batch, steps = matching_batch(config, classes), distillation.syn_steps
-    differentiated = min(distillation.differentiated_steps or steps, steps)
-    passes = PASSES_OF_TRAINING * steps + PASSES_OF_ADJOINT * differentiated
-    return (distillation.iterations - distillation.condensing_iterations) * batch * passes
+    matched = distillation.iterations - distillation.condensing_iterations
+    passes = PASSES_OF_TRAINING * distillation.syn_steps
+    passes += PASSES_OF_ADJOINT * distillation.differentiated_steps
+    return matched * matching_batch(config, classes) * passes
 
 
 def condensing_passes(config: Config, train: Mapping[str, int]) -> int:

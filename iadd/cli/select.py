@@ -10,7 +10,7 @@ from PIL import Image
 from iadd.cli import common
 from iadd.data.image_set import ImageSet
 from iadd.data.selection import random_images
-from iadd.reproduce.real_subset import select_images
+from iadd.reproduce.small_sets import select_images
 
 
 class Method(StrEnum):

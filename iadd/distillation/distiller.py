@@ -297,11 +297,12 @@ class DistillationRun:
 
     def _entry_threshold(self) -> float:
         settings = self.config.distillation
-        growths = (self.iteration - self._condensing) // settings.entry_iterations
+        done = (self.iteration - self._condensing) / (settings.iterations - self._condensing)
         try:
-            return settings.entry_threshold * settings.entry_growth**growths
+            growth = settings.entry_growth ** int(done * settings.entry_growths)
         except OverflowError:
             return math.inf
+        return settings.entry_threshold * growth
 
     def _update(self, gradients: MatchingGradients) -> None:
         """Apply Algorithm 1, line 14: eqs. 10 to 12, once per iteration."""

@@ -189,7 +189,7 @@ class Sample:
                 # What is compared with real images is calculated from the passes it takes.
                 "method": "mtt" if condensing else config.distillation.method,
                 "warm_start_iterations": 0,
-                "differentiated_steps": 0,
+                "differentiated_share": 1.0,
                 "initialisation": "noise",
                 "start_from": "all",
                 "validate_every": 0,

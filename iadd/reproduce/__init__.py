@@ -1,7 +1,7 @@
 """Runs the paper's experiments whole: a study is a list of rows, a row is what is trained on.
 
 ``study`` defines rows and studies; ``runner`` runs them and resumes where it was stopped;
-``run_record`` stores a run on disk; ``real_subset`` makes a small set of real images; ``summary``,
+``run_record`` stores a run on disk; ``small_sets`` makes a small set of real images; ``summary``,
 ``tables`` and ``report`` compare the figures; ``plots`` draws section 4.3; ``published`` holds the
 paper's figures.
 """

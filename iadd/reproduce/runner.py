@@ -20,7 +20,14 @@ from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evalua
 from iadd.networks.build import build_architecture
 from iadd.reproduce.attacks import Audits, attack_run
 from iadd.reproduce.plots import draw_run, measure_run
-from iadd.reproduce.real_subset import as_small_set, select_images, subset_rows
+from iadd.reproduce.small_sets import (
+    as_small_set,
+    centre_images,
+    select_images,
+    start_images,
+    subset_rows,
+    with_chosen_rate,
+)
 from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
 from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
 from iadd.reproduce.teachers import evaluate_teachers
@@ -282,11 +289,17 @@ def _make_set(
 def _select(
     record: RunRecord, images: ImageSet, listen: ProgressListener, device: torch.device | str
 ) -> DistilledDataset:
+    train = images.part("train")
+    if record.row.kind in ("start", "centres"):
+        make = start_images if record.row.kind == "start" else centre_images
+        return with_chosen_rate(
+            images, *make(train, record.config), record.config, on_progress=listen, device=device
+        )
     if record.row.kind == "subset":
-        chosen = subset_rows(images.part("train"), record.config)
+        chosen = subset_rows(train, record.config)
         return as_small_set(images, chosen, record.config, on_progress=listen, device=device)
     chosen = select_images(
-        images.part("train"),
+        train,
         record.row.kind,
         record.config.distillation.images_per_class,
         record.config,

@@ -8,7 +8,9 @@ from typing import Any, Literal
 from iadd.config import Config, NetworkConfig
 from iadd.reproduce.published import TABLE_4_CLASSES, TABLE_4_FIGURES, Published
 
-Kind = Literal["distilled", "random", "herding", "forgetting", "full", "subset", "teacher"]
+Kind = Literal[
+    "distilled", "random", "herding", "forgetting", "centres", "start", "full", "subset", "teacher"
+]
 
 ARCHITECTURES: dict[str, Mapping[str, Any]] = {
     "ConvNetD3": {"network": "convnet", "depth": 3},
@@ -28,8 +30,10 @@ class Row:
     Attributes:
         name: Name of the row, and of its folder.
         kind: ``distilled``: a distilled set; ``random``, ``herding``, ``forgetting``: as many real
-            images; ``full``: all real images; ``subset``: one draw of as many real images, which
-            can be attacked; ``teacher``: the teachers, as they are after their last epoch.
+            images; ``centres``: the centres of as many clusters of each class (k-means);
+            ``start``: what a distillation starts from; ``full``: all real images; ``subset``: one
+            draw of as many real images, which can be attacked; ``teacher``: the teachers, as they
+            are after their last epoch.
         settings: The row's changes of the study's settings.
         factors: Settings that it multiplies instead, by name.
         note: Description of the row in a few words.
@@ -105,13 +109,57 @@ TABLE_4 = Study(
     published_classes=TABLE_4_CLASSES,
 )
 
+_YARDSTICKS = (
+    Row(name="start", kind="start", note="not distilled"),
+    Row(name="random", kind="random", note="real images, drawn"),
+    Row(name="herding", kind="herding", note="real images, nearest the mean"),
+    Row(name="centres", kind="centres", note="centres of k-means"),
+    Row(name="full", kind="full", note="all training images"),
+)
+
+_CONDENSING = {"teachers": 1, "warm_start_iterations": 0}
+
+METHODS = Study(
+    name="methods",
+    title="Methods beside each other, everything else equal",
+    about="All methods of the engine beside each other, and beside what needs no distillation.",
+    rows=(
+        Row(name="iadd", settings={"method": "iadd"}, note="W learned"),
+        Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
+        Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned"),
+        Row(name="hop-tm", settings={"method": "hop_tm"}, note="parameters enter, angles"),
+        Row(
+            name="att",
+            settings={"method": "mtt", "matched_step": "nearest"},
+            note="nearest student step",
+        ),
+        Row(name="tesla", settings={"method": "mtt", "adjoint": "frozen"}, note="λ frozen"),
+        Row(name="dm", settings={**_CONDENSING, "method": "dm", "lr_img": 1.0}, note="features"),
+        Row(name="dc", settings={**_CONDENSING, "method": "dc", "lr_img": 0.1}, note="gradients"),
+        Row(
+            name="dsa",
+            settings={**_CONDENSING, "method": "dsa", "lr_img": 0.1},
+            note="gradients, augmented",
+        ),
+        *_YARDSTICKS,
+    ),
+    reference="mtt",
+)
+
 IMPROVEMENTS = Study(
     name="improvements",
     title="The effect of each setting, everything else equal",
     about="The effect of W against MTT, and of each later finding, everything else equal.",
     rows=(
-        Row(name="iadd", settings={"method": "iadd"}, note="the settings as they are"),
+        Row(name="iadd", settings={"method": "iadd"}, note="W learned"),
         Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
+        Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned"),
+        Row(
+            name="iadd-relative",
+            settings={"method": "iadd", "relative_to": "weighted"},
+            note="W on both sides of the fraction",
+        ),
+        Row(name="hop-tm", settings={"method": "hop_tm"}, note="parameters enter, angles"),
         Row(name="w-tenth", factors={"lr_weights": 0.1}, note="rate of W ×0.1"),
         Row(name="w-tenfold", factors={"lr_weights": 10}, note="rate of W ×10"),
         Row(name="w-by-layer", settings={"weights_gradient": "layer"}, note="rate of W by layer"),
@@ -120,12 +168,22 @@ IMPROVEMENTS = Study(
         Row(name="growing-start", settings={"first_max_start_epoch": 1}, note="I⁺ grows from 1"),
         Row(name="flat-teachers", settings={"teacher_flatness": 0.05}, note="flat minima"),
         Row(
+            name="gap-teachers",
+            settings={"teacher_flatness": 0.05, "teacher_gap": 0.4},
+            note="flat minima, surrogate gap",
+        ),
+        Row(
+            name="half-adjoint",
+            settings={"differentiated_share": 0.5},
+            note="the last half of the steps differentiated",
+        ),
+        Row(
             name="correct-starts",
             settings={"start_from": "correct"},
             note="starts that teachers classify correctly",
         ),
     ),
-    reference="iadd",
+    reference="mtt",
 )
 
 _PROVEN = {
@@ -178,7 +236,7 @@ PRIVACY = Study(
     preset="cpu_small",
 )
 
-STUDIES = {study.name: study for study in (TABLE_4, IMPROVEMENTS, PRIVACY)}
+STUDIES = {study.name: study for study in (TABLE_4, METHODS, IMPROVEMENTS, PRIVACY)}
 """Every study by name."""
 
 

@@ -2,8 +2,8 @@
 
 There are three spreads. Over networks: the mean of the runs' standard deviations, each over the
 networks trained from scratch on one small set. Over seeds: the standard deviation of the runs'
-means, each from a separate distillation. Against the reference row: mean and standard deviation of
-the differences, seed by seed, which removes the effect of the seed.
+means, each from a separate distillation. Against the reference row: the mean of the differences,
+seed by seed, which removes the effect of the seed, with its interval.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
+from iadd.privacy.statistics import mean_over_runs
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Row, Study, network_label
 
@@ -42,15 +43,29 @@ class Figure:
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference between a row and the reference row in one measure, over their common seeds."""
+    """Difference between a row and the reference row in one measure, over their common seeds.
+
+    Attributes:
+        mean: Mean of the differences, seed by seed.
+        interval: 95% interval of that mean (Student's t), or None with one seed.
+        seeds: Common seeds.
+    """
 
     mean: float
-    over_seeds: float | None
+    interval: tuple[float, float] | None
     seeds: int
+
+    @property
+    def proven(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
     def __str__(self) -> str:
         text = f"{self.mean:+.3f}"
-        return text if self.over_seeds is None else f"{text} ± {self.over_seeds:.3f}"
+        if self.interval is None:
+            return text
+        low, high = self.interval
+        return f"{text} ({low:+.3f} to {high:+.3f}{', proven' if self.proven else ''})"
 
 
 @dataclass(frozen=True)
@@ -140,4 +155,5 @@ def _difference(
     ]
     if not found:
         return None
-    return Difference(mean(found), stdev(found) if len(found) > 1 else None, len(found))
+    interval = mean_over_runs(found) if len(found) > 1 else None
+    return Difference(mean(found), interval, len(found))

@@ -11,8 +11,8 @@ from iadd.presets import cpu_small, paper_covid_cxr
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
-from iadd.reproduce.study import IMPROVEMENTS, TABLE_4, Row, Study
-from iadd.reproduce.summary import summarise
+from iadd.reproduce.study import STUDIES, Row, Study
+from iadd.reproduce.summary import Difference, summarise
 from iadd.reproduce.tables import explain
 from iadd.runtime.environment import describe_environment
 from tests.iadd.factories import make_images
@@ -25,6 +25,9 @@ SMALL = Study(
         Row(name="mtt", settings={"method": "mtt"}),
         Row(name="herding", kind="herding"),
         Row(name="forgetting", kind="forgetting"),
+        Row(name="centres", kind="centres"),
+        Row(name="start", kind="start"),
+        Row(name="dm", settings={"method": "dm", "teachers": 1, "lr_img": 1.0}),
         Row(name="random", kind="random"),
         Row(name="full", kind="full"),
     ),
@@ -61,7 +64,9 @@ def test_every_row_runs_with_every_seed_on_shared_teachers(
     assert [(r.row.name, r.seed) for r in records] == [
         *(
             (name, seed)
-            for name in ("iadd", "mtt", "herding", "forgetting", "random")
+            for name in (
+                *("iadd", "mtt", "herding", "forgetting", "centres", "start", "dm", "random"),
+            )
             for seed in (0, 1)
         ),
         ("full", 0),
@@ -135,7 +140,7 @@ def test_the_report_tells_figures_settings_and_machine(
     assert all(f"| {row.name} |" in page for row in SMALL.rows)
     document = json.loads((tmp_path / "results.json").read_text())
     assert document["environment"]["device"] == "cpu"
-    assert len(document["runs"]) == len(records) == 11
+    assert len(document["runs"]) == len(records) == 17
 
 
 def test_spreads_over_seeds_and_networks_are_told_apart(tmp_path: Path) -> None:
@@ -167,11 +172,20 @@ def test_spreads_over_seeds_and_networks_are_told_apart(tmp_path: Path) -> None:
     assert figure.over_seeds == pytest.approx(0.0707, abs=1e-4)
     difference = lines[0].against_reference["balanced_accuracy"]
     assert difference.mean == pytest.approx(0.08)
-    assert difference.over_seeds == pytest.approx(0.0283, abs=1e-4)
+    assert difference.interval == pytest.approx((-0.1741, 0.3341), abs=1e-4)
+    assert not difference.proven
+    assert str(difference) == "+0.080 (-0.174 to +0.334)"
 
 
-def test_the_rows_of_both_studies_fit_the_papers_preset() -> None:
-    for study in (TABLE_4, IMPROVEMENTS):
+def test_a_difference_is_proven_where_its_interval_leaves_out_nothing() -> None:
+    assert Difference(0.02, (0.01, 0.03), 10).proven
+    assert Difference(-0.02, (-0.03, -0.01), 10).proven
+    assert not Difference(0.02, None, 1).proven
+    assert str(Difference(0.02, (0.01, 0.03), 10)) == "+0.020 (+0.010 to +0.030, proven)"
+
+
+def test_the_rows_of_every_study_fit_the_papers_preset_and_a_small_one() -> None:
+    for study in STUDIES.values():
         for base in (paper_covid_cxr(), cpu_small()):
             configs = [row.config(base, seed=3) for row in study.rows]
             assert {config.seed for config in configs} == {3}
