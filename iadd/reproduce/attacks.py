@@ -22,8 +22,8 @@ from iadd.privacy import Prepared, audit
 from iadd.privacy.matched_filter import seek_contributors
 from iadd.privacy.membership import attack_shipped_run
 from iadd.privacy.statistics import auc_interval, clopper_pearson
-from iadd.reproduce.small_sets import subset_rows
 from iadd.reproduce.run_record import RunRecord
+from iadd.reproduce.small_sets import subset_rows
 from iadd.reproduce.teachers import confidence
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.progress import ProgressListener

@@ -20,6 +20,7 @@ from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evalua
 from iadd.networks.build import build_architecture
 from iadd.reproduce.attacks import Audits, attack_run
 from iadd.reproduce.plots import draw_run, measure_run
+from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
 from iadd.reproduce.small_sets import (
     as_small_set,
     centre_images,
@@ -28,7 +29,6 @@ from iadd.reproduce.small_sets import (
     subset_rows,
     with_chosen_rate,
 )
-from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
 from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
 from iadd.reproduce.teachers import evaluate_teachers
 from iadd.runtime.checkpoint import write_atomically
