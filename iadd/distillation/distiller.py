@@ -373,13 +373,14 @@ class DistillationRun:
         if not self.history.validation:
             lr = self.state.syn_lr.item()
             self.best = _Best(self._released(self.state.average), lr, math.nan, self.iteration)
+        matched = self.config.distillation.method not in CONDENSING
         return DistilledDataset(
             images=self.best.images.cpu(),
             labels=self.labels,
             classes=classes,
             syn_lr=self.best.syn_lr,
-            importance_weights=self.state.weights.values.cpu(),
-            difference=self.state.difference.cpu(),
+            importance_weights=self.state.weights.values.cpu() if matched else None,
+            difference=self.state.difference.cpu() if matched else None,
             history=self.history,
             config=self.config,
             normalisation=self.buffer.normalisation,

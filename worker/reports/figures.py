@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from iadd.config import CONDENSING
 from worker.reports import plots, tables, weights_text
 from worker.reports.blocks import Figure
 
@@ -15,11 +16,25 @@ def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:
     weights = document["importance_weights"]
     weighted = weights is not None and weights["method"] != "mtt"
     losses = {"loss": "With W", "unweighted_loss": "Without W"} if weighted else {"loss": "Loss"}
+    settings = document["settings"]["distillation"]
+    condensed = settings["method"] in CONDENSING
+    # Settings of older runs lack what there was not yet.
+    warm = 0 if condensed else settings.get("warm_start_iterations", 0)
+    caption = (
+        "How differently networks see distilled and real images."
+        if condensed
+        else "How far the student ends from the teacher, relative to how far the teacher moved. "
+        "Above 1 the student ends farther away than it began."
+    )
+    if warm:
+        caption += (
+            f" The first {warm} iterations compare distilled with real images (method dm), by "
+            "another measure."
+        )
     yield Figure(
         "Matching loss",
         plots.loss(curves, weighted=weighted),
-        "How far the student ends from the teacher, relative to how far the teacher moved. "
-        "Above 1 the student ends farther away than it began.",
+        caption,
         tables.of_curves(curves, losses),
     )
     if curves["validation"]:
@@ -30,6 +45,8 @@ def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:
             "has seen and which are not the test images.",
             tables.of_validation(curves["validation"]),
         )
+    if condensed:
+        return
     yield Figure(
         "Learning rate α",
         plots.learning_rate(curves),
@@ -42,18 +59,23 @@ def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:
 
 def _figures_of_weights(document: Mapping[str, Any]) -> Iterator[Figure]:
     curves, weights = document["curves"], document["importance_weights"]
-    is_share = weights["method"] == "ddpp"
-    name = "share of iterations" if is_share else "W"
+    titles = {
+        "ddpp": ("share of iterations", "How often parameters count", "Spread at the end"),
+        "hop_tm": ("share of parameters", "How many parameters count", "Spread at the end"),
+    }
+    name, course, spread = titles.get(
+        weights["method"], ("W", "Importance weights W", "Spread of W at the end")
+    )
     columns = {"weights_mean": "Mean", "weights_std": "Deviation", "weights_min": "Smallest"}
     if weights["method"] != "mtt":
         yield Figure(
-            "How often parameters count" if is_share else "Importance weights W",
+            course,
             plots.course_of_weights(curves, name),
             weights_text.course(document),
             tables.of_curves(curves, columns),
         )
         yield Figure(
-            "Spread at the end" if is_share else "Spread of W at the end",
+            spread,
             plots.weights(weights["histogram"], name),
             weights_text.spread(document),
             tables.of_histogram(weights["histogram"]),

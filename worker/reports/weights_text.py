@@ -16,6 +16,12 @@ def course(document: Mapping[str, Any]) -> str:
             "student and teacher differ too much. The plot shows the share of the iterations so "
             f"far in which a parameter counted; in the end {weights['mean']:.0%} on average."
         )
+    if weights["method"] == "hop_tm":
+        return (
+            "Method hop_tm learns no weights: a parameter counts once student and teacher came near "
+            "each other in it. The plot shows the share of parameters that count; in the end "
+            f"{weights['mean']:.0%}."
+        )
     band = "The line is the mean of all weights, the band one standard deviation to either side."
     if weights["collapsed"]:
         return (
@@ -71,7 +77,11 @@ def by_layer(document: Mapping[str, Any]) -> str:
         return f"{text} All count the same: W stays at 1 (method mtt)."
     if weights["method"] == "iadd" and _is_still(weights):
         return f"{text} W stayed at 1 in every layer."
-    finding = "Parameters counted least often" if weights["method"] == "ddpp" else "W is lowest"
+    findings = {
+        "ddpp": "Parameters counted least often",
+        "hop_tm": "The fewest parameters came near the teacher",
+    }
+    finding = findings.get(weights["method"], "W is lowest")
     same = " too" if lowest is farthest else ""
     return f"{text} {finding} in {_named(lowest)}{same} (mean {lowest['mean']:.4g})."
 

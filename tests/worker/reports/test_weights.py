@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from iadd.config import Config, DistillationConfig, NetworkConfig
+from iadd.config import Config, DistillationConfig, NetworkConfig, TeacherConfig
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
 from iadd.data.normalisation import Normalisation
 from iadd.networks.build import build_network
@@ -33,6 +33,7 @@ def distilled(
         config=Config(
             image_size=16,
             network=NetworkConfig(depth=2, width=4),
+            teacher=TeacherConfig(teachers=1),
             distillation=DistillationConfig(**settings),
         ),
         normalisation=Normalisation((0.5,), (0.2,)),
@@ -53,6 +54,7 @@ def document_of(run: DistilledDataset) -> dict[str, Any]:
         "curves": {**run.history.curves, "validation": []},
         "best_iteration": 3,
         "importance_weights": importance_json(run),
+        "settings": run.config.to_dict(),
     }
 
 
@@ -146,6 +148,24 @@ def test_a_pruned_run_shows_how_often_parameters_counted_and_no_collapse() -> No
     told = importance_json(run)
     assert told is not None
     assert told["collapsed"] is False
+
+
+def test_a_run_of_hop_tm_shows_how_many_parameters_entered() -> None:
+    entered = (spread_out(0.0, 1.0) < 0.25).float()
+    shown = figures(distilled(entered, spread_out(0.0, 1.0), method="hop_tm"))
+    assert "in the end 25%" in shown["How many parameters count"].caption
+    assert "came near the teacher in" in shown["Layer by layer"].caption
+
+
+def test_a_run_that_follows_no_teacher_shows_its_loss_alone() -> None:
+    shown = figures(distilled(None, None, method="dm"))
+    assert list(shown) == ["Matching loss"]
+    assert "real images" in shown["Matching loss"].caption
+
+
+def test_a_warm_start_is_named_where_its_loss_is_shown() -> None:
+    run = distilled(spread_out(0.7, 1.0), None, warm_start_iterations=2)
+    assert "first 2 iterations compare" in figures(run)["Matching loss"].caption
 
 
 def test_the_layers_of_lowest_w_and_largest_difference_are_named() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from iadd.config import CONDENSING
 from worker.reports.blocks import Block, Facts, Figures, Heading, Section, Table, Text
 from worker.reports.figures import figures_of
 from worker.reports.formatting import NETWORKS, duration, number, setting
@@ -29,7 +30,14 @@ def course(document: Document) -> Section:
             Text("Loss, α and W: not measured. This set was not distilled by iterations.")
         )
     elif document["importance_weights"] is None:
-        blocks.append(Text("Importance weights W: not measured. This run kept none."))
+        method = document["settings"]["distillation"]["method"]
+        blocks.append(
+            Text(
+                f"Importance weights W: none. Method {method} follows no teacher."
+                if method in CONDENSING
+                else "Importance weights W: not measured. This run kept none."
+            )
+        )
     return Section("course", "Course of the distillation", blocks)
 
 
