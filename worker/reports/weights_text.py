@@ -18,8 +18,8 @@ def course(document: Mapping[str, Any]) -> str:
         )
     if weights["method"] == "hop_tm":
         return (
-            "Method hop_tm learns no weights: a parameter counts once student and teacher came near "
-            "each other in it. The plot shows the share of parameters that count; in the end "
+            "Method hop_tm learns no weights: a parameter counts once student and teacher came "
+            "near each other in it. The plot shows the share of parameters that count; in the end "
             f"{weights['mean']:.0%}."
         )
     band = "The line is the mean of all weights, the band one standard deviation to either side."
