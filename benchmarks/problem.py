@@ -14,7 +14,7 @@ from iadd.config import AUGMENTATIONS, AugmentationConfig, NetworkConfig, Precis
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.distillation.distances import Distance, WeightedDistance
 from iadd.distillation.matching import MatchingGradients, StepAugmentation, matching_gradients
-from iadd.distillation.student import StudentSteps
+from iadd.distillation.student import student_steps
 from iadd.networks.build import build_network, flatten_parameters
 from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import make_generator
@@ -112,12 +112,17 @@ class Problem:
 
     def ours(self, *, compiled: bool) -> Callable[[], MatchingGradients]:
         """The adjoint recursion, to be called many times."""
-        steps = StudentSteps(self.network, compiled=compiled)
+        steps = student_steps(
+            self.network,
+            image_size=self.images.shape[-1],
+            compiled=compiled,
+            device=self.images.device,
+        )
         arguments = self.arguments(WeightedDistance(weights=self.weights))
 
         def solve() -> MatchingGradients:
             with computing_at(self.precision):
-                return matching_gradients(*arguments, steps=steps)
+                return matching_gradients(*arguments, kept_steps=len(self.indices), steps=steps)
 
         return solve
 

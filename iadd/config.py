@@ -222,11 +222,11 @@ class DistillationConfig:
     a tenth of the cost each, and a better start. 0 to ``iterations``."""
     warm_start_lr: float = setting(1.0, minimum=0, maximum=1e9, counted=True)
     """Learning rate of the images in these iterations."""
-    real_batch_size: int = setting(256, minimum=1, maximum=65_536, unit="images")
+    real_batch_size: int = setting(256, minimum=1, maximum=65_536, unit="images", counted=True)
     """Real images per class and iteration of ``dm``, ``dc`` and ``dsa``, at most."""
     network_life: int = setting(10, minimum=1, maximum=10_000, unit="iterations", counted=True)
     """Iterations of ``dc`` and ``dsa`` before another network begins."""
-    network_epochs: int = setting(50, minimum=0, maximum=10_000, unit="epochs")
+    network_epochs: int = setting(50, minimum=0, maximum=10_000, unit="epochs", counted=True)
     """Passes over the distilled images by which the network of ``dc`` and ``dsa`` learns between
     two iterations."""
     iterations: int = setting(5000, minimum=1, maximum=1_000_000, unit="iterations", counted=True)
@@ -320,6 +320,9 @@ class ComputeConfig:
     and θ stay float32."""
     compilation: Compilation = setting("auto", counted=True)
     """``auto`` compiles the matching step where the run is long enough to win the time back."""
+    activation_megabytes: int = setting(2000, minimum=0, maximum=1_000_000, unit="MB", counted=True)
+    """Memory for what compiled student steps of a ConvNet computed on a CPU: steps that do not fit
+    compute it anew on the way back, which takes a third longer. The result is the same."""
     networks_at_once: int = setting(0, minimum=0, maximum=100, unit="networks")
     """Networks of the same form (teachers, evaluation networks) trained in one go; 0 takes as many
     as pay on the device."""

@@ -76,6 +76,28 @@ def matching_batch(config: Config, classes: int) -> int:
     return min(config.distillation.syn_batch_size or small, small)
 
 
+def kept_bytes(config: Config, *, channels: int, classes: int) -> int:
+    """Count the bytes of one image's activations that a student step keeps for the way back.
+
+    Of compiled ConvNets on a CPU: :class:`iadd.distillation.convnet_steps.Kept`, as float32.
+    """
+    size, width = config.image_size, config.network.width
+    numbers = 2 * classes + (9 * channels * size**2 if size % 2 == 0 else channels * size**2)
+    for block in range(config.network.depth):
+        side, after = size >> block, size >> (block + 1)
+        numbers += width * (2 * side**2 + after**2 + 1)
+        # What the block gives is read by the next one, or by the last layer.
+        numbers += width * after**2
+    return 4 * numbers
+
+
+def kept_steps(config: Config, *, channels: int, classes: int) -> int:
+    """Count the student steps that keep their activations within ``activation_megabytes``."""
+    each = kept_bytes(config, channels=channels, classes=classes) * matching_batch(config, classes)
+    fitting = config.compute.activation_megabytes * 10**6 // each
+    return int(min(config.distillation.syn_steps, fitting))
+
+
 def validations(config: Config) -> int:
     """Count the validations of a distillation: one at its start, the others during it."""
     every, iterations = config.distillation.validate_every, config.distillation.iterations

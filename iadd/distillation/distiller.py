@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iadd.config import CONDENSING, Config, Method
+from iadd.counts import kept_steps
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
 from iadd.data.image_set import ImageSet
@@ -23,7 +24,7 @@ from iadd.distillation.distances import (
 from iadd.distillation.importance import ImportanceWeights, Pruning, is_collapsed
 from iadd.distillation.initialisation import correctly_classified, initialise
 from iadd.distillation.matching import MatchingGradients, matching_gradients
-from iadd.distillation.student import StudentSteps
+from iadd.distillation.student import student_steps
 from iadd.dp.private_data import PrivateData
 from iadd.evaluation.evaluator import validate
 from iadd.networks.build import build_architecture, layers_of
@@ -128,7 +129,12 @@ class DistillationRun:
         choice = choose_compilation(config, flops, device, steps=steps)
         if steps:
             self.messages.append(f"Matching: {choice.reason}.")
-        self._steps = StudentSteps(network, compiled=choice.compiled)
+        self._steps = student_steps(
+            network, image_size=config.image_size, compiled=choice.compiled, device=device
+        )
+        self._kept_steps = kept_steps(
+            config, channels=images.shape[1], classes=int(labels.max()) + 1
+        )
         batch = config.distillation.syn_batch_size or len(labels)
         self._micro_batch = Halving(
             config.distillation.micro_batch_size or min(batch, len(labels)),
@@ -255,6 +261,7 @@ class DistillationRun:
                 augment_step,
                 frozen=settings.adjoint == "frozen",
                 differentiated_steps=settings.differentiated_steps,
+                kept_steps=self._kept_steps,
                 micro_batch_size=micro_batch_size,
                 steps=self._steps,
             )

@@ -15,13 +15,13 @@ step. Shapes: P parameters, M distilled images, n of them in a mini-batch.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from iadd.distillation.distances import Distance
-from iadd.distillation.student import StudentSteps
+from iadd.distillation.student import Steps, StudentSteps
 
 
 class StepAugmentation(Protocol):
@@ -73,8 +73,9 @@ def matching_gradients(
     *,
     frozen: bool = False,
     differentiated_steps: int = 0,
+    kept_steps: int = 0,
     micro_batch_size: int = 0,
-    steps: StudentSteps | None = None,
+    steps: Steps | None = None,
 ) -> MatchingGradients:
     """Train a student for J steps and differentiate its distance to the teacher.
 
@@ -91,6 +92,8 @@ def matching_gradients(
         frozen: Leave λ as it is from step to step.
         differentiated_steps: Steps before the last compared one that are differentiated; 0 takes
             all.
+        kept_steps: Steps, the last ones, that keep their activations for the way back, where
+            ``steps`` can; the others compute them anew, to the same bits.
         micro_batch_size: Images in memory at once; 0 takes each mini-batch whole. Since ℓ is a
             mean, parts are weighted m/n, and the result changes by rounding alone.
         steps: Differentiates this network's steps, made once for many calls; eager unless given.
@@ -111,13 +114,15 @@ def matching_gradients(
     parts = _Parts(images, labels, indices, augment, micro_batch_size)
 
     thetas = [start]
+    activations: dict[tuple[int, int], Any] = {}
     for step in range(len(indices)):
         gradient = torch.zeros_like(start)
         for batch, share, part in parts.of_step(step):
             seen = parts.augmented(batch, step, part)
-            gradient.add_(
-                steps.gradient(thetas[-1], seen, parts.labels_of(step, part)), alpha=share
-            )
+            found, kept = steps.sweep(thetas[-1], seen, parts.labels_of(step, part))
+            gradient.add_(found, alpha=share)
+            if step >= len(indices) - kept_steps:
+                activations[step, part.start] = kept
         thetas.append(thetas[-1] - syn_lr * gradient)
 
     measured = distance(thetas, target)
@@ -136,7 +141,11 @@ def matching_gradients(
             batch.requires_grad_()
             seen = parts.augmented(batch, step, part)
             phi, by_theta, by_seen = steps.pull_back(
-                theta, seen.detach(), parts.labels_of(step, part), adjoint
+                theta,
+                seen.detach(),
+                parts.labels_of(step, part),
+                adjoint,
+                activations.pop((step, part.start), None),
             )
             pulled_back.add_(by_theta, alpha=share)
             lr_gradient.sub_(phi, alpha=share)

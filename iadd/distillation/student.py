@@ -9,19 +9,75 @@ Eagerly φ is an inner product with an ordinary gradient that keeps its graph. P
 differentiate twice through a compiled function, so there φ is a directional derivative, taken
 forwards inside the function that is compiled: d/dε ℓ(b; θ + ελ) at ε = 0.
 
+Compiled steps of a ConvNet on a CPU are differentiated by hand instead, and keep what the first
+sweep computed (:mod:`iadd.distillation.convnet_steps`).
+
 Shapes: P parameters, m images of a mini-batch.
 """
+
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iadd.distillation.convnet_steps import ConvNetSteps
 from iadd.networks.build import call_with
+from iadd.networks.convnet import ConvNet
+from iadd.networks.layers import Convolution
 from iadd.runtime.compile import compile_step
 
 
+class Steps(Protocol):
+    """Differentiates the steps of one network, each twice."""
+
+    def sweep(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, Any]:
+        """Compute ∇_θ ℓ of eq. 2, (P,), and what the adjoint step may read; None if nothing.
+
+        Args:
+            theta: θ, (P,).
+            images: b after augmentation, (m, C, H, W).
+            labels: (m,) int64.
+        """
+
+    def pull_back(
+        self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor, kept: Any = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute φ, a scalar, ∂φ/∂θ, (P,), and ∂φ/∂b, (m, C, H, W).
+
+        Args:
+            theta: θ, (P,).
+            images: b after augmentation, (m, C, H, W).
+            labels: (m,) int64.
+            adjoint: λ, (P,).
+            kept: What :meth:`sweep` gave for the same θ and images; computed anew unless given.
+        """
+
+
+def student_steps(
+    network: nn.Module, *, image_size: int, compiled: bool, device: torch.device | str
+) -> Steps:
+    """Choose how the steps of a network are differentiated.
+
+    Args:
+        network: Gives the architecture and the precision.
+        image_size: H = W of the images.
+        compiled: Compile at the first call; the result changes by rounding alone.
+        device: Device of the run.
+    """
+    rounds = any(
+        module.rounds_to is not None
+        for module in network.modules()
+        if isinstance(module, Convolution)
+    )
+    on_cpu = torch.device(device).type == "cpu"
+    if compiled and on_cpu and isinstance(network, ConvNet) and not rounds:
+        return ConvNetSteps(network, image_size=image_size, compiled=True)
+    return StudentSteps(network, compiled=compiled)
+
+
 class StudentSteps:
-    """Differentiates the steps of one network.
+    """Differentiates the steps of any network automatically.
 
     Args:
         network: Gives the architecture; its own parameters are not read.
@@ -40,27 +96,14 @@ class StudentSteps:
             compile_step(self._forward_pull_back) if compiled else self._eager_pull_back
         )
 
-    def gradient(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        """Compute ∇_θ ℓ of eq. 2, (P,).
-
-        Args:
-            theta: θ, (P,).
-            images: b after augmentation, (m, C, H, W).
-            labels: (m,) int64.
-        """
-        return self._gradient(theta, images, labels)
+    def sweep(self, theta: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, None]:
+        """Compute ∇_θ ℓ as :meth:`Steps.sweep` says, and keep nothing."""
+        return self._gradient(theta, images, labels), None
 
     def pull_back(
-        self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor
+        self, theta: Tensor, images: Tensor, labels: Tensor, adjoint: Tensor, kept: None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute φ, a scalar, ∂φ/∂θ, (P,), and ∂φ/∂b, (m, C, H, W).
-
-        Args:
-            theta: θ, (P,).
-            images: b after augmentation, (m, C, H, W).
-            labels: (m,) int64.
-            adjoint: λ, (P,).
-        """
+        """Compute φ and its gradients as :meth:`Steps.pull_back` says."""
         return self._pull_back(theta, images, labels, adjoint)
 
     def _loss(self, theta: Tensor, images: Tensor, labels: Tensor) -> Tensor:

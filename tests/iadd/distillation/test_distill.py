@@ -357,15 +357,15 @@ def test_a_lost_gpu_is_named_and_the_run_goes_on_from_its_checkpoint(
 
 def fail_later(monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
     """Let the device fail from the third iteration on."""
-    real, calls = StudentSteps.gradient, []
+    real, calls = StudentSteps.sweep, []
 
-    def failing(self: StudentSteps, theta: Tensor, batch: Tensor, labels: Tensor) -> Tensor:
+    def failing(self: StudentSteps, theta: Tensor, batch: Tensor, labels: Tensor) -> object:
         calls.append(batch)
         if len(calls) > 2 * 6:
             raise error
         return real(self, theta, batch, labels)
 
-    monkeypatch.setattr(StudentSteps, "gradient", failing)
+    monkeypatch.setattr(StudentSteps, "sweep", failing)
 
 
 def test_a_collapse_of_the_weights_is_told_once(
