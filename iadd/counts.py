@@ -19,6 +19,14 @@ PASSES_OF_ADJOINT = 8
 PASSES_OF_MATCHING = PASSES_OF_TRAINING + PASSES_OF_ADJOINT
 """Convolutions per layer, image and student step, its own gradient with its adjoint step."""
 
+SAVED_PER_KEPT_BYTE = 3.5e-9
+"""Seconds that a compiled step of a ConvNet saves on one CPU core, by what it keeps: 3.5e-9 to 8e-9
+with 16 to 128 filters (``python -m benchmarks.matching``). Between convolutions memory is the
+limit."""
+
+SHARE_BY_HAND = 0.45
+"""Of the time of an eager step of a ConvNet that the compiled one takes, on a CPU."""
+
 WORTH_COMPILING = 1.25
 """Compiling pays where it saves this many times its cost."""
 
@@ -30,6 +38,13 @@ def matching_passes(config: Config, classes: int) -> int:
     passes = PASSES_OF_TRAINING * distillation.syn_steps
     passes += PASSES_OF_ADJOINT * distillation.differentiated_steps
     return matched * matching_batch(config, classes) * passes
+
+
+def matching_steps(config: Config) -> int:
+    """Count all student steps."""
+    distillation = config.distillation
+    matched = distillation.iterations - distillation.condensing_iterations
+    return matched * distillation.syn_steps
 
 
 def condensing_passes(config: Config, train: Mapping[str, int]) -> int:
@@ -89,6 +104,18 @@ def kept_bytes(config: Config, *, channels: int, classes: int) -> int:
         # What the block gives is read by the next one, or by the last layer.
         numbers += width * after**2
     return 4 * numbers
+
+
+def is_by_hand(config: Config, device_type: str) -> bool:
+    """Whether compiled student steps are those of :mod:`iadd.distillation.convnet_steps`."""
+    is_plain = config.compute.precision != "bfloat16"
+    return config.network.network == "convnet" and device_type == "cpu" and is_plain
+
+
+def seconds_saved_by_hand(config: Config, *, channels: int, classes: int) -> float:
+    """Estimate the seconds that these save in a whole distillation over eager steps."""
+    images = matching_steps(config) * matching_batch(config, classes)
+    return SAVED_PER_KEPT_BYTE * images * kept_bytes(config, channels=channels, classes=classes)
 
 
 def kept_steps(config: Config, *, channels: int, classes: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from iadd.config import CONDENSING, Config, Method
-from iadd.counts import kept_steps
+from iadd.counts import kept_steps, matching_steps
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
 from iadd.data.image_set import ImageSet
@@ -32,7 +32,7 @@ from iadd.runtime.checkpoint import pack, unpack
 from iadd.runtime.compile import choose_compilation
 from iadd.runtime.oom import Halving
 from iadd.runtime.seed import make_generator
-from iadd.training.cost_model import matching_flops
+from iadd.training.cost_model import matching_saving
 from iadd.trajectories.record import TrajectoryBuffer
 
 
@@ -123,18 +123,15 @@ class DistillationRun:
         self.iteration = 0
         self.messages: list[str] = []
         self._collapsed = False
-        flops = matching_flops(config, channels=images.shape[1], classes=int(labels.max()) + 1)
-        matched = config.distillation.iterations - config.distillation.condensing_iterations
-        steps = matched * config.distillation.syn_steps
-        choice = choose_compilation(config, flops, device, steps=steps)
-        if steps:
+        channels, classes = images.shape[1], int(labels.max()) + 1
+        saved = matching_saving(config, device, channels=channels, classes=classes)
+        choice = choose_compilation(config, saved, device)
+        if matching_steps(config):
             self.messages.append(f"Matching: {choice.reason}.")
         self._steps = student_steps(
             network, image_size=config.image_size, compiled=choice.compiled, device=device
         )
-        self._kept_steps = kept_steps(
-            config, channels=images.shape[1], classes=int(labels.max()) + 1
-        )
+        self._kept_steps = kept_steps(config, channels=channels, classes=classes)
         batch = config.distillation.syn_batch_size or len(labels)
         self._micro_batch = Halving(
             config.distillation.micro_batch_size or min(batch, len(labels)),

@@ -13,11 +13,17 @@ from iadd.config import MOST_CROSS_NETWORKS, Config
 from iadd.counts import (
     PASSES_OF_MATCHING,
     PASSES_OF_TRAINING,
+    SHARE_BY_HAND,
     WORTH_COMPILING,
     condensing_passes,
     images_per_epoch,
+    is_by_hand,
+    kept_bytes,
+    kept_steps,
     matching_batch,
     matching_passes,
+    matching_steps,
+    seconds_saved_by_hand,
     teaching_passes,
     teaching_steps,
     validations,
@@ -175,23 +181,37 @@ class DeviceBenchmark:
             each = _on_line([(timing.images, timing.each) for timing in timings], images)
         return TimingFit(timings[-1].fixed, each)
 
+    def saved(self, *, passes: int, steps: int) -> float:
+        """Seconds that compiled steps save.
+
+        Args:
+            passes: Forward passes of one image that the steps are worth.
+            steps: How many there are.
+        """
+        cost, operations = self.compilation, passes * self.forward_operations
+        return steps * cost.saved_per_step + operations * cost.saved_per_operation
+
+    def compiles(self, setting: str, saved: float) -> bool:
+        """Whether steps are compiled that save so many seconds by it."""
+        pays = setting == "always" or saved >= WORTH_COMPILING * self.compilation.seconds
+        return setting != "never" and self.compilation.possible and pays
+
     def compiled(
-        self, setting: str, eager: float, *, passes: int, steps: int
+        self, setting: str, eager: float, *, saved: float, share: float | None = None
     ) -> tuple[float, float]:
         """Seconds of steps, and of compiling them; as eager, and 0, where they are not compiled.
 
         Args:
             setting: ``compilation`` of the settings.
             eager: Seconds of the steps when they are not compiled.
-            passes: Forward passes of one image that they are worth.
-            steps: How many there are.
+            saved: Seconds that compiled steps save by count, which decides.
+            share: Of the eager time that they take, where it is known.
         """
         cost = self.compilation
-        operations = passes * self.forward_operations
-        saved = steps * cost.saved_per_step + operations * cost.saved_per_operation
-        pays = setting == "always" or saved >= WORTH_COMPILING * cost.seconds
-        if setting == "never" or not cost.possible or not pays:
+        if not self.compiles(setting, saved):
             return eager, 0.0
+        if share is not None:
+            return eager * share, cost.seconds
         # Whatever the count says, half of the time remains.
         return max(eager - saved, eager / 2), cost.seconds
 
@@ -334,17 +354,20 @@ def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
             teacher.teacher_epochs * teacher.teachers * job.per_epoch / benchmark.shown,
             calls=teacher.teachers / benchmark.teachers_at_once,
         ),
-        passes=teacher.teachers * teaching_passes(config, job.per_epoch),
-        steps=teacher.teachers * teaching_steps(config, job.per_epoch),
+        saved=benchmark.saved(
+            passes=teacher.teachers * teaching_passes(config, job.per_epoch),
+            steps=teacher.teachers * teaching_steps(config, job.per_epoch),
+        ),
     )
-    matched = distillation.iterations - distillation.condensing_iterations
-    steps, passes = matched * distillation.syn_steps, matching_passes(config, job.classes)
+    passes, by_hand = matching_passes(config, job.classes), is_by_hand(config, benchmark.kind)
     distilling, compiling = benchmark.compiled(
         config.compute.compilation,
         # Of a truncated recursion fewer steps are differentiated than are taken.
         benchmark.step(job.batch) * passes / (PASSES_OF_MATCHING * job.batch),
-        passes=passes,
-        steps=steps,
+        saved=seconds_saved_by_hand(config, channels=benchmark.channels, classes=job.classes)
+        if by_hand
+        else benchmark.saved(passes=passes, steps=matching_steps(config)),
+        share=SHARE_BY_HAND if by_hand else None,
     )
     condensing = job.condensing_passes * _prediction(benchmark)
     networks = validations(config) * distillation.validation_networks
@@ -429,7 +452,17 @@ def peak_bytes(benchmark: DeviceBenchmark, job: Job) -> int:
     images = max(job.train + job.validation + job.test - benchmark.shown, 0)
     pixels = images * benchmark.channels * job.config.image_size**2
     thetas = 4 * benchmark.parameters * (job.config.distillation.syn_steps - benchmark.steps)
-    return round(measured) + pixels + thetas
+    return round(measured) + pixels + thetas + _kept_by_steps(benchmark, job)
+
+
+def _kept_by_steps(benchmark: DeviceBenchmark, job: Job) -> int:
+    """Memory of the activations that compiled steps keep; the benchmark's steps are eager."""
+    config, shape = job.config, {"channels": benchmark.channels, "classes": job.classes}
+    saved = seconds_saved_by_hand(config, **shape)
+    by_hand = is_by_hand(config, benchmark.kind)
+    if not (by_hand and benchmark.compiles(config.compute.compilation, saved)):
+        return 0
+    return kept_bytes(config, **shape) * job.batch * kept_steps(config, **shape)
 
 
 def disk_bytes(benchmark: DeviceBenchmark, job: Job) -> int:

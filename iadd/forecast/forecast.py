@@ -16,7 +16,7 @@ from iadd.forecast.arithmetic import Forecast, Job, forecast_job
 from iadd.forecast.device_benchmark import benchmark_device
 from iadd.intake.quality.split import TEST_SHARE, VALIDATION_SHARE
 from iadd.runtime.compile import choose_compilation
-from iadd.training.cost_model import matching_flops
+from iadd.training.cost_model import matching_saving
 
 
 def forecast(
@@ -61,7 +61,6 @@ def forecast(
         ),
     )
     benchmark = benchmark_device(config, classes=classes, channels=channels, device=device)
-    flops = matching_flops(config, channels=channels, classes=classes)
-    steps = config.distillation.iterations * config.distillation.syn_steps
-    choice = choose_compilation(config, flops, device, steps=steps)
+    saved = matching_saving(config, device, channels=channels, classes=classes)
+    choice = choose_compilation(config, saved, device)
     return replace(forecast_job(benchmark, job), compilation=choice.reason, device=str(device))

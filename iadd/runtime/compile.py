@@ -42,15 +42,15 @@ class CompilationChoice:
 
 
 def choose_compilation(
-    config: Config, flops: float, device: torch.device | str, *, steps: int = 0
+    config: Config, saved: float, device: torch.device | str
 ) -> CompilationChoice:
     """Decide whether a run compiles its steps.
 
     Args:
         config: ``config.compute.compilation`` decides, or leaves it to the count.
-        flops: FLOPs of the whole run (:mod:`iadd.training.cost_model`).
+        saved: Seconds that compiled steps save in the whole run, by count
+            (:mod:`iadd.training.cost_model`).
         device: Device of the run.
-        steps: Number of steps that these FLOPs are spread over.
     """
     kind = torch.device(device).type
     setting = config.compute.compilation
@@ -64,7 +64,6 @@ def choose_compilation(
         )
     if setting == "always":
         return CompilationChoice(True, "steps are compiled, as set")
-    saved = seconds_saved(flops, kind, steps=steps)
     if saved < WORTH_COMPILING * SECONDS_TO_COMPILE:
         return CompilationChoice(
             False, f"steps are computed eagerly: compiling would save about {saved:.0f} s"

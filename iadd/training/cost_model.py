@@ -5,8 +5,15 @@ from functools import lru_cache
 import torch
 
 from iadd.config import Config, NetworkConfig
-from iadd.counts import matching_passes, teaching_passes
+from iadd.counts import (
+    is_by_hand,
+    matching_passes,
+    matching_steps,
+    seconds_saved_by_hand,
+    teaching_passes,
+)
 from iadd.networks.build import build_network
+from iadd.runtime.compile import seconds_saved
 from iadd.runtime.flops import count_flops
 from iadd.training.concurrency import bytes_for_reverse_pass
 
@@ -27,6 +34,16 @@ def matching_flops(config: Config, *, channels: int, classes: int) -> float:
         config.network, channels=channels, classes=classes, image_size=config.image_size
     )
     return float(forward * matching_passes(config, classes))
+
+
+def matching_saving(
+    config: Config, device: torch.device | str, *, channels: int, classes: int
+) -> float:
+    """Estimate the seconds that compiled student steps save in a whole distillation."""
+    if is_by_hand(config, torch.device(device).type):
+        return seconds_saved_by_hand(config, channels=channels, classes=classes)
+    flops = matching_flops(config, channels=channels, classes=classes)
+    return seconds_saved(flops, device, steps=matching_steps(config))
 
 
 def teaching_flops(config: Config, *, channels: int, classes: int, images: int) -> float:

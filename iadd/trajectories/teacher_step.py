@@ -19,7 +19,12 @@ from iadd.data.augmentation import AugmentationDraw, augment, draw_augmentation
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.networks.build import build_network
-from iadd.runtime.compile import CompilationChoice, choose_compilation, compile_step
+from iadd.runtime.compile import (
+    CompilationChoice,
+    choose_compilation,
+    compile_step,
+    seconds_saved,
+)
 from iadd.runtime.seed import make_generator
 from iadd.training.cost_model import teaching_flops
 
@@ -148,7 +153,8 @@ def choose_teaching_compilation(
     teachers = config.teacher.teachers
     flops = teaching_flops(config, channels=channels, classes=classes, images=images)
     steps = teaching_steps(config, images)
-    return choose_compilation(config, teachers * flops, device, steps=teachers * steps)
+    saved = seconds_saved(teachers * flops, device, steps=teachers * steps)
+    return choose_compilation(config, saved, device)
 
 
 def _stack(tensors: list[Tensor]) -> Tensor:

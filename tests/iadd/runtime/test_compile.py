@@ -7,13 +7,12 @@ import pytest
 from iadd.config import Config
 from iadd.presets import cpu_demo, cpu_small
 from iadd.runtime.compile import choose_compilation, seconds_saved
-from iadd.training.cost_model import matching_flops
+from iadd.training.cost_model import matching_saving
 
 
 def choose(config: Config) -> tuple[bool, str]:
-    flops = matching_flops(config, channels=1, classes=4)
-    steps = config.distillation.iterations * config.distillation.syn_steps
-    choice = choose_compilation(config, flops, "cpu", steps=steps)
+    saved = matching_saving(config, "cpu", channels=1, classes=4)
+    choice = choose_compilation(config, saved, "cpu")
     return choice.compiled, choice.reason
 
 
@@ -62,3 +61,13 @@ def test_more_steps_and_more_flops_save_more() -> None:
     assert seconds_saved(1e12, "cpu") < seconds_saved(2e12, "cpu")
     assert seconds_saved(1e12, "cpu") < seconds_saved(1e12, "cpu", steps=1000)
     assert seconds_saved(1e12, "meta", steps=1000) == 0
+
+
+def test_steps_by_hand_save_by_what_they_keep() -> None:
+    def saved(**settings: object) -> float:
+        config = cpu_small().override(settings)
+        return matching_saving(config, "cpu", channels=1, classes=4)
+
+    assert saved(width=32) == pytest.approx(2 * saved(width=16), rel=0.3)
+    assert saved(iterations=1000) == 2 * saved(iterations=500)
+    assert saved(network="resnet18") != saved()
