@@ -11,16 +11,23 @@ import os
 import torch
 from torch import Tensor
 
-_BITS = 53
+_BITS = {torch.float64: 53, torch.float32: 24}
+"""Digits of a number below 1. More of them would be rounded, the largest numbers up to 1."""
 
 
-def uniforms(count: int) -> Tensor:
-    """Draw numbers evenly in [0, 1), (count,) float64, at a resolution of 2⁻⁵³."""
+def uniforms(count: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Draw numbers evenly in [0, 1), (count,).
+
+    Args:
+        count: How many.
+        dtype: float64, at a resolution of 2⁻⁵³, or float32, at 2⁻²⁴.
+    """
     if count == 0:
-        return torch.empty(0, dtype=torch.float64)
+        return torch.empty(0, dtype=dtype)
+    bits = _BITS[dtype]
     words = torch.frombuffer(bytearray(os.urandom(8 * count)), dtype=torch.int64)
     # The mask removes the copies of the sign that the shift brings in.
-    numbers: Tensor = ((words >> (64 - _BITS)) & ((1 << _BITS) - 1)).double() / 2**_BITS
+    numbers: Tensor = ((words >> (64 - bits)) & ((1 << bits) - 1)).to(dtype) / 2**bits
     return numbers
 
 

@@ -338,7 +338,8 @@ class PrivateData:
     ) -> Tensor:
         """Sum clipped vectors, (D,) float32; a sum tried again in smaller parts has equal draws."""
         rows = part.draw_rows(chosen)
-        numbers = noise.uniforms(len(rows) * UNIFORMS).float().view(-1, UNIFORMS)
+        drawn = noise.uniforms(len(rows) * UNIFORMS, dtype=torch.float32)
+        numbers = drawn.view(-1, UNIFORMS)
         vectorised = vmap(of_unit)
 
         def compute(limit: int) -> Tensor:

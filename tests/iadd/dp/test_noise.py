@@ -1,5 +1,7 @@
 import math
+import os
 
+import pytest
 import torch
 
 from iadd.dp import noise
@@ -30,6 +32,23 @@ def test_numbers_below_a_limit_are_even() -> None:
     drawn = noise.below(torch.full((60_000,), 3))
     shares = torch.bincount(drawn, minlength=3).double() / 60_000
     assert (shares - 1 / 3).abs().max() < 0.012
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_largest_number_stays_below_one(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    """Rounded up to 1, one number in 2²⁵ moved a crop out of its image."""
+    monkeypatch.setattr(os, "urandom", lambda count: b"\xff" * count)
+    (largest,) = noise.uniforms(1, dtype=dtype)
+    assert largest.dtype == dtype
+    assert 1 - 2**-24 <= largest < 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_are_even_between_zero_and_one(dtype: torch.dtype) -> None:
+    shares = torch.histc(noise.uniforms(100_000, dtype=dtype), bins=10, min=0, max=1) / 100_000
+    assert (shares - 0.1).abs().max() < 0.006
 
 
 def test_no_seed_makes_noise_repeat() -> None:
