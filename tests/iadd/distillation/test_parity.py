@@ -11,7 +11,7 @@ from iadd.config import AUGMENTATIONS, AugmentationConfig, NetworkConfig, Precis
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.distillation.distances import WeightedDistance
 from iadd.distillation.matching import StepAugmentation, matching_gradients
-from iadd.distillation.student import StudentSteps
+from iadd.distillation.student import student_steps
 from iadd.networks.build import build_network, flatten_parameters
 from iadd.networks.layers import set_precision
 from iadd.runtime.precision import computing_at
@@ -63,7 +63,13 @@ class Case:
             self.syn_lr,
             WeightedDistance(weights=self.weights),
             self.augment,
-            steps=StudentSteps(self.network, compiled=compiled),
+            kept_steps=1,
+            steps=student_steps(
+                self.network,
+                image_size=self.images.shape[-1],
+                compiled=compiled,
+                device=self.images.device,
+            ),
         )
         return found.loss, found.images, found.syn_lr, found.importance_weights
 
@@ -157,6 +163,7 @@ def test_gradients_under_every_augmentation_are_as_exact_as_unrolled_ones(
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16"])
 def test_compiled_gradients_are_as_exact_as_unrolled_ones(precision: str) -> None:
+    """By hand, and at bfloat16 automatically."""
     assert_as_exact_as_unrolled(
         SMALL["convnet_d3"], precision, operations=("scale",), compiled=True
     )
