@@ -18,6 +18,7 @@ from .evaluation.evaluator import evaluate as evaluate
 from .evaluation.evaluator import evaluate_across as evaluate_across
 from .evaluation.evaluator import evaluate_full as evaluate_full
 from .evaluation.evaluator import evaluate_random as evaluate_random
+from .evaluation.evaluator import evaluate_start as evaluate_start
 from .evaluation.metrics import Evaluation as Evaluation
 from .runtime.progress import Progress as Progress
 from .sharing.class_map import ClassMapError as ClassMapError

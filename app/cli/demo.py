@@ -224,6 +224,7 @@ def _print_results(
         table.add_column(column, justify="right" if column else "left")
     for name, title, images in (
         ("distilled", "the distilled set", distilled),
+        ("start", "its start, not distilled", distilled),
         ("random", "as many random real images", distilled),
         ("full", "all training images", training),
     ):

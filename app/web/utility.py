@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ROWS = ("distilled", "random", "full")
+ROWS = ("distilled", "start", "random", "full")
 
 
 @dataclass(frozen=True, kw_only=True)

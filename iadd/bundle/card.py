@@ -115,9 +115,15 @@ def _noisy_score(report: Mapping[str, Any]) -> str:
 
 
 def _utility_table(utility: Mapping[str, Any]) -> str:
-    rows = (("the distilled set", "distilled"), ("as many random real images", "random"))
+    rows = (
+        ("the distilled set", "distilled"),
+        ("its start, not distilled", "start"),
+        ("as many random real images", "random"),
+    )
     lines = ["| trained on | balanced accuracy | accuracy |", "|---|---|---|"]
     for title, key in (*rows, ("all training images", "full")):
+        if key not in utility:
+            continue
         figures = utility[key]
         cells = " | ".join(_spread(figures[name]) for name in ("balanced_accuracy", "accuracy"))
         lines.append(f"| {title} | {cells} |")

@@ -12,7 +12,12 @@ from iadd.cli import common
 from iadd.cli.class_maps import ClassMaps, Yes, confirm_class_maps
 from iadd.data.image_set import ImageSet
 from iadd.evaluation.evaluator import evaluate as run_evaluate
-from iadd.evaluation.evaluator import evaluate_across, evaluate_full, evaluate_random
+from iadd.evaluation.evaluator import (
+    evaluate_across,
+    evaluate_full,
+    evaluate_random,
+    evaluate_start,
+)
 from iadd.evaluation.metrics import Evaluation
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.json import to_strict_json
@@ -94,6 +99,10 @@ def _evaluate(
             learned, images, learned.config, on_progress=listener, device=where
         )
         if baselines:
+            if learned.initial_images is not None:
+                rows["start"] = evaluate_start(
+                    learned, images, learned.config, on_progress=listener, device=where
+                )
             rows["random"] = evaluate_random(
                 images, learned.config, on_progress=listener, device=where
             )

@@ -152,6 +152,40 @@ def evaluate_across(
     return evaluate(distilled, images, config, lr=lr, on_progress=part, device=device)
 
 
+def evaluate_start(
+    distilled: DistilledDataset,
+    images: ImageSet,
+    config: Config,
+    *,
+    on_progress: ProgressListener | None = None,
+    device: torch.device | str = "cpu",
+) -> Evaluation:
+    """Evaluate the images that a distillation started from, to tell what distilling brought.
+
+    As many steps, with the same augmentation, at the best of ``baseline_lrs`` on the validation
+    split, or at its first where there are no validation images; in grey levels where the set is.
+
+    Args:
+        distilled: The set, with its initial images.
+        images: Images; those of the ``validation`` and ``test`` splits are used.
+        config: Settings of the run.
+        on_progress: Called after each network's pass over the start.
+        device: Device to compute on.
+
+    Raises:
+        ValueError: When the set has no initial images.
+        OutOfMemoryError: When not even one image at a time fits into memory.
+    """
+    if distilled.initial_images is None:
+        raise ValueError("This set was not distilled from a start.")
+    start = distilled.initial_images
+    if config.distillation.image_format != "float":
+        start = distilled.normalisation.round_to_grey_levels(distilled.normalisation.clip(start))
+    # Without α, which students learned on other images.
+    undistilled = replace(distilled, images=start, syn_lr=config.evaluation.baseline_lrs[0])
+    return evaluate_across(undistilled, images, config, on_progress=on_progress, device=device)
+
+
 def evaluate_random(
     images: ImageSet,
     config: Config,

@@ -377,7 +377,7 @@ def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
         teaching=teaching,
         distilling=distilling + condensing,
         validating=networks * (learning + job.validation * _prediction(benchmark)),
-        evaluating=figures["", "distilled"] + figures["", "random"],
+        evaluating=sum(figures["", name] for name in ("distilled", "start", "random")),
         full_evaluating=figures["", "full"],
         cross_evaluating=sum(seconds for (other, _), seconds in figures.items() if other),
         auditing=repetitions(config)
@@ -410,7 +410,7 @@ def figure_seconds(benchmark: DeviceBenchmark, job: Job) -> dict[tuple[str, str]
 
     Returns:
         By network (empty for the job's own) and what is trained on: ``distilled``, ``random`` and,
-        of the own network alone, ``full``.
+        of the own network alone, ``start`` and ``full``.
     """
     evaluation, prediction = job.config.evaluation, _prediction(benchmark)
     networks, rates = evaluation.evaluation_networks, len(evaluation.baseline_lrs)
@@ -426,6 +426,7 @@ def figure_seconds(benchmark: DeviceBenchmark, job: Job) -> dict[tuple[str, str]
     epochs = evaluation.full_epochs * job.train / benchmark.shown
     seconds = {
         ("", "distilled"): figure(own, prediction, networks, 0),
+        ("", "start"): figure(own, prediction, networks, rates),
         ("", "random"): figure(own, prediction, networks, rates),
         ("", "full"): networks * (benchmark.full.each * epochs + job.test * prediction),
     }

@@ -78,6 +78,7 @@ def test_the_demo_leaves_a_verified_bundle_and_nothing_else(
     utility = json.loads((out / "report.json").read_text())["utility"]
     for name, title, images in (
         ("distilled", "the distilled set", DISTILLED),
+        ("start", "its start, not distilled", DISTILLED),
         ("random", "as many random real images", DISTILLED),
         ("full", "all training images", 44),
     ):

@@ -54,7 +54,7 @@ def test_an_archive_goes_in_and_a_verified_bundle_comes_out(
 
     report = json.loads(service.result(row["id"], "report.json"))
     assert (report["randomness"], report["image_format"]) == ("secret", "8bit")
-    assert set(report["utility"]) == {"distilled", "random", "full"}
+    assert set(report["utility"]) == {"distilled", "start", "random", "full"}
     assert report["utility"]["full"]["balanced_accuracy"]["n"] == 2
     assert list(report["networks"]) == ["convnet", "resnet18"]
     assert report["networks"]["resnet18"]["utility"]["balanced_accuracy"]["n"] == 2
@@ -145,7 +145,7 @@ def test_workers_killed_in_every_phase_change_nothing_in_the_end(
     assert row["attempt"] == 1
     # Jobs draw from secrets of their own; that no bit changes is `tests/worker/test_tasks.py`.
     utility, privacy = service.figures(job)
-    assert set(utility) == {"distilled", "random", "full"}
+    assert set(utility) == {"distilled", "start", "random", "full"}
     assert privacy["verdict"] == row["verdict"]
 
 

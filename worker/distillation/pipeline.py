@@ -22,7 +22,13 @@ from iadd.distillation.distill import distill
 from iadd.distillation.initialisation import contributors
 from iadd.dp.ledger import Ledger, LedgerStore
 from iadd.dp.private_data import PrivateData
-from iadd.evaluation.evaluator import evaluate, evaluate_across, evaluate_full, evaluate_random
+from iadd.evaluation.evaluator import (
+    evaluate,
+    evaluate_across,
+    evaluate_full,
+    evaluate_random,
+    evaluate_start,
+)
 from iadd.evaluation.noisy_score import noisy_accuracy
 from iadd.forecast.arithmetic import Job, figure_seconds
 from iadd.forecast.nominal import nominal_benchmark
@@ -150,15 +156,16 @@ def evaluate_images(
     on_progress: ProgressListener,
     ledger: LedgerStore | None = None,
 ) -> JsonObject:
-    """Evaluate the distilled set, as many random images, and the full set; each is a checkpoint.
+    """Evaluate the distilled set, its start, as many random images, and the full set.
 
-    The first two are evaluated with each of the other networks too. Under `privacy` `dp` the
-    figures are exact and stay inside, but for the noisy one, which comes first and is paid for.
+    Each is a checkpoint. Distilled and random images are evaluated with other networks too. Under
+    `privacy` `dp` the figures are exact and stay inside, but for the noisy one, which comes first
+    and is paid for.
 
     Returns:
-        The stored figures: under `distilled`, `random` and `full` `Evaluation.to_dict()` and `roc`;
-        by other network under `networks`: `Evaluation.to_dict()` as `distilled` and `random`; and
-        under `noisy_score` `NoisyScore.to_dict()` of a `dp` run.
+        The stored figures: under `distilled`, `start`, `random` and `full` `Evaluation.to_dict()`
+        and `roc`; by other network under `networks`: `Evaluation.to_dict()` as `distilled` and
+        `random`; and under `noisy_score` `NoisyScore.to_dict()` of a `dp` run.
     """
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     device = choose_device(settings)
@@ -184,6 +191,7 @@ def evaluate_images(
     work = figure_seconds(nominal_benchmark(config), job)
     calls = {
         ("", "distilled"): partial(evaluate, distilled_set, image_set, config),
+        ("", "start"): partial(evaluate_start, distilled_set, image_set, config),
         ("", "random"): partial(evaluate_random, image_set, config),
         ("", "full"): partial(evaluate_full, image_set, config),
     }

@@ -46,13 +46,19 @@ def utility(document: Mapping[str, Any]) -> Conclusion:
             " No later iteration did better on the validation images, so these are the images "
             "that the run started from."
         )
+    undistilled = ""
+    # Reports of version 0.3 and before have no figure of the start.
+    if "start" in sets:
+        undistilled = (
+            f"on their start, not distilled, {spread(sets['start']['balanced_accuracy'])}, "
+        )
     return Conclusion(
         question="How useful is it?",
         tone=tone,
         headline=headline,
         detail=(
             f"Networks trained on these {count} images reach a balanced accuracy of "
-            f"{spread(distilled)}; on as many random real images {spread(random)}, on all "
+            f"{spread(distilled)}; {undistilled}on as many random real images {spread(random)}, on all "
             f"{sets['full']['training_images']:,} training images {spread(full)} "
             f"(networks each: {distilled['n']}).{within}{start}"
         ),

@@ -18,7 +18,8 @@ from worker.reports.weights_data import importance_json, network_of
 POINTS = 1000
 """Points of a curve at most; a longer run is thinned evenly."""
 
-_SETS = ("distilled", "random", "full")
+_SETS = ("distilled", "start", "random", "full")
+"""Training sets; evaluations of version 0.3 and before have no ``start``."""
 _MEANS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
 
 Json = dict[str, Any]
@@ -43,7 +44,7 @@ def report_json(source: ReportSource) -> Json:
         "settings": config.to_dict(),
         "versions": source.versions,
         "timings": source.timings,
-        "utility": {name: _figures(source.utility[name]) for name in _SETS},
+        "utility": {name: _figures(source.utility[name]) for name in _measured(source.utility)},
         "roc": _roc(source.utility),
         "networks": _networks(source),
         "privacy": source.privacy.to_dict(),
@@ -56,6 +57,10 @@ def report_json(source: ReportSource) -> Json:
     return strict
 
 
+def _measured(utility: Mapping[str, Any]) -> list[str]:
+    return [name for name in _SETS if name in utility]
+
+
 def _figures(measured: Mapping[str, Any]) -> Json:
     """Return the figures of one training set, with the intervals of their means."""
     return {
@@ -66,7 +71,7 @@ def _figures(measured: Mapping[str, Any]) -> Json:
 
 def _roc(utility: Mapping[str, Any]) -> Json | None:
     """Return curves by training set and class, apart from the utility that the catalogue holds."""
-    kept = {name: utility[name].get("roc") for name in _SETS}
+    kept = {name: utility[name].get("roc") for name in _measured(utility)}
     if None in kept.values():
         return None
     rates = kept["distilled"]["false_positive_rate"]

@@ -27,6 +27,7 @@ _SERIES: Mapping[str, tuple[str, Any, str]] = {
     "distilled": (FIRST, "-", "o"),
     "random": (SECOND, _DASHED, "s"),
     "full": (THIRD, (0, (1.2, 1.2)), "^"),
+    "start": (MUTED, (0, (6, 1, 1, 1)), "D"),
 }
 """Colour, line and marker of each training set."""
 _STYLE: dict[Any, Any] = {
@@ -202,7 +203,12 @@ def utility(
 
 def roc(name: str, rates: Sequence[float], curves: Mapping[str, Sequence[float]]) -> Plot:
     """Plot the ROC curves of one class against the rest, by training set."""
-    titles = {"distilled": "distilled", "random": "random real", "full": "all real"}
+    titles = {
+        "distilled": "distilled",
+        "start": "start",
+        "random": "random real",
+        "full": "all real",
+    }
     with _drawing(name):
         figure, axes = _figure(_SMALL)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=_HATCHED)

@@ -53,7 +53,7 @@ def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
     assert "distilled" in table
     assert "with alexnet" in table
     found = json.loads(figures.read_text())
-    assert set(found) == {"distilled", "random", "full", "networks"}
+    assert set(found) == {"distilled", "start", "random", "full", "networks"}
     assert found["networks"]["alexnet"]["distilled"]["training_images"] == 4
     assert "bright, dark" in run("show", distilled, "--out", sheet)
     with Image.open(sheet) as picture:

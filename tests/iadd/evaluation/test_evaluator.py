@@ -18,6 +18,7 @@ from iadd.evaluation.evaluator import (
     evaluate_across,
     evaluate_full,
     evaluate_random,
+    evaluate_start,
     validate,
 )
 from iadd.runtime.progress import Progress
@@ -41,6 +42,29 @@ def test_an_evaluation_is_the_spread_of_networks_trained_from_scratch(
     assert sum(map(sum, found.to_dict()["confusion"])) == 2 * len(images.part("test"))
     assert (seen[-1].done, seen[-1].total) == (8, 8)
     assert found.to_dict() == evaluate(distilled, images, config).to_dict()
+
+
+def test_a_start_is_evaluated_by_itself_at_a_rate_of_its_own(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    assert distilled.initial_images is not None
+    start = evaluate_start(distilled, images, config)
+    assert start.lr in config.evaluation.baseline_lrs
+    assert start.training_images == len(distilled.images)
+    as_set = replace(
+        distilled,
+        images=distilled.normalisation.round_to_grey_levels(
+            distilled.normalisation.clip(distilled.initial_images)
+        ),
+    )
+    assert start.to_dict() == evaluate(as_set, images, config, lr=start.lr).to_dict()
+
+
+def test_a_set_without_a_start_says_so(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    with pytest.raises(ValueError, match="not distilled from a start"):
+        evaluate_start(replace(distilled, initial_images=None), images, config)
 
 
 def test_training_on_everything_learns_what_is_easy(images: ImageSet, config: Config) -> None:

@@ -56,9 +56,10 @@ def test_what_was_measured_is_multiplied_by_how_much_there_is(
     assert found.teaching == 2 * (0.5 + 2.0 * 4 * 10)
     assert found.distilling == pytest.approx(2.0 * 1000)
     assert found.full_evaluating == 2 * 2.0 * 2 * 10
-    # Two networks each on the distilled and the random images, and a trial for either rate.
-    choosing = 2 * (640 / 9) * (2.0 / 64 / 3)
-    assert found.evaluating == pytest.approx((2 * 2 + 2) * (0.5 + 2.0 * 4) + choosing, rel=0.01)
+    # Two networks each on the distilled images, their start and the random images, and for the
+    # last two a trial for either rate.
+    choosing = 4 * (640 / 9) * (2.0 / 64 / 3)
+    assert found.evaluating == pytest.approx((3 * 2 + 4) * (0.5 + 2.0 * 4) + choosing, rel=0.01)
 
 
 def test_other_networks_are_measured_and_multiplied(

@@ -34,14 +34,14 @@ CLASSES = {name: {"train": 100, "validation": 10, "test": 20} for name in ("a", 
 
 def test_work_is_counted_in_image_passes() -> None:
     seconds = forecast_job(nominal_benchmark(CONFIG), Job.of(CONFIG, CLASSES)).statuses
-    # Predicting an image is a third of a pass: of 40 test images each, and of 20 in the trial.
-    predicting = (15 * 40 + 20) / 3
+    # Predicting an image is a third of a pass: of 40 test images each, and of 20 in the trials.
+    predicting = (20 * 40 + 2 * 20) / 3
     assert seconds == pytest.approx(
         {
             DistillationStatus.TEACHING: 2 * 10 * 200,
             DistillationStatus.DISTILLING: 100 * 10 * 10 * 4,
             DistillationStatus.EVALUATING: 5 * 10 * 20
-            + (1 + 5) * 10 * 20
+            + 2 * (1 + 5) * 10 * 20
             + 5 * 200 * 2
             + predicting,
         }
@@ -50,9 +50,9 @@ def test_work_is_counted_in_image_passes() -> None:
 
 def test_what_comes_later_is_part_of_the_forecast() -> None:
     remaining = RemainingTime(DistillationStatus.TEACHING, CONFIG.to_dict(), CLASSES)
-    # An epoch is 200 passes; 5 of 20 are left, then 40,000 and 4,200 passes, and predictions.
+    # An epoch is 200 passes; 5 of 20 are left, then 40,000 and 5,400 passes, and predictions.
     assert remaining.seconds_left(seconds_per_unit=2.0, done=15, total=20) == pytest.approx(
-        2.0 * 5 + 2.0 / 200 * (40_000 + 4_200 + 620 / 3), abs=0.1
+        2.0 * 5 + 2.0 / 200 * (40_000 + 5_400 + 840 / 3), abs=0.1
     )
 
 

@@ -52,6 +52,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> ReportSource:
         distilled=distilled,
         utility={
             "distilled": measured(iadd.evaluate(distilled, images, config)),
+            "start": measured(iadd.evaluate_start(distilled, images, config)),
             "random": measured(iadd.evaluate_random(images, config)),
             "full": measured(iadd.evaluate_full(images, config)),
         },

@@ -21,6 +21,7 @@ from worker.reports.formatting import NETWORKS, NOT_MEASURED, capital, interval,
 
 TRAINED_ON = {
     "distilled": "the distilled set",
+    "start": "its start, not distilled",
     "random": "as many random real images",
     "full": "all training images",
 }
@@ -33,7 +34,12 @@ FIGURES = {
 RECIPIENTS = "recipients-scores"
 """Name of the mark at which a portal adds what recipients measured."""
 
-_SHORT = {"distilled": "Distilled set", "random": "Random real images", "full": "All real images"}
+_SHORT = {
+    "distilled": "Distilled set",
+    "start": "Start, not distilled",
+    "random": "Random real images",
+    "full": "All real images",
+}
 _LARGEST_CONFUSION = 20
 _WIDEST_NAMES = 5
 _LONGEST_NAME = 16
@@ -108,7 +114,7 @@ def _overall(document: Document, classes: int) -> Iterator[Block]:
                 spread(utility[key][name]),
                 interval(utility[key]["intervals"][name]),
             ]
-            for key in TRAINED_ON
+            for key in _sets(utility)
         }
         for name, title in FIGURES.items()
     }
@@ -119,30 +125,37 @@ def _overall(document: Document, classes: int) -> Iterator[Block]:
     )
     rates = "; ".join(
         f"{title}, {number(utility[key]['lr'])} for {number(utility[key]['epochs'])}"
-        for key, title in TRAINED_ON.items()
+        for key, title in _sets(utility).items()
     )
     yield Text(
         f"Mean ± standard deviation, networks: {utility['distilled']['accuracy']['n']}. The "
         "interval is Student's, of the mean: it shows how much other initialisations would change "
         "it, and not how much other patients would. "
         f"Learning rates and epochs: {rates}. The random images are another subset for each "
-        "network, at a learning rate of their own that was chosen on the validation split.",
+        "network, at a learning rate of their own that was chosen on the validation split; so was "
+        "that of the start.",
         style="note",
     )
+
+
+def _sets(measured: Mapping[str, Any]) -> dict[str, str]:
+    """Name the training sets that were measured; older reports have no start."""
+    return {key: title for key, title in TRAINED_ON.items() if key in measured}
 
 
 def _measured(utility: Document, name: str) -> dict[str, tuple[str, float, list[float] | None]]:
     return {
         key: (title, utility[key][name]["mean"], utility[key]["intervals"][name])
         for key, title in _SHORT.items()
-        if utility[key][name]["mean"] is not None
+        if key in utility and utility[key][name]["mean"] is not None
     }
 
 
 def _by_class(document: Document, classes: list[str]) -> Table:
     rows: dict[str, dict[str, list[str]]] = {}
     for name in classes:
-        found = {key: document["utility"][key]["per_class"][name] for key in TRAINED_ON}
+        utility = document["utility"]
+        found = {key: utility[key]["per_class"][name] for key in _sets(utility)}
         rows[f"{name}, {number(found['distilled']['support'])} test images"] = {
             key: [spread(figures[figure]) for figure in ("sensitivity", "specificity", "auroc")]
             for key, figures in found.items()
@@ -178,7 +191,7 @@ def _roc(document: Document, classes: list[str]) -> Iterator[Block]:
     known = {
         name: curves
         for name in classes
-        if (curves := {key: roc[key][name] for key in TRAINED_ON if roc[key].get(name)})
+        if (curves := {key: roc[key][name] for key in _sets(roc) if roc[key].get(name)})
     }
     if known:
         yield Text(
@@ -240,7 +253,7 @@ def _confusion(document: Document, classes: list[str]) -> Iterator[Block]:
                 widths=[max(2.0, len(classes) / 3) if numbered else 1.6, *[1.0] * len(classes)],
                 style="confusion",
             )
-            for key, title in TRAINED_ON.items()
+            for key, title in _sets(utility).items()
         ]
     )
 

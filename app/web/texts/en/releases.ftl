@@ -46,6 +46,7 @@ card-size = { $images ->
 utility-caption = Balanced accuracy of networks trained on
 utility-caption-noisy = Accuracy, with the noise of differential privacy, of networks trained on
 utility-distilled = these images
+utility-start = their start, not distilled
 utility-random = random real images
 utility-full = all real images
 utility-noisy = these images
