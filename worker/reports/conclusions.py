@@ -58,8 +58,8 @@ def utility(document: Mapping[str, Any]) -> Conclusion:
         headline=headline,
         detail=(
             f"Networks trained on these {count} images reach a balanced accuracy of "
-            f"{spread(distilled)}; {undistilled}on as many random real images {spread(random)}, on all "
-            f"{sets['full']['training_images']:,} training images {spread(full)} "
+            f"{spread(distilled)}; {undistilled}on as many random real images {spread(random)}, "
+            f"on all {sets['full']['training_images']:,} training images {spread(full)} "
             f"(networks each: {distilled['n']}).{within}{start}"
         ),
     )
