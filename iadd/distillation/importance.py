@@ -52,8 +52,9 @@ class ImportanceWeights:
     def step(self, gradient: Tensor, lr: float, reading: WeightsGradient) -> None:
         """Take one SGD step (eq. 11).
 
-        ∂L/∂W is never negative, so W only falls, fastest where student and teacher differ most.
-        A step below zero stops at zero.
+        ∂L/∂W of eq. 9 is never negative, so W only falls, fastest where student and teacher differ
+        most; relative to what counts (``relative_to``) it may rise. A step below zero stops at
+        zero.
 
         Args:
             gradient: ∂L/∂W, (P,).
@@ -69,7 +70,7 @@ class ImportanceWeights:
         else:
             scaled = torch.zeros_like(gradient)
             for layer in self.layers:
-                mean = gradient[layer].mean()
+                mean = gradient[layer].abs().mean()
                 # A layer that matches exactly has no gradient and needs no step.
                 scaled[layer] = torch.where(mean > 0, 2 * gradient[layer] / mean, 0.0)
         self.offset = (self.offset - lr * scaled).clamp_(min=-1)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _STILL = 1e-3
-"""A W whose mean fell by less than this changes the loss by as little."""
+"""A W whose mean fell by less than this, and that spreads by less, changes the loss by as little."""
 
 
 def course(document: Mapping[str, Any]) -> str:
@@ -34,6 +34,13 @@ def course(document: Mapping[str, Any]) -> str:
             f"{band} W stayed at 1: on average it fell by {1 - weights['mean']:.1g}, nowhere by "
             f"more than {1 - weights['min']:.1g}. Such a run is as good as one without W (method "
             "mtt); a larger lr_weights lets W act."
+        )
+    # Runs of version 0.3 and before have no such setting.
+    if document["settings"]["distillation"].get("relative_to") == "weighted":
+        return (
+            f"{band} W starts at 1, falls where student and teacher differ more than the teacher "
+            "moved, and rises elsewhere: the loss is relative to what counts, so that it cannot "
+            "fall by smaller weights alone."
         )
     return (
         f"{band} W starts at 1 and only falls, fastest where student and teacher differ most: "
@@ -87,7 +94,7 @@ def by_layer(document: Mapping[str, Any]) -> str:
 
 
 def _is_still(weights: Mapping[str, Any]) -> bool:
-    return bool(1 - weights["mean"] < _STILL)
+    return bool(1 - weights["mean"] < _STILL and weights["std"] < _STILL)
 
 
 def _named(layer: Mapping[str, Any]) -> str:

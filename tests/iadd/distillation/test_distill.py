@@ -136,6 +136,50 @@ def test_ddpp_leaves_out_what_is_not_alike_and_tells_how_often(
     assert torch.equal(unpruned.images, mtt.images)
 
 
+def test_under_hop_tm_parameters_enter_one_after_the_other_and_stay(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    settings = {"method": "hop_tm", "entry_threshold": 1e-7, "entry_growth": 4.0}
+    run = distill(images, buffer, config.override(settings | {"entry_growths": 6}))
+    counted = run.history.curves["weights_mean"]
+    assert counted == sorted(counted)
+    assert 0 < counted[0] < counted[-1] < 1
+    assert run.importance_weights is not None
+    assert set(run.importance_weights.tolist()) == {0.0, 1.0}
+    assert run.importance_weights.mean().item() == pytest.approx(counted[-1])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"matched_step": "nearest"},
+        {"adjoint": "frozen"},
+        {"differentiated_share": 0.5},
+        {"method": "hop_tm"},
+        {"method": "hop_tm", "angle_factor": 0.0},
+        {"relative_to": "weighted", "method": "iadd", "lr_weights": 1.0},
+    ],
+    ids=lambda settings: "-".join(f"{name}={value}" for name, value in settings.items()),
+)
+def test_every_method_learns_other_images_than_mtt(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config, settings: dict[str, object]
+) -> None:
+    # A student that goes too far is nearest to the teacher before its last step.
+    mtt = config.override({"method": "mtt", "syn_lr": 0.5, "validate_every": 0})
+    found = distill(images, buffer, mtt.override(settings))
+    assert found.images.isfinite().all()
+    assert not torch.equal(found.images, distill(images, buffer, mtt).images)
+
+
+def test_weights_on_both_sides_of_the_loss_rise_too(
+    images: ImageSet, buffer: TrajectoryBuffer, config: Config
+) -> None:
+    changes = {"relative_to": "weighted", "lr_weights": 0.01}
+    weights = distill(images, buffer, config.override(changes)).importance_weights
+    assert weights is not None
+    assert weights.min() < 1 < weights.max()
+
+
 def test_weights_only_fall_and_the_weighted_loss_with_them(
     images: ImageSet, buffer: TrajectoryBuffer, config: Config
 ) -> None:

@@ -132,6 +132,11 @@ def test_the_course_of_w_is_described(weights: Tensor, words: str) -> None:
     assert words in shown["Importance weights W"].caption
 
 
+def test_weights_on_both_sides_of_the_loss_may_rise() -> None:
+    run = distilled(spread_out(0.9, 1.1), spread_out(0.0, 1.0), relative_to="weighted")
+    assert "rises elsewhere" in figures(run)["Importance weights W"].caption
+
+
 def test_a_run_without_w_shows_no_weights() -> None:
     shown = figures(distilled(torch.ones(parameters()), spread_out(0.0, 1.0), method="mtt"))
     assert list(shown) == ["Matching loss", "Learning rate α", "Layer by layer"]
