@@ -8,31 +8,18 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from iadd.config import CONDENSING, Config, Method
-from iadd.counts import kept_steps, matching_steps
-from iadd.data.augmentation import augment, draw_augmentation
+from iadd.config import CONDENSING, Config
 from iadd.data.distilled_dataset import CURVES, DistilledDataset, History
 from iadd.data.image_set import ImageSet
 from iadd.distillation.condensation import Condensation
-from iadd.distillation.distances import (
-    Distance,
-    Entered,
-    ImportanceRule,
-    WeightedDistance,
-    WithAngles,
-)
-from iadd.distillation.importance import ImportanceWeights, Pruning, is_collapsed
+from iadd.distillation.importance import ImportanceWeights, is_collapsed
 from iadd.distillation.initialisation import correctly_classified, initialise
-from iadd.distillation.matching import MatchingGradients, matching_gradients
-from iadd.distillation.student import student_steps
+from iadd.distillation.matching import MatchingGradients
+from iadd.distillation.trajectory_matching import TrajectoryMatching
 from iadd.dp.private_data import PrivateData
 from iadd.evaluation.evaluator import validate
 from iadd.networks.build import build_architecture, layers_of
 from iadd.runtime.checkpoint import pack, unpack
-from iadd.runtime.compile import choose_compilation
-from iadd.runtime.oom import Halving
-from iadd.runtime.seed import make_generator
-from iadd.training.cost_model import matching_saving
 from iadd.trajectories.record import TrajectoryBuffer
 
 
@@ -96,7 +83,8 @@ class DistillationRun:
         device: torch.device | str,
         condensation: Condensation | None = None,
     ) -> None:
-        self.config, self.buffer, self.network, self.device = config, buffer, network, device
+        self.config, self.buffer, self.device = config, buffer, device
+        self._layers = [part for _, part in layers_of(network)]
         self._condensation = condensation
         self.initial, self.labels = initial, labels
         images = self._in_range(initial.to(device))
@@ -123,23 +111,14 @@ class DistillationRun:
         self.iteration = 0
         self.messages: list[str] = []
         self._collapsed = False
-        channels, classes = images.shape[1], int(labels.max()) + 1
-        saved = matching_saving(config, device, channels=channels, classes=classes)
-        choice = choose_compilation(config, saved, device)
-        if matching_steps(config):
-            self.messages.append(f"Matching: {choice.reason}.")
-        self._steps = student_steps(
-            network, image_size=config.image_size, compiled=choice.compiled, device=device
-        )
-        self._kept_steps = kept_steps(config, channels=channels, classes=classes)
-        batch = config.distillation.syn_batch_size or len(labels)
-        self._micro_batch = Halving(
-            config.distillation.micro_batch_size or min(batch, len(labels)),
-            advice="Use a smaller image_size, width or depth, or a device with more memory.",
-            on_halved=lambda size: self.messages.append(
-                f"Memory ran out: continuing with {size} images at once (micro_batch_size), which "
-                "takes longer and changes the result by rounding alone."
-            ),
+        self._following = TrajectoryMatching(
+            config,
+            buffer,
+            network,
+            labels,
+            channels=images.shape[1],
+            device=device,
+            on_message=self.messages.append,
         )
 
     @classmethod
@@ -199,7 +178,10 @@ class DistillationRun:
         if self.iteration == self._condensing > 0:
             # What moved the images so far points elsewhere.
             self.state.images_momentum = torch.zeros_like(self.state.images)
-        gradients = self._match()
+        state = self.state
+        gradients = self._following.gradients(
+            state.images, state.syn_lr, state.weights.values, self.iteration
+        )
         loss = gradients.loss.item()
         self._check(loss, gradients.images, "Lower syn_lr (α₀), lr_lr or lr_img and distill again")
         self._update(gradients)
@@ -228,85 +210,8 @@ class DistillationRun:
                 f"diverged. {advice}; the teachers are kept."
             )
 
-    def _match(self) -> MatchingGradients:
-        generator = make_generator(self.config.data_seed, "distillation", self.iteration)
-        teacher = int(torch.randint(len(self.buffer), (), generator=generator))
-        epoch = int(torch.randint(self._start_epochs(), (), generator=generator))
-        indices = self._draw_mini_batches(generator)
-        draws = [
-            draw_augmentation(self.config.augmentation, len(batch), generator) for batch in indices
-        ]
-
-        def augment_step(images: Tensor, step: int, part: slice) -> Tensor:
-            return augment(images, draws[step].part(part), self.config.augmentation)
-
-        settings, state = self.config.distillation, self.state
-        start = self.buffer.snapshot(teacher, epoch).to(self.device)
-        target = self.buffer.snapshot(teacher, epoch + settings.expert_epochs).to(self.device)
-        distance = self._distance(teacher, epoch)
-
-        def match(micro_batch_size: int) -> MatchingGradients:
-            return matching_gradients(
-                self.network,
-                start,
-                target,
-                state.images,
-                self.device_labels,
-                indices,
-                state.syn_lr,
-                distance,
-                augment_step,
-                frozen=settings.adjoint == "frozen",
-                differentiated_steps=settings.differentiated_steps,
-                kept_steps=self._kept_steps,
-                micro_batch_size=micro_batch_size,
-                steps=self._steps,
-            )
-
-        return self._micro_batch.run(match)
-
-    def _start_epochs(self) -> int:
-        """Return I⁺ of this iteration."""
-        settings = self.config.distillation
-        last, first = settings.max_start_epoch, settings.first_max_start_epoch
-        done = self.iteration - self._condensing
-        growing = settings.start_growth * (settings.iterations - self._condensing)
-        if first == 0 or done >= growing:
-            return last
-        return first + int((last - first) * done / growing)
-
     def _weights(self, offset: Tensor) -> ImportanceWeights:
-        return ImportanceWeights(offset, [part for _, part in layers_of(self.network)])
-
-    def _distance(self, teacher: int, epoch: int) -> Distance:
-        """Return the distance of the method, for a student that starts at an epoch of a teacher."""
-        settings, weights = self.config.distillation, self.state.weights.values
-        rules: dict[Method, Tensor | ImportanceRule] = {
-            "iadd": weights,
-            "mtt": weights,
-            "ddpp": Pruning(settings.pruning_threshold),
-            "hop_tm": Entered(before=weights, threshold=self._entry_threshold()),
-        }
-        distance = WeightedDistance(
-            weights=rules[settings.method],
-            relative_to="weighted" if settings.method == "hop_tm" else settings.relative_to,
-            step=settings.matched_step,
-        )
-        if settings.method != "hop_tm" or settings.angle_factor == 0:
-            return distance
-        middle = self.buffer.snapshot(teacher, epoch + settings.expert_epochs // 2)
-        return WithAngles(
-            distance=distance, middle=middle.to(self.device), factor=settings.angle_factor
-        )
-
-    def _entry_threshold(self) -> float:
-        settings = self.config.distillation
-        done = (self.iteration - self._condensing) / (settings.iterations - self._condensing)
-        try:
-            growth = settings.entry_growth ** int(done * settings.entry_growths)
-        except OverflowError:
-            return math.inf
-        return settings.entry_threshold * growth
+        return ImportanceWeights(offset, self._layers)
 
     def _update(self, gradients: MatchingGradients) -> None:
         """Apply Algorithm 1, line 14: eqs. 10 to 12, once per iteration."""
@@ -450,15 +355,6 @@ class DistillationRun:
         self.best = _Best(on_device["best_images"], best["syn_lr"], score, best["iteration"])
         self.history = History(document["curves"], document["validation"])
         self.iteration = document["iteration"]
-
-    def _draw_mini_batches(self, generator: torch.Generator) -> list[Tensor]:
-        """Draw J mini-batches: shuffled passes over the distilled set, with short last batches."""
-        size = self.config.distillation.syn_batch_size or len(self.labels)
-        batches: list[Tensor] = []
-        while len(batches) < self.config.distillation.syn_steps:
-            order = torch.randperm(len(self.labels), generator=generator).to(self.device)
-            batches += order.split(size)
-        return batches[: self.config.distillation.syn_steps]
 
     def _record(self, loss: float, unweighted_loss: float) -> dict[str, float]:
         weights = self.state.weights.values

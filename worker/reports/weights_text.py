@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _STILL = 1e-3
-"""A W whose mean fell by less than this, and that spreads by less, changes the loss by as little."""
+"""A W whose mean fell by less than this, and whose deviation is less, hardly changes the loss."""
 
 
 def course(document: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ from iadd.distillation.distill import CheckpointMismatchError, DistillationDiver
 from iadd.distillation.distiller import DistillationRun
 from iadd.distillation.matching import MatchingGradients
 from iadd.distillation.student import StudentSteps
+from iadd.distillation.trajectory_matching import TrajectoryMatching
+from iadd.networks.build import build_architecture
 from iadd.runtime.device import DeviceLostError
 from iadd.runtime.oom import OutOfMemoryError
 from iadd.runtime.progress import Progress
@@ -301,12 +303,16 @@ def test_start_epochs_grow_to_their_bound(
     images: ImageSet, buffer: TrajectoryBuffer, config: Config
 ) -> None:
     settings = {"first_max_start_epoch": 1, "max_start_epoch": 3, "start_growth": 0.5}
-    run = DistillationRun.start(
-        images, buffer, config.override({**settings, "iterations": 8}), device="cpu"
+    matching = TrajectoryMatching(
+        config.override({**settings, "iterations": 10, "warm_start_iterations": 2}),
+        buffer,
+        build_architecture(config, channels=1, classes=2),
+        torch.tensor([0, 1]),
+        channels=1,
+        device="cpu",
+        on_message=lambda _: None,
     )
-    bounds = []
-    for run.iteration in range(8):
-        bounds.append(run._start_epochs())
+    bounds = [matching.start_epochs(iteration) for iteration in range(2, 10)]
     assert bounds == [1, 1, 2, 2, 3, 3, 3, 3]
 
 
