@@ -215,11 +215,11 @@ class DistillationConfig:
     )
     """Share of the student steps that are differentiated, the last ones before the compared step
     and at least one: fewer are faster, and give another gradient."""
-    warm_start_iterations: int = setting(
-        0, minimum=0, maximum=1_000_000, unit="iterations", counted=True
+    warm_start_share: float = setting(
+        0.0, minimum=0, maximum=1, unit="of the iterations", counted=True
     )
-    """How many of the iterations, the first ones, are of ``dm``, where the method follows teachers:
-    a tenth of the cost each, and a better start. 0 to ``iterations``."""
+    """Share of the iterations, the first ones, that are of ``dm`` where the method follows
+    teachers: they cost less each, and give a better start. One iteration at least follows."""
     warm_start_lr: float = setting(1.0, minimum=0, maximum=1e9, counted=True)
     """Learning rate of the images in these iterations."""
     real_batch_size: int = setting(256, minimum=1, maximum=65_536, unit="images", counted=True)
@@ -230,7 +230,7 @@ class DistillationConfig:
     """Passes over the distilled images by which the network of ``dc`` and ``dsa`` learns between
     two iterations."""
     iterations: int = setting(5000, minimum=1, maximum=1_000_000, unit="iterations", counted=True)
-    """T: iterations of Algorithm 1, with those of ``warm_start_iterations``."""
+    """T: iterations of Algorithm 1, with those of ``warm_start_share``."""
     syn_steps: int = setting(20, minimum=1, maximum=1_000, unit="steps")
     """J: student updates per iteration."""
     expert_epochs: int = setting(2, minimum=1, maximum=1_000, unit="epochs", counted=True)
@@ -284,7 +284,9 @@ class DistillationConfig:
     @property
     def condensing_iterations(self) -> int:
         """Iterations that compare with real images and follow no teacher; the first ones."""
-        return self.iterations if self.method in CONDENSING else self.warm_start_iterations
+        if self.method in CONDENSING:
+            return self.iterations
+        return min(round(self.warm_start_share * self.iterations), self.iterations - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -437,12 +439,6 @@ class Config:
                 f"Method {distillation.method} follows no teacher, and the run needs but one: set "
                 "teachers to 1.",
             )
-        if distillation.warm_start_iterations > distillation.iterations:
-            yield InvalidSetting(
-                "warm_start_iterations",
-                f"warm_start_iterations is {distillation.warm_start_iterations}, of "
-                f"{distillation.iterations} iterations: lower the first or raise iterations.",
-            )
         if self.protection.privacy == "dp":
             yield from self._unprotected_reads()
         uses_convnet = "convnet" in (self.network.network, *self.evaluation.cross_networks)
@@ -476,9 +472,9 @@ class Config:
                 self.distillation.method in CONDENSING,
                 "it compares with real images: set method to iadd, mtt, ddpp or hop_tm",
             ),
-            "warm_start_iterations": (
-                self.distillation.warm_start_iterations > 0,
-                "a warm start compares with real images: set warm_start_iterations to 0",
+            "warm_start_share": (
+                self.distillation.warm_start_share > 0,
+                "a warm start compares with real images: set warm_start_share to 0",
             ),
             "validate_every": (
                 self.distillation.validate_every > 0,

@@ -188,7 +188,7 @@ class Sample:
                 "compilation": "never",
                 # What is compared with real images is calculated from the passes it takes.
                 "method": "mtt" if condensing else config.distillation.method,
-                "warm_start_iterations": 0,
+                "warm_start_share": 0.0,
                 "differentiated_share": 1.0,
                 "initialisation": "noise",
                 "start_from": "all",

@@ -117,7 +117,7 @@ _YARDSTICKS = (
     Row(name="full", kind="full", note="all training images"),
 )
 
-_CONDENSING = {"teachers": 1, "warm_start_iterations": 0}
+_CONDENSING = {"teachers": 1, "warm_start_share": 0.0}
 
 METHODS = Study(
     name="methods",
@@ -193,6 +193,7 @@ _PROVEN = {
     "teacher_sampling": "all",
     "teacher_flatness": 0.0,
     "start_from": "all",
+    "warm_start_share": 0.0,
 }
 
 PRIVACY = Study(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from iadd.config import CONDENSING
+from iadd.config import CONDENSING, Config
 from worker.reports import plots, tables, weights_text
 from worker.reports.blocks import Figure
 
@@ -18,15 +18,15 @@ def figures_of(document: Mapping[str, Any]) -> Iterator[Figure]:
     losses = {"loss": "With W", "unweighted_loss": "Without W"} if weighted else {"loss": "Loss"}
     settings = document["settings"]["distillation"]
     condensed = settings["method"] in CONDENSING
-    # Settings of older runs lack what there was not yet.
-    warm = 0 if condensed else settings.get("warm_start_iterations", 0)
+    # Runs of version 0.3 and before have fewer settings.
+    warm = Config.from_dict(document["settings"]).distillation.condensing_iterations
     caption = (
         "How differently networks see distilled and real images."
         if condensed
         else "How far the student ends from the teacher, relative to how far the teacher moved. "
         "Above 1 the student ends farther away than it began."
     )
-    if warm:
+    if warm and not condensed:
         caption += (
             f" The first {warm} iterations compare distilled with real images (method dm), by "
             "another measure."

@@ -142,7 +142,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
     images: ImageSet, buffer: TrajectoryBuffer, method: str, tmp_path: Path
 ) -> None:
     config = (
-        settings("mtt", warm_start_iterations=3, lr_img=100.0)
+        settings("mtt", warm_start_share=0.5, lr_img=100.0)
         if method == "warm start"
         else settings(method)
     )
@@ -168,7 +168,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
 def test_a_warm_start_is_dm_and_then_the_method(images: ImageSet, buffer: TrajectoryBuffer) -> None:
     condensed = distill(images, buffer, settings("dm", iterations=3, lr_img=1.0))
     warm = distill(
-        images, buffer, settings("mtt", warm_start_iterations=3, warm_start_lr=1.0, lr_img=100.0)
+        images, buffer, settings("mtt", warm_start_share=0.5, warm_start_lr=1.0, lr_img=100.0)
     )
     assert warm.history.curves["loss"][:3] == condensed.history.curves["loss"]
     learned = [condensed.config.distillation.syn_lr, *warm.history.curves["syn_lr"]]
@@ -187,9 +187,8 @@ def test_a_set_that_no_student_learned_from_gets_its_rate_on_validation(
     ("changes", "named"),
     [
         ({"method": "dm", "teachers": 2}, "teachers"),
-        ({"warm_start_iterations": 7}, "warm_start_iterations"),
         ({"method": "dsa", "privacy": "dp"}, "method"),
-        ({"warm_start_iterations": 2, "privacy": "dp"}, "warm_start_iterations"),
+        ({"warm_start_share": 0.5, "privacy": "dp"}, "warm_start_share"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(

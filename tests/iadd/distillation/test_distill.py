@@ -304,7 +304,7 @@ def test_start_epochs_grow_to_their_bound(
 ) -> None:
     settings = {"first_max_start_epoch": 1, "max_start_epoch": 3, "start_growth": 0.5}
     matching = TrajectoryMatching(
-        config.override({**settings, "iterations": 10, "warm_start_iterations": 2}),
+        config.override({**settings, "iterations": 10, "warm_start_share": 0.2}),
         buffer,
         build_architecture(config, channels=1, classes=2),
         torch.tensor([0, 1]),

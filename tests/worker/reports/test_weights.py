@@ -169,7 +169,7 @@ def test_a_run_that_follows_no_teacher_shows_its_loss_alone() -> None:
 
 
 def test_a_warm_start_is_named_where_its_loss_is_shown() -> None:
-    run = distilled(spread_out(0.7, 1.0), None, warm_start_iterations=2)
+    run = distilled(spread_out(0.7, 1.0), None, iterations=4, warm_start_share=0.5)
     assert "first 2 iterations compare" in figures(run)["Matching loss"].caption
 
 
