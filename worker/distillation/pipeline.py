@@ -191,15 +191,16 @@ def evaluate_images(
     work = figure_seconds(nominal_benchmark(config), job)
     calls = {
         ("", "distilled"): partial(evaluate, distilled_set, image_set, config),
-        ("", "start"): partial(evaluate_start, distilled_set, image_set, config),
         ("", "random"): partial(evaluate_random, image_set, config),
         ("", "full"): partial(evaluate_full, image_set, config),
     }
+    if distilled_set.initial_images is not None:
+        calls["", "start"] = partial(evaluate_start, distilled_set, image_set, config)
     for other in config.other_networks():
         on_other = config.across(other)
         calls[other, "distilled"] = partial(evaluate_across, distilled_set, image_set, on_other)
         calls[other, "random"] = partial(evaluate_random, image_set, on_other)
-    total, before = sum(work.values()), 0.0
+    total, before = sum(work[call] for call in calls), 0.0
     for (network, name), measure in calls.items():
         place = figures.setdefault("networks", {}).setdefault(network, {}) if network else figures
         share = work[network, name]

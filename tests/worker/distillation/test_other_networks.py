@@ -100,7 +100,7 @@ def test_other_networks_learn_from_the_distilled_images_and_from_as_many_random_
 ) -> None:
     figures = evaluating.run()
     assert json.loads(evaluating.storage.get("result")) == figures
-    assert set(figures) == {"distilled", "start", "random", "full", "networks"}
+    assert set(figures) == {"distilled", "random", "full", "networks"}
     assert list(figures["networks"]) == ["resnet18"]
     across = figures["networks"]["resnet18"]
     assert list(across) == ["distilled", "random"]
@@ -123,7 +123,7 @@ def test_their_progress_is_part_of_the_whole(evaluating: Evaluating) -> None:
 
 def test_without_them_nothing_is_added(evaluating: Evaluating) -> None:
     evaluating.config = evaluating.config.override({"cross_networks": []})
-    assert set(evaluating.run()) == {"distilled", "start", "random", "full"}
+    assert set(evaluating.run()) == {"distilled", "random", "full"}
 
 
 @pytest.mark.slow
