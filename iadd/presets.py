@@ -58,7 +58,7 @@ def cpu_demo() -> Config:
             validation_networks=2,
         ),
         evaluation=EvaluationConfig(
-            evaluation_epochs=100, baseline_lrs=(0.003, 0.01, 0.03), full_epochs=12
+            evaluation_epochs=100, baseline_lrs=(0.01, 0.03), full_epochs=12
         ),
     )
 
