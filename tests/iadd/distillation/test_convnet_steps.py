@@ -1,4 +1,7 @@
-"""Steps differentiated by hand give what automatic differentiation gives."""
+"""Steps differentiated by hand give what automatic differentiation gives.
+
+Compiled they are in ``test_parity.py``.
+"""
 
 import pytest
 import torch
@@ -99,17 +102,3 @@ def test_ordinary_precision_on_a_cpu_is_compiled_by_hand() -> None:
     assert chosen(device="cuda") is StudentSteps
     assert chosen(network="resnet18") is StudentSteps
     assert chosen(precision="bfloat16") is StudentSteps
-
-
-@pytest.mark.slow
-def test_compiled_it_gives_the_same_to_rounding() -> None:
-    network = ConvNet(channels=1, classes=3, depth=3, width=8, image_size=20)
-    theta, images = flatten_parameters(network), torch.randn(6, 1, 20, 20)
-    labels, adjoint = torch.arange(6) % 3, torch.randn_like(theta)
-    results = []
-    for compiled in (False, True):
-        steps = ConvNetSteps(network, image_size=20, compiled=compiled)
-        gradient, kept = steps.sweep(theta, images, labels)
-        results.append((gradient, *steps.pull_back(theta, images, labels, adjoint, kept)))
-    for eager, fused in zip(*results, strict=True):
-        assert relative(fused, eager) <= 1e-4
