@@ -43,9 +43,9 @@ def cpu_demo() -> Config:
         distillation=DistillationConfig(
             images_per_class=2,
             initialisation="public",
-            iterations=250,
+            iterations=330,
             # A few iterations that follow teachers lead nowhere; comparisons with real images do.
-            warm_start_share=0.92,
+            warm_start_share=0.91,
             warm_start_lr=5.0,
             real_batch_size=32,
             syn_steps=10,
@@ -54,11 +54,11 @@ def cpu_demo() -> Config:
             lr_img=50.0,
             lr_lr=1e-6,
             syn_lr=0.03,
-            validate_every=50,
+            validate_every=66,
             validation_networks=2,
         ),
         evaluation=EvaluationConfig(
-            evaluation_epochs=100, baseline_lrs=(0.01, 0.03), full_epochs=12
+            evaluation_epochs=100, baseline_lrs=(0.003, 0.01, 0.03), full_epochs=12
         ),
     )
 

@@ -143,7 +143,7 @@ def test_other_numbers_are_answered_from_the_same_measurement(portal, measured):
 
     few = ask(portal, dataset_id).json()["estimate"]
     more_images = ask(portal, dataset_id, images_per_class=4).json()["estimate"]
-    more_steps = ask(portal, dataset_id, overrides={"iterations": 500}).json()["estimate"]
+    more_steps = ask(portal, dataset_id, overrides={"iterations": 660}).json()["estimate"]
     wider = ask(portal, dataset_id, overrides={"width": 17})
 
     assert more_images["peak_bytes"] > few["peak_bytes"]
