@@ -134,11 +134,13 @@ class ConvNetSteps:
         passed = images
         for block, layer in zip(self._blocks, layers, strict=True):
             inputs.append(block.lay_out(passed))
-            product = block.product(inputs[-1], layer.weight) + layer.bias
+            product = block.products([inputs[-1]], [layer.weight]) + layer.bias
             centred = product - _mean(product)
             scales.append(torch.rsqrt(_mean(centred.square()) + self._epsilon))
             normal.append(centred * scales[-1])
-            passed = block.pool(F.relu(normal[-1] * layer.gain + layer.shift), passed.shape)
+            passed = block.pool(
+                F.relu(normal[-1] * layer.gain + layer.shift), side=passed.shape[2] // 2
+            )
         features = passed.flatten(1)
         probabilities = (features @ weight.T + bias).softmax(dim=1)
         seen = F.one_hot(labels, len(bias)).to(probabilities.dtype)
@@ -195,17 +197,17 @@ class ConvNetSteps:
         ):
             n = normal[number]
             if passed is None:
-                product = block.product(inputs[number], dot.weight)
+                product = block.products([inputs[number]], [dot.weight])
             else:
                 inputs_dot.append(block.lay_out(passed))
-                product = block.sum_of_products(
+                product = block.products(
                     [inputs_dot[-1], inputs[number]], [layer.weight, dot.weight]
                 )
             products_dot.append(product + dot.bias)
             n_dot = _normal_dot(products_dot[-1], n, scales[number])
             active = dot.gain * n + layer.gain * n_dot + dot.shift
             passed = block.pool(
-                torch.where(_active(n, layer), active, 0.0), by_outputs[number].shape, pooled=True
+                torch.where(_active(n, layer), active, 0.0), side=by_outputs[number].shape[2]
             )
         assert passed is not None, "a ConvNet has at least one block"
         features_dot = passed.flatten(1)
@@ -280,15 +282,12 @@ class _Convolution(Protocol):
     """A block's convolution and pooling, with the sums of products that derivatives consist of."""
 
     def lay_out(self, images: Tensor) -> Tensor:
-        """Lay out a block's input (m, C, H, W) as :meth:`product` reads it."""
+        """Lay out a block's input (m, C, H, W) as :meth:`products` reads it."""
 
     def lay_out_product(self, by_product: Tensor) -> Tensor:
         """Lay out a gradient like a product."""
 
-    def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
-        """Compute w∗a, (m, D, …)."""
-
-    def sum_of_products(self, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    def products(self, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
         """Compute Σ wᵢ∗aᵢ, (m, D, …)."""
 
     def by_weight(
@@ -301,14 +300,8 @@ class _Convolution(Protocol):
     ) -> Tensor:
         """Sum the gradients for the input of several products, (m, C, H, W)."""
 
-    def pool(self, active: Tensor, shape: torch.Size, *, pooled: bool = False) -> Tensor:
-        """Average 2×2 pixels.
-
-        Args:
-            active: (m, D, …).
-            shape: Of the block's input, or with ``pooled`` of the result.
-            pooled: Which.
-        """
+    def pool(self, active: Tensor, *, side: int) -> Tensor:
+        """Average 2×2 pixels of (m, D, …) into (m, D, side, side)."""
 
     def unpool(self, by_output: Tensor, shape: torch.Size) -> Tensor:
         """Spread the gradient of :meth:`pool` over the pixels of a product of this shape."""
@@ -323,11 +316,8 @@ class _Plain:
     def lay_out_product(self, by_product: Tensor) -> Tensor:
         return by_product.contiguous(memory_format=_CLOSE)
 
-    def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
-        return F.conv2d(inputs, weight, padding=1)
-
-    def sum_of_products(self, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
-        return self.product(torch.cat([*inputs], dim=1), torch.cat([*weights], dim=1))
+    def products(self, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+        return F.conv2d(_together(inputs, dim=1), _together(weights, dim=1), padding=1)
 
     def by_weight(
         self, by_products: Sequence[Tensor], inputs: Sequence[Tensor], like: Tensor
@@ -341,7 +331,7 @@ class _Plain:
             _together(by_products, dim=1), like, _together(weights, dim=0), for_weight=False
         )
 
-    def pool(self, active: Tensor, shape: torch.Size, *, pooled: bool = False) -> Tensor:
+    def pool(self, active: Tensor, *, side: int) -> Tensor:
         return F.avg_pool2d(active, kernel_size=2)
 
     def unpool(self, by_output: Tensor, shape: torch.Size) -> Tensor:
@@ -368,12 +358,11 @@ class _Spread:
     def lay_out_product(self, by_product: Tensor) -> Tensor:
         return by_product.contiguous()
 
-    def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
-        planes: Tensor = (weight.flatten(1) @ inputs).unflatten(2, (4, -1))
+    def products(self, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+        # One at most: nothing turns the images themselves.
+        (columns,), (weight,) = inputs, weights
+        planes: Tensor = (weight.flatten(1) @ columns).unflatten(2, (4, -1))
         return planes
-
-    def sum_of_products(self, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
-        raise NotImplementedError("nothing turns the images themselves")
 
     def by_weight(
         self, by_products: Sequence[Tensor], inputs: Sequence[Tensor], like: Tensor
@@ -395,8 +384,7 @@ class _Spread:
         windows = columns.view(m, rows, 2, 2, side // 2, side // 2).permute(0, 1, 4, 2, 5, 3)
         return F.fold(windows.reshape(m, rows, pixels), (side, side), kernel_size=3, padding=1)
 
-    def pool(self, active: Tensor, shape: torch.Size, *, pooled: bool = False) -> Tensor:
-        side = shape[2] if pooled else shape[2] // 2
+    def pool(self, active: Tensor, *, side: int) -> Tensor:
         averaged: Tensor = active.mean(dim=2).unflatten(2, (side, side))
         return averaged
 

@@ -90,18 +90,26 @@ class Study:
     preset: str = "paper_covid_cxr"
 
 
+_IADD = Row(name="iadd", settings={"method": "iadd"}, note="W learned")
+_MTT = Row(name="mtt", settings={"method": "mtt"}, note="W at ones")
+_DDPP = Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned")
+_HOP_TM = Row(name="hop-tm", settings={"method": "hop_tm"}, note="parameters enter, angles")
+_RANDOM = Row(name="random", kind="random", note="real images, drawn")
+_HERDING = Row(name="herding", kind="herding", note="real images, nearest the mean")
+_FULL = Row(name="full", kind="full", note="all training images")
+
 TABLE_4 = Study(
     name="table4",
     title="COVID-19 detection (paper, section 4.5, Table 4)",
     about="IADD, MTT, DDPP, selected images and all images on X-rays (section 4.5, Table 4).",
     rows=(
-        Row(name="iadd", settings={"method": "iadd"}, note="W learned"),
-        Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
-        Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned"),
-        Row(name="random", kind="random", note="real images, drawn"),
-        Row(name="herding", kind="herding", note="real images, nearest the mean"),
+        _IADD,
+        _MTT,
+        _DDPP,
+        _RANDOM,
+        _HERDING,
         Row(name="forgetting", kind="forgetting", note="real images, most forgotten"),
-        Row(name="full", kind="full", note="all training images"),
+        _FULL,
     ),
     reference="mtt",
     architectures=tuple(ARCHITECTURES),
@@ -111,10 +119,10 @@ TABLE_4 = Study(
 
 _YARDSTICKS = (
     Row(name="start", kind="start", note="not distilled"),
-    Row(name="random", kind="random", note="real images, drawn"),
-    Row(name="herding", kind="herding", note="real images, nearest the mean"),
+    _RANDOM,
+    _HERDING,
     Row(name="centres", kind="centres", note="centres of k-means"),
-    Row(name="full", kind="full", note="all training images"),
+    _FULL,
 )
 
 _CONDENSING = {"teachers": 1, "warm_start_share": 0.0}
@@ -124,10 +132,10 @@ METHODS = Study(
     title="Methods beside each other, everything else equal",
     about="All methods of the engine beside each other, and beside what needs no distillation.",
     rows=(
-        Row(name="iadd", settings={"method": "iadd"}, note="W learned"),
-        Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
-        Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned"),
-        Row(name="hop-tm", settings={"method": "hop_tm"}, note="parameters enter, angles"),
+        _IADD,
+        _MTT,
+        _DDPP,
+        _HOP_TM,
         Row(
             name="att",
             settings={"method": "mtt", "matched_step": "nearest"},
@@ -151,15 +159,15 @@ IMPROVEMENTS = Study(
     title="The effect of each setting, everything else equal",
     about="The effect of W against MTT, and of each later finding, everything else equal.",
     rows=(
-        Row(name="iadd", settings={"method": "iadd"}, note="W learned"),
-        Row(name="mtt", settings={"method": "mtt"}, note="W at ones"),
-        Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pruned"),
+        _IADD,
+        _MTT,
+        _DDPP,
         Row(
             name="iadd-relative",
             settings={"method": "iadd", "relative_to": "weighted"},
             note="W on both sides of the fraction",
         ),
-        Row(name="hop-tm", settings={"method": "hop_tm"}, note="parameters enter, angles"),
+        _HOP_TM,
         Row(name="w-tenth", factors={"lr_weights": 0.1}, note="rate of W ×0.1"),
         Row(name="w-tenfold", factors={"lr_weights": 10}, note="rate of W ×10"),
         Row(name="w-by-layer", settings={"weights_gradient": "layer"}, note="rate of W by layer"),

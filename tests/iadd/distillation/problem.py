@@ -1,13 +1,15 @@
 """A small matching problem in float64."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from iadd.config import AugmentationConfig
 from iadd.data.augmentation import augment, draw_augmentation
-from iadd.distillation.matching import StepAugmentation
+from iadd.distillation.distances import Distance, WeightedDistance
+from iadd.distillation.matching import MatchingGradients, StepAugmentation, matching_gradients
 from iadd.networks.build import flatten_parameters
 from iadd.networks.convnet import ConvNet
 
@@ -25,6 +27,21 @@ class Problem:
     syn_lr: Tensor
     weights: Tensor
     augment: StepAugmentation | None
+
+    def solve(self, distance: Distance | None = None, **settings: Any) -> MatchingGradients:
+        """Differentiate it by the recursion; the paper's distance unless given."""
+        return matching_gradients(
+            self.network,
+            self.start,
+            self.target,
+            self.images,
+            self.labels,
+            self.indices,
+            self.syn_lr,
+            distance or WeightedDistance(weights=self.weights),
+            self.augment,
+            **settings,
+        )
 
 
 def make_problem(steps: int, *, batch: int = 0, operations: tuple[str, ...] = ()) -> Problem:

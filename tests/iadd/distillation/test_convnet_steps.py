@@ -9,8 +9,6 @@ import torch
 from iadd.config import Config
 from iadd.counts import kept_bytes
 from iadd.distillation.convnet_steps import ConvNetSteps
-from iadd.distillation.distances import WeightedDistance
-from iadd.distillation.matching import matching_gradients
 from iadd.distillation.student import StudentSteps, student_steps
 from iadd.networks.build import build_architecture, flatten_parameters
 from iadd.networks.convnet import ConvNet
@@ -71,21 +69,7 @@ def test_what_is_kept_changes_no_bit(kept_steps: int) -> None:
     assert isinstance(network, ConvNet)
     steps = ConvNetSteps(network, image_size=8)
     found, expected = (
-        matching_gradients(
-            network,
-            problem.start,
-            problem.target,
-            problem.images,
-            problem.labels,
-            problem.indices,
-            problem.syn_lr,
-            WeightedDistance(weights=problem.weights),
-            problem.augment,
-            kept_steps=kept,
-            micro_batch_size=2,
-            steps=steps,
-        )
-        for kept in (kept_steps, 1)
+        problem.solve(kept_steps=kept, micro_batch_size=2, steps=steps) for kept in (kept_steps, 1)
     )
     assert torch.equal(found.images, expected.images)
     assert torch.equal(found.syn_lr, expected.syn_lr)

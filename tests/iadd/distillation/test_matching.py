@@ -8,25 +8,9 @@ import pytest
 import torch
 
 from iadd.config import AUGMENTATIONS
-from iadd.distillation.distances import WeightedDistance
-from iadd.distillation.matching import MatchingGradients, matching_gradients
+from iadd.distillation.matching import MatchingGradients
 from tests.iadd.distillation.problem import Problem, make_problem
 from tests.iadd.reference.unrolled import unrolled_gradients
-
-
-def solve(problem: Problem, micro_batch_size: int = 0) -> MatchingGradients:
-    return matching_gradients(
-        problem.network,
-        problem.start,
-        problem.target,
-        problem.images,
-        problem.labels,
-        problem.indices,
-        problem.syn_lr,
-        WeightedDistance(weights=problem.weights),
-        problem.augment,
-        micro_batch_size=micro_batch_size,
-    )
 
 
 def assert_equals_unrolled(problem: Problem, found: MatchingGradients) -> None:
@@ -55,13 +39,13 @@ def assert_equals_unrolled(problem: Problem, found: MatchingGradients) -> None:
 @pytest.mark.parametrize("steps", range(1, 9))
 def test_equals_unrolled_autograd(steps: int) -> None:
     problem = make_problem(steps)
-    assert_equals_unrolled(problem, solve(problem))
+    assert_equals_unrolled(problem, problem.solve())
 
 
 @pytest.mark.parametrize("operation", AUGMENTATIONS)
 def test_equals_unrolled_autograd_under_each_augmentation(operation: str) -> None:
     problem = make_problem(3, operations=(operation,))
-    assert_equals_unrolled(problem, solve(problem))
+    assert_equals_unrolled(problem, problem.solve())
 
 
 @pytest.mark.parametrize("steps", [1, 4, 8])
@@ -70,13 +54,13 @@ def test_equals_unrolled_autograd_with_mini_and_micro_batches(
     steps: int, micro_batch_size: int
 ) -> None:
     problem = make_problem(steps, batch=3, operations=AUGMENTATIONS)
-    assert_equals_unrolled(problem, solve(problem, micro_batch_size))
+    assert_equals_unrolled(problem, problem.solve(micro_batch_size=micro_batch_size))
 
 
 def test_weights_at_one_give_the_unweighted_loss() -> None:
     problem = make_problem(2)
     problem.weights = torch.ones_like(problem.weights)
-    found = solve(problem)
+    found = problem.solve()
     assert found.loss == found.unweighted_loss
 
 
@@ -84,7 +68,7 @@ def test_a_teacher_that_did_not_move_is_refused() -> None:
     problem = make_problem(1)
     problem.target = problem.start.clone()
     with pytest.raises(ValueError, match="did not move"):
-        solve(problem)
+        problem.solve()
 
 
 PEAK_OF_ONE_CALL = """

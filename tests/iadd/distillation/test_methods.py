@@ -15,24 +15,10 @@ from iadd.distillation.distances import (
     nearest_step,
 )
 from iadd.distillation.importance import Pruning
-from iadd.distillation.matching import MatchingGradients, matching_gradients
+from iadd.distillation.matching import MatchingGradients
 from tests.iadd.distillation.problem import Problem, make_problem
 from tests.iadd.reference import methods
 from tests.iadd.reference.methods import Loss, unrolled
-
-
-def solve(problem: Problem, distance: Distance, **settings: object) -> MatchingGradients:
-    return matching_gradients(
-        problem.network,
-        problem.start,
-        problem.target,
-        problem.images,
-        problem.labels,
-        problem.indices,
-        problem.syn_lr,
-        distance,
-        **settings,  # type: ignore[arg-type]
-    )
 
 
 def expect(problem: Problem, loss: Loss, **settings: object) -> tuple[Tensor, ...]:
@@ -60,14 +46,14 @@ def assert_equal(found: MatchingGradients, expected: tuple[Tensor, ...], count: 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_the_distance_over_what_counts_equals_unrolled_autograd(steps: int) -> None:
     problem = make_problem(steps)
-    found = solve(problem, WeightedDistance(weights=problem.weights, relative_to="weighted"))
+    found = problem.solve(WeightedDistance(weights=problem.weights, relative_to="weighted"))
     assert_equal(found, expect(problem, methods.over_what_counts))
 
 
 def test_over_what_counts_smaller_weights_alone_change_nothing() -> None:
     problem = make_problem(3)
     loss = [
-        solve(problem, WeightedDistance(weights=factor * problem.weights, relative_to=over)).loss
+        problem.solve(WeightedDistance(weights=factor * problem.weights, relative_to=over)).loss
         for over in ("all", "weighted")  # type: ignore[list-item]
         for factor in (1.0, 0.5)
     ]
@@ -92,7 +78,7 @@ def near_step(problem: Problem, step: int) -> None:
 def test_att_equals_unrolled_autograd_at_the_nearest_step(step: int) -> None:
     problem = make_problem(5)
     near_step(problem, step)
-    found = solve(problem, WeightedDistance(weights=problem.weights, step="nearest"))
+    found = problem.solve(WeightedDistance(weights=problem.weights, step="nearest"))
     assert_equal(found, expect(problem, methods.nearest))
     later = torch.unique(torch.cat(problem.indices[step:])) if step < 5 else torch.tensor([])
     seen = torch.unique(torch.cat(problem.indices[:step]))
@@ -117,7 +103,7 @@ def test_hop_tm_equals_unrolled_autograd(steps: int, factor: float) -> None:
     distance: Distance = WeightedDistance(weights=entered, relative_to="weighted")
     if factor:
         distance = WithAngles(distance=distance, middle=middle, factor=factor)
-    found = solve(problem, distance)
+    found = problem.solve(distance)
     reference = methods.hop_tm(middle, before, 1e-3, factor)
     if steps == 1 and factor:
         # Nothing turns on a path of one step; a middle that is the start has no angle.
@@ -138,7 +124,7 @@ def test_a_parameter_that_entered_stays() -> None:
 def test_where_nothing_entered_there_is_no_distance_and_no_gradient() -> None:
     problem = make_problem(2)
     entered = Entered(before=torch.zeros_like(problem.start), threshold=0.0)
-    found = solve(problem, WeightedDistance(weights=entered, relative_to="weighted"))
+    found = problem.solve(WeightedDistance(weights=entered, relative_to="weighted"))
     assert found.loss == 0
     assert not found.images.any()
 
@@ -153,21 +139,21 @@ def test_the_corners_of_a_straight_path_are_flat() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_tesla_equals_autograd_with_each_step_alone(steps: int) -> None:
     problem = make_problem(steps)
-    found = solve(problem, WeightedDistance(weights=problem.weights), frozen=True)
+    found = problem.solve(WeightedDistance(weights=problem.weights), frozen=True)
     assert_equal(found, expect(problem, methods.last_step, each_step_alone=True))
 
 
 @pytest.mark.parametrize("kept", [1, 2, 4, 6, 9])
 def test_a_truncated_recursion_equals_autograd_from_a_constant_on(kept: int) -> None:
     problem = make_problem(6)
-    found = solve(problem, WeightedDistance(weights=problem.weights), differentiated_steps=kept)
+    found = problem.solve(WeightedDistance(weights=problem.weights), differentiated_steps=kept)
     expected = expect(problem, methods.last_step, constant_before=max(0, 6 - kept))
     assert_equal(found, expected)
 
 
 def test_pruning_counts_what_is_alike() -> None:
     problem = make_problem(2)
-    found = solve(problem, WeightedDistance(weights=Pruning(0.5)))
+    found = problem.solve(WeightedDistance(weights=Pruning(0.5)))
     problem.weights = found.weights
     assert_equal(found, expect(problem, methods.last_step), count=3)
     assert 0 < found.weights.mean() < 1
