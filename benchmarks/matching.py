@@ -5,8 +5,9 @@
 
 ``gradient_error`` is relative, in float64, on a small problem with augmentation. ``speedup`` is
 unrolled seconds over ours: both in the same precision, in turn, the median of the repeats after a
-warm-up, each in its faster variant (unrolled: default or channels-last layout; ours: eager or
-compiled). ``memory_growth`` is what a call takes at J = 40 over what it takes at J = 10, each in a
+warm-up, each in its fastest variant (unrolled: default or channels-last layout; ours: eager,
+compiled, or compiled and differentiated automatically, which is another for a ConvNet on a CPU).
+``memory_growth`` is what a call takes at J = 40 over what it takes at J = 10, each in a
 process of its own. ``fraction_of_peak`` is our operations per second over the peak measured in the
 same run, and ``speedup_bound`` what the speedup would be if ours ran at that peak.
 """
@@ -60,6 +61,8 @@ def compare(
         functions["ours_compiled"] = problem.ours(compiled=True)
         first = seconds(functions["ours_compiled"], device)
         compile_seconds = first - seconds(functions["ours_compiled"], device)
+        functions["ours_automatic"] = problem.ours(compiled=True, automatic=True)
+        functions["ours_automatic"]()
     # Two ways to sum differ from each other by what either differs from exact numbers: each is
     # held to float64 by itself.
     exact = Problem.make(size, dtype=torch.float64, device=device).ours(compiled=False)()
@@ -96,7 +99,8 @@ def flops_of(size: Size, ours: str) -> dict[str, float]:
     one = Problem.make(Size(**{**vars(size), "batch": 1}))
     return {
         "unrolled": size.batch * count_flops(one.unrolled(torch.contiguous_format)),
-        "ours": size.batch * count_flops(one.ours(compiled=ours == "ours_compiled")),
+        "ours": size.batch
+        * count_flops(one.ours(compiled=ours != "ours_eager", automatic=ours == "ours_automatic")),
     }
 
 

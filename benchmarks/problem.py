@@ -14,7 +14,7 @@ from iadd.config import AUGMENTATIONS, AugmentationConfig, NetworkConfig, Precis
 from iadd.data.augmentation import augment, draw_augmentation
 from iadd.distillation.distances import Distance, WeightedDistance
 from iadd.distillation.matching import MatchingGradients, StepAugmentation, matching_gradients
-from iadd.distillation.student import student_steps
+from iadd.distillation.student import Steps, StudentSteps, student_steps
 from iadd.networks.build import build_network, flatten_parameters
 from iadd.runtime.precision import computing_at
 from iadd.runtime.seed import make_generator
@@ -110,14 +110,22 @@ class Problem:
             self.augment,
         )
 
-    def ours(self, *, compiled: bool) -> Callable[[], MatchingGradients]:
-        """The adjoint recursion, to be called many times."""
-        steps = student_steps(
-            self.network,
-            image_size=self.images.shape[-1],
-            compiled=compiled,
-            device=self.images.device,
-        )
+    def ours(self, *, compiled: bool, automatic: bool = False) -> Callable[[], MatchingGradients]:
+        """The adjoint recursion, to be called many times.
+
+        Args:
+            compiled: Compile its steps.
+            automatic: Differentiate them automatically, also where they are by hand otherwise.
+        """
+        if automatic:
+            steps: Steps = StudentSteps(self.network, compiled=compiled)
+        else:
+            steps = student_steps(
+                self.network,
+                image_size=self.images.shape[-1],
+                compiled=compiled,
+                device=self.images.device,
+            )
         arguments = self.arguments(WeightedDistance(weights=self.weights))
 
         def solve() -> MatchingGradients:

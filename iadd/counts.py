@@ -20,8 +20,8 @@ PASSES_OF_MATCHING = PASSES_OF_TRAINING + PASSES_OF_ADJOINT
 """Convolutions per layer, image and student step, its own gradient with its adjoint step."""
 
 SAVED_PER_KEPT_BYTE = 3.5e-9
-"""Seconds that a compiled step of a ConvNet saves on one CPU core, by what it keeps: 3.5e-9 to 8e-9
-with 16 to 128 filters (``python -m benchmarks.matching``). Between convolutions memory is the
+"""Seconds that a compiled step of a ConvNet saves on one CPU core, by what it keeps, at least
+(``python -m benchmarks.matching``, eager less compiled). Between convolutions memory is the
 limit."""
 
 SHARE_BY_HAND = 0.45
