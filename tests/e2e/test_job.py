@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WHOLE_WAY = ["queued", "teaching", "distilling", "evaluating", "auditing", "packaging", "ready"]
 
 
+# In the quick run: these steps by workers alone, in tests/worker/test_tasks.py.
+@pytest.mark.slow
 def test_an_archive_goes_in_and_a_verified_bundle_comes_out(
     service: "Service", archive: bytes, tmp_path: Path
 ) -> None:
