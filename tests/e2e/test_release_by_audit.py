@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-LIMIT = 0.6
+LIMIT = 1.0
 AUDIT = {
     "audit_calibration_runs": 3,
     "audit_test_runs": 6,
@@ -24,7 +24,7 @@ AUDIT = {
     "audit_students": 1,
     "audit_leak_limit": LIMIT,
 }
-"""Seconds of twins bound a leak loosely: the policy has to say that it accepts that."""
+"""Seconds of twins bound no leak: the policy has to say that it accepts that."""
 RELEASE = {"title": "Squares", "summary": "Two classes.", "contact": "data@hospital.example"}
 
 
