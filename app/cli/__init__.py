@@ -11,6 +11,7 @@ from app.cli.admin import admin
 from app.cli.commands import (
     access,
     audit,
+    backup,
     datasets,
     distillations,
     download,
@@ -41,6 +42,7 @@ for group in (login, status, *images, releases, access, download, trainings, led
     app.add_typer(group.commands)
 app.add_typer(audit.commands, name="audit", rich_help_panel=keys.PANEL)
 app.add_typer(service.commands)
+app.add_typer(backup.commands)
 app.add_typer(admin, name="admin", rich_help_panel=service.PANEL)
 
 

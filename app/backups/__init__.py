@@ -1,0 +1,1 @@
+"""Copies everything that a portal keeps, while it runs, and puts it back into an empty place."""
