@@ -349,6 +349,10 @@ class ProtectionConfig:
     """N of a ``dp`` run: patients in training (images, where patients are not known), declared
     public by the hospital. The steps follow from it. It may be rounded. 0 pays for a noisy number
     with ε = 0.05."""
+    canaries: int = setting(0, minimum=0, maximum=10_000, unit="images", counted=True)
+    """m of a ``dp`` run: images of random numbers that are added to training by fair coins. They
+    are nobody's and cost no ε, and an attack on them bounds ε from below. Several hundred find
+    smaller bugs; more than a hundredth of the patients cost accuracy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -585,6 +589,9 @@ class Config:
         if self.protection.privacy == "dp":
             # The noise is calibrated to all teachers together: more of them need more noise.
             shaping |= {"protection": document["protection"], "teachers": self.teacher.teachers}
+            if self.protection.canaries == 0:
+                # As teachers from before there was such a setting.
+                del shaping["protection"]["canaries"]
         text = json.dumps(shaping, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

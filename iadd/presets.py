@@ -17,6 +17,9 @@ from iadd.config import (
     TeacherConfig,
 )
 
+_CANARIES = 100
+"""Of presets with a proof. On average half of them join some thousand patients."""
+
 _PAPERS_OTHERS: tuple[NetworkName, ...] = ("alexnet", "vgg11", "resnet18")
 """The networks of section 4.4."""
 
@@ -167,7 +170,7 @@ def cpu_dp() -> Config:
             validate_every=0,
         ),
         evaluation=EvaluationConfig(evaluation_epochs=150),
-        protection=ProtectionConfig(privacy="dp", epsilon=3.0),
+        protection=ProtectionConfig(privacy="dp", epsilon=3.0, canaries=_CANARIES),
     )
 
 
@@ -196,7 +199,7 @@ def gpu_dp() -> Config:
             validate_every=0,
         ),
         evaluation=EvaluationConfig(),
-        protection=ProtectionConfig(privacy="dp", epsilon=3.0),
+        protection=ProtectionConfig(privacy="dp", epsilon=3.0, canaries=_CANARIES),
     )
 
 

@@ -1,5 +1,6 @@
 """What all tests share: fixtures, parts that a machine lacks, and their environment."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -56,6 +57,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # A parallel run hands out files in this order: what takes long must not be left to the end.
     long = ("tests/e2e", "tests/worker", "tests/iadd/reproduce")
     items.sort(key=lambda item: not item.nodeid.startswith(long))
+
+
+def pytest_collection_finish() -> None:
+    # What was imported and collected stays to the end. Left to the garbage collector, it would cost
+    # each of its passes up to a second, and the product asks for one whenever memory runs out.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

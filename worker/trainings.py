@@ -18,6 +18,7 @@ from app.core.errors import Problem, problem_dict
 from app.core.queue import Task
 from app.core.security import Caller, Role
 from app.core.types import JsonObject
+from app.ledgers.store import TRAINING, book_exact_reads
 from app.models import Dataset, Release, Training, TrainingStatus
 from app.releases.repository import ReleaseRepository
 from app.trainings.repository import TrainingRepository
@@ -90,6 +91,7 @@ def _train(services: Services, claimed: ClaimedRow, row: Training) -> Callable[[
     if dataset.images_key is None:
         raise FileNotFoundError(f"{dataset.id} has no images any more")
     claimed.write(status=TrainingStatus.RUNNING, progress=None)
+    book_exact_reads(services.database, dataset.id, run=row.id, purpose=TRAINING)
     images = load_images(services.storage, dataset.images_key)
     with services.scratch() as scratch:
         bundles = {one.id: _open(services, one, scratch) for one in releases}

@@ -16,6 +16,7 @@ from app.cli.commands import (
     download,
     keys,
     layout,
+    ledger,
     login,
     prepare,
     releases,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 images = (prepare, layout, datasets, distillations)
-for group in (login, status, *images, releases, access, download, trainings, keys):
+for group in (login, status, *images, releases, access, download, trainings, ledger, keys):
     app.add_typer(group.commands)
 app.add_typer(audit.commands, name="audit", rich_help_panel=keys.PANEL)
 app.add_typer(service.commands)

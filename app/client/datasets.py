@@ -11,7 +11,7 @@ from app.client import uploads
 from app.client.addresses import id_of
 from app.client.downloads import CHUNK, TransferListener, ignore_progress
 from app.client.errors import PortalError
-from app.client.models import Dataset, Layout, RefusedFile, RefusedFiles
+from app.client.models import Dataset, Layout, Ledger, RefusedFile, RefusedFiles
 from app.client.transport import Transport, parse
 from app.client.unfinished import Note, Unfinished
 from app.client.uploads import UploadGoneError, changed
@@ -30,6 +30,11 @@ class Datasets:
         """A dataset that awaits its archive."""
         body = {"name": name, "description": description}
         return self._transport.post("/datasets", Dataset, body, once=True)
+
+    def ledger(self, dataset_id: str, *, delta: float = 1e-5) -> Ledger:
+        """Every read of the dataset's images, and the ε that all runs spent at `delta`."""
+        address = f"/datasets/{id_of(dataset_id)}/ledger"
+        return self._transport.read(address, Ledger, {"delta": delta})
 
     def upload(
         self, dataset_id: str, archive: Path, *, on_progress: TransferListener = ignore_progress

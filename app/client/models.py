@@ -115,6 +115,28 @@ class Dataset(Row):
     problem: Problem | None
 
 
+class LedgerReads(Row):
+    """Reads of one kind and purpose, by one run."""
+
+    kind: str
+    purpose: str
+    run: str
+    count: int
+    last_at: datetime
+
+
+class Ledger(Row):
+    """What distillations and trainings read of a dataset; nothing is ever removed."""
+
+    dataset_id: str
+    delta: float
+    epsilon: float | None
+    """ε that all runs have spent; None where it is infinite."""
+    not_covered: int
+    """Runs without a proof, which ε does not cover."""
+    reads: list[LedgerReads]
+
+
 class Layout(Row):
     """How an archive is read."""
 

@@ -32,6 +32,15 @@ class LedgerRepository:
         query = select(LedgerEvent).where(LedgerEvent.line_id == line_id)
         return self._session.scalars(query.order_by(LedgerEvent.number)).all()
 
+    def holds(self, line_id: str, *, run: str, purpose: str) -> bool:
+        """Return whether a read of this run and purpose is booked."""
+        query = select(LedgerEvent.number).where(
+            LedgerEvent.line_id == line_id,
+            LedgerEvent.run == run,
+            LedgerEvent.purpose == purpose,
+        )
+        return self._session.scalar(query.limit(1)) is not None
+
     def append(self, line_id: str, dataset_id: str, values: JsonObject) -> None:
         """Add an event. The caller holds the lock."""
         newest = self._session.scalar(

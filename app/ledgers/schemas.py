@@ -38,5 +38,9 @@ class LedgerRead(ReplyModel):
         description="ε that all runs on all versions of the dataset have spent together, those of "
         "deleted distillations included; null where it is infinite."
     )
+    not_covered: int = Field(
+        description="Distillations without a proof, and trainings, that read the images exactly: "
+        "ε does not cover what is shared of them."
+    )
     runs: list[RunRead]
     reads: list[ReadsRead]

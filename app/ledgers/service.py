@@ -14,7 +14,7 @@ from app.ledgers.store import event_of
 from app.models.ledger_event import LedgerEvent
 from iadd.config import Config
 from iadd.dp.accountant import epsilon_of
-from iadd.dp.ledger import counts_of
+from iadd.dp.ledger import INTERNAL, counts_of
 
 USUAL_DELTA = 1e-5
 """δ at which ε is told, unless another is asked for."""
@@ -45,6 +45,7 @@ def read(session: Session, caller: Caller, dataset_id: str, *, delta: float) -> 
             )
             for run in runs
         ],
+        not_covered=len({row.run for row in rows if _is_exact_and_may_leave(row)}),
         reads=_grouped(rows),
     )
 
@@ -73,6 +74,10 @@ def with_spent(session: Session, dataset_id: str, report: Mapping[str, Any]) -> 
     )
     now = {**privacy, "statement": statement.strip(), "proof": {**proof, "epsilon": epsilon}}
     return {**report, "privacy": now}
+
+
+def _is_exact_and_may_leave(row: LedgerEvent) -> bool:
+    return row.kind == "fatal" and not row.run.startswith(INTERNAL)
 
 
 def _epsilon(rows: Sequence[LedgerEvent], delta: float) -> float:

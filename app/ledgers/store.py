@@ -13,6 +13,10 @@ from app.ledgers.repository import LedgerRepository
 from app.models.ledger_event import LedgerEvent
 from iadd.dp.ledger import Admit, Event
 
+AUDITED_DISTILLATION = "audited distillation"
+TRAINING = "training on own images"
+"""Purposes of exact reads whose results may be shared. No ε covers them."""
+
 
 class DatabaseLedgerStore:
     """The ledger of a dataset, an `iadd.dp.ledger.LedgerStore`.
@@ -40,6 +44,24 @@ class DatabaseLedgerStore:
             if admit is not None:
                 admit((*map(event_of, ledger.events(self._line_id)), event))
             ledger.append(self._line_id, self._dataset_id, _values(event))
+
+
+def book_exact_reads(database: Database, dataset_id: str, *, run: str, purpose: str) -> None:
+    """Book that a run without a proof reads the images, once however often it goes on.
+
+    Args:
+        database: Where the events are kept.
+        dataset_id: The dataset that is read.
+        run: Id of what depends on the images.
+        purpose: What it is, in words.
+    """
+    event = Event(kind="fatal", purpose=purpose, run=run)
+    with database.transaction() as session:
+        ledger = LedgerRepository(session)
+        line_id = ledger.line_of(dataset_id)
+        ledger.lock(line_id)
+        if not ledger.holds(line_id, run=run, purpose=purpose):
+            ledger.append(line_id, dataset_id, _values(event))
 
 
 def event_of(row: LedgerEvent) -> Event:

@@ -4,7 +4,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.core.downloads import send_object
+from app.core.downloads import Delivery, send_object
 from app.core.portal import Portal
 from app.core.security import Caller
 from app.releases import service
@@ -14,17 +14,17 @@ async def send_bundle(
     request: Request, portal: Portal, caller: Caller, release_id: str
 ) -> Response:
     """Whole or a range of it. Raises what `app.releases.service.bundle_key` does."""
-    wanted = request.headers.get("range", "")
-    counts = not wanted or wanted.replace(" ", "").startswith("bytes=0-")
-    key = await run_in_threadpool(_key, portal, caller, release_id, counts)
+    key = await run_in_threadpool(service.bundle_key, portal, caller, release_id)
+
+    def log(delivery: Delivery) -> None:
+        # What is decided from the header before it is parsed, an odd header gets around.
+        service.log_delivery(portal, caller, release_id, begins=delivery.begins)
+
     return await send_object(
         request,
         portal.storage,
         key,
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{release_id}.zip"'},
+        before=log,
     )
-
-
-def _key(portal: Portal, caller: Caller, release_id: str, counts: bool) -> str:
-    return service.bundle_key(portal, caller, release_id, counts=counts)

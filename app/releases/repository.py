@@ -215,6 +215,13 @@ class ReleaseRepository:
         self._session.add(download)
         self._session.flush()
 
+    def has_downloaded(self, release_id: str, organisation_id: str) -> bool:
+        """Return whether the organisation has begun a download of the release before."""
+        query = select(Download.release_id).where(
+            Download.release_id == release_id, Download.organisation_id == organisation_id
+        )
+        return self._session.scalar(query.limit(1)) is not None
+
     def count_downloads(self, release_id: str) -> int:
         """By other organisations: the owner's own are not kept."""
         query = select(func.count()).where(Download.release_id == release_id)

@@ -217,14 +217,8 @@ def has_certificate(storage: Storage, release_id: str) -> bool:
     return True
 
 
-def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool) -> str:
-    """The key of the bundle, for callers with access; the download is logged for its owner.
-
-    Args:
-        portal: The portal.
-        caller: The caller of the request.
-        release_id: Which one.
-        counts: True where a download begins, False where an interrupted one continues.
+def bundle_key(portal: Portal, caller: Caller, release_id: str) -> str:
+    """The key of the bundle, for callers with access.
 
     Raises:
         Problem: Of `app.access.policy.allow_download`. The log records that too.
@@ -233,7 +227,7 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
     with portal.database.transaction() as session:
         row = ReleaseRepository(session).readable_by(caller).get(release_id)
         try:
-            access = allow_download(session, caller, row)
+            allow_download(session, caller, row)
         except Problem as problem:
             # Raised after the commit, so that the log keeps it.
             refused = problem
@@ -246,12 +240,35 @@ def bundle_key(portal: Portal, caller: Caller, release_id: str, *, counts: bool)
                 outcome=Outcome.REFUSED,
                 reason=problem.code,
             )
-        else:
-            if counts:
-                count_download(session, caller, row, access)
     if refused is not None:
         raise refused
     return row.bundle_key
+
+
+def log_delivery(portal: Portal, caller: Caller, release_id: str, *, begins: bool) -> None:
+    """Log for both organisations that bytes of the bundle are about to leave.
+
+    The rest of a download that was interrupted is no second one. Bytes that no earlier download
+    explains are one, wherever they begin.
+
+    Args:
+        portal: The portal.
+        caller: The caller of the request.
+        release_id: Which one.
+        begins: Whether the reply begins with the first byte.
+
+    Raises:
+        Problem: Of `app.access.policy.allow_download`.
+    """
+    with portal.database.transaction() as session:
+        releases = ReleaseRepository(session)
+        row = releases.readable_by(caller).get(release_id)
+        access = allow_download(session, caller, row)
+        if begins or not (
+            access.state == AccessState.OWNER
+            or releases.has_downloaded(row.id, caller.organisation_id)
+        ):
+            count_download(session, caller, row, access)
 
 
 def count_download(

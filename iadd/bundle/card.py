@@ -2,13 +2,14 @@
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from iadd.bundle.format import RESEARCH_ONLY
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()|<>~&])")
 _WIDTH = 96
+_NAMED = 4
 _CERTIFICATE_ABOUT = """
 `certificate.html` answers what an attacker could learn, with what probability, and how that is
 known: the attacks, their power, the controls, and what was not tried. It is evidence, and no claim
@@ -59,7 +60,7 @@ def render_card(
         _WIDTH,
     )
     return f"""\
-# {plain(report["dataset"]["name"])}, distilled
+# {plain(title_of(metadata["classes"]))}, distilled
 
 {made_of}
 
@@ -97,6 +98,17 @@ def render_card(
 | `report.html`, {"`report.pdf`, " if pdf else ""}`report.json` | utility and privacy |
 {_CERTIFICATE_ROW if certificate else ""}| `SHA256SUMS` | what `exchange verify` compares |
 """
+
+
+def title_of(classes: Iterable[str]) -> str:
+    """Name a set by its classes: a dataset's own name stays in its organisation.
+
+    Args:
+        classes: Names of the classes, in their order.
+    """
+    names = list(classes)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"X-rays ({', '.join(names[:_NAMED])}{more})"
 
 
 def plain(text: str) -> str:

@@ -34,11 +34,13 @@ from iadd.dp.ledger import BudgetExceededError, FileLedgerStore, Ledger
 from iadd.dp.private_data import PrivateData
 from iadd.intake.layout.mapping import Mapping
 from iadd.presets import PRESETS
+from iadd.privacy.one_run_audit import audit_teachers
+from iadd.privacy.proof import ProofVoidError, proof_of
 from iadd.runtime.allocator import reuse_freed_memory
 from iadd.runtime.device import DeviceLostError
 from iadd.runtime.oom import OutOfMemoryError
 from iadd.runtime.progress import Progress, ProgressListener
-from iadd.trajectories.record import TrajectoryError
+from iadd.trajectories.record import TrajectoryBuffer, TrajectoryError
 
 console = Console()
 
@@ -138,6 +140,25 @@ def behind_ledger(
         declared_units=config.protection.declared_patients,
         device=device,
     )
+
+
+def print_proof(data: ImageSet | PrivateData, config: Config, buffer: TrajectoryBuffer) -> None:
+    """Print what the ledger proves of a private run, beside what its canaries found."""
+    if not isinstance(data, PrivateData):
+        return
+    audited = audit_teachers(buffer, delta=config.protection.delta)
+    try:
+        proof = proof_of(data.ledger, config, unit=data.unit, audited=audited)
+    except ProofVoidError as error:
+        console.print(f"Nothing is proven: {error}", highlight=False)
+        return
+    console.print(proof.statement, highlight=False)
+    if audited is not None:
+        console.print(
+            f"Attacked by {audited.canaries} canaries: ε ≥ {audited.epsilon:.3g} (95%), "
+            f"{audited.right} of {audited.guesses} guesses right.",
+            highlight=False,
+        )
 
 
 def prepare(threads: int) -> None:

@@ -50,8 +50,9 @@ def distill(
         images = common.load(source, config.image_size, layout)
         buffer = TrajectoryBuffer.open(teachers, config)
         where = common.choose_device(device)
+        data = common.behind_ledger(images, config, source, ledger, where)
         distilled = run_distill(
-            common.behind_ledger(images, config, source, ledger, where),
+            data,
             buffer,
             config,
             on_progress=listener,
@@ -65,6 +66,7 @@ def distill(
         f"{len(distilled)} images of {len(distilled.classes)} classes in {out}, "
         f"from iteration {distilled.best_iteration}, learning rate {distilled.syn_lr:.4g}"
     )
+    common.print_proof(data, config, buffer)
     common.console.print(PUBLISHED if published_seed else SECRET, highlight=False)
     if not published_seed and not shared_seed.exists():
         common.console.print(

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bars
 from iadd.cli import common
 from iadd.cli.own_images import load_own
 from iadd.reproduce.attacks import attack_cells, attacks_by_row
+from iadd.reproduce.figures import draw_figures, read_points
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
@@ -135,6 +136,23 @@ def _command(study: Study) -> Callable[..., None]:
             raise typer.Exit(1)
 
     return run
+
+
+@reproduce.command("figures")
+def figures(
+    studies: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER…", help="Folders of finished studies.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")],
+) -> None:
+    """Draw finished studies: accuracy against images per class, and against minutes."""
+    try:
+        points = read_points(studies)
+    except StudyError as error:
+        common.console.print(str(error), style="red", highlight=False)
+        raise typer.Exit(1) from error
+    for path in draw_figures(points, out):
+        common.console.print(str(path), highlight=False)
 
 
 for _study in STUDIES.values():

@@ -43,12 +43,14 @@ def teach(
             anew="choose another folder",
         )
         where = common.choose_device(device)
+        data = common.behind_ledger(images, config, source, ledger, where)
         buffer = record_trajectories(
-            common.behind_ledger(images, config, source, ledger, where),
+            data,
             config,
             out=out,
             on_progress=listener,
             device=where,
         )
     common.console.print(f"{len(buffer)} teachers of {buffer.epochs} epochs in {out}")
+    common.print_proof(data, config, buffer)
     common.console.print(PUBLISHED if published_seed else SECRET, highlight=False)

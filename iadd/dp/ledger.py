@@ -20,6 +20,9 @@ from iadd.dp.accountant import Mechanism, epsilon_of
 
 Kind = Literal["budgeted", "public", "fatal"]
 
+INTERNAL = "internal: "
+"""Begins the run of an exact read on which nothing depends that may be released."""
+
 
 class BudgetExceededError(RuntimeError):
     """A read was refused, since it would spend more than the dataset's budget allows."""

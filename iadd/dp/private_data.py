@@ -22,7 +22,8 @@ from torch.func import vmap
 from iadd.data.image_set import ImageSet
 from iadd.dp import noise
 from iadd.dp.accountant import Mechanism, noise_multiplier, sampled_gaussian
-from iadd.dp.ledger import Event, Ledger
+from iadd.dp.canaries import Canaries, with_canaries
+from iadd.dp.ledger import INTERNAL, Event, Ledger
 from iadd.dp.mechanisms import (
     COUNT_WEIGHT,
     IMAGE_NORM,
@@ -136,6 +137,19 @@ class PrivateData:
             device=self._device if device is None else device,
         )
 
+    def with_canaries(self, canaries: Canaries) -> "PrivateData":
+        """Return the same with units added that belong to nobody.
+
+        A number of units that is asked for afterwards, and not declared, counts them too.
+        """
+        return PrivateData(
+            with_canaries(self.__vault, canaries),
+            self.ledger,
+            run=self.run,
+            declared_units=self._declared_units,
+            device=self._device,
+        )
+
     def without_images(self) -> ImageSet:
         """Return a set with these classes and this shape, and no image; nothing is read."""
         return ImageSet(
@@ -154,7 +168,7 @@ class PrivateData:
         Args:
             purpose: What the images are used for, in words.
         """
-        self.ledger.book(Event(kind="fatal", purpose=purpose, run=f"internal: {purpose}"))
+        self.ledger.book(Event(kind="fatal", purpose=purpose, run=INTERNAL + purpose))
         return self.__vault
 
     def unit_count(self, split: str = "train") -> int:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from iadd.config import Config
 from iadd.dp.accountant import accountant_name
-from iadd.dp.ledger import Event, Ledger, counts_of
+from iadd.dp.ledger import INTERNAL, Event, Ledger, counts_of
+from iadd.privacy.one_run_audit import OneRunAudit
 from iadd.privacy.report import PrivacyReport, Proof, Unit
 from iadd.privacy.verdict import IMAGES_ALONE
 
@@ -17,19 +18,19 @@ class ProofVoidError(ValueError):
 
 
 def proof_of(
-    ledger: Ledger, config: Config, *, unit: Unit, audited_epsilon: float | None = None
+    ledger: Ledger, config: Config, *, unit: Unit, audited: OneRunAudit | None = None
 ) -> Proof:
     """Prove the differential privacy of a set from the ledger of its dataset.
 
     ε is what all runs on the dataset have spent so far, since whoever chose this set may have seen
-    the others. Reads that stayed inside, such as audits, are listed and not counted: a set that is
-    released must not depend on them.
+    the others. Exact reads are listed and not counted: those that stayed inside, since a set
+    that is released must not depend on them, and those of sets without a proof.
 
     Args:
         ledger: Ledger of the dataset.
         config: Settings of the run; its reads are booked under ``teacher_key()``.
         unit: ``patient`` or ``image``, as :attr:`PrivateData.unit` says.
-        audited_epsilon: Lower bound of a one-run audit.
+        audited: What the run's own canaries say, if it had any.
 
     Raises:
         ProofVoidError: When the run is not private, booked nothing, added no noise, or read images
@@ -53,7 +54,10 @@ def proof_of(
         delta=delta,
         unit=unit,
         accountant=accountant_name(),
-        audited_epsilon=audited_epsilon,
+        audited_epsilon=None if audited is None else audited.epsilon,
+        canaries=0 if audited is None else audited.canaries,
+        guesses=0 if audited is None else audited.guesses,
+        right=0 if audited is None else audited.right,
         events=tuple(_in_words(events, run, ledger.epsilon(delta, run=run))),
     )
 
@@ -61,10 +65,10 @@ def proof_of(
 def proven_report(
     proof: Proof, *, distilled: int, leak_limit: float, attempts: int | None = None
 ) -> PrivacyReport:
-    """Write the privacy report that may leave: the proof, and nothing that was measured.
+    """Write the privacy report that may leave: the proof, and nothing that was measured on images.
 
-    Comparisons and attacks read the images without noise, so that each of their figures would
-    void the proof.
+    Canaries are nobody's images, so that what the one-run audit says of them may leave. Comparisons
+    and attacks read the images without noise, so that each of their figures would void the proof.
 
     Args:
         proof: The proof.
@@ -78,7 +82,7 @@ def proven_report(
         *([IMAGES_ALONE] if proof.unit == "image" else []),
     ]
     return PrivacyReport(
-        verdict="proven",
+        verdict="proven" if proof.holds else "refuted",
         statement=" ".join(sentences),
         metrics=(),
         controls=(),
@@ -107,17 +111,25 @@ def _in_words(events: Sequence[Event], run: str, own: float) -> list[str]:
     lines = [f"This run alone: ε = {own:.3g}"]
     counts: Counter[tuple[str, str]] = Counter()
     internal: Counter[str] = Counter()
+    unproven: Counter[str] = Counter()
     for event in events:
         whose = "this run" if event.run == run else "other runs"
         if event.mechanism is not None:
             # Without the name of a recording, which says nothing to a reader.
             counts[event.purpose.split(", recording")[0] + _noise(event), whose] += event.count
-        elif event.kind == "fatal":
+        elif event.kind == "fatal" and event.run.startswith(INTERNAL):
             internal[event.purpose] += event.count
+        elif event.kind == "fatal":
+            unproven[event.purpose] += event.count
     lines += [f"{what}, {n} times, {whose}" for (what, whose), n in sorted(counts.items())][:_SHOWN]
     lines += [
         f"Not counted, since nothing released depends on it: {what}, {n} times"
         for what, n in sorted(internal.items())
+    ][:_SHOWN]
+    lines += [
+        f"Not covered by ε, so that nothing bounds both together if it is shared too: {what}, "
+        f"{n} times"
+        for what, n in sorted(unproven.items())
     ][:_SHOWN]
     return lines
 

@@ -107,6 +107,9 @@ class Proof:
         audited_epsilon: Lower bound (95%) of ε from a one-run audit (Steinke et al. 2023), or None
             where none was run.
         events: The accounted reads of the data, in words, without secrets.
+        canaries: Of the one-run audit; 0 where none was run.
+        guesses: How many of their coins were guessed.
+        right: How many guesses were right.
     """
 
     epsilon: float
@@ -115,10 +118,23 @@ class Proof:
     accountant: str
     audited_epsilon: float | None
     events: tuple[str, ...]
+    canaries: int = 0
+    guesses: int = 0
+    right: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """False if the one-run audit found more than the proof allows: there is a bug in it."""
+        return self.audited_epsilon is None or self.audited_epsilon <= self.epsilon
 
     @property
     def statement(self) -> str:
         """What is proven, in a sentence."""
+        if not self.holds:
+            return (
+                f"The proof does not hold: an attack on its canaries shows ε ≥ "
+                f"{self.audited_epsilon:.3g}, and ε = {self.epsilon:.3g} was claimed."
+            )
         return (
             f"Proven: differential privacy with ε = {self.epsilon:.3g}, δ = {self.delta:.1g} for "
             f"each {self.unit}."

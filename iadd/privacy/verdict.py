@@ -40,8 +40,7 @@ def verdict_of(
     if any(attack.outcome == "refuted" for attack in attacks):
         return "refuted"
     if proof is not None:
-        holds = proof.audited_epsilon is None or proof.audited_epsilon <= proof.epsilon
-        return "proven" if holds else "refuted"
+        return "proven" if proof.holds else "refuted"
     powerless = sum(metric.outcome == "no_power" for metric in metrics)
     if len(metrics) - powerless < LEAST_SHARE * len(metrics):
         return "inconclusive"

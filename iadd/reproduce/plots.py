@@ -23,7 +23,7 @@ FIRST, SECOND = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: distinct for every kind of colour vision, and in grey."""
 
 _COLUMNS = 1500
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -47,15 +47,22 @@ def draw_run(distilled: DistilledDataset, folder: Path) -> list[Path]:
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    with matplotlib.rc_context(_STYLE):
+    files: list[Path] = []
+    with matplotlib.rc_context(STYLE):
         for name, figure in _figures(distilled).items():
-            for suffix in (".svg", ".png"):
-                path = folder / f"{name}{suffix}"
-                # With a date, equal runs would draw different files.
-                metadata: dict[str, Any] = {"Date": None} if suffix == ".svg" else {}
-                figure.savefig(path, dpi=150, metadata=metadata)
-                files.append(path)
+            files += save_figure(figure, folder, name)
+    return files
+
+
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Save a figure as SVG and as PNG, and return the files."""
+    files = []
+    for suffix in (".svg", ".png"):
+        path = folder / f"{name}{suffix}"
+        # With a date, equal runs would draw different files.
+        metadata: dict[str, Any] = {"Date": None} if suffix == ".svg" else {}
+        figure.savefig(path, dpi=150, metadata=metadata)
+        files.append(path)
     return files
 
 

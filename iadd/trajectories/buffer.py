@@ -1,8 +1,9 @@
 """Trajectory buffer: the teachers of a run, on disk.
 
 One safetensors file per teacher holds ``snapshots`` (E + 1, P) float32; snapshot 0 is the
-initialisation. Files are mapped into memory, and a snapshot is read when it is used: memory grows
-neither with the number of teachers nor with their epochs.
+initialisation. That of a private teacher with canaries also holds their ``canary_scores`` and
+``canary_included``, (m,) each. Files are mapped into memory, and a snapshot is read when it is
+used: memory grows neither with the number of teachers nor with their epochs.
 """
 
 import json
@@ -96,6 +97,17 @@ class TrajectoryBuffer:
         with open_tensors(self.paths[teacher]) as file:
             theta: Tensor = file.get_slice("snapshots")[epoch]
         return theta
+
+    def canaries(self, teacher: int) -> tuple[Tensor, Tensor] | None:
+        """Read how much each canary moved a private teacher, and whether it was in.
+
+        Returns:
+            (m,) float32 and (m,) bool; None where the teacher had no canaries.
+        """
+        with open_tensors(self.paths[teacher]) as file:
+            if "canary_scores" not in file.keys():  # noqa: SIM118 (no mapping)
+                return None
+            return file.get_tensor("canary_scores"), file.get_tensor("canary_included").bool()
 
     @cached_property
     def parameter_count(self) -> int:

@@ -10,7 +10,7 @@ Shapes: P parameters, A of them trained, E epochs.
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from iadd.dp.accountant import (
     sampled_gaussian,
 )
 from iadd.dp.allow_list import biases_without_effect, check_layers
+from iadd.dp.canaries import Canaries, draw_canaries
 from iadd.dp.ledger import counts_of
 from iadd.dp.private_data import COUNT_EPSILON, OfUnit, PrivateData
 from iadd.networks.build import build_network, flatten_parameters, layers_of
@@ -45,6 +46,7 @@ from iadd.runtime.precision import computing_at
 from iadd.runtime.progress import Progress, ProgressListener
 from iadd.runtime.seed import derive_seed
 from iadd.trajectories.buffer import TrajectoryError, trajectory_path
+from iadd.trajectories.canary_scores import score_canaries
 from iadd.trajectories.snapshot_file import write_tensors
 
 _AT_ONCE = 128
@@ -157,7 +159,12 @@ def record_private_trajectory(
     partial = path.with_suffix(".partial")
     store = FileCheckpoint(partial) if checkpoint is None else checkpoint
     data = train.for_run(config.teacher_key(), device=device)
-    run = _PrivateTeacher(data, config, teacher, torch.device(device))
+    # Asked before the canaries join, who are no patients.
+    plan = plan_private_teachers(config, data.unit_count())
+    canaries = _canaries_of(data, config)
+    if canaries is not None:
+        data = data.with_canaries(canaries)
+    run = _PrivateTeacher(data, config, teacher, plan, torch.device(device))
     if (saved := store.read()) is not None:
         run.restore(saved)
     else:
@@ -177,19 +184,41 @@ def record_private_trajectory(
                 timer.run_if_due(lambda: store.write(run.to_bytes()))
             if finished:
                 on_progress(run.progress())
+    tensors = {"snapshots": torch.stack(run.snapshots)}
+    if canaries is not None:
+        scores = run.score(canaries)
+        tensors |= {"canary_scores": scores, "canary_included": canaries.included}
     with replacing(path) as file:
-        write_tensors(file, {"snapshots": torch.stack(run.snapshots)}, run.document())
+        write_tensors(file, {name: t.float() for name, t in tensors.items()}, run.document())
     partial.unlink(missing_ok=True)
     return path
+
+
+def _canaries_of(data: PrivateData, config: Config) -> Canaries | None:
+    count = config.protection.canaries
+    if count == 0:
+        return None
+    return draw_canaries(
+        count,
+        image_shape=data.image_shape,
+        classes=len(data.classes),
+        seed=config.data_seed,
+    )
 
 
 class _PrivateTeacher:
     """One teacher in training: the whole state of a checkpoint."""
 
     def __init__(
-        self, data: PrivateData, config: Config, teacher: int, device: torch.device
+        self,
+        data: PrivateData,
+        config: Config,
+        teacher: int,
+        plan: PrivatePlan,
+        device: torch.device,
     ) -> None:
         self.data, self.config, self.teacher, self._device = data, config, teacher, device
+        self.plan = plan
         self.normalisation = public_normalisation(data.image_shape[0])
         network = build_network(
             config.network,
@@ -211,7 +240,6 @@ class _PrivateTeacher:
         self.snapshots = [theta.cpu()]
         self.step = 0
         self.recording = secrets.token_hex(8)
-        self.plan = plan_private_teachers(config, data.unit_count())
         self._at_once = Halving(_AT_ONCE, advice=_ADVICE)
 
     def take_step(self, noise: float | None) -> None:
@@ -236,6 +264,20 @@ class _PrivateTeacher:
         self.step += 1
         # Several epochs end at one step where there are fewer units than in a batch.
         self.snapshots += [self.theta.cpu()] * self.plan.ends.count(self.step)
+
+    def score(self, canaries: Canaries) -> Tensor:
+        """Score how much each canary moved the teacher, (m,) float64."""
+        plain = replace(
+            self.config, augmentation=replace(self.config.augmentation, augmentation=())
+        )
+
+        def gradient_at(theta: Tensor) -> OfUnit:
+            everything = torch.ones_like(self.trained)
+            return gradient_of_unit(self.network, theta, everything, self.normalisation, plain)
+
+        snapshots = [theta.to(self._device) for theta in self.snapshots]
+        norm = self.config.protection.clip_norm
+        return score_canaries(canaries, snapshots, gradient_at, clip_norm=norm)
 
     def noise_for_rest(self) -> float | None:
         """Return σ of the remaining steps, or None where lost steps have spent what they need."""

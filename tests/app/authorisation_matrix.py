@@ -2,12 +2,23 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.core.security import Role
 
 TABLES = Path(__file__).parents[2] / "docs" / "authorisation.md"
 REFUSED = {"sign in", "no", "hidden", "grant"}
 """Words of those who are kept from an object, and leave it as it was."""
 HEADINGS = ["nobody", *(role.value for role in Role), "another organisation"]
+OUTSIDERS = ["nobody", "another organisation"]
+CALLERS = pytest.mark.parametrize(
+    "headings",
+    [
+        pytest.param(OUTSIDERS, id="outsiders"),
+        pytest.param(HEADINGS, id="all", marks=pytest.mark.slow),
+    ],
+)
+"""Whole columns of a table: a thousand requests for all of them, and outsiders in the quick run."""
 PAGES = "## Pages"
 
 
@@ -19,6 +30,13 @@ def read_table(part: str) -> dict[str, list[str]]:
             name, *cells = cells_of(line)
             rows[name.strip("`")] = cells
     return rows
+
+
+def words_for(headings: list[str], part: str) -> dict[str, dict[str, str]]:
+    """The cells under some headings, by the first cell of their row."""
+    named = heading_of(part)[1:]
+    rows = {name: dict(zip(named, cells, strict=True)) for name, cells in read_table(part).items()}
+    return {name: {heading: row[heading] for heading in headings} for name, row in rows.items()}
 
 
 def heading_of(part: str) -> list[str]:

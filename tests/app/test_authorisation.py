@@ -18,11 +18,12 @@ from app.core.ids import new_id
 from app.core.security import Role
 from app.organisations import service as organisations
 from tests.app.authorisation_matrix import (
+    CALLERS,
     HEADINGS,
     REFUSED,
     heading_of,
-    read_table,
     rest_and_pages,
+    words_for,
 )
 from tests.app.factories import WEBHOOK, ObjectFactory, filled
 
@@ -171,20 +172,23 @@ def ask(portal, caller, operation: str, method: str, path: str, address: str):
     return caller.request(method, address, **arguments)
 
 
-def test_every_route_answers_each_caller_as_the_table_says(portal, callers):
+@CALLERS
+def test_every_route_answers_each_caller_as_the_table_says(portal, callers, headings):
     rest, _ = rest_and_pages()
-    expected = {operation: words for operation, (_, *words) in read_table(rest).items()}
+    expected = words_for(headings, rest)
     found = {}
     for operation, method, path in operations(portal):
         shared = address_of(portal, operation, path)
-        words = found[operation] = []
-        for heading, should in zip(HEADINGS, expected.get(operation, HEADINGS), strict=True):
+        words = found[operation] = {}
+        for heading in headings:
             # What is only read, and what a caller is kept from, can be the same for all of them.
-            is_kept = method in ("GET", "HEAD") or should in REFUSED
+            is_refused = expected.get(operation, {}).get(heading) in REFUSED
+            is_kept = method in ("GET", "HEAD") or is_refused
             address = shared if is_kept else address_of(portal, operation, path)
-            words.append(word(ask(portal, callers[heading], operation, method, path, address)))
-        print(f"| `{operation}` | {method} {path} | {' | '.join(found[operation])} |")
-    # The lines printed above are those of a table that would be right.
+            reply = ask(portal, callers[heading], operation, method, path, address)
+            words[heading] = word(reply)
+        print(f"| `{operation}` | {method} {path} | {' | '.join(words.values())} |")
+    # The lines printed above are those of a table that would be right, in these columns.
     assert found == expected
 
 

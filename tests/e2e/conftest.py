@@ -44,12 +44,12 @@ def picture(label: int, seed: int) -> bytes:
     return file.getvalue()
 
 
-def zipped(first: int) -> bytes:
-    """Two classes of 30 pictures each, no two alike."""
+def zipped(first: int, *, each: int = 30) -> bytes:
+    """Two classes of so many pictures each, no two alike."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as written:
         for label, name in enumerate(("COVID", "Normal")):
-            for number in range(first, first + 30):
+            for number in range(first, first + each):
                 written.writestr(f"set/{name}/{number:03d}.png", picture(label, number))
     return file.getvalue()
 

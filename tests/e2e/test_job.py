@@ -19,6 +19,10 @@ import iadd
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
+# The service alone takes ten seconds to start. The quick run has the same way by workers, in
+# tests/worker/test_tasks.py.
+pytestmark = pytest.mark.slow
+
 WHOLE_WAY = ["queued", "teaching", "distilling", "evaluating", "auditing", "packaging", "ready"]
 
 
@@ -115,7 +119,6 @@ def test_an_archive_of_one_class_is_rejected(service: "Service", archive: bytes)
     assert row["problem"]["type"].endswith("one-class")
 
 
-@pytest.mark.slow
 def test_a_cancelled_job_is_retried_to_the_end(service: "Service", archive: bytes) -> None:
     dataset = service.upload(archive)
     job = service.distill(dataset["id"], iterations=60)
@@ -128,7 +131,6 @@ def test_a_cancelled_job_is_retried_to_the_end(service: "Service", archive: byte
     assert service.wait_for(job, "ready")["attempt"] == 2
 
 
-@pytest.mark.slow
 def test_workers_killed_in_every_phase_change_nothing_in_the_end(
     make_service: "Callable[..., Service]", archive: bytes
 ) -> None:
@@ -149,7 +151,6 @@ def test_workers_killed_in_every_phase_change_nothing_in_the_end(
     assert privacy["verdict"] == row["verdict"]
 
 
-@pytest.mark.slow
 def test_a_killed_broker_costs_no_job(
     make_service: "Callable[..., Service]", archive: bytes
 ) -> None:

@@ -1,17 +1,21 @@
 """Tasks in real worker processes: repeated, at once, cancelled, failing, interrupted, killed."""
 
+import json
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
+import iadd
 from app.background.tasks import background_tasks
 from app.core.clock import utc_now
 from app.core.queue import Task, enqueue_after_commit
 from app.distillations.repository import DistillationRepository
 from app.models import Distillation, DistillationStatus, Event, EventKind, Teacher, TrajectorySet
+from app.signing.verify import verify_bundle
 from iadd.data.image_set import ImageSet
 
 if TYPE_CHECKING:
@@ -20,6 +24,34 @@ if TYPE_CHECKING:
 READY = DistillationStatus.READY
 SEED = "5eed5eed5eed5eed5eed5eed5eed5eed"
 WHOLE_WAY = ["queued", "teaching", "distilling", "evaluating", "auditing", "packaging", "ready"]
+
+
+def test_a_job_goes_the_whole_way_to_a_verified_bundle(
+    harness: "WorkerHarness", squares: ImageSet, tmp_path: Path
+) -> None:
+    row_id = harness.add_distillation(harness.add_dataset(squares))
+    row = harness.wait_for(row_id, READY)
+    assert harness.statuses(row_id) == WHOLE_WAY
+    assert row.problem is None
+    assert row.verdict in ("refuted", "inconclusive")  # seconds give no power
+    assert row.phases["distilling"] == {"done": 8, "total": 8, "unit": "iterations"}
+
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(harness.stored(row.bundle_key))
+    assert verify_bundle(path).exit_code == 0
+    bundle = iadd.load_bundle(path)
+    assert bundle.images.shape == (4, 1, 16, 16)
+    assert bundle.labels.tolist() == [0, 0, 1, 1]
+    assert bundle.importance_weights is None
+
+    report = json.loads(harness.stored(row.report_json_key))
+    assert (report["randomness"], report["image_format"]) == ("secret", "8bit")
+    assert set(report["utility"]) == {"distilled", "start", "random", "full"}
+    assert report["utility"]["full"]["balanced_accuracy"]["n"] == 2
+    assert report["privacy"]["verdict"] == row.verdict
+    page = harness.stored(row.report_html_key).decode()
+    assert "<html" in page
+    assert "anonym" not in page.lower()
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ from iadd.privacy.membership import (
     plan_audit,
     run_twins,
 )
+from iadd.privacy.one_run_audit import OneRunAudit, audit_teachers
 from iadd.privacy.proof import proof_of
 from iadd.runtime.checkpoint import CheckpointStore
 from iadd.runtime.progress import Progress, ProgressListener
@@ -129,12 +130,11 @@ def distill_images(
 
     Under `privacy` `dp` no image is read but by a `dp_mean` start, through `ledger`.
     """
-    for teacher, key in enumerate(trajectories):
-        storage.download(key, trajectory_path(scratch, teacher))
+    buffer = _download_teachers(storage, trajectories, config, scratch=scratch)
     private = private_images(storage, images=images, config=config, ledger=ledger)
     distilled = distill(
         private or load_images(storage, images),
-        TrajectoryBuffer.open(scratch, config),
+        buffer,
         config,
         on_progress=on_progress,
         checkpoint=checkpoints,
@@ -273,11 +273,13 @@ def audit_images(
     images: str,
     config: Config,
     distilled: str,
+    trajectories: Sequence[str],
     twins: Sequence[str],
     secret: int,
     random_split: bool,
     attempts: int,
     result: str,
+    scratch: Path,
     on_progress: ProgressListener,
     ledger: LedgerStore | None = None,
 ) -> PrivacyReport:
@@ -292,12 +294,14 @@ def audit_images(
         config: Settings of the run, with its private seed: the audit asks for the images that were
             drawn.
         distilled: Key of the distilled set.
+        trajectories: Keys of its teachers; those of a `dp` run hold their canaries.
         twins: Keys of the scores of its repetitions, in their order; empty without.
         secret: What the attacks draw follows from it.
         random_split: Whether the test images are left out by chance, so that the run itself is one
             test of the attacks.
         attempts: Audits of this dataset so far, this one included.
         result: Key for the report.
+        scratch: An empty folder.
         on_progress: Called with the progress, in percent.
         ledger: Of the dataset; what a `dp` run reads is booked there.
 
@@ -309,7 +313,12 @@ def audit_images(
     if private is None:
         image_set = load_images(storage, images)
     else:
-        proof = proof_of(private.ledger, config, unit=private.unit)
+        proof = proof_of(
+            private.ledger,
+            config,
+            unit=private.unit,
+            audited=_audited_teachers(storage, trajectories, config, scratch=scratch),
+        )
         image_set = private.for_internal_use("audit")
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     if config.distillation.image_format != "float" and not distilled_set.is_on_grey_levels:
@@ -342,6 +351,24 @@ def audit_images(
     )
     storage.put(result, json.dumps(report.to_dict()).encode())
     return report
+
+
+def _audited_teachers(
+    storage: Storage, trajectories: Sequence[str], config: Config, *, scratch: Path
+) -> OneRunAudit | None:
+    """Bound the teachers' ε from below by their canaries; None without any."""
+    if config.protection.canaries == 0:
+        return None
+    buffer = _download_teachers(storage, trajectories, config, scratch=scratch)
+    return audit_teachers(buffer, delta=config.protection.delta)
+
+
+def _download_teachers(
+    storage: Storage, trajectories: Sequence[str], config: Config, *, scratch: Path
+) -> TrajectoryBuffer:
+    for teacher, key in enumerate(trajectories):
+        storage.download(key, trajectory_path(scratch, teacher))
+    return TrajectoryBuffer.open(scratch, config)
 
 
 def _contributors(train: ImageSet, config: Config) -> Tensor | None:

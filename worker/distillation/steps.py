@@ -11,7 +11,7 @@ from app.datasets.repository import DatasetRepository
 from app.distillations.audit_twins import UNFINISHED, AuditTwinRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.trajectory_sets import TrajectorySetRepository
-from app.ledgers.store import DatabaseLedgerStore
+from app.ledgers.store import AUDITED_DISTILLATION, DatabaseLedgerStore, book_exact_reads
 from app.models import (
     AuditTwin,
     Dataset,
@@ -100,6 +100,11 @@ def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
     row = phase.row
     config = settings_of(row)
     images_key(phase.dataset)
+    if config.protection.privacy != "dp":
+        # Before the first read, also where the teachers are there already.
+        book_exact_reads(
+            phase.services.database, phase.dataset.id, run=row.id, purpose=AUDITED_DISTILLATION
+        )
     drawn: JsonObject = {}
     randomness = row.randomness
     if row.settings is None and randomness == Randomness.PUBLISHED:
@@ -151,9 +156,6 @@ def ledger_of(phase: PhaseContext) -> DatabaseLedgerStore:
 
 def distill(phase: PhaseContext) -> Outcome:
     """Distill from the teachers, from the last checkpoint on."""
-    assert phase.row.trajectory_set_id is not None, "only `start` leads here"
-    with phase.services.database.reading() as session:
-        teachers = TrajectorySetRepository(session).teachers(phase.row.trajectory_set_id)
     key = f"distillations/{phase.row.id}/distilled.safetensors"
     with phase.services.scratch() as scratch:
         pipeline.distill_images(
@@ -161,7 +163,7 @@ def distill(phase: PhaseContext) -> Outcome:
             phase.services.worker_settings,
             images=images_key(phase.dataset),
             config=private_settings_of(phase.row),
-            trajectories=[_stored(teacher) for teacher in teachers],
+            trajectories=_trajectories(phase),
             result=key,
             scratch=scratch,
             checkpoints=phase.checkpoints,
@@ -169,6 +171,14 @@ def distill(phase: PhaseContext) -> Outcome:
             ledger=ledger_of(phase),
         )
     return Outcome(DistillationStatus.EVALUATING, {"distilled_key": key})
+
+
+def _trajectories(phase: PhaseContext) -> list[str]:
+    """Return the keys of the run's teachers, in their order."""
+    assert phase.row.trajectory_set_id is not None, "only `start` leads here"
+    with phase.services.database.reading() as session:
+        teachers = TrajectorySetRepository(session).teachers(phase.row.trajectory_set_id)
+    return [_stored(teacher) for teacher in teachers]
 
 
 def evaluate(phase: PhaseContext) -> Outcome:
@@ -215,22 +225,27 @@ def audit(phase: PhaseContext) -> Outcome | Callable[[Session], Outcome]:
     if runs and (not twins or any(twin.status != TwinStatus.DONE for twin in twins)):
         return lambda session: _repeat(session, row.id, runs)
     key = f"distillations/{row.id}/privacy.json"
-    report = pipeline.audit_images(
-        services.storage,
-        services.worker_settings,
-        images=images_key(phase.dataset),
-        config=private_settings_of(row),
-        distilled=_stored_key(row, "distilled_key"),
-        twins=[_scores(twin) for twin in twins],
-        secret=audit_secret_of(row),
-        random_split=phase.dataset.split_by in DRAWN_SPLITS,
-        attempts=attempts + 1,
-        result=key,
-        on_progress=phase.progress,
-        ledger=ledger_of(phase),
-    )
+    with services.scratch() as scratch:
+        report = pipeline.audit_images(
+            services.storage,
+            services.worker_settings,
+            images=images_key(phase.dataset),
+            config=private_settings_of(row),
+            distilled=_stored_key(row, "distilled_key"),
+            trajectories=_trajectories(phase),
+            twins=[_scores(twin) for twin in twins],
+            secret=audit_secret_of(row),
+            random_split=phase.dataset.split_by in DRAWN_SPLITS,
+            attempts=attempts + 1,
+            result=key,
+            scratch=scratch,
+            on_progress=phase.progress,
+            ledger=ledger_of(phase),
+        )
     # Of a private run others see the proof alone: what was measured would be a read without noise.
-    verdict = Verdict.PROVEN if is_private else Verdict(report.verdict)
+    verdict = Verdict(report.verdict)
+    if report.proof is not None:
+        verdict = Verdict.PROVEN if report.proof.holds else Verdict.REFUTED
     return Outcome(DistillationStatus.PACKAGING, {"privacy_key": key, "verdict": verdict})
 
 

@@ -7,6 +7,7 @@ questions are those of the Article 29 Working Party's opinion 05/2014 on GDPR re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from iadd.bundle.card import title_of
 from worker.reports import conclusions
 from worker.reports import privacy_words as words
 from worker.reports.formatting import capital
@@ -94,7 +95,7 @@ def certificate_json(document: Mapping[str, Any], *, tensors_sha256: str) -> Jso
     return {
         "format": FORMAT,
         "kind": "privacy certificate",
-        "dataset": document["dataset"]["name"],
+        "dataset": title_of(document["dataset"]["classes"]),
         "date": document["asked_on"],
         "tensors_sha256": tensors_sha256,
         "images": {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from iadd.bundle.card import title_of
 from iadd.bundle.format import RESEARCH_ONLY
 from worker.reports import conclusions
 from worker.reports.blocks import Conclusion, Report, Section
@@ -53,7 +54,7 @@ def assemble(
     """Put conclusions and sections between the title, which every report has, and the end.
 
     Args:
-        source: Gives the shape of the images, and nothing else.
+        source: Gives the shape of the images, and the dataset's name to what stays inside.
         document: The report's document.
         answers: The conclusions, which stand first.
         sections: What was measured; course, provenance and usage follow.
@@ -63,7 +64,7 @@ def assemble(
     distilled = source.distilled
     size = document["settings"]["image_size"]
     return Report(
-        title=document["dataset"]["name"],
+        title=title_of(document["dataset"]["classes"]) if internal is None else source.dataset,
         date=document["asked_on"],
         facts=(
             f"{document['images_per_class']} images for each of {len(distilled.classes)} classes · "

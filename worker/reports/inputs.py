@@ -44,7 +44,7 @@ class ReportSource:
     """All that a report shows.
 
     Attributes:
-        dataset: The dataset's name.
+        dataset: The dataset's name, for what stays inside.
         counts: Images per class and split, ``{class: {train, validation, test}}``.
         distilled: The distilled set with W, its history and its initial images.
         utility: ``Evaluation.to_dict()`` under ``distilled``, ``random`` and ``full``; with

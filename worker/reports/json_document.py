@@ -33,7 +33,8 @@ def report_json(source: ReportSource) -> Json:
     config = source.distilled.config
     document = {
         "asked_on": source.asked_on,
-        "dataset": {"name": source.dataset, "classes": source.counts, "split_by": source.split_by},
+        # Its name is the organisation's own, and no recipient sees it.
+        "dataset": {"classes": source.counts, "split_by": source.split_by},
         "preset": config.preset,
         "images_per_class": config.distillation.images_per_class,
         "initialisation": config.distillation.initialisation,

@@ -235,7 +235,19 @@ def audited_epsilon_sentence(proof: Json) -> str:
         )
     return (
         f"Accountant: ε ≤ {proof['epsilon']:.3g} (upper bound). One-run audit: ε ≥ {audited:.3g} "
-        "(lower bound, 95%). The audit does not contradict the proof; the truth lies between."
+        f"(lower bound, 95%).{_guesses_sentence(proof)} The audit does not contradict the proof; "
+        "the truth lies between."
+    )
+
+
+def _guesses_sentence(proof: Json) -> str:
+    if not proof.get("canaries"):
+        return ""
+    return (
+        f" A coin decided of each of {number(proof['canaries'])} artificial images, which are "
+        "nobody's, whether it joined the training; an attacker who knew them and all teachers "
+        f"guessed {number(proof['guesses'])} of these coins, "
+        f"{number(proof['right'])} of them right."
     )
 
 

@@ -40,7 +40,6 @@ def proven_json(source: ReportSource, score: NoisyScore) -> Json:
         "asked_on": source.asked_on,
         # Their names are public; how many images each has is not.
         "dataset": {
-            "name": source.dataset,
             "classes": {name: {} for name in distilled.classes},
             "split_by": None,
         },

@@ -226,6 +226,44 @@ def test_a_resumed_download_counts_once(portal):
     assert portal.recipient.get(f"/releases/{release['id']}").json()["downloads"] is None
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Range": "bytes=-9999999999"},
+        {"Range": "bytes=00-"},
+        {"Range": "items=0-1"},
+        {"Range": "bytes=0-1,4-5"},
+        {"Range": "x"},
+        {"Range": "bytes=5-", "If-Range": '"of another version"'},
+        # All but the first byte is as good as everything.
+        {"Range": "bytes=1-"},
+    ],
+    ids=lambda headers: " ".join(headers.values()),
+)
+def test_no_header_takes_a_bundle_uncounted(portal, headers):
+    release = portal.release()
+    accept(portal, release, granted(portal, release))
+
+    reply = portal.recipient.get(f"/releases/{release['id']}/bundle", headers=headers)
+
+    assert len(reply.content) >= release["bundle"]["size"] - 1
+    assert portal.steward.get(f"/releases/{release['id']}").json()["downloads"] == 1
+    for admin in (portal.admin, portal.stranger):
+        assert len(admin.get("/audit?action=release.downloaded").json()["items"]) == 1
+
+
+def test_a_reply_without_bytes_is_no_download(portal):
+    release = portal.release()
+    accept(portal, release, granted(portal, release))
+    path = f"/releases/{release['id']}/bundle"
+    etag = portal.recipient.get(path).headers["ETag"]
+
+    assert portal.recipient.get(path, headers={"If-None-Match": etag}).status_code == 304
+    assert portal.recipient.get(path, headers={"Range": "bytes=99999999-"}).status_code == 416
+
+    assert portal.steward.get(f"/releases/{release['id']}").json()["downloads"] == 1
+
+
 @pytest.mark.parametrize("step", ["grant", "return", "deny"])
 def test_both_logs_tell_each_decision(portal, step):
     request = ask(portal, portal.release())

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -56,11 +57,14 @@ class Admin:
 
 
 @pytest.fixture
-def admin(tmp_path, monkeypatch):
+def admin(tmp_path, monkeypatch, migrated_sqlite):
     for name in [name for name in os.environ if name.startswith("EXCHANGE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     admin = Admin(tmp_path / "data")
+    # From a fresh folder, which takes as long as all else here: `test_cli.py`.
+    admin.data_dir.mkdir()
+    shutil.copy(migrated_sqlite, admin.data_dir / "exchange.db")
     assert admin("create-organisation", "St. Anna").exit_code == 0
     return admin
 

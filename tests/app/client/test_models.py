@@ -11,6 +11,7 @@ from app.datasets import schemas as datasets
 from app.datasets.uploads import schemas as uploads
 from app.distillations import schemas as distillations
 from app.forecasts import schemas as forecasts
+from app.ledgers import schemas as ledgers
 from app.notifications import schemas as notifications
 from app.organisations import schemas as organisations
 from app.organisations.keys import schemas as keys
@@ -32,6 +33,8 @@ PAIRS = [
     (models.Grant, access.GrantRead),
     (models.Key, keys.KeyRead),
     (models.Layout, datasets.LayoutRead),
+    (models.Ledger, ledgers.LedgerRead),
+    (models.LedgerReads, ledgers.ReadsRead),
     (models.Me, sessions.SessionRead),
     (models.NewToken, tokens.TokenCreated),
     (models.Notice, notifications.NotificationRead),

@@ -2,7 +2,12 @@
 
 import pytest
 
-from app.ledgers.store import DatabaseLedgerStore
+from app.ledgers.store import (
+    AUDITED_DISTILLATION,
+    TRAINING,
+    DatabaseLedgerStore,
+    book_exact_reads,
+)
 from iadd.config import Config
 from iadd.dp.accountant import epsilon_of
 from iadd.dp.ledger import Event
@@ -25,6 +30,21 @@ def test_its_owner_sees_every_read_and_what_all_have_spent(portal: PortalHarness
     assert ledger["reads"][0]["mechanism"]["rate"] == RATE
     refused = portal.researcher.get(f"/datasets/{dataset_id}/ledger", params={"delta": 1})
     assert refused.status_code == 422
+
+
+def test_runs_without_a_proof_are_counted_as_not_covered(portal: PortalHarness) -> None:
+    dataset_id = portal.ready_dataset()
+    for run in ("dl_one", "dl_one", "tr_two"):
+        purpose = TRAINING if run == "tr_two" else AUDITED_DISTILLATION
+        book_exact_reads(portal.database, dataset_id, run=run, purpose=purpose)
+
+    ledger = portal.researcher.get(f"/datasets/{dataset_id}/ledger").json()
+
+    assert ledger["not_covered"] == 2
+    assert [(read["run"], read["kind"], read["count"]) for read in ledger["reads"]] == [
+        ("dl_one", "fatal", 1),
+        ("tr_two", "fatal", 1),
+    ]
 
 
 def test_two_releases_of_one_dataset_compose_and_nothing_is_unspent(portal: PortalHarness) -> None:

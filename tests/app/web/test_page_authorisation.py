@@ -16,11 +16,12 @@ from app.core.errors import Forbidden
 from app.core.security import Role
 from app.organisations import service as organisations
 from tests.app.authorisation_matrix import (
+    CALLERS,
     HEADINGS,
     REFUSED,
     heading_of,
-    read_table,
     rest_and_pages,
+    words_for,
 )
 from tests.app.factories import WEBHOOK, ObjectFactory, filled
 from tests.app.web.layouts import ask_for_mapping, examined
@@ -149,20 +150,22 @@ def word(reply: httpx.Response) -> str:
     return {401: "sign in", 404: "hidden"}.get(reply.status_code, "yes")
 
 
-def test_every_page_answers_each_visitor_as_the_table_says(portal, visitors):
+@CALLERS
+def test_every_page_answers_each_visitor_as_the_table_says(portal, visitors, headings):
     _, table = rest_and_pages()
-    expected, found = read_table(table), {}
+    expected, found = words_for(headings, table), {}
     # Nobody is signed in any more after signing out.
     for page in sorted(pages(), key=SIGN_OUT.__eq__):
         shared = address_of(page, portal)
-        words = found[page] = []
-        for heading, should in zip(HEADINGS, expected.get(page, HEADINGS), strict=True):
+        words = found[page] = {}
+        for heading in headings:
             # What is only read, and what a visitor is kept from, can be the same for all of them.
-            is_kept = page.startswith("GET ") or should in REFUSED
+            is_refused = expected.get(page, {}).get(heading) in REFUSED
+            is_kept = page.startswith("GET ") or is_refused
             address = shared if is_kept else address_of(page, portal)
-            words.append(word(visitors[heading].ask(page, address)))
-        print(f"| `{page}` | {' | '.join(found[page])} |")
-    # The lines printed above are those of a table that would be right.
+            words[heading] = word(visitors[heading].ask(page, address))
+        print(f"| `{page}` | {' | '.join(words.values())} |")
+    # The lines printed above are those of a table that would be right, in these columns.
     assert found == expected
 
 

@@ -1,6 +1,7 @@
 """The command line, from a folder of images to a table, as a person would use it."""
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -207,13 +208,19 @@ def test_private_runs_book_their_reads_beside_the_source(folder: Path, tmp_path:
     teachers, out = tmp_path / "teachers", tmp_path / "distilled.safetensors"
     proven = [*TINY, "--set", "privacy=dp", "--set", "epsilon=8", "--set", "validate_every=0"]
     proven += ["--set", "teacher_sampling=all", "--set", "initialisation=noise"]
-    run("teach", folder, "--out", teachers, *proven)
+    proven += ["--set", "canaries=20"]
+    said = " ".join(run("teach", folder, "--out", teachers, *proven).split())
+    assert re.search(r"Proven: differential privacy with ε = \d", said)
+    assert re.search(r"20 canaries: ε ≥ .*, \d+ of 10 guesses right", said)
     ledger = folder.with_name("xrays.ledger.jsonl")
     booked = ledger.read_text()
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
     assert '"budgeted"' in booked
     run("distill", folder, "--teachers", teachers, "--out", out, *proven)
     assert ledger.read_text() == booked, "distilling from noise reads no image"
+    elsewhere = ("--ledger", tmp_path / "empty")
+    said = run("distill", folder, "--teachers", teachers, "--out", out, *proven, *elsewhere)
+    assert "Nothing is proven" in said
     run("teach", folder, "--out", tmp_path / "more", *proven, "--ledger", tmp_path / "other")
     assert ledger.read_text() == booked
     assert (tmp_path / "other").exists()

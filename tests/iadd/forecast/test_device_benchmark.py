@@ -18,7 +18,7 @@ from iadd.trajectories.record import TrajectoryBuffer
 
 @pytest.fixture(autouse=True)
 def _measured_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iadd.forecast.timing._BUDGET", 0.1)
+    monkeypatch.setattr("iadd.forecast.timing._BUDGET", 0.03)
 
 
 def test_a_step_is_measured_at_two_sizes_of_the_distilled_set(config: Config) -> None:

@@ -23,7 +23,7 @@ from iadd.trajectories.record import record_trajectories
 
 @pytest.fixture(autouse=True)
 def _measured_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iadd.forecast.timing._BUDGET", 0.15)
+    monkeypatch.setattr("iadd.forecast.timing._BUDGET", 0.03)
 
 
 TINY = [
@@ -111,7 +111,8 @@ def test_a_job_without_images_is_refused(config: Config) -> None:
         forecast(1, 2, config)
 
 
-def test_a_fit_tells_units_from_what_every_call_costs() -> None:
+def test_a_fit_tells_units_from_what_every_call_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iadd.forecast.timing._BUDGET", 0.15)
     fit = fit_timing(lambda units: time.sleep(0.02 + 0.01 * units))
     assert fit.each == pytest.approx(0.01, rel=0.3)
     assert fit.fixed == pytest.approx(0.02, rel=0.5)

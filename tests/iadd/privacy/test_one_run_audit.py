@@ -13,25 +13,23 @@ from iadd.config import (
 )
 from iadd.data.image_set import ImageSet
 from iadd.dp import noise
-from iadd.privacy.one_run_audit import (
-    audit_scores,
-    draw_canaries,
-    one_run_audit,
-    with_canaries,
-)
+from iadd.dp.ledger import Ledger, MemoryLedgerStore
+from iadd.dp.private_data import PrivateData
+from iadd.privacy.one_run_audit import OneRunAudit, audit_scores, audit_teachers
+from iadd.privacy.proof import proof_of
+from iadd.privacy.report import Proof
+from iadd.trajectories.record import record_trajectories
 
 CANARIES = 160
 
 
-def images(count: int = 40, *, patients: bool = False) -> ImageSet:
+def images(count: int = 40) -> ImageSet:
     generator = torch.Generator().manual_seed(5)
     return ImageSet(
         images=torch.randint(0, 256, (count, 1, 16, 16), generator=generator).to(torch.uint8),
         labels=torch.arange(count) % 2,
         classes=("a", "b"),
         split=torch.zeros(count, dtype=torch.int8),
-        groups=torch.arange(count) // 2 if patients else None,
-        unit="patient" if patients else "image",
     )
 
 
@@ -43,8 +41,19 @@ def config() -> Config:
         augmentation=AugmentationConfig(augmentation=()),
         teacher=TeacherConfig(teachers=1, teacher_epochs=6, teacher_batch_size=60, teacher_lr=0.2),
         distillation=DistillationConfig(validate_every=0, expert_epochs=1, max_start_epoch=1),
-        protection=ProtectionConfig(privacy="dp", epsilon=1.0, declared_patients=120),
+        protection=ProtectionConfig(
+            privacy="dp", epsilon=1.0, declared_patients=120, canaries=CANARIES
+        ),
     )
+
+
+def audited(config: Config, scratch: Path) -> tuple[OneRunAudit, Proof]:
+    ledger = Ledger(MemoryLedgerStore())
+    data = PrivateData(images(), ledger, declared_units=120)
+    teachers = record_trajectories(data, config, out=scratch)
+    found = audit_teachers(teachers, delta=config.protection.delta)
+    assert found is not None
+    return found, proof_of(ledger, config, unit="image", audited=found)
 
 
 def test_without_noise_the_audit_passes_the_claimed_epsilon(
@@ -52,33 +61,34 @@ def test_without_noise_the_audit_passes_the_claimed_epsilon(
 ) -> None:
     # The bug: noise of σ = 0 is added, whatever was booked.
     monkeypatch.setattr(noise, "gaussian", lambda count, std: torch.zeros(count).double())
-    found = one_run_audit(images(), config, canaries=CANARIES, scratch=tmp_path)
-    assert found.claimed == pytest.approx(1.0, rel=0.005)
-    assert found.epsilon > found.claimed
-    assert found.exposes_a_bug
+    found, proof = audited(config, tmp_path)
+    assert proof.epsilon == pytest.approx(1.0, rel=0.005)
+    assert found.epsilon > proof.epsilon
+    assert not proof.holds
+    assert "does not hold" in proof.statement
 
 
 def test_with_its_noise_the_run_keeps_its_claim(config: Config, tmp_path: Path) -> None:
-    found = one_run_audit(images(), config, canaries=CANARIES, scratch=tmp_path)
+    _, proof = audited(config, tmp_path)
     # A false alarm has a probability of 5% at most, and far less where ε is not reached.
-    assert not found.exposes_a_bug
+    assert proof.holds
+    assert (proof.canaries, proof.guesses) == (CANARIES, CANARIES // 2)
+
+
+def test_two_teachers_are_audited_together(config: Config, tmp_path: Path) -> None:
+    found, _ = audited(config.override({"teachers": 2, "teacher_epochs": 2}), tmp_path)
+    assert found.canaries == CANARIES
+
+
+def test_teachers_without_canaries_are_not_audited(config: Config, tmp_path: Path) -> None:
+    plain = config.override({"canaries": 0, "teacher_epochs": 2})
+    data = PrivateData(images(), Ledger(MemoryLedgerStore()), declared_units=120)
+    teachers = record_trajectories(data, plain, out=tmp_path)
+    assert audit_teachers(teachers, delta=1e-5) is None
 
 
 def test_perfect_guesses_give_the_published_bound() -> None:
     included = torch.arange(400) % 2 == 0
-    found = audit_scores(included.double(), included, claimed=1.0, delta=0.0)
+    found = audit_scores(included.double(), included, delta=0.0)
     assert (found.right, found.guesses) == (200, 200)
     assert found.epsilon == pytest.approx(4.19, abs=0.02)
-
-
-def test_canaries_are_additional_units_of_training() -> None:
-    for own in (images(), images(patients=True)):
-        canaries = draw_canaries(own, 50)
-        together = with_canaries(own, canaries)
-        added = int(canaries.included.sum())
-        assert 5 < added < 45
-        assert len(together.part("train")) == 40 + added
-        assert torch.equal(together.images[:40], own.images)
-        if own.groups is not None:
-            assert together.groups is not None
-            assert len(together.groups.unique()) == 20 + added

@@ -3,9 +3,11 @@ import pytest
 from iadd.config import Config
 from iadd.dp.accountant import Mechanism, epsilon_of, sampled_gaussian
 from iadd.dp.ledger import Event, Ledger, MemoryLedgerStore
+from iadd.privacy.one_run_audit import OneRunAudit
 from iadd.privacy.proof import ProofVoidError, proof_of, proven_report, start_guarantee
 from iadd.privacy.report import PrivacyReport
 
+AUDIT = OneRunAudit(epsilon=0.2, right=27, guesses=50, canaries=100)
 STEP = sampled_gaussian(3.0, 0.1)
 
 
@@ -28,9 +30,10 @@ def test_a_proof_counts_what_all_runs_on_the_dataset_spent(config: Config) -> No
     assert (alone.unit, alone.audited_epsilon) == ("patient", None)
     assert alone.accountant.startswith("dp-accounting")
     book(ledger, another)
-    together = proof_of(ledger, config, unit="patient", audited_epsilon=0.2)
+    together = proof_of(ledger, config, unit="patient", audited=AUDIT)
     assert together.epsilon == epsilon_of({STEP: 100}, config.protection.delta)
     assert together.audited_epsilon == 0.2
+    assert (together.canaries, together.guesses, together.right) == (100, 50, 27)
     text = "\n".join(together.events)
     assert f"ε = {alone.epsilon:.3g}" in text
     assert "50 times, this run" in text
@@ -83,3 +86,25 @@ def test_a_dp_mean_start_says_what_protects_it() -> None:
     assert said is not None
     assert "ε = 0.5, δ = 1e-05" in said
     assert start_guarantee(Config(), unit="image") is None
+
+
+def test_a_proof_names_exact_reads_and_whether_what_came_of_them_may_leave(config: Config) -> None:
+    ledger = Ledger(MemoryLedgerStore())
+    book(ledger, config.teacher_key())
+    ledger.book(Event(kind="fatal", purpose="audit", run="internal: audit"))
+    ledger.book(Event(kind="fatal", purpose="audited distillation", run="dl_1"))
+    proof = proof_of(ledger, config, unit="patient")
+    inside, shared = proof.events[-2:]
+    assert inside == "Not counted, since nothing released depends on it: audit, 1 times"
+    assert shared.startswith("Not covered by ε")
+    assert "audited distillation, 1 times" in shared
+
+
+def test_a_proof_that_its_canaries_contradict_is_refuted(config: Config) -> None:
+    ledger = Ledger(MemoryLedgerStore())
+    book(ledger, config.teacher_key(), count=1)
+    found = OneRunAudit(epsilon=4.0, right=50, guesses=50, canaries=100)
+    proof = proof_of(ledger, config, unit="patient", audited=found)
+    report = proven_report(proof, distilled=3, leak_limit=0.05)
+    assert report.verdict == "refuted"
+    assert "The proof does not hold" in report.statement

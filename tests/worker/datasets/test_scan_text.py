@@ -46,9 +46,8 @@ def archive() -> bytes:
     return file.getvalue()
 
 
-@pytest.fixture
-def steward(own_harness: "WorkerHarness") -> Caller:
-    return Caller.on_behalf(own_harness.organisation_id, Role.STEWARD, "Dr. Grey")
+def steward(harness: "WorkerHarness") -> Caller:
+    return Caller.on_behalf(harness.organisation_id, Role.STEWARD, "Dr. Grey")
 
 
 def uploaded(harness: "WorkerHarness") -> str:
@@ -72,13 +71,15 @@ def scanned(own_harness: "WorkerHarness") -> tuple["WorkerHarness", str]:
     harness.environment["EXCHANGE_SCAN_TEXT"] = "true"
     harness.start_worker()
     dataset_id = uploaded(harness)
-    harness.until(lambda: scan(harness).status == TextScanStatus.DONE, "all was looked at", 120)
+    harness.until(
+        lambda: scan(harness, dataset_id).status == TextScanStatus.DONE, "all was looked at", 120
+    )
     return harness, dataset_id
 
 
-def scan(harness: "WorkerHarness") -> TextScan:
+def scan(harness: "WorkerHarness", dataset_id: str) -> TextScan:
     with harness.database.reading() as session:
-        found = session.scalar(select(TextScan))
+        found = session.scalar(select(TextScan).where(TextScan.dataset_id == dataset_id))
     return found or TextScan(status=TextScanStatus.WAITING, done=0)
 
 
@@ -89,13 +90,17 @@ def row(harness: "WorkerHarness", dataset_id: str) -> Dataset:
 
 @pytest.mark.slow
 def test_pictures_with_a_name_are_found_decided_about_and_forgotten(
-    scanned: tuple["WorkerHarness", str], steward: Caller
+    scanned: tuple["WorkerHarness", str],
 ) -> None:
     harness, dataset_id = scanned
     found = texts.found_texts(harness.storage, dataset_id)
     assert sorted(one["shown"] for one in found) == ["A/6.png", "B/1.png"]
     assert "MUELLER" not in json.dumps(found)
-    assert (scan(harness).done, scan(harness).total, scan(harness).found) == (8, 8, 2)
+    assert (
+        scan(harness, dataset_id).done,
+        scan(harness, dataset_id).total,
+        scan(harness, dataset_id).found,
+    ) == (8, 8, 2)
 
     dataset = row(harness, dataset_id)
     assert dataset.status == DatasetStatus.READY
@@ -106,7 +111,7 @@ def test_pictures_with_a_name_are_found_decided_about_and_forgotten(
 
     choices: dict[str, texts.Decision] = {found[0]["path"]: "keep", found[1]["path"]: "blank"}
     with harness.database.transaction() as session:
-        texts.decide(session, harness.storage, steward, dataset_id, choices)
+        texts.decide(session, harness.storage, steward(harness), dataset_id, choices)
     harness.until(
         lambda: row(harness, dataset_id).status == DatasetStatus.READY, "it is composed anew"
     )
@@ -126,22 +131,23 @@ def test_a_worker_that_dies_while_it_looks_leaves_the_rest_to_the_next(
     harness.environment["EXCHANGE_SCAN_TEXT"] = "true"
     first = harness.start_worker()
     dataset_id = uploaded(harness)
-    harness.until(lambda: scan(harness).done > 0, "some pictures were looked at", 120)
+    harness.until(lambda: scan(harness, dataset_id).done > 0, "some pictures were looked at", 120)
     harness.kill_worker(first)
     assert row(harness, dataset_id).open_holds == {"text_not_scanned": 8}
 
     harness.start_worker()
     with harness.database.transaction() as session:
-        session.get_one(TextScan, scan(harness).id).lease_expires_at = None
-    harness.send(Task.SCAN_TEXT, scan(harness).id)
-    harness.until(lambda: scan(harness).status == TextScanStatus.DONE, "the rest too", 120)
+        session.get_one(TextScan, scan(harness, dataset_id).id).lease_expires_at = None
+    harness.send(Task.SCAN_TEXT, scan(harness, dataset_id).id)
+    harness.until(
+        lambda: scan(harness, dataset_id).status == TextScanStatus.DONE, "the rest too", 120
+    )
     assert len(texts.found_texts(harness.storage, dataset_id)) == 2
 
 
 def test_an_archive_that_is_gone_before_it_was_searched_is_asked_for_again(
-    own_harness: "WorkerHarness", steward: Caller
+    harness: "WorkerHarness",
 ) -> None:
-    harness = own_harness
     with harness.database.transaction() as session:
         dataset = Dataset(
             organisation_id=harness.organisation_id,
@@ -155,22 +161,21 @@ def test_an_archive_that_is_gone_before_it_was_searched_is_asked_for_again(
         session.flush()
         texts.begin_scan(session, dataset.id)
         texts.hold_for_texts(session, harness.storage, dataset.id)
-    harness.start_worker()
-    harness.until(lambda: scan(harness).status == TextScanStatus.FAILED, "it is missed")
+    harness.until(lambda: scan(harness, dataset.id).status == TextScanStatus.FAILED, "it is missed")
 
-    shown = seen(harness, steward, dataset.id)
+    shown = seen(harness, steward(harness), dataset.id)
     assert shown.problem is not None
     assert shown.problem["type"].endswith(":archive-gone")
     assert "as its next version" in shown.problem["detail"]
     assert not shown.may_search_again
     assert row(harness, dataset.id).open_holds == {"text_not_scanned": 8}
     with harness.database.transaction() as session, pytest.raises(texts.ArchiveGone):
-        texts.search_again(session, harness.storage, steward, dataset.id)
+        texts.search_again(session, harness.storage, steward(harness), dataset.id)
 
 
 @pytest.mark.slow
 def test_a_search_that_failed_is_repeated_and_the_archive_deleted_after_it(
-    own_harness: "WorkerHarness", steward: Caller
+    own_harness: "WorkerHarness",
 ) -> None:
     harness = own_harness
     harness.environment["EXCHANGE_KEEP_ARCHIVES"] = "true"
@@ -188,8 +193,8 @@ def test_a_search_that_failed_is_repeated_and_the_archive_deleted_after_it(
 
     harness.environment["EXCHANGE_KEEP_ARCHIVES"] = "false"
     harness.start_worker()
-    harness.until(lambda: scan(harness).status == TextScanStatus.FAILED, "it fails")
-    shown = seen(harness, steward, dataset_id)
+    harness.until(lambda: scan(harness, dataset_id).status == TextScanStatus.FAILED, "it fails")
+    shown = seen(harness, steward(harness), dataset_id)
     assert shown.problem is not None
     assert "Start the search again" in shown.problem["detail"]
     assert shown.may_search_again
@@ -197,14 +202,16 @@ def test_a_search_that_failed_is_repeated_and_the_archive_deleted_after_it(
 
     harness.storage.put(records, content)
     with harness.database.transaction() as session:
-        texts.search_again(session, harness.storage, steward, dataset_id)
-    harness.until(lambda: scan(harness).status == TextScanStatus.DONE, "all was looked at", 120)
+        texts.search_again(session, harness.storage, steward(harness), dataset_id)
+    harness.until(
+        lambda: scan(harness, dataset_id).status == TextScanStatus.DONE, "all was looked at", 120
+    )
     harness.until(lambda: row(harness, dataset_id).archive_key is None, "the archive is deleted")
     assert not harness.storage.exists(dataset.archive_key or "")
-    assert seen(harness, steward, dataset_id).problem is None
+    assert seen(harness, steward(harness), dataset_id).problem is None
     assert row(harness, dataset_id).open_holds == {"text_in_picture": 2}
     with harness.database.transaction() as session, pytest.raises(texts.NoFailedSearch):
-        texts.search_again(session, harness.storage, steward, dataset_id)
+        texts.search_again(session, harness.storage, steward(harness), dataset_id)
 
 
 def seen(harness: "WorkerHarness", caller: Caller, dataset_id: str) -> TextsRead:

@@ -83,10 +83,8 @@ def withdrawal(harness: "WorkerHarness", withdrawal_id: str) -> Withdrawal:
 
 
 def test_a_patients_images_are_gone_from_everything_that_is_stored(
-    own_harness: "WorkerHarness", archive: Path
+    harness: "WorkerHarness", archive: Path
 ) -> None:
-    harness = own_harness
-    harness.start_worker()
     dataset_id = uploaded(harness, archive)
     harness.storage.put("trajectories/none/of-it", b"stays")
 
@@ -112,11 +110,7 @@ def test_a_patients_images_are_gone_from_everything_that_is_stored(
     assert "patient-7" not in harness.logs()
 
 
-def test_names_that_are_not_there_change_nothing(
-    own_harness: "WorkerHarness", archive: Path
-) -> None:
-    harness = own_harness
-    harness.start_worker()
+def test_names_that_are_not_there_change_nothing(harness: "WorkerHarness", archive: Path) -> None:
     dataset_id = uploaded(harness, archive)
     before = checked(harness, dataset_id)
 
@@ -164,10 +158,8 @@ def test_a_removal_that_was_killed_halfway_is_finished_by_the_next_worker(
 
 
 def test_an_archive_of_an_older_version_is_read_without_the_withdrawn_files(
-    own_harness: "WorkerHarness", archive: Path
+    harness: "WorkerHarness", archive: Path
 ) -> None:
-    harness = own_harness
-    harness.start_worker()
     dataset_id = uploaded(harness, archive)
     # Version 0.2 kept the archive and no pictures.
     harness.storage.put(f"datasets/{dataset_id}/archive-first", archive)

@@ -34,6 +34,7 @@ PRIVATE = {
     "declared_patients": 40,
     "epsilon": 3.0,
     "iterations": 4,
+    "canaries": 24,
 }
 
 
@@ -84,6 +85,11 @@ def test_nothing_exact_leaves(harness: "WorkerHarness", odd_squares: ImageSet) -
     assert proof["epsilon"] == pytest.approx(ledger.epsilon(1e-5), rel=1e-6)
     assert (proof["delta"], proof["unit"]) == (1e-5, "image")
     assert report["noisy_score"]["epsilon"] == 0.1
+    # The accountant's upper bound stands beside the lower one of the run's own canaries.
+    assert (proof["canaries"], proof["guesses"]) == (24, 12)
+    assert 0 <= proof["audited_epsilon"] <= proof["epsilon"]
+    page = harness.stored(row.report_html_key).decode()
+    assert f"guessed 12 of these coins, {proof['right']} of them right" in page
 
     evaluation = json.loads(harness.stored(row.evaluation_key))
     del evaluation["noisy_score"]

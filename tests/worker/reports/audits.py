@@ -249,6 +249,9 @@ AUDITS = {
             unit="patient",
             accountant="Opacus PRV 1.6, eps_error 1e-3",
             audited_epsilon=0.41,
+            canaries=100,
+            guesses=50,
+            right=36,
             events=(
                 "one teacher: 220 steps of DP-SGD, rate 0.094, noise 2.12",
                 "class counts: declared public",

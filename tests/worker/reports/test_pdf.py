@@ -79,7 +79,7 @@ def names_in(reader: PdfReader) -> set[str]:
 def test_it_has_a_title_a_language_and_a_structure(reader: PdfReader) -> None:
     root = reader.trailer["/Root"]
     assert reader.metadata is not None
-    assert reader.metadata.title == "Nagoya chest X-rays, distilled"
+    assert reader.metadata.title == "X-rays (COVID & friends, Normal), distilled"
     assert reader.metadata.creation_date == datetime(2026, 11, 26, tzinfo=UTC)
     assert root["/Lang"] == "en"
     assert root["/MarkInfo"]["/Marked"] is True or root["/MarkInfo"]["/Marked"].value
@@ -92,7 +92,7 @@ def test_every_page_names_the_dataset_the_date_and_its_number(reader: PdfReader)
     count = len(reader.pages)
     for number, page in enumerate(reader.pages, 1):
         words = squeezed(page.extract_text())
-        assert squeezed("Nagoya chest X-rays") in words
+        assert squeezed("X-rays (COVID & friends, Normal)") in words
         assert "26November2026" in words
         assert f"{number}of{count}" in words
         assert squeezed("For research use. Not a medical device.") in words

@@ -111,7 +111,13 @@ check-step-storing = Store the images and the quality report
 check-step-is-done = (done)
 
 ledger-title = Privacy spent
-ledger-about = Every read of these images under differential privacy, on all versions of the dataset. Nothing is ever taken out, also when a distillation is deleted: whoever chooses a set may have seen the others.
+ledger-unspent = No distillation under differential privacy has read these images yet.
+ledger-not-covered =
+    { $count ->
+        [one] One distillation without a proof, or training, read them exactly
+       *[other] { $count } distillations without a proof, or trainings, read them exactly
+    }: what is shared of that is not covered by ε.
+ledger-about = Every read of these images by distillations and trainings, on all versions of the dataset. Nothing is ever taken out, also when a distillation is deleted: whoever chooses a set may have seen the others.
 ledger-spent = All runs together have spent ε = { $epsilon } at δ = { $delta }.
 ledger-unbounded = A read was booked without noise: nothing is bounded any more.
 ledger-purpose = Read
@@ -121,7 +127,7 @@ ledger-count = Times
 ledger-last = Last
 ledger-kind-budgeted = with noise
 ledger-kind-public = public
-ledger-kind-fatal = exact, inside
+ledger-kind-fatal = exact
 lineage-title = Results
 lineage-nothing = Nothing was distilled from this dataset yet.
 lineage-distillations = Distillations

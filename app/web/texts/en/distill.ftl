@@ -137,6 +137,7 @@ setting-epsilon = ε of the teachers
 setting-delta = δ
 setting-declared-patients = Number of patients, declared
 setting-clip-norm = Largest gradient of one patient
+setting-canaries = Images of nobody, added to audit ε
 setting-audit-calibration-runs = Repetitions to calibrate attacks
 setting-audit-test-runs = Repetitions that are attacked
 setting-audit-units = Patients or images that are in or out

@@ -18,8 +18,10 @@ from app.cli.exit_codes import HELP, MEANINGS, Exit
 from app.cli.output import clean
 from app.client import PortalClient, PortalError
 from app.core.security import Role
+from app.ledgers.store import book_exact_reads
 from app.models import DatasetStatus, DistillationStatus
 from app.releases.terms import TermsTemplate
+from tests.fixtures.proven import STEPS, book_run
 
 ROOT = Path(__file__).parents[4]
 PURPOSE = "We train a triage network for our emergency department with it."
@@ -591,3 +593,20 @@ def test_the_base_install_is_enough(portal, live_url, tmp_path):
         stdin=subprocess.DEVNULL,
     )
     assert done.stdout.split() == list("00000200442"), done.stderr
+
+
+def test_the_ledger_says_what_was_spent_and_what_no_epsilon_covers(exchange, portal):
+    dataset_id = portal.ready_dataset()
+    empty = exchange(portal.researcher, "ledger", dataset_id)
+    assert "No distillation under differential privacy" in empty.stdout
+    book_run(portal, dataset_id, "one")
+    book_exact_reads(portal.database, dataset_id, run="dl_x", purpose="audited distillation")
+
+    shown = exchange(portal.researcher, "ledger", dataset_id).stdout
+
+    assert "Spent by all runs together: ε = 3 at δ = 1e-05." in shown
+    assert "Distillations and trainings that read exactly, without ε: 1." in shown
+    assert f"{STEPS}" in shown
+    document = json.loads(exchange(portal.researcher, "ledger", dataset_id, "--json").stdout)
+    assert document["not_covered"] == 1
+    assert [read["kind"] for read in document["reads"]] == ["budgeted", "fatal"]
