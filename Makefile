@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-slow test-postgres test-browser test-long test-all up check format bench frontend screenshots clean
+.PHONY: install demo test test-slow test-postgres test-browser test-long test-all up check format bench bench-gpu rehearse-gpu reproduce-gpu frontend screenshots clean
 
 install: $(READY)
 
@@ -76,6 +76,21 @@ frontend: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.page
+
+# What docs/performance.md lacks of a GPU: one table, in less than twelve minutes.
+bench-gpu: $(READY)
+	$(BIN)/python -m benchmarks.gpu --out benchmarks/pages
+
+# The same rows at tiny sizes on a CPU, before a GPU is paid for.
+rehearse-gpu: $(READY)
+	$(BIN)/python -m benchmarks.gpu --rehearse
+
+# The paper's run (section 4.5, Table 4) on a GPU; stopped, it resumes in the same folder.
+# More options in ARGS: make reproduce-gpu DATA=xrays/ ARGS="--seeds 3 --set precision=tf32"
+OUT ?= paper-out
+reproduce-gpu: $(READY)
+	@test -n "$(DATA)" || { echo "Name the images: make reproduce-gpu DATA=xrays/"; exit 1; }
+	$(BIN)/iadd reproduce table4 --preset paper_covid_cxr --data "$(DATA)" --out "$(OUT)" --device cuda $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache demo-out

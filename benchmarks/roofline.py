@@ -38,13 +38,24 @@ def measure_peak(precision: Precision = "float32", device: torch.device | str = 
 
 
 def measure_peaks(
-    precision: Precision = "float32", device: torch.device | str = "cpu"
+    precision: Precision = "float32",
+    device: torch.device | str = "cpu",
+    *,
+    side: int = 0,
+    batch: int = 0,
 ) -> dict[str, float]:
-    """FLOP/s of each of the two kernels, by name."""
+    """FLOP/s of each of the two kernels, by name.
+
+    Args:
+        precision: Of the operands.
+        device: What is measured.
+        side: Of the matrices; 0 takes what fills the device.
+        batch: Images of the convolution; 0 takes what fills the device.
+    """
     device = torch.device(device)
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    side = 8192 if device.type == "cuda" else 2048
-    batch = 256 if device.type == "cuda" else 16
+    side = side or (8192 if device.type == "cuda" else 2048)
+    batch = batch or (256 if device.type == "cuda" else 16)
     left = torch.randn(side, side, device=device, dtype=dtype)
     images = torch.randn(batch, 128, 56, 56, device=device, dtype=dtype)
     images = images.contiguous(memory_format=torch.channels_last)

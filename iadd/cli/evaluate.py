@@ -19,6 +19,11 @@ from iadd.evaluation.evaluator import (
     evaluate_start,
 )
 from iadd.evaluation.metrics import Evaluation
+from iadd.evaluation.robustness import (
+    augmentation_robust_score,
+    label_robust_score,
+    without_augmentation,
+)
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.json import to_strict_json
 from iadd.sharing.external_validation import score_release
@@ -46,6 +51,14 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust",
+            help="Evaluate --distilled and its baselines without augmentation too, and print "
+            "DD-Ranking's scores.",
+        ),
+    ] = False,
     class_maps: ClassMaps = [],  # noqa: B006 — typer reads the default, nothing changes it
     yes: Yes = False,
     out: Annotated[
@@ -59,7 +72,7 @@ def evaluate(
     images_of = partial(common.load, source, layout=layout)
     with common.one_line_errors():
         if bundle and not distilled:
-            if baselines:
+            if baselines or robust:
                 raise ValueError(
                     "An external validation score covers the release alone; `iadd train --bundle "
                     "… --data …` compares it with your own images."
@@ -71,7 +84,17 @@ def evaluate(
                     "--class-map and --yes are for a received --bundle; your own distilled set has "
                     "your classes."
                 )
-            _evaluate(images_of, distilled, out, device, threads, baselines=baselines is not False)
+            if robust and baselines is False:
+                raise ValueError("--robust compares with the baselines: leave out --no-baselines.")
+            _evaluate(
+                images_of,
+                distilled,
+                out,
+                device,
+                threads,
+                baselines=baselines is not False,
+                robust=robust,
+            )
         else:
             raise ValueError(
                 "Give one: --distilled, your own set, or --bundle, another hospital's release."
@@ -86,9 +109,11 @@ def _evaluate(
     threads: int,
     *,
     baselines: bool,
+    robust: bool,
 ) -> None:
     """Evaluate a distilled set beside its baselines."""
     rows: dict[str, Evaluation] = {}
+    unaugmented: dict[str, Evaluation] = {}
     across: dict[str, dict[str, Evaluation]] = {}
     with common.session(threads) as listener:
         learned = common.load_distilled(path)
@@ -115,14 +140,55 @@ def _evaluate(
                     ),
                     "random": evaluate_random(images, other, on_progress=listener, device=where),
                 }
+        if robust:
+            plain = without_augmentation(learned.config)
+            unaugmented["distilled"] = evaluate_across(
+                learned, images, plain, on_progress=listener, device=where
+            )
+            unaugmented["random"] = evaluate_random(
+                images, plain, on_progress=listener, device=where
+            )
+            unaugmented["full"] = evaluate_full(images, plain, on_progress=listener, device=where)
     _print_table(rows)
+    scores: dict[str, float] = {}
+    if unaugmented:
+        _print_table(unaugmented, title="without augmentation")
+        scores = _robust_scores(rows, unaugmented)
+        common.console.print(
+            f"DD-Ranking (arXiv 2505.13300), from accuracies: label-robust score "
+            f"{scores['lrs']:.3f}, augmentation-robust score {scores['ars']:.3f}; as good as "
+            "random images is 0.269.",
+            highlight=False,
+        )
     for title, others in across.items():
         _print_table(others, title=f"with {title}")
     if out:
         document: dict[str, Any] = _figures(rows)
+        if unaugmented:
+            document |= {"without_augmentation": _figures(unaugmented), "dd_ranking": scores}
         if across:
             document["networks"] = {name: _figures(others) for name, others in across.items()}
         write_atomically(out, to_strict_json(document))
+
+
+def _robust_scores(
+    rows: dict[str, Evaluation], unaugmented: dict[str, Evaluation]
+) -> dict[str, float]:
+    full, distilled, random = (
+        float(rows[name].spread("accuracy")["mean"]) for name in ("full", "distilled", "random")
+    )
+    distilled_unaugmented, random_unaugmented = (
+        float(unaugmented[name].spread("accuracy")["mean"]) for name in ("distilled", "random")
+    )
+    return {
+        "lrs": label_robust_score(full=full, distilled=distilled, random=random),
+        "ars": augmentation_robust_score(
+            distilled=distilled,
+            random=random,
+            distilled_unaugmented=distilled_unaugmented,
+            random_unaugmented=random_unaugmented,
+        ),
+    }
 
 
 def _figures(rows: dict[str, Evaluation]) -> dict[str, Any]:
@@ -178,7 +244,12 @@ def _print_table(rows: dict[str, Evaluation], *, title: str | None = None) -> No
                 row,
                 f"{evaluation.training_images:,}",
                 *(f"{s['mean']:.3f} ± {s['std']:.3f}" for s in spreads),
-                f"{evaluation.lr:.4g}",
+                _format_rate(evaluation),
             ]
         )
     common.console.print(common.to_rich(cells, title=title))
+
+
+def _format_rate(evaluation: Evaluation) -> str:
+    at_end = evaluation.search is not None and evaluation.search.at_end
+    return f"{evaluation.lr:.4g}{' (end)' if at_end else ''}"

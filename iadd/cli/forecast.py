@@ -18,12 +18,15 @@ from iadd.cli.common import (
     one_line_errors,
     prepare,
     read_config,
+    session,
+    to_rich,
 )
 from iadd.config import Config, ConfigError
 from iadd.counts import images_per_epoch
 from iadd.data.image_set import ImageSet
 from iadd.forecast.arithmetic import Forecast
 from iadd.forecast.forecast import forecast as run_forecast
+from iadd.forecast.utility import UtilityForecast, UtilityPoint, forecast_utility
 
 
 def forecast(
@@ -38,6 +41,17 @@ def forecast(
     preset: PresetName = "cpu_small",
     settings: Settings = [],  # noqa: B006
     layout: Layout = None,
+    utility: Annotated[
+        bool,
+        typer.Option(
+            "--utility",
+            help="Also train on random images of SOURCE and on all of them: a distilled set lies "
+            "between.",
+        ),
+    ] = False,
+    minutes: Annotated[
+        float, typer.Option(help="Time that --utility may take.", min=0.1, max=1440)
+    ] = 5.0,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
@@ -46,13 +60,32 @@ def forecast(
         prepare(threads)
         config = read_config(preset, settings)
         where = str(choose_device(device))
-        if source is not None:
-            found = _of_source(load(source, config.image_size, layout), config, where)
+        loaded = None if source is None else load(source, config.image_size, layout)
+        if utility:
+            _check_utility(loaded, config)
+        if loaded is not None:
+            found = _of_source(loaded, config, where)
         elif images >= classes:
             found = run_forecast(images, classes, config, channels=channels, device=where)
         else:
             raise ConfigError("Name a folder of images, or how many: --images N --classes C.")
     _print(found)
+    if utility and loaded is not None:
+        with session(threads) as listener:
+            reached = forecast_utility(
+                loaded, config, seconds=60 * minutes, on_progress=listener, device=where
+            )
+        _print_utility(reached, config)
+
+
+def _check_utility(loaded: ImageSet | None, config: Config) -> None:
+    if loaded is None:
+        raise ConfigError("--utility trains on your images: name the folder or archive.")
+    if config.protection.privacy == "dp":
+        raise ConfigError(
+            "--utility reads the images without noise, outside the ledger: with differential "
+            "privacy it is not available."
+        )
 
 
 def _of_source(loaded: ImageSet, config: Config, device: str) -> Forecast:
@@ -83,6 +116,40 @@ def _print(found: Forecast) -> None:
         f"About {duration(found.seconds)} on {found.device}, {_size(found.peak_bytes)} of memory "
         f"at most and {_size(found.disk_bytes)} on disk; {found.compilation}."
     )
+
+
+def _print_utility(found: UtilityForecast, config: Config) -> None:
+    own = config.distillation.images_per_class
+    points = [*found.random, *([found.full] if found.full else [])]
+    cells = [["trained on", "images", "balanced accuracy (95%)", "passes", "rate"]]
+    for point in points:
+        name = "all training images"
+        if point.per_class is not None:
+            name = f"random, {point.per_class:,} per class"
+        cells.append(
+            [name, f"{point.images:,}", _reached(point), f"{point.epochs:,}", f"{point.lr:.3g}"]
+        )
+    console.print(to_rich(cells))
+    (random,) = (point for point in found.random if point.per_class == own)
+    bound = "what all training images reach (there was no time to measure it)"
+    if found.full is not None:
+        at_least = "at least " if found.full.epochs < found.full_epochs else ""
+        bound = f"{at_least}{_reached(found.full)}, which all training images reach"
+    lines = [
+        f"A distilled set of {own} images per class is worth its price if it reaches more than "
+        f"{_reached(random)}, as many random images do; it can hardly pass {bound}.",
+        f"Tested on {found.tested_on:,} validation images; the test images were not read.",
+    ]
+    if found.left_out:
+        sizes = ", ".join(f"{size:,}" for size in found.left_out)
+        lines.append(f"No time for {sizes} per class: allow more --minutes.")
+    for line in lines:
+        console.print(line, highlight=False)
+
+
+def _reached(point: UtilityPoint) -> str:
+    low, high = point.interval
+    return f"{point.balanced_accuracy:.3f} ({low:.3f} to {high:.3f})"
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,13 @@ from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import ARCHITECTURES, STUDIES, Row, Study
 from iadd.reproduce.summary import summarise
-from iadd.reproduce.tables import architecture_cells, explain, figure_cells, weight_cells
+from iadd.reproduce.tables import (
+    architecture_cells,
+    explain,
+    fairness_cells,
+    figure_cells,
+    weight_cells,
+)
 from iadd.runtime.environment import describe_environment
 
 reproduce = typer.Typer(
@@ -114,6 +120,7 @@ def _command(study: Study) -> Callable[..., None]:
             environment = describe_environment(where, common.command_line())
             write_report(chosen, lines, images, config, environment, out, failed)
         common.console.print(common.to_rich(figure_cells(chosen, lines, brief=True)))
+        common.console.print(common.to_rich(fairness_cells(chosen, lines)))
         if found := attacks_by_row(records):
             names = [line.row.name for line in lines]
             for figure in ("auc", "tpr"):

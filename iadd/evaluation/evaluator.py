@@ -7,7 +7,6 @@ took no part in any choice.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from statistics import mean
 
 import torch
@@ -18,9 +17,10 @@ from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.data.selection import random_images
+from iadd.evaluation.learning_rate import RateSearch, search_rates
 from iadd.evaluation.metrics import Evaluation, Scores
 from iadd.runtime.precision import computing_at
-from iadd.runtime.progress import Progress, ProgressCounter, ProgressListener, ignore_progress
+from iadd.runtime.progress import ProgressCounter, ProgressListener
 from iadd.training.recipe import Recipe, full_set_recipe, small_set_recipe
 from iadd.training.trainer import NetworkSpec, RngKey, predict_each, train_networks
 
@@ -51,18 +51,12 @@ def evaluate(
     Raises:
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    total = config.evaluation.evaluation_networks
-    recipe = small_set_recipe(config, distilled.syn_lr if lr is None else lr)
-    images, labels = distilled.images.to(device), distilled.labels.to(device)
-    scores = _score(
-        [_spec(images, labels, ("evaluation", number)) for number in range(total)],
-        test.part("test"),
-        distilled.normalisation,
-        config,
-        recipe,
-        on_epoch=ProgressCounter(on_progress, total * recipe.epochs),
+    evaluation = config.evaluation
+    counter = ProgressCounter(
+        on_progress, evaluation.evaluation_networks * evaluation.evaluation_epochs
     )
-    return Evaluation(scores, test.classes, recipe.lr, recipe.epochs, len(labels))
+    rate = distilled.syn_lr if lr is None else lr
+    return _evaluate_at(rate, distilled, test, config, counter, device)
 
 
 def choose_lr(
@@ -75,43 +69,46 @@ def choose_lr(
 ) -> float:
     """Choose the learning rate at which a network learns best from a distilled set.
 
+    The rate that :func:`search_lr` finds, with the same arguments and errors.
+    """
+    found = search_lr(distilled, images, config, on_progress=on_progress, device=device)
+    return found.best
+
+
+def search_lr(
+    distilled: DistilledDataset,
+    images: ImageSet,
+    config: Config,
+    *,
+    on_progress: ProgressListener | None = None,
+    device: torch.device | str = "cpu",
+) -> RateSearch:
+    """Search the learning rate at which a network learns best from a distilled set.
+
     Use it for networks other than the one that α was learned for, and for sets of selected real
     images, which have no α of their own. α and each of ``baseline_lrs`` are tried with
-    ``validation_networks`` networks; the test split is not read.
+    ``validation_networks`` networks, and further rates while the best one is the last tried
+    (:func:`iadd.evaluation.learning_rate.search_rates`); the test split is not read.
 
     Args:
         distilled: The set.
         images: Images; those of the ``validation`` split are used.
         config: Architecture, and how to train it.
-        on_progress: Called after each network's pass over the set.
+        on_progress: Called after each network's pass over the set. Its total grows with each
+            further rate.
         device: Device to compute on.
 
     Returns:
-        The rate of the highest mean balanced accuracy; the first of equal ones, α before the
-        others.
+        The rate of the highest mean balanced accuracy and what was tried; the first of equal ones,
+        α before the others, unless it lies at an end and another does not.
 
     Raises:
         ValueError: When there are no validation images.
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    validation = images.part("validation")
-    if len(validation) == 0:
-        raise ValueError("A learning rate is chosen on the validation split, and it is empty.")
-    rates = _rates(distilled, config)
-    trials = config.distillation.validation_networks
-    small, labels = distilled.images.to(device), distilled.labels.to(device)
-    counter = ProgressCounter(
-        on_progress, len(rates) * trials * config.evaluation.evaluation_epochs
-    )
-    return _best_rate(
-        rates,
-        # Each rate gets the same initialisations, so that chance does not decide between rates.
-        lambda trial: _spec(small, labels, ("rate", trial)),
-        validation,
-        distilled.normalisation,
-        config,
-        on_epoch=counter,
-    )
+    trials = len(_rates(distilled, config)) * config.distillation.validation_networks
+    counter = ProgressCounter(on_progress, trials * config.evaluation.evaluation_epochs)
+    return _search_for(distilled, images, config, counter, device)
 
 
 def evaluate_across(
@@ -138,18 +135,17 @@ def evaluate_across(
     Raises:
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    evaluation, lr = config.evaluation, distilled.syn_lr
-    trials = len(_rates(distilled, config)) * config.distillation.validation_networks
-    if len(images.part("validation")) == 0:
-        trials = 0
-    tried = trials * evaluation.evaluation_epochs
-    total = tried + evaluation.evaluation_networks * evaluation.evaluation_epochs
-    listener = on_progress or ignore_progress
-    if trials:
-        part = partial(_notify_part, listener, 0, total)
-        lr = choose_lr(distilled, images, config, on_progress=part, device=device)
-    part = partial(_notify_part, listener, tried, total)
-    return evaluate(distilled, images, config, lr=lr, on_progress=part, device=device)
+    evaluation, search = config.evaluation, None
+    networks = evaluation.evaluation_networks
+    can_choose = len(images.part("validation")) > 0
+    if can_choose:
+        networks += len(_rates(distilled, config)) * config.distillation.validation_networks
+    counter = ProgressCounter(on_progress, networks * evaluation.evaluation_epochs)
+    if can_choose:
+        search = _search_for(distilled, images, config, counter, device)
+    rate = distilled.syn_lr if search is None else search.best
+    found = _evaluate_at(rate, distilled, images, config, counter, device)
+    return replace(found, search=search)
 
 
 def evaluate_start(
@@ -225,30 +221,33 @@ def evaluate_random(
         small = normalisation.apply(train.images[chosen].to(device))
         return _spec(small, train.labels[chosen].to(device), rng_key)
 
-    best = _best_rate(
+    search = _search(
         evaluation.baseline_lrs,
         lambda trial: spec("random", "validation", trial),
         validation,
         normalisation,
         config,
-        on_epoch=counter,
+        small_set_recipe,
+        counter,
     )
     tested = _score(
         [spec("random", number) for number in range(evaluation.evaluation_networks)],
         test,
         normalisation,
         config,
-        small_set_recipe(config, best),
+        small_set_recipe(config, search.best),
         on_epoch=counter,
     )
     size = config.distillation.images_per_class * len(images.classes)
-    return Evaluation(tested, images.classes, best, evaluation.evaluation_epochs, size)
+    epochs = evaluation.evaluation_epochs
+    return Evaluation(tested, images.classes, search.best, epochs, size, search)
 
 
 def evaluate_full(
     images: ImageSet,
     config: Config,
     *,
+    lrs: Sequence[float] = (),
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
@@ -261,35 +260,53 @@ def evaluate_full(
     Args:
         images: Images of all splits.
         config: Settings of the run.
-        on_progress: Called after each network's pass over the images.
+        lrs: Learning rates to choose from on the validation split, and to go beyond while the best
+            one is the last tried; each costs ``validation_networks`` trainings on all images. The
+            teachers' rate unless given, or where there are no validation images.
+        on_progress: Called after each network's pass over the images. Its total grows with each
+            further rate.
         device: Device to compute on.
 
     Raises:
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
-    total = config.evaluation.evaluation_networks
-    train, test = images.part("train"), images.part("test")
+    total, epochs = config.evaluation.evaluation_networks, config.evaluation.full_epochs
+    train, validation, test = (images.part(name) for name in ("train", "validation", "test"))
     normalisation = Normalisation.of(train.images)
     data, labels = train.images.to(device), train.labels.to(device)
-    recipe = full_set_recipe(config)
+    at_once = config.compute.networks_at_once or 1
+    lrs = lrs if len(validation) else ()
+    trials = len(lrs) * config.distillation.validation_networks
+    counter = ProgressCounter(on_progress, (trials + total) * epochs)
+
+    def spec(*rng_key: str | int) -> NetworkSpec:
+        return NetworkSpec(
+            lambda batch: normalisation.apply(data[batch]), labels, rng_key, seed=config.data_seed
+        )
+
+    search = None
+    if lrs:
+        search = _search(
+            lrs,
+            lambda trial: spec("full", "validation", trial),
+            validation,
+            normalisation,
+            config,
+            full_set_recipe,
+            counter,
+            at_once=at_once,
+        )
+    recipe = full_set_recipe(config, None if search is None else search.best)
     scores = _score(
-        [
-            NetworkSpec(
-                lambda batch: normalisation.apply(data[batch]),
-                labels,
-                ("full", number),
-                seed=config.data_seed,
-            )
-            for number in range(total)
-        ],
+        [spec("full", number) for number in range(total)],
         test,
         normalisation,
         config,
         recipe,
-        at_once=config.compute.networks_at_once or 1,
-        on_epoch=ProgressCounter(on_progress, total * recipe.epochs),
+        at_once=at_once,
+        on_epoch=counter,
     )
-    return Evaluation(scores, images.classes, recipe.lr, recipe.epochs, len(labels))
+    return Evaluation(scores, images.classes, recipe.lr, recipe.epochs, len(labels), search)
 
 
 def validate(
@@ -333,40 +350,87 @@ def _rates(distilled: DistilledDataset, config: Config) -> tuple[float, ...]:
     return tuple(dict.fromkeys((distilled.syn_lr, *config.evaluation.baseline_lrs)))
 
 
-def _notify_part(listener: ProgressListener, before: int, total: int, progress: Progress) -> None:
-    """Report the progress of a part as a part of the whole."""
-    listener(replace(progress, done=before + progress.done, total=total))
-
-
 def _spec(images: Tensor, labels: Tensor, rng_key: RngKey) -> NetworkSpec:
     """Specify a network to train on a small set of normalised images."""
     return NetworkSpec(lambda batch: images[batch], labels, rng_key)
 
 
-def _best_rate(
-    rates: Sequence[float],
+def _evaluate_at(
+    lr: float,
+    distilled: DistilledDataset,
+    test: ImageSet,
+    config: Config,
+    counter: ProgressCounter,
+    device: torch.device | str,
+) -> Evaluation:
+    recipe = small_set_recipe(config, lr)
+    images, labels = distilled.images.to(device), distilled.labels.to(device)
+    scores = _score(
+        [
+            _spec(images, labels, ("evaluation", number))
+            for number in range(config.evaluation.evaluation_networks)
+        ],
+        test.part("test"),
+        distilled.normalisation,
+        config,
+        recipe,
+        on_epoch=counter,
+    )
+    return Evaluation(scores, test.classes, recipe.lr, recipe.epochs, len(labels))
+
+
+def _search_for(
+    distilled: DistilledDataset,
+    images: ImageSet,
+    config: Config,
+    counter: ProgressCounter,
+    device: torch.device | str,
+) -> RateSearch:
+    validation = images.part("validation")
+    if len(validation) == 0:
+        raise ValueError("A learning rate is chosen on the validation split, and it is empty.")
+    small, labels = distilled.images.to(device), distilled.labels.to(device)
+    return _search(
+        _rates(distilled, config),
+        lambda trial: _spec(small, labels, ("rate", trial)),
+        validation,
+        distilled.normalisation,
+        config,
+        small_set_recipe,
+        counter,
+    )
+
+
+def _search(
+    grid: Sequence[float],
     spec: Callable[[int], NetworkSpec],
     validation: ImageSet,
     normalisation: Normalisation,
     config: Config,
+    recipe_of: Callable[[Config, float], Recipe],
+    counter: ProgressCounter,
     *,
-    on_epoch: Callable[[], None],
-) -> float:
-    """Try each rate with the same ``validation_networks`` specs; return the first of the best."""
+    at_once: int | None = None,
+) -> RateSearch:
+    """Search a rate by ``validation_networks`` networks, with the same specs for each rate."""
     trials = config.distillation.validation_networks
-    scores = _score(
-        [replace(spec(trial), lr=lr) for lr in rates for trial in range(trials)],
-        validation,
-        normalisation,
-        config,
-        small_set_recipe(config, max(rates)),
-        on_epoch=on_epoch,
-    )
-    reached = [
-        mean(score.balanced_accuracy for score in scores[number * trials : (number + 1) * trials])
-        for number in range(len(rates))
-    ]
-    return rates[reached.index(max(reached))]
+    epochs = recipe_of(config, max(grid)).epochs
+
+    def reach(rates: Sequence[float]) -> list[float]:
+        scores = _score(
+            # Each rate gets the same initialisations, so that chance does not decide between rates.
+            [replace(spec(trial), lr=lr) for lr in rates for trial in range(trials)],
+            validation,
+            normalisation,
+            config,
+            recipe_of(config, max(rates)),
+            at_once=at_once,
+            on_epoch=counter,
+        )
+        figures = [score.balanced_accuracy for score in scores]
+        return [mean(figures[n * trials : (n + 1) * trials]) for n in range(len(rates))]
+
+    return search_rates(grid, reach, on_extension=lambda: counter.expect(trials * epochs))
 
 
 def _score(

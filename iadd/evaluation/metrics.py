@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from iadd.evaluation.learning_rate import RateSearch
+
 ROC_POINTS = 51
 """Points of a ROC curve: false positive rates 0, 0.02, … 1."""
 FEWEST_FOR_ROC = 10
@@ -84,6 +86,7 @@ class Evaluation:
         lr: Learning rate that the networks were trained with.
         epochs: Passes over their training images.
         training_images: Number of images that each was trained on.
+        search: The search that the learning rate was chosen by; None where it was given.
     """
 
     scores: Sequence[Scores]
@@ -91,6 +94,7 @@ class Evaluation:
     lr: float
     epochs: int
     training_images: int
+    search: RateSearch | None = None
 
     def spread(self, name: str) -> Spread:
         """Return mean, standard deviation (n − 1) and number of networks of a metric."""
@@ -122,6 +126,7 @@ class Evaluation:
             "lr": self.lr,
             "epochs": self.epochs,
             "training_images": self.training_images,
+            **({"lr_search": self.search.to_dict()} if self.search else {}),
         }
 
     def roc_curves(self) -> dict[str, Any]:

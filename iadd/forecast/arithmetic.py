@@ -408,6 +408,9 @@ def _attacked(benchmark: DeviceBenchmark, job: Job) -> float:
 def figure_seconds(benchmark: DeviceBenchmark, job: Job) -> dict[tuple[str, str], float]:
     """Calculate the time of each figure of an evaluation.
 
+    Rates that are tried beyond ``baseline_lrs`` (:mod:`iadd.evaluation.learning_rate`) are not
+    foreseen: each adds ``validation_networks`` trainings to its figure.
+
     Returns:
         By network (empty for the job's own) and what is trained on: ``distilled``, ``random`` and,
         of the own network alone, ``start`` and ``full``.

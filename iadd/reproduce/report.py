@@ -15,6 +15,7 @@ from iadd.reproduce.summary import Line
 from iadd.reproduce.tables import (
     architecture_cells,
     explain,
+    fairness_cells,
     figure_cells,
     to_markdown,
     weight_cells,
@@ -82,6 +83,7 @@ def to_page(
         )
         + f". Preset {config.preset}, seeds from {config.seed}.",
         to_markdown(figure_cells(study, lines)),
+        to_markdown(fairness_cells(study, lines)),
         *explain(study, lines, images.classes, failed),
     ]
     if study.attacked:
@@ -141,5 +143,8 @@ def _line_to_dict(line: Line) -> dict[str, Any]:
         "against_reference": {
             figure: asdict(value) for figure, value in line.against_reference.items()
         },
+        "unaugmented": {figure: asdict(value) for figure, value in line.unaugmented.items()},
+        "scores": {figure: asdict(score) for figure, score in line.scores.items()},
+        "rates": [{"lr": lr, "at_end": at_end} for lr, at_end in line.rates],
         "seconds": line.seconds,
     }

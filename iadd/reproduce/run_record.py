@@ -30,6 +30,9 @@ class RunRecord:
         config: Its settings.
         folder: Folder of all files of the run.
         networks: Figures by network, as :meth:`Evaluation.to_dict` returns them.
+        unaugmented: Figures of the run's own network without augmentation, or empty.
+        lr_search: Search for the learning rate that a small set carries, as
+            :meth:`RateSearch.to_dict` returns it, or empty.
         seconds: Time by phase, without the time of a killed process since its last phase.
         facts: Numbers for the tables: the iteration kept, α, the spread of W.
         failure: Reason why the run ended without figures, or empty. It is not stored: the next
@@ -41,6 +44,8 @@ class RunRecord:
     config: Config
     folder: Path
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unaugmented: dict[str, Any] = field(default_factory=dict)
+    lr_search: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     failure: str = ""
@@ -61,6 +66,9 @@ class RunRecord:
                     "study, or remove that one."
                 )
             record.networks = document["networks"]
+            # Version 0.3 had neither.
+            record.unaugmented = document.get("unaugmented", {})
+            record.lr_search = document.get("lr_search", {})
             record.seconds = document["seconds"]
             record.facts = document["facts"]
         return record
@@ -86,6 +94,8 @@ class RunRecord:
             "seed": self.seed,
             "config": self.config.to_dict(),
             "networks": self.networks,
+            "unaugmented": self.unaugmented,
+            "lr_search": self.lr_search,
             "seconds": self.seconds,
             "facts": self.facts,
         }

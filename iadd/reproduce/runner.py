@@ -16,7 +16,15 @@ from iadd.data.selection import TooFewImagesError
 from iadd.distillation.distill import DistillationDivergedError, distill
 from iadd.dp.ledger import FileLedgerStore, Ledger
 from iadd.dp.private_data import PrivateData
-from iadd.evaluation.evaluator import choose_lr, evaluate, evaluate_full, evaluate_random
+from iadd.evaluation.evaluator import (
+    evaluate,
+    evaluate_across,
+    evaluate_full,
+    evaluate_random,
+)
+from iadd.evaluation.learning_rate import RateSearch
+from iadd.evaluation.metrics import Evaluation
+from iadd.evaluation.robustness import without_augmentation
 from iadd.networks.build import build_architecture
 from iadd.reproduce.attacks import Audits, attack_run
 from iadd.reproduce.plots import draw_run, measure_run
@@ -38,6 +46,9 @@ from iadd.trajectories.record import TrajectoryBuffer, record_trajectories
 
 _RUN_ERRORS = (DistillationDivergedError, OutOfMemoryError, TooFewImagesError)
 """Errors that end one run; the other runs of the study continue."""
+
+_FACTORS = (1 / 3, 1.0, 3.0)
+"""Rates that the row of all images chooses from, as factors of the teachers' rate."""
 
 __all__ = ["RunRecord", "StudyError", "StudyProgress", "run_study"]
 
@@ -126,7 +137,7 @@ def run_study(
             listener(StudyProgress(run, done, len(runs), progress))
 
         try:
-            _run(record, images, tried, teacher_cache, listen, device)
+            _run(record, images, tried, teacher_cache, listen, device, robust=study.robust)
             if study.attacked:
                 attack_run(
                     record,
@@ -205,16 +216,23 @@ def _run(
     teacher_cache: _TeacherCache,
     listen: ProgressListener,
     device: torch.device | str,
+    *,
+    robust: bool,
 ) -> None:
     """Run the unfinished part of one run."""
     config, kind = record.config, record.row.kind
     own = network_label(config.network)
+    unaugmented = partial(_name_network, listen, "without augmentation")
+    needs_unaugmented = robust and not record.unaugmented
     if kind in ("random", "full"):
         if own not in record.networks:
-            evaluate_baseline = evaluate_random if kind == "random" else evaluate_full
             with record.timed("evaluating"):
-                baseline = evaluate_baseline(images, config, on_progress=listen, device=device)
-                record.add(own, baseline)
+                record.add(own, _evaluate_baseline(kind, images, config, listen, device))
+        if needs_unaugmented:
+            with record.timed("evaluating without augmentation"):
+                plain = without_augmentation(config)
+                figures = _evaluate_baseline(kind, images, plain, unaugmented, device)
+                record.unaugmented = figures.to_dict()
         return
     if kind == "teacher":
         if own not in record.networks:
@@ -228,25 +246,46 @@ def _run(
         if kind == "distilled" and label != own
     }
     missing = [label for label in networks if label not in record.networks]
-    if not missing and record.facts:
+    if not missing and record.facts and not needs_unaugmented:
         return
     small_set = _make_set(record, images, teacher_cache, listen, device)
     for label in missing:
+        # α was learned for the network of the run; another network needs its own rate.
+        evaluate_set = evaluate if label == own else evaluate_across
         named = partial(_name_network, listen, label)
         with record.timed(f"evaluating {label}"):
-            # α was learned for the network of the run; another network needs its own rate.
-            lr = None
-            if label != own:
-                lr = choose_lr(small_set, images, networks[label], on_progress=named, device=device)
-            evaluation = evaluate(
-                small_set, images, networks[label], lr=lr, on_progress=named, device=device
+            found = evaluate_set(
+                small_set, images, networks[label], on_progress=named, device=device
             )
-            record.add(label, evaluation)
+            record.add(label, found)
+    if needs_unaugmented:
+        with record.timed("evaluating without augmentation"):
+            # α was learned with augmentation: without it every set needs its own rate.
+            record.unaugmented = evaluate_across(
+                small_set,
+                images,
+                without_augmentation(config),
+                on_progress=unaugmented,
+                device=device,
+            ).to_dict()
     draw_image_grid(small_set).save(record.folder / "images.png")
     if kind == "distilled":
         draw_run(small_set, record.folder / "plots")
     record.facts = measure_run(small_set)
     record.save()
+
+
+def _evaluate_baseline(
+    kind: str,
+    images: ImageSet,
+    config: Config,
+    listen: ProgressListener,
+    device: torch.device | str,
+) -> Evaluation:
+    if kind == "random":
+        return evaluate_random(images, config, on_progress=listen, device=device)
+    rates = [float(f"{config.teacher.teacher_lr * factor:.2g}") for factor in _FACTORS]
+    return evaluate_full(images, config, lrs=rates, on_progress=listen, device=device)
 
 
 def _name_network(listen: ProgressListener, label: str, progress: Progress) -> None:
@@ -266,7 +305,8 @@ def _make_set(
         return DistilledDataset.from_bytes(path.read_bytes())
     if record.row.kind != "distilled":
         with record.timed("selecting"):
-            small_set = _select(record, images, listen, device)
+            small_set, search = _select(record, images, listen, device)
+            record.lr_search = search.to_dict()
         write_atomically(path, small_set.to_bytes())
         return small_set
     checkpoint = path.with_suffix(".checkpoint")
@@ -288,7 +328,7 @@ def _make_set(
 
 def _select(
     record: RunRecord, images: ImageSet, listen: ProgressListener, device: torch.device | str
-) -> DistilledDataset:
+) -> tuple[DistilledDataset, RateSearch]:
     train = images.part("train")
     if record.row.kind in ("start", "centres"):
         make = start_images if record.row.kind == "start" else centre_images

@@ -18,7 +18,8 @@ from iadd.data.selection import (
     random_images,
 )
 from iadd.distillation.initialisation import initialise
-from iadd.evaluation.evaluator import choose_lr
+from iadd.evaluation.evaluator import search_lr
+from iadd.evaluation.learning_rate import RateSearch
 from iadd.runtime.progress import ProgressListener
 from iadd.runtime.seed import derive_seed
 from iadd.training.selection_scores import forgetting_events, trained_features
@@ -31,7 +32,7 @@ def as_small_set(
     *,
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
-) -> DistilledDataset:
+) -> tuple[DistilledDataset, RateSearch]:
     """Make a small set of real images, with the best learning rate of ``baseline_lrs``.
 
     Args:
@@ -40,6 +41,9 @@ def as_small_set(
         config: Settings of the run.
         on_progress: Called while learning rates are tried on the validation split.
         device: Device to compute on.
+
+    Returns:
+        The set, and the search for its rate.
     """
     train = images.part("train")
     shown = Normalisation.of(train.images).apply(train.images[chosen])
@@ -56,7 +60,7 @@ def with_chosen_rate(
     *,
     on_progress: ProgressListener | None = None,
     device: torch.device | str = "cpu",
-) -> DistilledDataset:
+) -> tuple[DistilledDataset, RateSearch]:
     """Make a small set of any images, with the best learning rate of ``baseline_lrs``.
 
     Args:
@@ -66,6 +70,9 @@ def with_chosen_rate(
         config: Settings of the run.
         on_progress: Called while learning rates are tried on the validation split.
         device: Device to compute on.
+
+    Returns:
+        The set, and the search for its rate.
     """
     small_set = DistilledDataset(
         images=small,
@@ -79,8 +86,8 @@ def with_chosen_rate(
         initial_images=None,
         best_iteration=0,
     )
-    rate = choose_lr(small_set, images, config, on_progress=on_progress, device=device)
-    return replace(small_set, syn_lr=rate)
+    search = search_lr(small_set, images, config, on_progress=on_progress, device=device)
+    return replace(small_set, syn_lr=search.best), search
 
 
 def select_images(

@@ -75,6 +75,8 @@ class Study:
         published: The paper's figures, by name of the row.
         published_classes: Number of classes that these were measured on; 0 where there are none.
         attacked: Whether every row is attacked, to tell what it says of single images.
+        robust: Whether every row but teachers is evaluated without augmentation too, for
+            DD-Ranking's scores (:mod:`iadd.evaluation.robustness`).
         preset: Preset that its command takes unless another is named.
     """
 
@@ -87,6 +89,7 @@ class Study:
     published: Mapping[str, Published] = field(default_factory=dict)
     published_classes: int = 0
     attacked: bool = False
+    robust: bool = False
     preset: str = "paper_covid_cxr"
 
 
@@ -152,6 +155,7 @@ METHODS = Study(
         *_YARDSTICKS,
     ),
     reference="mtt",
+    robust=True,
 )
 
 IMPROVEMENTS = Study(

@@ -4,6 +4,9 @@ There are three spreads. Over networks: the mean of the runs' standard deviation
 networks trained from scratch on one small set. Over seeds: the standard deviation of the runs'
 means, each from a separate distillation. Against the reference row: the mean of the differences,
 seed by seed, which removes the effect of the seed, with its interval.
+
+Of a robust study come DD-Ranking's scores, seed by seed too, against the rows of kind ``random``
+and ``full``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
+from iadd.evaluation.robustness import augmentation_robust_score, label_robust_score
 from iadd.privacy.statistics import mean_over_runs
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Row, Study, network_label
@@ -69,6 +73,19 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Score:
+    """DD-Ranking's scores of one row (:mod:`iadd.evaluation.robustness`), means over its seeds.
+
+    Attributes:
+        lrs: Label-robust score, 0 to 1, or None without a row of all images.
+        ars: Augmentation-robust score, 0 to 1, or None without figures without augmentation.
+    """
+
+    lrs: float | None
+    ars: float | None
+
+
+@dataclass(frozen=True)
 class Line:
     """One row of a study with its figures.
 
@@ -79,6 +96,11 @@ class Line:
         networks: Figures by network and measure.
         against_reference: Balanced accuracy and accuracy less the reference row's, by measure;
             empty for the reference itself.
+        unaugmented: Figures without augmentation of the row's own network, by measure; empty where
+            the study is not robust.
+        scores: DD-Ranking's scores by accuracy, as published, and by balanced accuracy; empty where
+            the study has no row of random images.
+        rates: Learning rate of each seed, with whether a better one may lie beyond those tried.
         seconds: Time of all runs.
         records: The runs.
     """
@@ -88,6 +110,9 @@ class Line:
     training_images: int
     networks: Mapping[str, Mapping[str, Figure]]
     against_reference: Mapping[str, Difference]
+    unaugmented: Mapping[str, Figure]
+    scores: Mapping[str, Score]
+    rates: Sequence[tuple[float, bool]]
     seconds: float
     records: Sequence[RunRecord]
 
@@ -99,14 +124,24 @@ def summarise(study: Study, records: Sequence[RunRecord]) -> list[Line]:
         if record.networks:
             by_row[record.row.name].append(record)
     reference = by_row.get(study.reference, [])
+    random, full = (
+        next((by_row[row.name] for row in study.rows if row.kind == kind), [])
+        for kind in ("random", "full")
+    )
     return [
-        _line(row, by_row[row.name], [] if row.name == study.reference else reference)
+        _line(row, by_row[row.name], [] if row.name == study.reference else reference, random, full)
         for row in study.rows
         if by_row[row.name]
     ]
 
 
-def _line(row: Row, records: Sequence[RunRecord], reference: Sequence[RunRecord]) -> Line:
+def _line(
+    row: Row,
+    records: Sequence[RunRecord],
+    reference: Sequence[RunRecord],
+    random: Sequence[RunRecord],
+    full: Sequence[RunRecord],
+) -> Line:
     label = network_label(records[0].config.network)
     networks = {
         name: {figure: _figure([r.networks[name][figure] for r in records]) for figure in FIGURES}
@@ -118,12 +153,23 @@ def _line(row: Row, records: Sequence[RunRecord], reference: Sequence[RunRecord]
         for figure in ("balanced_accuracy", "accuracy")
         if (found := _difference(figure, label, records, reference)) is not None
     }
+    unaugmented = [record.unaugmented for record in records if record.unaugmented]
+    scores = {
+        figure: score
+        for figure in ("accuracy", "balanced_accuracy")
+        if (score := _score(figure, label, records, random, full)) is not None
+    }
     return Line(
         row=row,
         network=label,
         training_images=records[0].networks[label]["training_images"],
         networks=networks,
         against_reference=differences,
+        unaugmented={figure: _figure([u[figure] for u in unaugmented]) for figure in FIGURES}
+        if unaugmented
+        else {},
+        scores=scores,
+        rates=[_rate(record, label) for record in records],
         seconds=sum(sum(record.seconds.values()) for record in records),
         records=records,
     )
@@ -157,3 +203,49 @@ def _difference(
         return None
     interval = mean_over_runs(found) if len(found) > 1 else None
     return Difference(mean(found), interval, len(found))
+
+
+def _score(
+    figure: str,
+    label: str,
+    records: Sequence[RunRecord],
+    random: Sequence[RunRecord],
+    full: Sequence[RunRecord],
+) -> Score | None:
+    """Score a row by the random images of the same seed; None for rows that are not scored."""
+    if records[0].row.kind in ("full", "teacher"):
+        return None
+    everything = [
+        record.networks[label][figure]["mean"] for record in full if label in record.networks
+    ]
+    pairs = [
+        (record, other)
+        for record in records
+        for other in random
+        if record.seed == other.seed and label in record.networks and label in other.networks
+    ]
+    if not pairs:
+        return None
+    lrs, ars = [], []
+    for record, other in pairs:
+        own, theirs = (one.networks[label][figure]["mean"] for one in (record, other))
+        if everything:
+            lrs.append(label_robust_score(full=mean(everything), distilled=own, random=theirs))
+        if record.unaugmented and other.unaugmented:
+            plain, their_plain = (one.unaugmented[figure]["mean"] for one in (record, other))
+            ars.append(
+                augmentation_robust_score(
+                    distilled=own,
+                    random=theirs,
+                    distilled_unaugmented=plain,
+                    random_unaugmented=their_plain,
+                )
+            )
+    return Score(mean(lrs) if lrs else None, mean(ars) if ars else None)
+
+
+def _rate(record: RunRecord, label: str) -> tuple[float, bool]:
+    """Return the rate of a run, and whether its search ended at the last rate tried."""
+    figures = record.networks[label]
+    search = figures.get("lr_search") or record.lr_search
+    return figures["lr"], bool(search) and search["at_end"]

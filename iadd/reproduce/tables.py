@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import mean
 
+from iadd.evaluation.learning_rate import MOST_EXTENSIONS
 from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Row, Study
 from iadd.reproduce.summary import Line
@@ -47,6 +48,37 @@ def _format_published(study: Study, row: str, *, brief: bool) -> str:
     if published is None:
         return ""
     return f"{published.accuracy:.3f}" + ("" if brief else f" ({published.images:,} images)")
+
+
+def fairness_cells(study: Study, lines: Sequence[Line]) -> Cells:
+    """Format what the comparison of the rows rests on, heading first.
+
+    Each row's learning rate; of a robust study its balanced accuracy without augmentation and
+    DD-Ranking's scores too.
+    """
+    columns: dict[str, Callable[[Line], str]] = {
+        "trained on": lambda line: line.row.name,
+        "rate": _format_rates,
+    }
+    if study.robust:
+        columns["without augmentation"] = lambda line: str(
+            line.unaugmented.get("balanced_accuracy", "")
+        )
+        columns["LRS"] = lambda line: _format_score(line, "lrs")
+        columns["ARS"] = lambda line: _format_score(line, "ars")
+    return [list(columns), *([cell(line) for cell in columns.values()] for line in lines)]
+
+
+def _format_rates(line: Line) -> str:
+    """Name each rate of a row once; those that a better one may lie beyond with a mark."""
+    rates = (f"{rate:.3g}{' (end)' if at_end else ''}" for rate, at_end in line.rates)
+    return ", ".join(dict.fromkeys(rates))
+
+
+def _format_score(line: Line, name: str) -> str:
+    score = line.scores.get("accuracy")
+    value = None if score is None else getattr(score, name)
+    return "" if value is None else f"{value:.3f}"
 
 
 def architecture_cells(lines: Sequence[Line], figure: str) -> Cells:
@@ -116,8 +148,21 @@ def explain(
         spread += " / the deviation over distillation seeds"
     notes = [
         f"Mean {spread}; {first.networks} networks of {lines[0].network} per seed. Iterations and "
-        "learning rates were chosen on the validation split."
+        "learning rates were chosen on the validation split. Distilled sets have the rate α that "
+        "was learned with them."
     ]
+    if any(at_end for line in lines for _, at_end in line.rates):
+        notes.append(
+            f"(end): the best rate is the last tried, also after {MOST_EXTENSIONS} rates beyond "
+            "the grid, or the only one, so that the row may be worth more."
+        )
+    if study.robust:
+        notes.append(
+            "Without augmentation: balanced accuracy of networks that were trained without it, "
+            "each row at its best rate. LRS and ARS: label-robust and augmentation-robust score "
+            "(DD-Ranking, arXiv 2505.13300; weights 0.5), from accuracies; 0.269 is as good as "
+            "random images, for LRS where these are as good as all images."
+        )
     if any(found.seeds > 1 for line in lines for found in line.against_reference.values()):
         notes.append(
             f"Differences from {study.reference}: mean over paired seeds with its 95% interval "

@@ -21,6 +21,7 @@ import torch
 
 from iadd.config import Config
 from iadd.counts import WORTH_COMPILING
+from iadd.runtime.graphs import chosen_graphs, record, rehearse
 
 SECONDS_TO_COMPILE = 80.0
 """Time to compile both functions of a step on two cores with an empty cache."""
@@ -102,20 +103,17 @@ def can_compile(device_type: str) -> bool:
 def compile_step(function: F) -> F:
     """Compile a function of tensors, once for each shape of its arguments.
 
-    On a GPU its kernels are recorded once and replayed as a whole (CUDA graphs), so that the
-    Python between them costs nothing. There the next call overwrites a call's results: copy or use
-    them before.
+    On a GPU its kernels are recorded once and replayed as a whole (CUDA graphs,
+    :mod:`iadd.runtime.graphs`). There the next call overwrites a call's results: copy or use them
+    before.
     """
+    graphs = chosen_graphs()
+    if graphs == "rehearsed":
+        return rehearse(function)
     _silence_pytorch()
-    if not torch.cuda.is_available():
+    if graphs == "off":
         return cast(F, torch.compile(function, dynamic=False))
-    compiled = torch.compile(function, dynamic=False, mode="reduce-overhead")
-
-    def replay(*tensors: Any) -> Any:
-        torch.compiler.cudagraph_mark_step_begin()
-        return compiled(*tensors)
-
-    return cast(F, replay)
+    return record(cast(F, torch.compile(function, dynamic=False, mode="reduce-overhead")))
 
 
 def _silence_pytorch() -> None:

@@ -64,6 +64,10 @@ class ProgressCounter:
             )
         )
 
+    def expect(self, more: int) -> None:
+        """Add epochs that were not foreseen to the total."""
+        self._total += more
+
     def log(self, message: str) -> None:
         """Emit a line with the next report."""
         self._message = message

@@ -38,7 +38,18 @@ def networks_at_once(
         return 1
     free, _ = torch.cuda.mem_get_info(device)
     each = images * bytes_for_reverse_pass(networks[0], shape)
-    return max(1, min(len(networks), int(free * _SHARE_OF_MEMORY / each)))
+    return as_many_as_fit(len(networks), free=free, each=each)
+
+
+def as_many_as_fit(networks: int, *, free: int, each: int) -> int:
+    """Return how many of the networks fill at most half of the free memory; one at least.
+
+    Args:
+        networks: All that there are.
+        free: Bytes that the device has free.
+        each: Bytes that one network keeps for its reverse pass.
+    """
+    return max(1, min(networks, int(free * _SHARE_OF_MEMORY / each)))
 
 
 def bytes_for_reverse_pass(network: nn.Module, shape: tuple[int, int, int]) -> int:

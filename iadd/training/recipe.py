@@ -22,10 +22,15 @@ class Recipe:
     momentum: float
 
 
-def full_set_recipe(config: Config) -> Recipe:
-    """Build the recipe for the whole training split: that of the teachers, with a falling rate."""
+def full_set_recipe(config: Config, lr: float | None = None) -> Recipe:
+    """Build the recipe for the whole training split: that of the teachers, with a falling rate.
+
+    Args:
+        config: Settings of the run.
+        lr: Learning rate of the first half; the teachers' unless given.
+    """
     return Recipe(
-        lr=config.teacher.teacher_lr,
+        lr=config.teacher.teacher_lr if lr is None else lr,
         epochs=config.evaluation.full_epochs,
         batch_size=config.teacher.teacher_batch_size,
         momentum=config.teacher.teacher_momentum,

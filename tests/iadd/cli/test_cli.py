@@ -61,6 +61,25 @@ def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
         assert picture.size == (2 * 20 + 4, 2 * 20 + 4)
 
 
+def test_a_robust_evaluation_repeats_itself_without_augmentation_and_scores_both(
+    folder: Path, tmp_path: Path
+) -> None:
+    teachers, distilled = tmp_path / "teachers", tmp_path / "distilled.safetensors"
+    figures = tmp_path / "figures.json"
+    run("teach", folder, "--out", teachers, *TINY)
+    run("distill", folder, "--teachers", teachers, "--out", distilled, *TINY)
+    said = run("evaluate", folder, "--distilled", distilled, "--robust", "--json", figures)
+    assert "without augmentation" in said
+    assert "label-robust score" in " ".join(said.split())
+    found = json.loads(figures.read_text())
+    assert set(found["without_augmentation"]) == {"distilled", "random", "full"}
+    assert all(0 <= found["dd_ranking"][name] <= 1 for name in ("lrs", "ars"))
+    refused = run(
+        "evaluate", folder, "--distilled", distilled, "--robust", "--no-baselines", code=1
+    )
+    assert "leave out --no-baselines" in " ".join(refused.split())
+
+
 def test_a_folder_that_can_be_read_in_several_ways_needs_a_layout(
     folder: Path, tmp_path: Path
 ) -> None:

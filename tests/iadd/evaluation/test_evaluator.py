@@ -19,6 +19,7 @@ from iadd.evaluation.evaluator import (
     evaluate_full,
     evaluate_random,
     evaluate_start,
+    search_lr,
     validate,
 )
 from iadd.runtime.progress import Progress
@@ -49,7 +50,9 @@ def test_a_start_is_evaluated_by_itself_at_a_rate_of_its_own(
 ) -> None:
     assert distilled.initial_images is not None
     start = evaluate_start(distilled, images, config)
-    assert start.lr in config.evaluation.baseline_lrs
+    assert start.search is not None
+    assert start.lr == start.search.best
+    assert {*config.evaluation.baseline_lrs} <= {*start.search.tried}
     assert start.training_images == len(distilled.images)
     as_set = replace(
         distilled,
@@ -57,7 +60,8 @@ def test_a_start_is_evaluated_by_itself_at_a_rate_of_its_own(
             distilled.normalisation.clip(distilled.initial_images)
         ),
     )
-    assert start.to_dict() == evaluate(as_set, images, config, lr=start.lr).to_dict()
+    again = evaluate(as_set, images, config, lr=start.lr)
+    assert start.to_dict() == replace(again, search=start.search).to_dict()
 
 
 def test_a_set_without_a_start_says_so(
@@ -71,6 +75,31 @@ def test_training_on_everything_learns_what_is_easy(images: ImageSet, config: Co
     found = evaluate_full(images, config.override({"full_epochs": 15}))
     assert found.spread("balanced_accuracy")["mean"] > 0.9
     assert found.training_images == len(images.part("train"))
+    assert found.search is None
+
+
+def test_training_on_everything_may_choose_its_rate_too(images: ImageSet, config: Config) -> None:
+    config = config.override({"full_epochs": 15})
+    reports: list[Progress] = []
+    found = evaluate_full(images, config, lrs=(0.02, 0.05, 0.1), on_progress=reports.append)
+    assert found.search is not None
+    assert found.lr == found.search.best
+    assert {*found.search.tried} >= {0.02, 0.05, 0.1}
+    # Three rates, those beyond them, and the two networks that are tested.
+    networks = len(found.search.tried) + 2
+    assert reports[-1].done == reports[-1].total == networks * 15
+    assert found.to_dict()["lr_search"]["tried"] == list(found.search.tried)
+
+
+def test_where_no_image_is_left_to_choose_by_everything_takes_the_rate_of_the_teachers(
+    images: ImageSet, config: Config
+) -> None:
+    split = images.split.clone()
+    split[split == 1] = 0
+    unvalidated = ImageSet(images.images, images.labels, images.classes, split)
+    found = evaluate_full(unvalidated, config, lrs=(0.01, 0.1, 1.0))
+    assert found.lr == config.teacher.teacher_lr
+    assert found.search is None
 
 
 def test_the_random_baseline_takes_another_subset_for_each_network_and_its_own_rate(
@@ -90,9 +119,10 @@ def test_the_random_baseline_takes_another_subset_for_each_network_and_its_own_r
     assert len(set(tested)) == len(tested) == 2
     # Learning rates are compared on the same subsets, so that luck does not choose.
     tried = [tuple(chosen.tolist()) for rng_key, chosen in drawn if "validation" in rng_key]
-    assert len(tried) == 2
+    assert found.search is not None
+    assert len(tried) == len(found.search.tried) >= 2
     assert len(set(tried)) == 1
-    assert found.lr in config.evaluation.baseline_lrs
+    assert found.lr == found.search.best
     assert found.training_images == 4
 
 
@@ -127,11 +157,20 @@ def test_the_rate_for_another_network_is_the_best_on_validation(
 ) -> None:
     # At the second rate, nothing is learned; at the first, everything that is easy.
     config = config.override({"baseline_lrs": (0.05, 1e-8), "evaluation_epochs": 20})
-    reports: list[Progress] = []
     useless = replace(distilled, syn_lr=1e-7)
-    assert choose_lr(useless, images, config, on_progress=reports.append) == 0.05
-    assert (reports[-1].done, reports[-1].total) == (3 * 20, 3 * 20)
-    assert choose_lr(replace(distilled, syn_lr=0.05), images, config) == 0.05
+    assert choose_lr(useless, images, config) >= 0.05
+    assert choose_lr(replace(distilled, syn_lr=0.05), images, config) >= 0.05
+
+
+def test_a_best_rate_at_the_end_of_the_grid_makes_it_grow(
+    images: ImageSet, distilled: DistilledDataset, config: Config
+) -> None:
+    # Nothing is learned at these rates; the larger, the less little.
+    config = config.override({"baseline_lrs": (1e-8, 1e-7), "evaluation_epochs": 3})
+    reports: list[Progress] = []
+    grown = search_lr(replace(distilled, syn_lr=1e-7), images, config, on_progress=reports.append)
+    assert len(grown.tried) > 2
+    assert reports[-1].done == reports[-1].total == len(grown.tried) * 3
 
 
 def test_a_rate_cannot_be_chosen_without_validation_images(
@@ -163,12 +202,14 @@ def test_another_network_takes_the_rate_that_suits_it(
     found = evaluate_across(
         replace(distilled, images=real, syn_lr=1e-7), images, other, on_progress=reports.append
     )
-    assert found.lr == 0.01
+    assert found.search is not None
+    assert found.lr == found.search.best >= 0.01
     assert len(found.scores) == 3
     assert found.training_images == len(distilled)
-    # Three rates and three networks, ten epochs each, counted as one piece of work.
-    assert [progress.done for progress in reports] == list(range(1, 61))
-    assert {progress.total for progress in reports} == {60}
+    # Every rate tried and three networks, ten epochs each, counted as one piece of work.
+    epochs = 10 * (len(found.search.tried) + 3)
+    assert [progress.done for progress in reports] == list(range(1, epochs + 1))
+    assert reports[-1].total == epochs
 
 
 def test_another_network_takes_alpha_where_no_image_is_left_to_choose_by(

@@ -12,8 +12,8 @@ from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
 from iadd.reproduce.study import STUDIES, Row, Study
-from iadd.reproduce.summary import Difference, summarise
-from iadd.reproduce.tables import explain
+from iadd.reproduce.summary import FIGURES, Difference, summarise
+from iadd.reproduce.tables import explain, fairness_cells
 from iadd.runtime.environment import describe_environment
 from tests.iadd.factories import make_images
 
@@ -32,7 +32,10 @@ SMALL = Study(
         Row(name="full", kind="full"),
     ),
     reference="mtt",
+    robust=True,
 )
+
+ROWS_OF_KINDS = {"iadd": "distilled", "random": "random", "full": "full"}
 
 
 class StopHereError(Exception):
@@ -76,6 +79,13 @@ def test_every_row_runs_with_every_seed_on_shared_teachers(
     assert set(by_row["herding", 0].networks) == {"ConvNetD2"}
     assert len(list((folder / "teachers").glob("*.safetensors"))) == 2
     assert by_row["iadd", 1].config.seed == 1
+    for record in records:
+        # α was learned; every other row has searched a rate of its own, with and without.
+        figures = record.networks["ConvNetD2"]
+        searched = figures.get("lr_search") or record.lr_search
+        assert bool(searched) == (record.row.kind != "distilled")
+        assert not searched or figures["lr"] == searched["best"]
+        assert record.unaugmented["lr"] == record.unaugmented["lr_search"]["best"]
     assert (folder / "iadd" / "seed-1" / "distilled.safetensors").exists()
     plots = {path.name for path in (folder / "iadd" / "seed-0" / "plots").iterdir()}
     assert {
@@ -138,9 +148,15 @@ def test_the_report_tells_figures_settings_and_machine(
     page = (tmp_path / "table.md").read_text()
     assert "iadd reproduce small" in page
     assert all(f"| {row.name} |" in page for row in SMALL.rows)
+    assert "| trained on | rate | without augmentation | LRS | ARS |" in page
     document = json.loads((tmp_path / "results.json").read_text())
     assert document["environment"]["device"] == "cpu"
     assert len(document["runs"]) == len(records) == 17
+    rows = {row["row"]: row for row in document["rows"]}
+    assert 0 <= rows["iadd"]["scores"]["accuracy"]["lrs"] <= 1
+    assert rows["random"]["scores"]["accuracy"]["ars"] == pytest.approx(0.26894, abs=1e-5)
+    assert rows["full"]["scores"] == {}
+    assert rows["full"]["rates"][0]["lr"] > 0
 
 
 def test_spreads_over_seeds_and_networks_are_told_apart(tmp_path: Path) -> None:
@@ -152,7 +168,7 @@ def test_spreads_over_seeds_and_networks_are_told_apart(tmp_path: Path) -> None:
             seed,
             Config().override({"seed": seed}),
             tmp_path,
-            {"ConvNetD5": {**figures, "training_images": 9}},
+            {"ConvNetD5": {**figures, "training_images": 9, "lr": 0.01}},
         )
 
     iadd, mtt = SMALL.rows[:2]
@@ -175,6 +191,48 @@ def test_spreads_over_seeds_and_networks_are_told_apart(tmp_path: Path) -> None:
     assert difference.interval == pytest.approx((-0.1741, 0.3341), abs=1e-4)
     assert not difference.proven
     assert str(difference) == "+0.080 (-0.174 to +0.334)"
+
+
+def test_rows_are_scored_by_the_random_images_of_their_seed(tmp_path: Path) -> None:
+    def record(row: Row, seed: int, augmented: float, plain: float, at_end: bool) -> RunRecord:
+        figures, unaugmented = (
+            {name: {"mean": mean, "std": 0.0, "n": 5} for name in FIGURES}
+            for mean in (augmented, plain)
+        )
+        return RunRecord(
+            row,
+            seed,
+            Config().override({"seed": seed}),
+            tmp_path,
+            networks={"ConvNetD5": {**figures, "training_images": 9, "lr": 0.01}},
+            unaugmented=unaugmented,
+            lr_search={"best": 0.01, "tried": [0.003, 0.01], "at_end": at_end},
+        )
+
+    iadd, random, full = (Row(name=n, kind=k) for n, k in ROWS_OF_KINDS.items())
+    study = Study(
+        name="three", title="Three", rows=(iadd, random, full), reference="random", robust=True
+    )
+    lines = summarise(
+        study,
+        [
+            record(iadd, 0, 0.7, 0.5, False),
+            record(iadd, 1, 0.6, 0.6, True),
+            record(random, 0, 0.5, 0.4, False),
+            record(random, 1, 0.6, 0.6, False),
+            record(full, 0, 0.9, 0.9, False),
+        ],
+    )
+    # Seed 0: a = (0.2 − 0.2)/2 = 0, b = (0.2 + 0.1)/2 = 0.15; seed 1: a = (0 − 0.3)/2, b = 0.
+    score = lines[0].scores["accuracy"]
+    assert score.lrs == pytest.approx((0.268941 + 0.209677) / 2, abs=1e-5)
+    assert score.ars == pytest.approx((0.337796 + 0.268941) / 2, abs=1e-5)
+    assert lines[1].scores["accuracy"].ars == pytest.approx(0.268941, abs=1e-5)
+    assert lines[2].scores == {}
+    heading, first, *_ = fairness_cells(study, lines)
+    assert heading == ["trained on", "rate", "without augmentation", "LRS", "ARS"]
+    assert first == ["iadd", "0.01, 0.01 (end)", "0.550 ± 0.000 / 0.071", "0.239", "0.303"]
+    assert any("(end): the best rate" in note for note in explain(study, lines, ("a", "b")))
 
 
 def test_a_difference_is_proven_where_its_interval_leaves_out_nothing() -> None:

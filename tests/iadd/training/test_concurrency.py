@@ -4,7 +4,7 @@ import pytest
 
 from iadd.config import Config
 from iadd.networks.build import build_network
-from iadd.training.concurrency import bytes_for_reverse_pass, networks_at_once
+from iadd.training.concurrency import as_many_as_fit, bytes_for_reverse_pass, networks_at_once
 
 
 def test_a_cpu_trains_one_network_at_a_time_by_default(config: Config) -> None:
@@ -24,6 +24,13 @@ def test_what_the_reverse_pass_keeps_is_counted_by_hand(config: Config) -> None:
     kept = 16 * 16 + 2 * maps + 4 * 8 * 8 + 4 * 4 * 4
     statistics = 2 * 2 * 4
     assert bytes_for_reverse_pass(network, (1, 16, 16)) == 4 * (kept + statistics)
+
+
+@pytest.mark.parametrize(
+    ("free", "fitting"), [(10**9, 5), (40_000, 5), (30_000, 3), (9_000, 1), (0, 1)]
+)
+def test_as_many_go_together_as_fill_half_of_what_is_free(free: int, fitting: int) -> None:
+    assert as_many_as_fit(5, free=free, each=4_000) == fitting
 
 
 @pytest.mark.gpu
