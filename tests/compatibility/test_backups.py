@@ -40,6 +40,8 @@ def test_a_backup_from_before_an_update_is_restored_after_it(
     assert revision_of(Database(f"sqlite:///{old / 'exchange.db'}").engine) == before
     engine = Database(f"sqlite:///{new / 'exchange.db'}").engine
     assert revision_of(engine) == ScriptDirectory.from_config(config_for(engine)).get_current_head()
+    assert "old-schema: " in exchange("doctor", "--data-dir", old).stdout
+    assert "old-schema: " not in exchange("doctor", "--data-dir", new).stdout
     again = exchange("restore", folder, "--data-dir", new)
     assert again.returncode == 1
     assert "not empty" in again.stderr

@@ -1,4 +1,4 @@
-"""`exchange backup` and `restore`."""
+"""`exchange backup`, `restore` and `doctor`."""
 
 import sys
 from collections.abc import Callable
@@ -91,6 +91,37 @@ def restore(folder: Folder, data_dir: DataDir = None) -> None:
         f"objects, {restored.chains} intact logs. Start it as before."
     )
     raise typer.Exit(1 if restored.broken else 0)
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange doctor --mend")
+def doctor(
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Do what is safe: modes, and objects of no row.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Look the service over: discs, modes, schema, versions, logs, stored objects.
+
+    Exit code 1 if something is left that needs a person.
+    """
+    with needs("portal"):
+        from app.backups.doctor import examine
+        from app.core.db import Database
+        from app.core.storage import Storage
+    settings = load_settings(data_dir)
+    database, storage = Database(settings.database_url), Storage(settings.storage_url)
+    left = 0
+    try:
+        for finding in examine(settings, database, storage):
+            echo(f"{finding.code}: {finding.text}")
+            if mend and finding.mend is not None:
+                echo(finding.mend(), indent=2)
+            else:
+                left += 1
+    finally:
+        database.close()
+    echo("Nothing is left to do." if not left else f"Findings left: {left}.")
+    raise typer.Exit(1 if left else 0)
 
 
 def _listener() -> Callable[[str, int, int], None]:

@@ -1,0 +1,100 @@
+from importlib.metadata import version
+
+import pytest
+
+from app.backups.doctor import Finding, examine
+from app.core.clock import utc_now
+from app.core.vault import SECRET_FILE
+from app.models import AuditEntry, WorkerProcess
+from tests.fixtures.portal import PortalHarness
+
+
+def findings(portal: PortalHarness) -> dict[str, Finding]:
+    services = portal.services
+    found = examine(services.settings, portal.database, portal.storage)
+    # How full the disc of this machine is, is no matter of the test.
+    return {finding.code: finding for finding in found if finding.code != "full-disc"}
+
+
+@pytest.fixture(autouse=True)
+def _private(portal: PortalHarness) -> None:
+    """Modes as the service itself sets them."""
+    folder = portal.services.settings.data_dir
+    folder.chmod(0o700)
+    for path in (folder / SECRET_FILE, folder / "exchange.db"):
+        if path.exists():
+            path.chmod(0o600)
+
+
+def test_a_healthy_portal_has_nothing_to_mend(portal: PortalHarness) -> None:
+    dataset_id = portal.uploaded_dataset()
+    portal.storage.put(f"datasets/{dataset_id}/thumbnails/0001.png", b"derived, and in no row")
+    assert findings(portal) == {}
+
+
+def test_objects_of_no_row_are_deleted_and_those_of_rows_stay(portal: PortalHarness) -> None:
+    dataset_id = portal.uploaded_dataset()
+    kept, orphan = f"datasets/{dataset_id}/x", "datasets/ds_0123456789abcdef01234567/x"
+    for key in (kept, orphan):
+        portal.storage.put(key, b"content")
+
+    found = findings(portal)
+
+    assert set(found) == {"orphan"}
+    assert orphan in found["orphan"].text
+    mend = found["orphan"].mend
+    assert mend is not None
+    assert mend() == "Deleted 1 objects that no row owns."
+    assert portal.storage.exists(kept)
+    assert not portal.storage.exists(orphan)
+    assert findings(portal) == {}
+
+
+def test_an_object_that_a_row_names_and_nobody_has_is_told(portal: PortalHarness) -> None:
+    dataset_id = portal.uploaded_dataset()
+    portal.storage.delete_folder(f"datasets/{dataset_id}")
+    found = findings(portal)
+    assert set(found) == {"missing-object"}
+    assert dataset_id in found["missing-object"].text
+    assert found["missing-object"].mend is None
+
+
+def test_a_changed_log_is_told(portal: PortalHarness) -> None:
+    portal.uploaded_dataset()
+    with portal.database.transaction() as session:
+        entry = session.query(AuditEntry).order_by(AuditEntry.number).first()
+        assert entry is not None
+        entry.details = {**entry.details, "name": "another"}
+    assert "broken-log" in findings(portal)
+
+
+def test_a_worker_of_another_version_is_told(portal: PortalHarness) -> None:
+    with portal.database.transaction() as session:
+        for number, its_version in enumerate((version("iadd-exchange"), "0.0.1")):
+            session.add(
+                WorkerProcess(
+                    id=f"host:{number}",
+                    host="host",
+                    pid=number,
+                    queues=["gpu"],
+                    device="cpu",
+                    version=its_version,
+                    started_at=utc_now(),
+                    seen_at=utc_now(),
+                )
+            )
+    found = findings(portal)
+    assert set(found) == {"other-version"}
+    assert "host:1 runs version 0.0.1" in found["other-version"].text
+
+
+def test_what_others_on_the_machine_can_open_is_closed(portal: PortalHarness) -> None:
+    folder = portal.services.settings.data_dir
+    folder.chmod(0o755)
+    found = findings(portal)
+    assert set(found) == {"wrong-mode"}
+    mend = found["wrong-mode"].mend
+    assert mend is not None
+    mend()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert findings(portal) == {}
