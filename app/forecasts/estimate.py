@@ -20,10 +20,9 @@ USABLE_MEMORY = 0.95
 PROVEN = (
     "A proof takes its place: attacks are run on the run itself, and their figures stay inside."
 )
-PRIVATE_IS_SLOWER = (
-    "Under differential privacy it takes longer than told: the measured steps have no gradients "
-    "of single images, with which a teacher takes a tenth to a third longer on a CPU; and the "
-    "networks of the noisy score are trained once more"
+PRIVATE_BASIS = (
+    "Under differential privacy teachers need gradients of single images, which the measured "
+    "steps do not have: a fifth is added for them, and it may be a tenth or a third"
 )
 """Without a full stop: where it is shown one follows."""
 
@@ -114,7 +113,7 @@ def _basis(benchmark: DeviceBenchmark, job: Job, measured_at: datetime, correcte
     if corrected_by:
         where = f"from {corrected_by} earlier distillations on this device, and steps {where}"
     busy = ", while other work took most of that machine" if benchmark.was_disturbed else ""
-    slower = f". {PRIVATE_IS_SLOWER}" if job.config.protection.privacy == "dp" else ""
+    slower = f". {PRIVATE_BASIS}" if job.config.protection.privacy == "dp" else ""
     return f"{where}{busy}{slower}"
 
 

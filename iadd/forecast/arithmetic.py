@@ -33,6 +33,11 @@ LEAST_CPU_SHARE = 0.4
 """With less of its threads' time than this, what a benchmark measured is slower than it may be."""
 
 
+PRIVATE_TIMES = 1.2
+"""A private teacher over the measured one, which has no gradients of single images: 1.10 with
+batches of 256, 1.34 with batches of 64 (``python -m benchmarks.private_teacher``, one thread)."""
+
+
 @dataclass(frozen=True)
 class TimingFit:
     """Seconds of a call: ``fixed + each · units``."""
@@ -359,6 +364,9 @@ def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
             steps=teacher.teachers * teaching_steps(config, job.per_epoch),
         ),
     )
+    if config.protection.privacy == "dp":
+        canaries = config.protection.canaries * teacher.teacher_epochs * teacher.teachers
+        teaching = PRIVATE_TIMES * teaching + benchmark.teaching.seconds(canaries / benchmark.shown)
     passes, by_hand = matching_passes(config, job.classes), is_by_hand(config, benchmark.kind)
     distilling, compiling = benchmark.compiled(
         config.compute.compilation,
@@ -373,11 +381,16 @@ def forecast_job(benchmark: DeviceBenchmark, job: Job) -> Forecast:
     networks = validations(config) * distillation.validation_networks
     learning = benchmark.epoch(job.distilled).seconds(config.evaluation.evaluation_epochs)
     figures = figure_seconds(benchmark, job)
+    if config.protection.privacy == "dp":
+        # The networks of the noisy score are trained by themselves.
+        figures["", "noisy"] = figures["", "distilled"]
     return Forecast(
         teaching=teaching,
         distilling=distilling + condensing,
         validating=networks * (learning + job.validation * _prediction(benchmark)),
-        evaluating=sum(figures["", name] for name in ("distilled", "start", "random")),
+        evaluating=sum(
+            figures.get(("", name), 0.0) for name in ("distilled", "noisy", "start", "random")
+        ),
         full_evaluating=figures["", "full"],
         cross_evaluating=sum(seconds for (other, _), seconds in figures.items() if other),
         auditing=repetitions(config)

@@ -98,14 +98,14 @@ def test_an_audit_tells_what_it_finds_and_takes_before_the_start(portal, measure
     assert "about" in full["audit"]["text"]
 
 
-def test_a_job_with_a_proof_takes_longer_than_told_and_is_told_so(portal, measured):
+def test_a_job_with_a_proof_says_what_is_added_for_it(portal, measured):
     measured("cpu_dp")
     asked = {"preset": "cpu_dp", "audit": "audit_full"}
     told = ask(portal, portal.ready_dataset(), **asked).json()
     assert told["audit"]["proven"] is True
     assert (told["audit"]["runs"], told["audit"]["clears"]) == (0, None)
     assert "A proof takes its place" in told["audit"]["text"]
-    assert "takes longer than told" in told["estimate"]["basis"]
+    assert "a fifth is added" in told["estimate"]["basis"]
     assert "auditing" not in told["estimate"]["phases"]
 
 

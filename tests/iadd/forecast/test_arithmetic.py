@@ -9,6 +9,7 @@ import pytest
 from iadd.config import Config
 from iadd.counts import SHARE_BY_HAND, kept_bytes
 from iadd.forecast.arithmetic import (
+    PRIVATE_TIMES,
     DeviceBenchmark,
     Job,
     SetTiming,
@@ -18,7 +19,7 @@ from iadd.forecast.arithmetic import (
     peak_bytes,
 )
 from iadd.forecast.nominal import nominal_benchmark
-from iadd.presets import cpu_demo
+from iadd.presets import cpu_demo, cpu_dp
 from iadd.runtime.compile import (
     SECONDS_TO_COMPILE,
     can_compile,
@@ -283,3 +284,18 @@ def test_a_nominal_device_takes_a_second_for_an_image_pass() -> None:
     ]
     # Predicting an image is a third of an image pass.
     assert figures["", "full"] == pytest.approx(5 * (480 * 12 + 130 / 3))
+
+
+def test_a_private_job_has_slower_teachers_canaries_and_one_score_more() -> None:
+    private = cpu_dp().override({"canaries": 0})
+    plain = private.override({"privacy": "audited"})
+    benchmark = nominal_benchmark(private)
+    one, other = (forecast_job(benchmark, Job.of(config, COUNTS)) for config in (private, plain))
+    assert one.teaching == pytest.approx(PRIVATE_TIMES * other.teaching)
+    scores = figure_seconds(benchmark, Job.of(private, COUNTS))
+    assert one.evaluating == pytest.approx(other.evaluating + scores["", "distilled"])
+    watched = forecast_job(benchmark, Job.of(private.override({"canaries": 100}), COUNTS))
+    epochs = private.teacher.teacher_epochs * private.teacher.teachers
+    assert watched.teaching == pytest.approx(
+        one.teaching + benchmark.teaching.seconds(100 * epochs / benchmark.shown)
+    )
