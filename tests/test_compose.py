@@ -217,3 +217,11 @@ def test_the_build_sees_the_source_alone() -> None:
     )
     assert {name for names in copied for name in names.split()} == let_in
     assert all((ROOT / name).exists() for name in let_in)
+
+
+def test_no_process_can_take_the_whole_machine(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert int(service["mem_limit"]) >= 2**30, name
+        assert 0 < service["pids_limit"] <= 4096, name
+        for mount in service.get("tmpfs", []):
+            assert "size=" in mount, name

