@@ -10,6 +10,9 @@ from iadd.reproduce.summary import Line
 
 Cells = list[list[str]]
 
+MOST_LISTED = 10
+"""Classes that a page names, at most."""
+
 
 def figure_cells(study: Study, lines: Sequence[Line], *, brief: bool = False) -> Cells:
     """Format the main table, heading first.
@@ -47,7 +50,10 @@ def _format_published(study: Study, row: str, *, brief: bool) -> str:
     published = study.published.get(row)
     if published is None:
         return ""
-    return f"{published.accuracy:.3f}" + ("" if brief else f" ({published.images:,} images)")
+    spread = "" if published.spread is None else f" ± {published.spread:.3f}"
+    return f"{published.accuracy:.3f}{spread}" + (
+        "" if brief else f" ({published.images:,} images)"
+    )
 
 
 def fairness_cells(study: Study, lines: Sequence[Line]) -> Cells:
@@ -170,18 +176,21 @@ def explain(
             f"{len(lines)} rows one in twenty is by chance."
         )
     if study.published:
-        notes.append(
-            "Paper: accuracy in Table 4 of Li, Togo, Ogawa and Haseyama, on the COVID-19 "
-            "Radiography Database with its four classes; no spread is given there."
-        )
+        notes.append(study.published_note)
     if study.published and len(classes) != study.published_classes:
         notes.append(
             f"The paper's figures are for {study.published_classes} classes and this set has "
-            f"{len(classes)} ({', '.join(classes)}): compare rows with each other, not one "
+            f"{len(classes)} ({_listed(classes)}): compare rows with each other, not one "
             "by one with the paper's."
         )
     notes += [f"{run.row.name}, seed {run.seed}, has no figures: {run.failure}" for run in failed]
     return notes
+
+
+def _listed(classes: Sequence[str]) -> str:
+    if len(classes) <= MOST_LISTED:
+        return ", ".join(classes)
+    return ", ".join((*classes[:MOST_LISTED], f"{len(classes) - MOST_LISTED} more"))
 
 
 def to_markdown(cells: Cells) -> str:
