@@ -84,6 +84,16 @@ Teachers = Annotated[
 ]
 
 
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        help="File of ImageNet's weights of ResNet50 (resnet50-0676ba61.pth), for rows that "
+        "transfer; torchvision loads or downloads them unless given.",
+    ),
+]
+
+
 def _command(study: Study) -> Callable[..., None]:
     """Make the command of a study; every study takes the same options."""
 
@@ -100,6 +110,7 @@ def _command(study: Study) -> Callable[..., None]:
         more: MoreRows = [],  # noqa: B006
         networks: Networks = "",
         teachers: Teachers = None,
+        weights: Weights = None,
         own_split: OwnSplit = None,
         device: common.Device = "auto",
         threads: common.Threads = 0,
@@ -124,6 +135,7 @@ def _command(study: Study) -> Callable[..., None]:
                 seeds=seeds,
                 architectures=_choose_networks(study, networks),
                 teachers=teachers,
+                weights=weights,
                 random_split=data_read.random_split,
                 on_progress=_StudyBars(bars),
                 device=where,

@@ -16,8 +16,21 @@ from iadd.reproduce.published import (
 )
 
 Kind = Literal[
-    "distilled", "random", "herding", "forgetting", "centres", "start", "full", "subset", "teacher"
+    "distilled",
+    "random",
+    "herding",
+    "forgetting",
+    "centres",
+    "start",
+    "full",
+    "subset",
+    "teacher",
+    "scratch",
+    "transfer",
 ]
+
+RESNET50 = "ResNet50"
+"""Network of ``scratch`` and ``transfer`` rows."""
 
 ARCHITECTURES: dict[str, Mapping[str, Any]] = {
     "ConvNetD3": {"network": "convnet", "depth": 3},
@@ -40,7 +53,8 @@ class Row:
             images; ``centres``: the centres of as many clusters of each class (k-means);
             ``start``: what a distillation starts from; ``full``: all real images; ``subset``: one
             draw of as many real images, which can be attacked; ``teacher``: the teachers, as they
-            are after their last epoch.
+            are after their last epoch; ``scratch``, ``transfer``: as many real images, ResNet50,
+            without and with ImageNet's weights.
         settings: The row's changes of the study's settings.
         factors: Settings that it multiplies instead, by name.
         note: Description of the row in a few words.
@@ -60,6 +74,12 @@ class Row:
         """
         changes = {name: base.flat()[name] * factor for name, factor in self.factors.items()}
         return base.override({**changes, **self.settings, "seed": seed})
+
+    def network_label(self, config: Config) -> str:
+        """Return the name in tables of the network that the row is about."""
+        if self.kind in ("scratch", "transfer"):
+            return RESNET50
+        return network_label(config.network)
 
     @property
     def folder(self) -> str:
@@ -147,6 +167,19 @@ TABLE_4 = Study(
         _RANDOM,
         _HERDING,
         _FORGETTING,
+        # 1% of the paper's training images.
+        Row(
+            name="from-scratch",
+            kind="scratch",
+            settings={"images_per_class": 42},
+            note="ResNet50, real images",
+        ),
+        Row(
+            name="transfer",
+            kind="transfer",
+            settings={"images_per_class": 42},
+            note="ResNet50 from ImageNet's weights, real images",
+        ),
         _FULL,
     ),
     reference="mtt",
