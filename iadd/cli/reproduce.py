@@ -230,8 +230,9 @@ def _read_published(study: Study, data: Path, preset: str, settings: list[str]) 
             f"The pictures of {found.name} have {size}×{size} pixels and are not resized: set "
             f"image_size={size}, or name no preset."
         )
-    study = on_published_set(study, found.name, config.distillation.images_per_class)
-    return _Data(study, found.images, config)
+    training = len(found.images) - len(found.images.part("test"))
+    per_class = config.distillation.images_per_class
+    return _Data(on_published_set(study, found.name, per_class, training), found.images, config)
 
 
 def _choose_rows(study: Study, names: str, more: list[str]) -> Study:

@@ -316,20 +316,28 @@ STUDIES = {study.name: study for study in (TABLE_1, TABLE_4, METHODS, IMPROVEMEN
 """Every study by name."""
 
 
-def on_published_set(study: Study, name: str, images_per_class: int) -> Study:
+def on_published_set(study: Study, name: str, images_per_class: int, training: int) -> Study:
     """Return a study with the paper's figures of one published set at one size.
 
     Args:
         study: The study.
         name: Name of the set: a key of :data:`iadd.reproduce.published.TABLE_1_FIGURES`.
         images_per_class: IPC.
+        training: Training images that were read, validation included.
     """
     table = TABLE_1_FIGURES[name]
+    note = study.published_note
+    if training != table.train:
+        note += (
+            f" {name} has {table.train:,} training images and this archive {training:,}: compare "
+            "rows with each other, not with the paper's."
+        )
     return replace(
         study,
         title=f"{name}, {images_per_class} per class (paper, section 4.2, Table 1)",
         published=table.figures(images_per_class),
         published_classes=table.classes,
+        published_note=note,
     )
 
 

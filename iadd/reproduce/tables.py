@@ -149,11 +149,12 @@ def explain(
 ) -> list[str]:
     """Write the notes that belong below the table, with the runs that have no figures."""
     first = lines[0].networks[lines[0].network]["accuracy"]
+    names = " or ".join(dict.fromkeys(line.network for line in lines))
     spread = "± the deviation over networks"
     if any(figure.seeds > 1 for line in lines for figure in line.networks[line.network].values()):
         spread += " / the deviation over distillation seeds"
     notes = [
-        f"Mean {spread}; {first.networks} networks of {lines[0].network} per seed. Iterations and "
+        f"Mean {spread}; {first.networks} networks of {names} per seed. Iterations and "
         "learning rates were chosen on the validation split. Distilled sets have the rate α that "
         "was learned with them."
     ]

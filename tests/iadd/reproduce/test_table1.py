@@ -104,14 +104,17 @@ def test_pictures_are_not_resized_unnoticed(tmp_path: Path) -> None:
 
 
 def test_the_papers_figures_are_those_of_the_set_and_its_size() -> None:
-    study = on_published_set(STUDIES["table1"], "Tiny ImageNet", 10)
+    study = on_published_set(STUDIES["table1"], "Tiny ImageNet", 10, 100_000)
+    assert "compare rows" not in study.published_note
+    fewer = on_published_set(STUDIES["table1"], "Tiny ImageNet", 10, 99_999)
+    assert "100,000 training images and this archive 99,999" in fewer.published_note
     assert study.published["iadd"].accuracy == 0.241
     assert study.published["iadd"].images == 2000
     assert study.published["full"].accuracy == 0.376
     assert study.published["full"].images == 100_000
     assert "ddpp" not in study.published
     for size in (2, 50):
-        assert set(on_published_set(study, "Tiny ImageNet", size).published) <= {"full"}
+        assert set(on_published_set(study, "Tiny ImageNet", size, 100_000).published) <= {"full"}
     for table in TABLE_1_FIGURES.values():
         assert set(table.percent) <= {row.name for row in STUDIES["table1"].rows}
         assert all(len(cells) == len(IPC) for row, cells in table.percent.items() if row != "full")
