@@ -20,6 +20,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from iadd.runtime.precision import computing_at
+
 _CHUNK = 4096
 _MOST_NUMBERS = 16_384
 _PREFIX = "whitening."
@@ -76,9 +78,13 @@ class Whitening:
         return cls(mean.float(), ((matrix + matrix.T) / 2).float())
 
     def apply(self, images: Tensor) -> Tensor:
-        """Whiten normalised images (N, C, H, W), in their own precision."""
+        """Whiten normalised images (N, C, H, W), in their own precision.
+
+        Under ``tf32`` too: its rounding would show in the pictures that the inverse makes.
+        """
         mean, matrix = self._on(images.device, images.dtype)
-        whitened: Tensor = (images.flatten(1) - mean) @ matrix
+        with computing_at("float32"):
+            whitened: Tensor = (images.flatten(1) - mean) @ matrix
         return whitened.view(images.shape)
 
     def invert(self, images: Tensor) -> Tensor:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from iadd.cli import app
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
+from iadd.networks.build import build_architecture
 from iadd.presets import PRESETS, PUBLISHED_SETS, describe
 from iadd.reproduce.published import IPC, TABLE_1_FIGURES
 from iadd.reproduce.report import count_images
@@ -127,6 +129,19 @@ def test_the_papers_settings_are_presets_that_the_portal_does_not_offer(name: st
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert name not in {*PRESETS, *describe()}
     assert name in {table.preset for table in TABLE_1_FIGURES.values()}
+
+
+@pytest.mark.parametrize(
+    ("preset", "classes", "parameters"),
+    # The paper counts those of CIFAR-10 in its introduction.
+    [("paper_cifar10", 10, 320_010), ("paper_tiny_imagenet", 200, 857_160)],
+)
+def test_the_networks_take_colour(preset: str, classes: int, parameters: int) -> None:
+    config = PUBLISHED_SETS[preset]()
+    network = build_architecture(config, channels=3, classes=classes)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+    size = config.image_size
+    assert network(torch.zeros(2, 3, size, size)).shape == (2, classes)
 
 
 def test_many_classes_are_counted_and_not_listed() -> None:
