@@ -37,7 +37,7 @@ PACKAGES = {
 
 def loaded_by(program):
     """The modules of interest that a fresh interpreter holds after a program."""
-    roots = ("torch", "numpy", "PIL", "iadd", "worker")
+    roots = ("torch", "torchvision", "numpy", "PIL", "iadd", "worker")
     done = subprocess.run(
         [
             sys.executable,
@@ -55,6 +55,13 @@ def loaded_by(program):
 
 def test_the_portal_loads_what_is_free_of_torch_and_nothing_else():
     assert loaded_by("import app.main") == TORCH_FREE | PACKAGES
+
+
+def test_the_library_loads_torchvision_where_it_is_used_alone():
+    modules = "iadd.cli, iadd.reproduce.runner, iadd.sharing.received, iadd.bundle.image_grid"
+    loaded = loaded_by(f"import {modules}")
+    assert {"torch", "iadd.networks.resnet50"} <= loaded
+    assert "torchvision" not in loaded
 
 
 @pytest.mark.parametrize("module", ["app.cli", "app.standalone.service", *sorted(TORCH_FREE)])

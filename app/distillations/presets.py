@@ -11,8 +11,13 @@ from iadd.presets import AUDITS, PRESETS, describe
 
 OWN_FIELDS = ("images_per_class", "initialisation", "seed")
 """Settings with a field of their own in a request; they are not overrides."""
-FIXED = ("image_size",)
-"""Settings that were decided when the dataset was read."""
+_PUBLIC_IMAGES = "is for experiments on public images"
+FIXED = {
+    "image_size": "was decided when the dataset was read",
+    "whitening": _PUBLIC_IMAGES,
+    "whitening_epsilon": _PUBLIC_IMAGES,
+}
+"""Settings that no request changes, and why."""
 MOST_LISTED = 5
 """Errors that the detail of a problem names; `errors` has them all."""
 
@@ -85,7 +90,7 @@ class Preset:
             if name in OWN_FIELDS:
                 message = f"{name} is a field of its own, beside `overrides`."
             elif name in FIXED:
-                message = f"{name} was decided when the dataset was read."
+                message = f"{name} {FIXED[name]}."
             elif name not in self.defaults:
                 message = f"There is no setting {_shown(name)}; there are {', '.join(allowed)}."
             else:

@@ -92,10 +92,16 @@ def write_bundle(
             :data:`iadd.bundle.format.CERTIFICATE`.
 
     Raises:
-        BundleError: When a class name cannot be a folder's name, or the set is too large.
+        BundleError: When a class name cannot be a folder's name, or the set is too large, or
+            whitened.
     """
     if len(distilled) > _MOST_FILES - 100:
         raise BundleError(f"a bundle holds at most {_MOST_FILES - 100:,} distilled images")
+    if distilled.normalisation.whitening is not None:
+        raise BundleError(
+            "a whitened set is not packed: its whitening shows what the training images have in "
+            "common; distill with whitening none"
+        )
     metadata = describe(distilled, versions=report_json["versions"])
     files = {
         **_pictures(distilled),

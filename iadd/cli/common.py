@@ -33,7 +33,7 @@ from iadd.distillation.distill import CheckpointMismatchError, DistillationDiver
 from iadd.dp.ledger import BudgetExceededError, FileLedgerStore, Ledger
 from iadd.dp.private_data import PrivateData
 from iadd.intake.layout.mapping import Mapping
-from iadd.presets import PRESETS
+from iadd.presets import PRESETS, PUBLISHED_SETS
 from iadd.privacy.one_run_audit import audit_teachers
 from iadd.privacy.proof import ProofVoidError, proof_of
 from iadd.runtime.allocator import reuse_freed_memory
@@ -230,9 +230,10 @@ def read_config(preset: str, settings: list[str]) -> Config:
         ConfigError: For an unknown preset, and for a setting that is not NAME=VALUE, unknown or
             out of range.
     """
-    if preset not in PRESETS:
-        raise ConfigError(f"There is no preset {preset!r}: there are {', '.join(PRESETS)}.")
-    return PRESETS[preset]().override(read_settings(settings))
+    known = PRESETS | PUBLISHED_SETS
+    if preset not in known:
+        raise ConfigError(f"There is no preset {preset!r}: there are {', '.join(known)}.")
+    return known[preset]().override(read_settings(settings))
 
 
 def read_settings(settings: list[str]) -> dict[str, Any]:

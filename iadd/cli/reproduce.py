@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +11,17 @@ from rich.progress import Progress as Bars
 
 from iadd.cli import common
 from iadd.cli.own_images import load_own
+from iadd.config import Config
+from iadd.data.image_set import ImageSet
+from iadd.data.published_sets import read_published_set
+from iadd.presets import PRESETS, PUBLISHED_SETS
 from iadd.reproduce.attacks import attack_cells, attacks_by_row
 from iadd.reproduce.figures import draw_figures, read_points
+from iadd.reproduce.published import TABLE_1_FIGURES
 from iadd.reproduce.report import write_report
 from iadd.reproduce.run_record import RunRecord, StudyError
 from iadd.reproduce.runner import StudyProgress, run_study
-from iadd.reproduce.study import ARCHITECTURES, STUDIES, Row, Study
+from iadd.reproduce.study import ARCHITECTURES, STUDIES, Row, Study, on_published_set
 from iadd.reproduce.summary import summarise
 from iadd.reproduce.tables import (
     architecture_cells,
@@ -31,9 +36,19 @@ reproduce = typer.Typer(
     no_args_is_help=True, help="Run a whole experiment of the paper, and print its table."
 )
 
-Data = Annotated[
-    Path, typer.Option("--data", help="Folder or archive with one folder of images per class.")
-]
+_DATA = {
+    False: "Folder or archive with one folder of images per class.",
+    True: "cifar-10-binary.tar.gz, cifar-100-binary.tar.gz or tiny-imagenet-200.zip as published, "
+    "or the folder unpacked from it.",
+}
+"""By whether a study reads published sets."""
+
+_PRESETS = {
+    False: f"One of {', '.join(PRESETS)}.",
+    True: f"One of {', '.join(PUBLISHED_SETS)}, or of the others; that of the set unless given.",
+}
+"""By whether a study reads published sets."""
+
 Out = Annotated[
     Path, typer.Option("--out", help="Folder of the study; finished runs in it are not repeated.")
 ]
@@ -69,13 +84,25 @@ Teachers = Annotated[
 ]
 
 
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        help="File of ImageNet's weights of ResNet50 (resnet50-0676ba61.pth), for rows that "
+        "transfer; torchvision loads or downloads them unless given.",
+    ),
+]
+
+
 def _command(study: Study) -> Callable[..., None]:
     """Make the command of a study; every study takes the same options."""
 
     def run(
-        data: Data,
+        data: Annotated[Path, typer.Option("--data", help=_DATA[study.reads_published_sets])],
         out: Out,
-        preset: common.PresetName = study.preset,
+        preset: Annotated[
+            str, typer.Option("--preset", help=_PRESETS[study.reads_published_sets])
+        ] = study.preset,
         settings: common.Settings = [],  # noqa: B006 — typer reads the default, nothing changes it
         layout: common.Layout = None,
         seeds: Seeds = 1,
@@ -83,6 +110,7 @@ def _command(study: Study) -> Callable[..., None]:
         more: MoreRows = [],  # noqa: B006
         networks: Networks = "",
         teachers: Teachers = None,
+        weights: Weights = None,
         own_split: OwnSplit = None,
         device: common.Device = "auto",
         threads: common.Threads = 0,
@@ -92,15 +120,13 @@ def _command(study: Study) -> Callable[..., None]:
         # the last half minute.
         with common.one_line_errors(), common.make_bars(speed_estimate_period=3600) as bars:
             chosen = _choose_rows(study, rows, more)
-            config = common.read_config(preset, settings)
             where = common.choose_device(device)
-            random_split = True
-            if study.attacked:
-                own = load_own(data, config.image_size, layout)
-                images = own.images
-                random_split = own.random_split if own_split is None else not own_split
+            if study.reads_published_sets:
+                data_read = _read_published(chosen, data, preset, settings)
+                chosen = data_read.study
             else:
-                images = common.load(data, config.image_size, layout)
+                data_read = _read_own(chosen, data, preset, settings, layout, own_split)
+            images, config = data_read.images, data_read.config
             records = run_study(
                 chosen,
                 images,
@@ -109,7 +135,8 @@ def _command(study: Study) -> Callable[..., None]:
                 seeds=seeds,
                 architectures=_choose_networks(study, networks),
                 teachers=teachers,
-                random_split=random_split,
+                weights=weights,
+                random_split=data_read.random_split,
                 on_progress=_StudyBars(bars),
                 device=where,
             )
@@ -157,6 +184,55 @@ def figures(
 
 for _study in STUDIES.values():
     reproduce.command(_study.name, help=_study.about)(_command(_study))
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """What a study runs on, and its settings.
+
+    Attributes:
+        study: The study, with the published figures that belong to these images.
+        images: Images of all splits.
+        config: Settings that every row starts from.
+        random_split: Whether chance decided the split.
+    """
+
+    study: Study
+    images: ImageSet
+    config: Config
+    random_split: bool = True
+
+
+def _read_own(
+    study: Study,
+    data: Path,
+    preset: str,
+    settings: list[str],
+    layout: Path | None,
+    own_split: bool | None,
+) -> _Data:
+    """Read X-rays."""
+    config = common.read_config(preset, settings)
+    if not study.attacked:
+        return _Data(study, common.load(data, config.image_size, layout), config)
+    own = load_own(data, config.image_size, layout)
+    random_split = own.random_split if own_split is None else not own_split
+    return _Data(study, own.images, config, random_split)
+
+
+def _read_published(study: Study, data: Path, preset: str, settings: list[str]) -> _Data:
+    """Read a published set; the paper's setting for it unless a preset is named."""
+    found = read_published_set(data)
+    config = common.read_config(preset or TABLE_1_FIGURES[found.name].preset, settings)
+    size = found.images.images.shape[-1]
+    if config.image_size != size:
+        raise StudyError(
+            f"The pictures of {found.name} have {size}×{size} pixels and are not resized: set "
+            f"image_size={size}, or name no preset."
+        )
+    training = len(found.images) - len(found.images.part("test"))
+    per_class = config.distillation.images_per_class
+    return _Data(on_published_set(study, found.name, per_class, training), found.images, config)
 
 
 def _choose_rows(study: Study, names: str, more: list[str]) -> Study:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from iadd.config import Config
 from iadd.data.normalisation import Normalisation
+from iadd.data.whitening import Whitening
 from iadd.runtime.checkpoint import pack, unpack
 
 CURVES = (
@@ -56,7 +57,8 @@ class DistilledDataset:
         difference: |θ_J − θ*|, the mean over the iterations, (P,), or None: not in a bundle.
         history: The course of the distillation.
         config: The settings it was made with.
-        normalisation: Mean and standard deviation of the training images.
+        normalisation: Mean and standard deviation of the training images, and their whitening
+            where there is one: its inverse shows the images as pictures.
         initial_images: Start of the images, (M, C, H, W), or None: not in a bundle.
         best_iteration: The iteration kept, chosen on the validation split. 0 is the start.
         randomness: ``secret`` where no published seed repeats what was drawn from the images,
@@ -97,6 +99,8 @@ class DistilledDataset:
             tensor = getattr(self, name)
             if tensor is not None:
                 tensors[name] = tensor
+        if self.normalisation.whitening is not None:
+            tensors |= self.normalisation.whitening.tensors()
         document = {
             "classes": self.classes,
             "syn_lr": self.syn_lr,
@@ -124,7 +128,9 @@ class DistilledDataset:
             syn_lr=document["syn_lr"],
             history=History(history["curves"], history["validation"]),
             config=Config.from_dict(document["config"]),
-            normalisation=Normalisation(tuple(document["mean"]), tuple(document["std"])),
+            normalisation=Normalisation(
+                tuple(document["mean"]), tuple(document["std"]), Whitening.from_tensors(tensors)
+            ),
             **{name: tensors.get(name) for name in _PRIVATE},
             best_iteration=document["best_iteration"],
             randomness=document.get("randomness"),

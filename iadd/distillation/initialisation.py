@@ -68,7 +68,8 @@ def initialise(
             generator = make_generator(config.data_seed, "noise start")
             return torch.randn(shape, generator=generator), labels
         case "public":
-            return public_start(shape, seed=derive_seed(config.data_seed, "public start")), labels
+            chests = public_start(shape, seed=derive_seed(config.data_seed, "public start"))
+            return normalisation.whiten(chests), labels
         case "dp_mean":
             if private is None:
                 private = PrivateData(train, Ledger(MemoryLedgerStore()))

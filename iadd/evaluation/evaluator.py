@@ -15,7 +15,7 @@ from torch import Tensor
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset
 from iadd.data.image_set import ImageSet
-from iadd.data.normalisation import Normalisation
+from iadd.data.normalisation import Normalisation, fit_normalisation
 from iadd.data.selection import random_images
 from iadd.evaluation.learning_rate import RateSearch, search_rates
 from iadd.evaluation.metrics import Evaluation, Scores
@@ -205,7 +205,7 @@ def evaluate_random(
         OutOfMemoryError: When not even one image at a time fits into memory.
     """
     train, validation, test = (images.part(name) for name in ("train", "validation", "test"))
-    normalisation = Normalisation.of(train.images)
+    normalisation = fit_normalisation(train.images, config)
     evaluation = config.evaluation
     trials = len(evaluation.baseline_lrs) * config.distillation.validation_networks
     total = trials + evaluation.evaluation_networks
@@ -272,7 +272,7 @@ def evaluate_full(
     """
     total, epochs = config.evaluation.evaluation_networks, config.evaluation.full_epochs
     train, validation, test = (images.part(name) for name in ("train", "validation", "test"))
-    normalisation = Normalisation.of(train.images)
+    normalisation = fit_normalisation(train.images, config)
     data, labels = train.images.to(device), train.labels.to(device)
     at_once = config.compute.networks_at_once or 1
     lrs = lrs if len(validation) else ()

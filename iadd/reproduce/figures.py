@@ -1,6 +1,6 @@
 """Draws finished studies together: accuracy against images per class, and against minutes.
 
-A study has one number of images per class, so that a curve needs several of them. Bars are 95%
+A row has one number of images per class, so that a curve needs several studies. Bars are 95%
 intervals of the mean: over seeds (Student's t) where a row has several, else over the networks of
 its one run.
 """
@@ -34,7 +34,7 @@ class Point:
 
     Attributes:
         row: Name of the row.
-        images_per_class: Of its study.
+        images_per_class: Of its runs, which may differ from the study's.
         image_size: Of its study, in pixels.
         accuracy: Balanced accuracy on the test images, mean.
         interval: 95% interval of that mean, or None with a single network.
@@ -77,7 +77,7 @@ def _points_of(folder: Path) -> list[Point]:
         found.append(
             Point(
                 row=line["row"],
-                images_per_class=config["distillation"]["images_per_class"],
+                images_per_class=runs[0]["config"]["distillation"]["images_per_class"],
                 image_size=config["image_size"],
                 accuracy=mean(figure["mean"] for figure in figures),
                 interval=_interval(figures),

@@ -13,6 +13,7 @@ from iadd.reproduce.run_record import RunRecord
 from iadd.reproduce.study import Study
 from iadd.reproduce.summary import Line
 from iadd.reproduce.tables import (
+    MOST_LISTED,
     architecture_cells,
     explain,
     fairness_cells,
@@ -77,10 +78,7 @@ def to_page(
         f"```sh\n{environment['command']}\n```",
         f"{environment['cpu']}, {cores} cores, {threads} threads, device {environment['device']}; "
         f"{versions}. Images of {config.image_size}×{config.image_size}: "
-        + "; ".join(
-            f"{part} " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
-            for part, counts in data["images"].items()
-        )
+        + "; ".join(f"{part} {count_images(counts)}" for part, counts in data["images"].items())
         + f". Preset {config.preset}, seeds from {config.seed}.",
         to_markdown(figure_cells(study, lines)),
         to_markdown(fairness_cells(study, lines)),
@@ -128,6 +126,15 @@ def _describe_data(images: ImageSet) -> dict[str, Any]:
         "classes": images.classes,
         "images": {part: images.part(part).count_by_class() for part in splits},
     }
+
+
+def count_images(counts: Mapping[str, int]) -> str:
+    """Format the images of each class, or of many classes their number and their range."""
+    if len(counts) <= MOST_LISTED:
+        return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    least, most = min(counts.values()), max(counts.values())
+    each = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+    return f"{sum(counts.values()):,} of {len(counts)} classes, {each} each"
 
 
 def _line_to_dict(line: Line) -> dict[str, Any]:

@@ -24,8 +24,10 @@ from iadd.evaluation.evaluator import (
 )
 from iadd.evaluation.learning_rate import RateSearch
 from iadd.evaluation.metrics import Evaluation
+from iadd.evaluation.resnet50 import evaluate_resnet50
 from iadd.evaluation.robustness import without_augmentation
 from iadd.networks.build import build_architecture
+from iadd.networks.resnet50 import WeightsError, load_weights
 from iadd.reproduce.attacks import Audits, attack_run
 from iadd.reproduce.plots import draw_run, measure_run
 from iadd.reproduce.run_record import RunRecord, StudyError, keep_to_one_data_set
@@ -37,14 +39,14 @@ from iadd.reproduce.small_sets import (
     subset_rows,
     with_chosen_rate,
 )
-from iadd.reproduce.study import ARCHITECTURES, Row, Study, network_label
+from iadd.reproduce.study import ARCHITECTURES, RESNET50, Row, Study, network_label
 from iadd.reproduce.teachers import evaluate_teachers
 from iadd.runtime.checkpoint import write_atomically
 from iadd.runtime.oom import OutOfMemoryError
 from iadd.runtime.progress import Progress, ProgressListener
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectories
 
-_RUN_ERRORS = (DistillationDivergedError, OutOfMemoryError, TooFewImagesError)
+_RUN_ERRORS = (DistillationDivergedError, OutOfMemoryError, TooFewImagesError, WeightsError)
 """Errors that end one run; the other runs of the study continue."""
 
 _FACTORS = (1 / 3, 1.0, 3.0)
@@ -84,6 +86,7 @@ def run_study(
     seeds: int = 1,
     architectures: Sequence[str] | None = None,
     teachers: Path | None = None,
+    weights: Path | None = None,
     random_split: bool = True,
     on_progress: StudyListener | None = None,
     device: torch.device | str = "cpu",
@@ -104,13 +107,16 @@ def run_study(
             given.
         teachers: Folder of the teachers; ``out/teachers`` unless given. Rows that need teachers
             of their own record them beside it.
+        weights: File of ImageNet's weights of ResNet50 for ``transfer`` rows; torchvision's own
+            loading unless given (:func:`iadd.networks.resnet50.load_weights`).
         random_split: Whether chance decided the split; read where the study is attacked.
         on_progress: Called during a run and at its end.
         device: Device to compute on.
 
     Returns:
         One record per row and seed, in the order of the rows. A run that its settings end (it
-        diverges, or a class has too few images) has a ``failure``, and the others continue.
+        diverges, a class has too few images, or weights are not to be had) has a ``failure``, and
+        the others continue.
 
     Raises:
         StudyError: When ``out`` holds runs of other settings or images.
@@ -137,7 +143,10 @@ def run_study(
             listener(StudyProgress(run, done, len(runs), progress))
 
         try:
-            _run(record, images, tried, teacher_cache, listen, device, robust=study.robust)
+            if record.row.kind in ("scratch", "transfer"):
+                _run_resnet50(record, images, weights, listen, device)
+            else:
+                _run(record, images, tried, teacher_cache, listen, device, robust=study.robust)
             if study.attacked:
                 attack_run(
                     record,
@@ -286,6 +295,24 @@ def _evaluate_baseline(
         return evaluate_random(images, config, on_progress=listen, device=device)
     rates = [float(f"{config.teacher.teacher_lr * factor:.2g}") for factor in _FACTORS]
     return evaluate_full(images, config, lrs=rates, on_progress=listen, device=device)
+
+
+def _run_resnet50(
+    record: RunRecord,
+    images: ImageSet,
+    weights: Path | None,
+    listen: ProgressListener,
+    device: torch.device | str,
+) -> None:
+    """Run a ``scratch`` or ``transfer`` row, unless it is done."""
+    if RESNET50 in record.networks:
+        return
+    loaded = load_weights(weights) if record.row.kind == "transfer" else None
+    with record.timed("evaluating"):
+        evaluation = evaluate_resnet50(
+            images, record.config, weights=loaded, on_progress=listen, device=device
+        )
+        record.add(RESNET50, evaluation)
 
 
 def _name_network(listen: ProgressListener, label: str, progress: Progress) -> None:

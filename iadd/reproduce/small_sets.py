@@ -10,7 +10,7 @@ from torch import Tensor
 from iadd.config import Config
 from iadd.data.distilled_dataset import DistilledDataset, History
 from iadd.data.image_set import ImageSet
-from iadd.data.normalisation import Normalisation
+from iadd.data.normalisation import fit_normalisation
 from iadd.data.selection import (
     TooFewImagesError,
     forgetting_images,
@@ -46,7 +46,7 @@ def as_small_set(
         The set, and the search for its rate.
     """
     train = images.part("train")
-    shown = Normalisation.of(train.images).apply(train.images[chosen])
+    shown = fit_normalisation(train.images, config).apply(train.images[chosen])
     return with_chosen_rate(
         images, shown, train.labels[chosen], config, on_progress=on_progress, device=device
     )
@@ -82,7 +82,7 @@ def with_chosen_rate(
         importance_weights=None,
         history=History(),
         config=config,
-        normalisation=Normalisation.of(images.part("train").images),
+        normalisation=fit_normalisation(images.part("train").images, config),
         initial_images=None,
         best_iteration=0,
     )
@@ -128,7 +128,7 @@ def start_images(train: ImageSet, config: Config) -> tuple[Tensor, Tensor]:
     Raises:
         TooFewImagesError: When a class holds fewer images than its start needs.
     """
-    normalisation = Normalisation.of(train.images)
+    normalisation = fit_normalisation(train.images, config)
     images, labels = initialise(train, normalisation, config)
     if config.distillation.image_format == "float":
         return images, labels
@@ -156,7 +156,7 @@ def centre_images(train: ImageSet, config: Config) -> tuple[Tensor, Tensor]:
         generator = numpy.random.default_rng(derive_seed(config.data_seed, "centres", label))
         found, _ = kmeans2(pixels, per_class, minit="++", rng=generator, missing="raise")
         centres.append(torch.from_numpy(found).view(-1, *members.shape[1:]))
-    images = Normalisation.of(train.images).of_intensities(torch.cat(centres) / 255)
+    images = fit_normalisation(train.images, config).of_intensities(torch.cat(centres) / 255)
     return images, torch.arange(len(train.classes)).repeat_interleave(per_class)
 
 

@@ -2,15 +2,35 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from iadd.config import Config, NetworkConfig
-from iadd.reproduce.published import TABLE_4_CLASSES, TABLE_4_FIGURES, Published
+from iadd.reproduce.published import (
+    TABLE_1_FIGURES,
+    TABLE_1_NOTE,
+    TABLE_4_CLASSES,
+    TABLE_4_FIGURES,
+    TABLE_4_NOTE,
+    Published,
+)
 
 Kind = Literal[
-    "distilled", "random", "herding", "forgetting", "centres", "start", "full", "subset", "teacher"
+    "distilled",
+    "random",
+    "herding",
+    "forgetting",
+    "centres",
+    "start",
+    "full",
+    "subset",
+    "teacher",
+    "scratch",
+    "transfer",
 ]
+
+RESNET50 = "ResNet50"
+"""Network of ``scratch`` and ``transfer`` rows."""
 
 ARCHITECTURES: dict[str, Mapping[str, Any]] = {
     "ConvNetD3": {"network": "convnet", "depth": 3},
@@ -33,7 +53,8 @@ class Row:
             images; ``centres``: the centres of as many clusters of each class (k-means);
             ``start``: what a distillation starts from; ``full``: all real images; ``subset``: one
             draw of as many real images, which can be attacked; ``teacher``: the teachers, as they
-            are after their last epoch.
+            are after their last epoch; ``scratch``, ``transfer``: as many real images, ResNet50,
+            without and with ImageNet's weights.
         settings: The row's changes of the study's settings.
         factors: Settings that it multiplies instead, by name.
         note: Description of the row in a few words.
@@ -53,6 +74,12 @@ class Row:
         """
         changes = {name: base.flat()[name] * factor for name, factor in self.factors.items()}
         return base.override({**changes, **self.settings, "seed": seed})
+
+    def network_label(self, config: Config) -> str:
+        """Return the name in tables of the network that the row is about."""
+        if self.kind in ("scratch", "transfer"):
+            return RESNET50
+        return network_label(config.network)
 
     @property
     def folder(self) -> str:
@@ -74,10 +101,14 @@ class Study:
             network that it was made with.
         published: The paper's figures, by name of the row.
         published_classes: Number of classes that these were measured on; 0 where there are none.
+        published_note: Sentence that says where these are from.
+        reads_published_sets: Whether its images are one of the sets of
+            :mod:`iadd.data.published_sets` and not X-rays.
         attacked: Whether every row is attacked, to tell what it says of single images.
         robust: Whether every row but teachers is evaluated without augmentation too, for
             DD-Ranking's scores (:mod:`iadd.evaluation.robustness`).
-        preset: Preset that its command takes unless another is named.
+        preset: Preset that its command takes unless another is named; empty where the set of
+            images decides.
     """
 
     name: str
@@ -88,6 +119,8 @@ class Study:
     about: str = ""
     published: Mapping[str, Published] = field(default_factory=dict)
     published_classes: int = 0
+    published_note: str = ""
+    reads_published_sets: bool = False
     attacked: bool = False
     robust: bool = False
     preset: str = "paper_covid_cxr"
@@ -99,7 +132,29 @@ _DDPP = Row(name="ddpp", settings={"method": "ddpp"}, note="unlike parameters pr
 _HOP_TM = Row(name="hop-tm", settings={"method": "hop_tm"}, note="parameters enter, angles")
 _RANDOM = Row(name="random", kind="random", note="real images, drawn")
 _HERDING = Row(name="herding", kind="herding", note="real images, nearest the mean")
+_FORGETTING = Row(name="forgetting", kind="forgetting", note="real images, most forgotten")
 _FULL = Row(name="full", kind="full", note="all training images")
+
+_CONDENSING = {"teachers": 1, "warm_start_share": 0.0}
+_DM = Row(name="dm", settings={**_CONDENSING, "method": "dm", "lr_img": 1.0}, note="features")
+_DC = Row(name="dc", settings={**_CONDENSING, "method": "dc", "lr_img": 0.1}, note="gradients")
+_DSA = Row(
+    name="dsa",
+    settings={**_CONDENSING, "method": "dsa", "lr_img": 0.1},
+    note="gradients, augmented",
+)
+
+TABLE_1 = Study(
+    name="table1",
+    title="Published sets of images (paper, section 4.2, Table 1)",
+    about="IADD, MTT, DDPP, DC, DSA, DM and selected images on CIFAR-10, CIFAR-100 or Tiny "
+    "ImageNet, as published (section 4.2, Table 1).",
+    rows=(_RANDOM, _FORGETTING, _HERDING, _DC, _DSA, _DM, _MTT, _DDPP, _IADD, _FULL),
+    reference="mtt",
+    published_note=TABLE_1_NOTE,
+    reads_published_sets=True,
+    preset="",
+)
 
 TABLE_4 = Study(
     name="table4",
@@ -111,13 +166,27 @@ TABLE_4 = Study(
         _DDPP,
         _RANDOM,
         _HERDING,
-        Row(name="forgetting", kind="forgetting", note="real images, most forgotten"),
+        _FORGETTING,
+        # 1% of the paper's training images.
+        Row(
+            name="from-scratch",
+            kind="scratch",
+            settings={"images_per_class": 42},
+            note="ResNet50, real images",
+        ),
+        Row(
+            name="transfer",
+            kind="transfer",
+            settings={"images_per_class": 42},
+            note="ResNet50 from ImageNet's weights, real images",
+        ),
         _FULL,
     ),
     reference="mtt",
     architectures=tuple(ARCHITECTURES),
     published=TABLE_4_FIGURES,
     published_classes=TABLE_4_CLASSES,
+    published_note=TABLE_4_NOTE,
 )
 
 _YARDSTICKS = (
@@ -127,8 +196,6 @@ _YARDSTICKS = (
     Row(name="centres", kind="centres", note="centres of k-means"),
     _FULL,
 )
-
-_CONDENSING = {"teachers": 1, "warm_start_share": 0.0}
 
 METHODS = Study(
     name="methods",
@@ -145,13 +212,9 @@ METHODS = Study(
             note="nearest student step",
         ),
         Row(name="tesla", settings={"method": "mtt", "adjoint": "frozen"}, note="λ frozen"),
-        Row(name="dm", settings={**_CONDENSING, "method": "dm", "lr_img": 1.0}, note="features"),
-        Row(name="dc", settings={**_CONDENSING, "method": "dc", "lr_img": 0.1}, note="gradients"),
-        Row(
-            name="dsa",
-            settings={**_CONDENSING, "method": "dsa", "lr_img": 0.1},
-            note="gradients, augmented",
-        ),
+        _DM,
+        _DC,
+        _DSA,
         *_YARDSTICKS,
     ),
     reference="mtt",
@@ -249,8 +312,33 @@ PRIVACY = Study(
     preset="cpu_small",
 )
 
-STUDIES = {study.name: study for study in (TABLE_4, METHODS, IMPROVEMENTS, PRIVACY)}
+STUDIES = {study.name: study for study in (TABLE_1, TABLE_4, METHODS, IMPROVEMENTS, PRIVACY)}
 """Every study by name."""
+
+
+def on_published_set(study: Study, name: str, images_per_class: int, training: int) -> Study:
+    """Return a study with the paper's figures of one published set at one size.
+
+    Args:
+        study: The study.
+        name: Name of the set: a key of :data:`iadd.reproduce.published.TABLE_1_FIGURES`.
+        images_per_class: IPC.
+        training: Training images that were read, validation included.
+    """
+    table = TABLE_1_FIGURES[name]
+    note = study.published_note
+    if training != table.train:
+        note += (
+            f" {name} has {table.train:,} training images and this archive {training:,}: compare "
+            "rows with each other, not with the paper's."
+        )
+    return replace(
+        study,
+        title=f"{name}, {images_per_class} per class (paper, section 4.2, Table 1)",
+        published=table.figures(images_per_class),
+        published_classes=table.classes,
+        published_note=note,
+    )
 
 
 def network_label(network: NetworkConfig) -> str:

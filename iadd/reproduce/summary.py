@@ -17,7 +17,7 @@ from typing import Any
 from iadd.evaluation.robustness import augmentation_robust_score, label_robust_score
 from iadd.privacy.statistics import mean_over_runs
 from iadd.reproduce.run_record import RunRecord
-from iadd.reproduce.study import Row, Study, network_label
+from iadd.reproduce.study import Row, Study
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "auroc")
 
@@ -142,7 +142,7 @@ def _line(
     random: Sequence[RunRecord],
     full: Sequence[RunRecord],
 ) -> Line:
-    label = network_label(records[0].config.network)
+    label = row.network_label(records[0].config)
     networks = {
         name: {figure: _figure([r.networks[name][figure] for r in records]) for figure in FIGURES}
         for name in records[0].networks

@@ -10,6 +10,9 @@ from iadd.reproduce.summary import Line
 
 Cells = list[list[str]]
 
+MOST_LISTED = 10
+"""Classes that a page names, at most."""
+
 
 def figure_cells(study: Study, lines: Sequence[Line], *, brief: bool = False) -> Cells:
     """Format the main table, heading first.
@@ -47,7 +50,10 @@ def _format_published(study: Study, row: str, *, brief: bool) -> str:
     published = study.published.get(row)
     if published is None:
         return ""
-    return f"{published.accuracy:.3f}" + ("" if brief else f" ({published.images:,} images)")
+    spread = "" if published.spread is None else f" ± {published.spread:.3f}"
+    return f"{published.accuracy:.3f}{spread}" + (
+        "" if brief else f" ({published.images:,} images)"
+    )
 
 
 def fairness_cells(study: Study, lines: Sequence[Line]) -> Cells:
@@ -143,11 +149,12 @@ def explain(
 ) -> list[str]:
     """Write the notes that belong below the table, with the runs that have no figures."""
     first = lines[0].networks[lines[0].network]["accuracy"]
+    names = " or ".join(dict.fromkeys(line.network for line in lines))
     spread = "± the deviation over networks"
     if any(figure.seeds > 1 for line in lines for figure in line.networks[line.network].values()):
         spread += " / the deviation over distillation seeds"
     notes = [
-        f"Mean {spread}; {first.networks} networks of {lines[0].network} per seed. Iterations and "
+        f"Mean {spread}; {first.networks} networks of {names} per seed. Iterations and "
         "learning rates were chosen on the validation split. Distilled sets have the rate α that "
         "was learned with them."
     ]
@@ -170,18 +177,21 @@ def explain(
             f"{len(lines)} rows one in twenty is by chance."
         )
     if study.published:
-        notes.append(
-            "Paper: accuracy in Table 4 of Li, Togo, Ogawa and Haseyama, on the COVID-19 "
-            "Radiography Database with its four classes; no spread is given there."
-        )
+        notes.append(study.published_note)
     if study.published and len(classes) != study.published_classes:
         notes.append(
             f"The paper's figures are for {study.published_classes} classes and this set has "
-            f"{len(classes)} ({', '.join(classes)}): compare rows with each other, not one "
+            f"{len(classes)} ({_listed(classes)}): compare rows with each other, not one "
             "by one with the paper's."
         )
     notes += [f"{run.row.name}, seed {run.seed}, has no figures: {run.failure}" for run in failed]
     return notes
+
+
+def _listed(classes: Sequence[str]) -> str:
+    if len(classes) <= MOST_LISTED:
+        return ", ".join(classes)
+    return ", ".join((*classes[:MOST_LISTED], f"{len(classes) - MOST_LISTED} more"))
 
 
 def to_markdown(cells: Cells) -> str:

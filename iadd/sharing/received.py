@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from iadd.data.distilled_dataset import DistilledDataset
@@ -136,6 +135,14 @@ def in_size(intensities: Tensor, image_size: int) -> Tensor:
     """Resize (N, C, H, W) to a square; return it unchanged if it has that size."""
     if intensities.shape[-2:] == (image_size, image_size):
         return intensities
-    return F.interpolate(
-        intensities, (image_size, image_size), mode="bicubic", align_corners=False, antialias=True
+    # Imported here: it takes a second, and sets of one size need none of it.
+    from torchvision.transforms.v2 import InterpolationMode
+    from torchvision.transforms.v2.functional import resize
+
+    resized: Tensor = resize(
+        intensities,
+        [image_size, image_size],
+        interpolation=InterpolationMode.BICUBIC,
+        antialias=True,
     )
+    return resized

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
+from iadd.data.whitening import Whitening
 from iadd.networks.build import build_architecture
 from iadd.runtime.checkpoint import pack, unpack
 from iadd.runtime.precision import computing_at
@@ -54,7 +55,10 @@ class TrainedNetwork:
             "std": self.normalisation.std,
             "config": self.config.to_dict(),
         }
-        return pack(dict(self.network.named_parameters()), document)
+        tensors: dict[str, Tensor] = dict(self.network.named_parameters())
+        if self.normalisation.whitening is not None:
+            tensors |= self.normalisation.whitening.tensors()
+        return pack(tensors, document)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -67,7 +71,12 @@ class TrainedNetwork:
             parameters, document = unpack(data)
             config = Config.from_dict(document["config"])
             classes = tuple(map(str, document["classes"]))
-            normalisation = Normalisation(tuple(document["mean"]), tuple(document["std"]))
+            whitening = Whitening.from_tensors(parameters)
+            normalisation = Normalisation(
+                tuple(document["mean"]), tuple(document["std"]), whitening
+            )
+            for name in whitening.tensors() if whitening else ():
+                del parameters[name]
             network = build_architecture(
                 config, channels=len(normalisation.mean), classes=len(classes)
             )

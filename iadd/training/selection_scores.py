@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
-from iadd.data.normalisation import Normalisation
+from iadd.data.normalisation import fit_normalisation
 from iadd.networks.base import Classifier
 from iadd.runtime.precision import computing_at
 from iadd.runtime.progress import ProgressCounter, ProgressListener
@@ -42,7 +42,7 @@ def trained_features(
     """
     network = _train(train, config, "herding", on_progress, device, None)
     assert isinstance(network, Classifier)
-    normalisation = Normalisation.of(train.images)
+    normalisation = fit_normalisation(train.images, config)
     with torch.no_grad(), computing_at(config.compute.precision):
         parts = [
             network.features(normalisation.apply(chunk.to(device))).cpu()
@@ -97,7 +97,7 @@ def _train(
     on_predictions: Callable[[int, Tensor, Tensor], None] | None,
 ) -> nn.Module:
     recipe = full_set_recipe(config)
-    normalisation = Normalisation.of(train.images)
+    normalisation = fit_normalisation(train.images, config)
     data, labels = train.images.to(device), train.labels.to(device)
     (network,) = train_networks(
         [NetworkSpec(lambda batch: normalisation.apply(data[batch]), labels, (rng_key,))],

@@ -8,7 +8,7 @@ used: memory grows neither with the number of teachers nor with their epochs.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from iadd.config import Config
 from iadd.data.normalisation import Normalisation
+from iadd.data.whitening import Whitening
 
 
 class TrajectoryError(ValueError):
@@ -28,6 +29,30 @@ class TrajectoryError(ValueError):
 def trajectory_path(out: Path, teacher: int) -> Path:
     """Return the path of one teacher's trajectory."""
     return Path(out) / f"teacher-{teacher:04d}.safetensors"
+
+
+def whitening_path(out: Path, key: str) -> Path:
+    """Return the path of a whitening that trajectories share.
+
+    Args:
+        out: Folder of the trajectories.
+        key: Result of :func:`iadd.data.normalisation.whitening_key`.
+    """
+    return Path(out) / f"whitening-{key}.safetensors"
+
+
+def read_whitening(path: Path) -> Whitening:
+    """Read a whitening.
+
+    Raises:
+        TrajectoryError: When the file is missing or holds none.
+    """
+    with open_tensors(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    whitening = Whitening.from_tensors(tensors)
+    if whitening is None:
+        raise TrajectoryError(f"{path.name} holds no whitening: record the trajectories again.")
+    return whitening
 
 
 @dataclass(frozen=True)
@@ -85,7 +110,9 @@ class TrajectoryBuffer:
         return cls(
             paths=tuple(paths),
             teacher_key=first["teacher_key"],
-            normalisation=Normalisation(tuple(first["mean"]), tuple(first["std"])),
+            normalisation=Normalisation(
+                tuple(first["mean"]), tuple(first["std"]), _whitening_of(folder, documents)
+            ),
             epochs=len(first["curves"]["loss"]),
         )
 
@@ -114,6 +141,15 @@ class TrajectoryBuffer:
         """P."""
         with open_tensors(self.paths[0]) as file:
             return int(file.get_slice("snapshots").get_shape()[1])
+
+
+def _whitening_of(folder: Path, documents: Sequence[Mapping[str, Any]]) -> Whitening | None:
+    """Read the whitening of the trajectories in a folder, if they have one."""
+    keys = {document.get("whitening") for document in documents}
+    if len(keys) > 1:
+        raise TrajectoryError(f"The trajectories in {folder} are of differently whitened images.")
+    key = keys.pop()
+    return None if key is None else read_whitening(whitening_path(folder, key))
 
 
 def open_tensors(path: Path) -> Any:

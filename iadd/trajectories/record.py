@@ -9,10 +9,24 @@ import torch
 
 from iadd.config import Config, ConfigError
 from iadd.data.image_set import ImageSet
+from iadd.data.normalisation import Normalisation, fit_normalisation, whitening_key
 from iadd.dp.private_data import PrivateData
-from iadd.runtime.checkpoint import CHECKPOINT_SECONDS, CheckpointStore, CheckpointTimer, replacing
+from iadd.runtime.checkpoint import (
+    CHECKPOINT_SECONDS,
+    CheckpointStore,
+    CheckpointTimer,
+    pack,
+    replacing,
+    write_atomically,
+)
 from iadd.runtime.progress import Progress, ProgressListener, ignore_progress
-from iadd.trajectories.buffer import TrajectoryBuffer, TrajectoryError, trajectory_path
+from iadd.trajectories.buffer import (
+    TrajectoryBuffer,
+    TrajectoryError,
+    read_whitening,
+    trajectory_path,
+    whitening_path,
+)
 from iadd.trajectories.checkpoint import group_of, restore_teachers, save_teachers
 from iadd.trajectories.private_teacher import record_private_trajectory
 from iadd.trajectories.snapshot_file import write_tensors
@@ -90,7 +104,7 @@ def record_trajectories(
 
     @cache
     def teacher_step() -> TeacherStep:
-        return TeacherStep(images, config, device)
+        return TeacherStep(images, config, device, _normalisation(images, config, Path(out)))
 
     for first in range(0, count, at_once):
         numbers = range(first, min(first + at_once, count))
@@ -168,7 +182,7 @@ def record_trajectory(
     if not path.exists():
         images = train.part("train")
         _record(
-            lambda: TeacherStep(images, config, device),
+            lambda: TeacherStep(images, config, device, _normalisation(images, config, Path(out))),
             [teacher],
             out=out,
             on_progress=on_progress or ignore_progress,
@@ -192,6 +206,22 @@ def teachers_at_once(config: Config, device: torch.device | str) -> int:
         return 1
     values = config.teacher.teacher_batch_size * config.network.width * config.image_size**2
     return max(1, min(_MOST_AT_ONCE, _FULL // values))
+
+
+def _normalisation(images: ImageSet, config: Config, out: Path) -> Normalisation:
+    """Fit the normalisation; a whitening is kept beside the trajectories, which share it.
+
+    Fitted again with another number of threads it would be rounded otherwise.
+    """
+    if config.normalisation.whitening == "none":
+        return fit_normalisation(images.images, config)
+    path = whitening_path(out, whitening_key(images.images, config))
+    if path.exists():
+        return replace(Normalisation.of(images.images), whitening=read_whitening(path))
+    fitted = fit_normalisation(images.images, config)
+    assert fitted.whitening is not None
+    write_atomically(path, pack(fitted.whitening.tensors(), {}))
+    return fitted
 
 
 def _check_audited(config: Config) -> None:

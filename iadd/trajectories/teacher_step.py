@@ -6,7 +6,7 @@ B batches of an epoch.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from iadd.config import Config, NetworkConfig, Precision, TeacherConfig
 from iadd.counts import images_per_epoch, teaching_steps
 from iadd.data.augmentation import AugmentationDraw, augment, draw_augmentation
 from iadd.data.image_set import ImageSet
-from iadd.data.normalisation import Normalisation
+from iadd.data.normalisation import Normalisation, fit_normalisation, whitening_key
 from iadd.networks.build import build_network
 from iadd.runtime.compile import (
     CompilationChoice,
@@ -53,13 +53,20 @@ class TeacherStep:
         train: Images of the training split.
         config: Settings of the run.
         device: Device to compute on.
+        normalisation: Normalisation of the images; fitted on them unless given.
     """
 
-    def __init__(self, train: ImageSet, config: Config, device: torch.device | str) -> None:
+    def __init__(
+        self,
+        train: ImageSet,
+        config: Config,
+        device: torch.device | str,
+        normalisation: Normalisation | None = None,
+    ) -> None:
         self.config, self.device, self.classes = config, torch.device(device), train.classes
         self.channels = train.images.shape[1]
         self.images, self.labels = train.images.to(device), train.labels.to(device)
-        self.normalisation = Normalisation.of(train.images)
+        self.normalisation = normalisation or fit_normalisation(train.images, config)
         self._cpu_labels = train.labels
         key = (
             config.network,
@@ -75,6 +82,13 @@ class TeacherStep:
             config, self.device, channels=self.channels, classes=len(train.classes), images=images
         )
         self._fast = _gradient(*key, compiled=True) if choice.compiled else self._eager
+
+    @cached_property
+    def whitening_key(self) -> str | None:
+        """Name of the whitening; None where images are not whitened."""
+        if self.normalisation.whitening is None:
+            return None
+        return whitening_key(self.images, self.config)
 
     def draw_epoch(self, teacher: int, epoch: int) -> list[Batch]:
         """Draw all random numbers of a teacher's epoch, and copy them to the device once."""

@@ -102,6 +102,7 @@ class Teachers:
 
     def document(self, position: int) -> dict[str, Any]:
         """Describe one teacher for its trajectory file."""
+        key = self.teacher_step.whitening_key
         return {
             "teacher": self.numbers[position],
             "teacher_key": self.teacher_step.config.teacher_key(),
@@ -109,6 +110,8 @@ class Teachers:
             "mean": self.teacher_step.normalisation.mean,
             "std": self.teacher_step.normalisation.std,
             "curves": self.curves[position],
+            # In a file of its own beside the trajectories, which share it.
+            **({} if key is None else {"whitening": key}),
         }
 
     def momenta(self) -> dict[int, Tensor]:

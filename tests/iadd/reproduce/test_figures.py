@@ -10,9 +10,11 @@ from iadd.reproduce.run_record import StudyError
 def write_study(folder: Path, per_class: int, rows: dict[str, list[float]]) -> Path:
     """A finished study as `write_report` leaves it, of so many seeds for each row."""
     folder.mkdir()
+    own = {"transfer": 42}
     runs = [
         {
             "row": row,
+            "config": {"distillation": {"images_per_class": own.get(row, per_class)}},
             "networks": {"ConvNetD5": {"balanced_accuracy": {"mean": one, "std": 0.02, "n": 5}}},
         }
         for row, means in rows.items()
@@ -58,6 +60,12 @@ def test_a_curve_joins_the_studies_and_everything_is_a_line(studies: list[Path])
     assert [text.get_text() for text in axes.texts] == ["all images, 112×112"]
     (axes,) = minutes_figure(points).axes
     assert "minutes" in axes.get_xlabel()
+
+
+def test_a_row_stands_at_its_own_number_of_images(tmp_path: Path) -> None:
+    study = write_study(tmp_path / "study", 20, {"iadd": [0.8], "transfer": [0.6]})
+    sizes = {point.row: point.images_per_class for point in read_points([study])}
+    assert sizes == {"iadd": 20, "transfer": 42}
 
 
 def test_pictures_are_drawn_as_svg_and_png(studies: list[Path], tmp_path: Path) -> None:

@@ -109,3 +109,13 @@ def test_a_class_without_images_is_covered_by_nothing(config: Config) -> None:
 def test_nothing_received_is_said() -> None:
     with pytest.raises(ValueError, match="at least one distilled set"):
         covered_classes([], ("a", "b"))
+
+
+@pytest.mark.parametrize("size", [10, 24])
+def test_sets_are_resized_as_torch_does_it(size: int) -> None:
+    """As up to version 0.3, to the bit: torchvision calls the same."""
+    intensities = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 1.4 - 0.2
+    expected = torch.nn.functional.interpolate(
+        intensities, (size, size), mode="bicubic", align_corners=False, antialias=True
+    )
+    assert torch.equal(in_size(intensities, size), expected)
