@@ -39,7 +39,7 @@ async def change_password(
 def change_own_password(
     database: Database, caller: Caller, *, current: str, new: str, keep: str | None
 ) -> None:
-    """Set a new password, and end all sessions but `keep`.
+    """Set a new password, and end all sessions but `keep` and all tokens but the caller's.
 
     Raises NoPerson, WrongPassword, WeakPassword.
     """
@@ -54,8 +54,8 @@ def change_own_password(
         user = UserRepository(session).load(caller.user_id, lock=True)
         known = judge_password(session, user, checked, right=right)
         if known:
-            set_password(session, user, new_hash, keep=keep)
-            record(session, caller, Action.PASSWORD_CHANGED, user.id)
+            ended = set_password(session, user, new_hash, keep=keep, keep_token=caller.token_id)
+            record(session, caller, Action.PASSWORD_CHANGED, user.id, tokens_deleted=ended)
     if not known:
         raise WrongPassword(
             "It is wrong, or the account is locked for a while after several wrong ones. "

@@ -42,6 +42,10 @@ class TokenRead(ReplyModel):
     created_at: datetime
     name: str
     user_id: str | None = Field(description="Whose it is; null for one of the organisation.")
+    made_with_id: str | None = Field(
+        description="The token that made it, and with which it is deleted; null for one that was "
+        "made in a browser or by an operator."
+    )
     role: Role | None
     scopes: list[Permission] | None
     expires_at: datetime | None
