@@ -24,6 +24,7 @@ from app.datasets.archives import forget_archive
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.uploads.purge import end_expired, forget_uploads, purge_ended
+from app.datasets.uploads.streamed import end_abandoned
 from app.distillations.audit_twins import UNFINISHED as UNFINISHED_TWINS
 from app.distillations.audit_twins import has_unfinished, is_audited
 from app.distillations.purge import purge_distillation
@@ -91,6 +92,7 @@ def sweep(portal: Portal) -> None:
         end_sessions,
         make_missing_keys,
         end_expired,
+        end_abandoned,
         purge_ended,
         forget_uploads,
         forget_archives,
