@@ -65,6 +65,12 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the portal listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    trusted_proxies: str = Field(
+        default="",
+        description="Networks, separated by commas, of the proxies in front of the portal: "
+        "`127.0.0.1, 172.16.0.0/12`. Whom a request comes from, it is told by their "
+        "`X-Forwarded-For` alone. Empty: by nobody's, and limits count the address that connects.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="(?i)^(debug|info|warning|error)$",
@@ -204,6 +210,10 @@ class Settings(BaseSettings):
         return parse_networks(self.webhook_networks)
 
     @property
+    def proxies_trusted(self) -> list[str]:
+        return [str(network) for network in parse_networks(self.trusted_proxies)]
+
+    @property
     def session_length(self) -> timedelta:
         return timedelta(hours=self.session_hours)
 
@@ -220,13 +230,15 @@ class Settings(BaseSettings):
         return parse_rate(self.request_rate)
 
     @model_validator(mode="after")
-    def _validate_webhook_networks(self) -> Self:
-        try:
-            parse_networks(self.webhook_networks)
-        except ValueError:
-            raise ValueError(
-                "EXCHANGE_WEBHOOK_NETWORKS lists networks as in 10.20.0.0/16, separated by commas"
-            ) from None
+    def _validate_networks(self) -> Self:
+        for name in ("webhook_networks", "trusted_proxies"):
+            try:
+                parse_networks(getattr(self, name))
+            except ValueError:
+                raise ValueError(
+                    f"EXCHANGE_{name.upper()} lists networks as in 10.20.0.0/16, separated by "
+                    "commas"
+                ) from None
         return self
 
     @model_validator(mode="after")

@@ -78,6 +78,9 @@ def portal(
         port=settings.port if port is None else port,
         fd=fd,
         log_config=None,
+        # Never the server's default, which believes whoever is on this machine.
+        proxy_headers=bool(settings.proxies_trusted),
+        forwarded_allow_ips=settings.proxies_trusted,
         # Event streams would otherwise keep a stopping portal alive until their job ends.
         timeout_graceful_shutdown=5,
         server_header=False,
