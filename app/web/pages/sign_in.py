@@ -5,6 +5,7 @@ from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
 from app.auth.cookies import cookie_of, delete_cookie, set_cookie
+from app.auth.origins import refuse_other_sites
 from app.auth.password_login import sign_in_with_password
 from app.auth.sessions import service as sessions
 from app.auth.sessions.schemas import SessionCreate
@@ -13,7 +14,7 @@ from app.core.errors import Problem
 from app.core.ratelimit import address_of
 from app.users.invitations import service as invitations
 from app.users.invitations.schemas import ForgottenPassword, InvitationAccept, InvitationSecret
-from app.web.dependencies import Visitor, refuse_other_sites
+from app.web.dependencies import Visitor
 from app.web.forms import Sent, checked
 from app.web.render import go_to, page
 
