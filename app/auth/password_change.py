@@ -4,7 +4,7 @@ from fastapi import Request
 
 from app.audit.log import Action, record
 from app.auth.cookies import cookie_of
-from app.auth.sessions.service import judge_password
+from app.auth.sessions.failures import SESSION, judge_password
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.passwords import check_password
@@ -52,7 +52,7 @@ def change_own_password(
     new_hash = hash_new_password(new, user.email)
     with database.transaction() as session:
         user = UserRepository(session).load(caller.user_id, lock=True)
-        known = judge_password(session, user, checked, right=right)
+        known = judge_password(session, user, checked, SESSION, right=right)
         if known:
             ended = set_password(session, user, new_hash, keep=keep, keep_token=caller.token_id)
             record(session, caller, Action.PASSWORD_CHANGED, user.id, tokens_deleted=ended)

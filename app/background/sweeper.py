@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, true
 
 from app.access import grants
+from app.auth.sessions.failures import forget_old_failures
 from app.auth.sessions.repository import WebSessionRepository
 from app.core import leases
 from app.core.clock import utc_now
@@ -215,6 +216,7 @@ def end_sessions(portal: Portal) -> None:
     now = utc_now()
     with portal.database.transaction() as session:
         WebSessionRepository(session).delete_ended(now, now - portal.settings.session_idle)
+        forget_old_failures(session, now)
 
 
 def make_missing_keys(portal: Portal) -> None:

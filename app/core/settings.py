@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     )
     sign_in_rate: Rate = Field(
         default="20/minute",
-        description="Tries to sign in from one address, and to one account.",
+        description="Tries to sign in from one address.",
     )
     request_rate: Rate = Field(
         default="30000/minute",

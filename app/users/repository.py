@@ -9,6 +9,7 @@ from app.core.errors import NotFound
 from app.core.repository import Readable, Repository
 from app.core.security import Caller, Role
 from app.models.organisation import Organisation
+from app.models.sign_in_failures import SignInFailures
 from app.models.token import Token
 from app.models.user import User
 from app.models.web_session import WebSession
@@ -69,6 +70,10 @@ class UserRepository(Repository[User]):
         if but is not None:
             query = query.where(WebSession.secret_hash != but)
         self._session.execute(query)
+
+    def forget_failures(self, user_id: str) -> None:
+        """Wrong passwords before this one count no more."""
+        self._session.execute(delete(SignInFailures).where(SignInFailures.user_id == user_id))
 
     def delete_tokens(self, user_id: str, *, but: str | None = None) -> int:
         """All of a person, or all but one, and what was made with them; how many of theirs."""

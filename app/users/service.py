@@ -229,6 +229,7 @@ def set_password(
     """
     user.password_hash = password_hash
     user.failed_sign_ins, user.locked_until = 0, None
+    UserRepository(session).forget_failures(user.id)
     InvitationRepository(session).delete_open_links(user.id)
     UserRepository(session).delete_sessions(user.id, but=keep)
     return UserRepository(session).delete_tokens(user.id, but=keep_token)

@@ -14,6 +14,7 @@ from app.auth.cookies import (
     set_cookie,
 )
 from app.auth.dependencies import Anybody
+from app.auth.devices import set_device
 from app.auth.identity import read_caller, read_signed_in
 from app.auth.origins import refuse_other_sites
 from app.auth.password_login import sign_in_with_password
@@ -41,6 +42,7 @@ async def sign_in(
     """Sign in with address and password: a cookie for browsers, and the session's CSRF token."""
     signed_in = await sign_in_with_password(request, portal, body)
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     return read_signed_in(signed_in)
 
 
@@ -95,6 +97,7 @@ async def finish_oidc_sign_in(
     )
     response = RedirectResponse("/", 303)
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     delete_attempt(response, portal.settings)
     return response
 

@@ -5,6 +5,7 @@ from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
 from app.auth.cookies import cookie_of, delete_cookie, set_cookie
+from app.auth.devices import set_device
 from app.auth.origins import refuse_other_sites
 from app.auth.password_login import sign_in_with_password
 from app.auth.sessions import service as sessions
@@ -52,6 +53,7 @@ async def sign_in(request: Request, portal: PortalDep, form: Sent[SignInForm]) -
     signed_in = await sign_in_with_password(request, portal, body)
     response = go_to(request, local_path(form.next))
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     return response
 
 
@@ -133,6 +135,7 @@ async def join(request: Request, portal: PortalDep, form: Sent[JoinForm]) -> Res
     )
     response = go_to(request, "/", note="note-welcome")
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     return response
 
 
