@@ -1,10 +1,10 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from app.core.clock import utc_now
-from app.core.schemas import Line, ReplyModel, RequestModel
+from app.core.schemas import Line, ReplyModel, RequestModel, Time
 from app.core.security import Permission, Role
 
 
@@ -15,7 +15,7 @@ def _in_the_future(when: datetime) -> datetime:
     return when
 
 
-FutureTime = Annotated[AwareDatetime, AfterValidator(_in_the_future)]
+FutureTime = Annotated[Time, AfterValidator(_in_the_future)]
 
 
 class TokenCreate(RequestModel):
