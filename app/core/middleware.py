@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import TooLarge, TooManyRequests
@@ -99,6 +100,44 @@ def _who(scope: Scope) -> Iterator[str]:
         yield hashlib.sha256(secret.encode()).hexdigest()
 
 
+HEAD_IS_OTHERS = re.compile(r"/api/.*|/static/.*|/releases/[^/]+/bundle")
+"""Addresses that answer HEAD themselves or not at all: a bundle's GET counts as its delivery."""
+
+
+class HeadOfPages:
+    """Answers HEAD to a page or a probe as GET; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == "http"
+            and scope["method"] == "HEAD"
+            and not HEAD_IS_OTHERS.fullmatch(scope["path"])
+        ):
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
+class TrailingSlash:
+    """Leads from `/datasets/` to `/datasets`, within whatever host the browser has."""
+
+    PATH = re.compile(r"((?:/[A-Za-z0-9_-]+)+)/+")
+    """Words alone: a path that a browser takes for another host is none of them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if is_read and (path := self.PATH.fullmatch(scope["path"])) is not None:
+            query = scope["query_string"].decode("latin-1")
+            response = RedirectResponse(path[1] + (f"?{query}" if query else ""), 307)
+            return await response(scope, receive, send)
+        await self._app(scope, receive, send)
+
+
 class SafeHeaders:
     """Replies are private, and never anything that a browser could be made to run."""
 
@@ -109,8 +148,12 @@ class SafeHeaders:
         ("X-Content-Type-Options", "nosniff"),
     )
 
-    def __init__(self, app: ASGIApp) -> None:
+    HTTPS = ("Strict-Transport-Security", "max-age=31536000")
+    """A year. Without the subdomains, which are not the portal's to decide about."""
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
+        self._headers = (*self.DEFAULTS, self.HTTPS) if is_https else self.DEFAULTS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -119,7 +162,7 @@ class SafeHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self.DEFAULTS:
+                for name, value in self._headers:
                     headers.setdefault(name, value)
             await send(message)
 
