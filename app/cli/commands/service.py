@@ -70,12 +70,12 @@ def portal(
 
         from app.core.logging import configure_logging
         from app.main import create_app
-    settings = load_settings(None)
+    settings = load_settings(None, host=host, port=port)
     configure_logging(settings.log_level)
     uvicorn.run(
         create_app(settings),
-        host=host or settings.host,
-        port=settings.port if port is None else port,
+        host=settings.host,
+        port=settings.port,
         fd=fd,
         log_config=None,
         # Never the server's default, which believes whoever is on this machine.
