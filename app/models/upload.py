@@ -40,7 +40,8 @@ class Upload(Leased, Timestamps, Base):
     in_one_request: Mapped[bool] = mapped_column(default=False)
     """Sent by `PUT …/archive`: nobody can go on with it, so that it ends with its request."""
     sent_metadata: Mapped[str] = mapped_column(String(4000), default="")
-    """`Upload-Metadata` as it was sent. It may hold a file's name: never in a log."""
+    """`Upload-Metadata` as it was sent. It may hold a file's name: never in a log, and gone when
+    the upload is over."""
     actor: Mapped[JsonObject] = mapped_column(JsonColumn)
     """{"user", "token", "name"} of who sent to it last: the archive arrives in that name."""
     status: Mapped[UploadStatus] = mapped_column(

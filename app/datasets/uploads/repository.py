@@ -88,7 +88,7 @@ class UploadRepository(Repository[Upload]):
         ended = self._session.execute(
             update(Upload)
             .where(Upload.id == upload_id, Upload.status.in_(UNFINISHED))
-            .values(status=status, expires_at=forget_at, **_without_lease())
+            .values(status=status, expires_at=forget_at, sent_metadata="", **_without_lease())
             .returning(Upload.id)
             .execution_options(synchronize_session=False)
         )
@@ -99,7 +99,7 @@ class UploadRepository(Repository[Upload]):
         self._session.execute(
             update(Upload)
             .where(Upload.dataset_id == dataset_id, Upload.status.in_(UNFINISHED))
-            .values(status=UploadStatus.ENDED, **_without_lease())
+            .values(status=UploadStatus.ENDED, sent_metadata="", **_without_lease())
             .execution_options(synchronize_session=False)
         )
 
