@@ -67,7 +67,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem_handlers.install(app, problem_page)
     # Added last is outermost.
     app.add_middleware(problem_handlers.UnexpectedErrors)
-    app.add_middleware(BodyLimit, limit=portal.settings.max_json_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit=portal.settings.max_json_bytes,
+        seconds=portal.settings.request_seconds,
+    )
     app.add_middleware(TusHeaders)
     app.add_middleware(HeadOfPages)
     app.add_middleware(TrailingSlash)

@@ -177,6 +177,12 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(
         default=MEBIBYTE, gt=0, description="Largest JSON body of any other request."
     )
+    request_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="A request's headers have to be here after so long, and its JSON body after as "
+        "long again. Archives are not limited while their bytes keep coming.",
+    )
     idempotency_hours: float = Field(
         default=24, gt=0, description="How long an Idempotency-Key is remembered."
     )

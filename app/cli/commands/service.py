@@ -82,6 +82,7 @@ def portal(
     with needs("portal"):
         import uvicorn
 
+        from app.core.http_protocol import protocol_within
         from app.core.logging import configure_logging
         from app.main import create_app
     settings = load_settings(None, host=host, port=port)
@@ -95,6 +96,8 @@ def portal(
         host=settings.host,
         port=settings.port,
         fd=fd,
+        http=protocol_within(settings.request_seconds),
+        ws="none",
         log_config=None,
         # Never the server's default, which believes whoever is on this machine.
         proxy_headers=bool(settings.proxies_trusted),
