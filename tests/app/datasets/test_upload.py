@@ -184,17 +184,19 @@ def test_memory_does_not_grow_with_the_archive(portal_with):
     assert peak < size / 2
 
 
-def test_reading_goes_on_while_an_upload_is_open(portal, live_url):
+def test_reading_goes_on_while_an_upload_is_open(portal, live_url, wait_until):
     dataset_id = portal.new_dataset()
 
     with open_upload(portal, live_url, dataset_id, "Content-Length: 9") as slow:
         slow.sendall(b"some")
+        wait_until(lambda: received(portal), "the upload has begun")
         answers = []
         reader = threading.Thread(
             target=lambda: answers.append(portal.researcher.get("/datasets").status_code)
         )
         reader.start()
         reader.join(timeout=10)
+    wait_until(lambda: not received(portal), "the upload has ended")
 
     assert answers == [200]
 
@@ -305,6 +307,7 @@ def test_an_archive_in_one_request_is_not_offered_to_go_on_with(portal, live_url
         connection.sendall(b"ar")
         wait_until(lambda: received(portal), "the upload has begun")
         assert portal.steward.get("/uploads").json()["items"] == []
+    wait_until(lambda: not received(portal), "the upload has ended")
 
 
 def test_as_many_arrive_at_once_as_there_may_be_uploads(portal, live_url, wait_until, monkeypatch):
@@ -313,6 +316,7 @@ def test_as_many_arrive_at_once_as_there_may_be_uploads(portal, live_url, wait_u
     with open_upload(portal, live_url, portal.new_dataset(), "Content-Length: 4"):
         wait_until(lambda: received(portal), "the upload has begun")
         reply = portal.steward.put(f"/datasets/{portal.new_dataset()}/archive", content=b"more")
+    wait_until(lambda: not received(portal), "the upload has ended")
 
     assert reply.status_code == 409
     assert reply.json()["type"].endswith(":too-many-uploads")
