@@ -13,7 +13,14 @@ from app.background.tasks import background_tasks
 from app.core import problem_handlers
 from app.core.health import router as health_router
 from app.core.metrics import Metrics
-from app.core.middleware import BodyLimit, RequestLimit, RequestMetrics, SafeHeaders
+from app.core.middleware import (
+    BodyLimit,
+    HeadOfPages,
+    RequestLimit,
+    RequestMetrics,
+    SafeHeaders,
+    TrailingSlash,
+)
 from app.core.portal import Portal
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
@@ -48,6 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # The interactive pages load their scripts from a CDN, which hospitals' networks lack.
         docs_url=None,
         redoc_url=None,
+        # The framework's redirect names the host that the request names: see TrailingSlash.
+        redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
     app.state.portal = portal
@@ -58,11 +67,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem_handlers.install(app, problem_page)
     # Added last is outermost.
     app.add_middleware(problem_handlers.UnexpectedErrors)
-    app.add_middleware(BodyLimit, limit=portal.settings.max_json_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit=portal.settings.max_json_bytes,
+        seconds=portal.settings.request_seconds,
+    )
     app.add_middleware(TusHeaders)
+    app.add_middleware(HeadOfPages)
+    app.add_middleware(TrailingSlash)
     app.add_middleware(RequestLimit, portal=portal)
     app.add_middleware(RequestMetrics, metrics=metrics)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(SafeHeaders, is_https=portal.settings.is_https)
     _document_problems(app)
     return app
 

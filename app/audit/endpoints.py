@@ -3,7 +3,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from app.audit.export import last_line, to_lines
 from app.audit.log import Action, entry_dict, record
@@ -13,7 +12,7 @@ from app.auth.dependencies import Auditor
 from app.core.clock import utc_now
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
 from app.core.portal import Portal
-from app.core.schemas import problems
+from app.core.schemas import Time, problems
 from app.core.security import Caller
 from app.models.organisation import Organisation
 from app.organisations.keys.service import signer_of
@@ -30,7 +29,7 @@ def list_audit_entries(
     caller: Auditor,
     action: Action_ = None,
     subject: Subject = None,
-    since: AwareDatetime | None = None,
+    since: Time | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> AuditPage:

@@ -21,46 +21,46 @@ ATTEMPT_LASTS = timedelta(minutes=10)
 
 def cookie_of(request: Request, settings: Settings) -> str | None:
     """Read it under its exact name: a plain one may have been set by a page of another host."""
-    return request.cookies.get(_name(settings))
+    return request.cookies.get(name_of(settings))
 
 
-def _name(settings: Settings, plain: str = COOKIE) -> str:
+def name_of(settings: Settings, plain: str = COOKIE) -> str:
     return f"__Host-{plain}" if settings.is_https else plain
 
 
-def _kept_from_others(settings: Settings) -> Any:
+def kept_from_others(settings: Settings) -> Any:
     # Not "strict": the way back from an identity provider begins at the provider's page.
     return {"path": "/", "secure": settings.is_https, "httponly": True, "samesite": "lax"}
 
 
 def set_cookie(response: Response, settings: Settings, secret: str) -> None:
     response.set_cookie(
-        _name(settings),
+        name_of(settings),
         secret,
         max_age=round(settings.session_hours * 3600),
-        **_kept_from_others(settings),
+        **kept_from_others(settings),
     )
 
 
 def delete_cookie(response: Response, settings: Settings) -> None:
-    response.delete_cookie(_name(settings), **_kept_from_others(settings))
+    response.delete_cookie(name_of(settings), **kept_from_others(settings))
 
 
 def set_attempt(response: Response, settings: Settings, vault: Vault, attempt: Attempt) -> None:
     """Set the encrypted state that a single sign-on has to come back with."""
     response.set_cookie(
-        _name(settings, ATTEMPT_COOKIE),
+        name_of(settings, ATTEMPT_COOKIE),
         vault.seal(json.dumps(asdict(attempt)).encode(), Purpose.SIGN_IN),
         max_age=round(ATTEMPT_LASTS.total_seconds()),
-        **_kept_from_others(settings),
+        **kept_from_others(settings),
     )
 
 
 def attempt_of(request: Request, settings: Settings, vault: Vault) -> Attempt | None:
-    sealed = request.cookies.get(_name(settings, ATTEMPT_COOKIE), "")
+    sealed = request.cookies.get(name_of(settings, ATTEMPT_COOKIE), "")
     opened = vault.open_recent(sealed, Purpose.SIGN_IN, ATTEMPT_LASTS)
     return None if opened is None else Attempt(**json.loads(opened))
 
 
 def delete_attempt(response: Response, settings: Settings) -> None:
-    response.delete_cookie(_name(settings, ATTEMPT_COOKIE), **_kept_from_others(settings))
+    response.delete_cookie(name_of(settings, ATTEMPT_COOKIE), **kept_from_others(settings))

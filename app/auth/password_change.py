@@ -4,7 +4,7 @@ from fastapi import Request
 
 from app.audit.log import Action, record
 from app.auth.cookies import cookie_of
-from app.auth.sessions.service import judge_password
+from app.auth.sessions.failures import SESSION, judge_password
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.passwords import check_password
@@ -39,7 +39,7 @@ async def change_password(
 def change_own_password(
     database: Database, caller: Caller, *, current: str, new: str, keep: str | None
 ) -> None:
-    """Set a new password, and end all sessions but `keep`.
+    """Set a new password, and end all sessions but `keep` and all tokens but the caller's.
 
     Raises NoPerson, WrongPassword, WeakPassword.
     """
@@ -52,10 +52,10 @@ def change_own_password(
     new_hash = hash_new_password(new, user.email)
     with database.transaction() as session:
         user = UserRepository(session).load(caller.user_id, lock=True)
-        known = judge_password(session, user, checked, right=right)
+        known = judge_password(session, user, checked, SESSION, right=right)
         if known:
-            set_password(session, user, new_hash, keep=keep)
-            record(session, caller, Action.PASSWORD_CHANGED, user.id)
+            ended = set_password(session, user, new_hash, keep=keep, keep_token=caller.token_id)
+            record(session, caller, Action.PASSWORD_CHANGED, user.id, tokens_deleted=ended)
     if not known:
         raise WrongPassword(
             "It is wrong, or the account is locked for a while after several wrong ones. "

@@ -4,6 +4,7 @@ import anyio
 from fastapi import Request
 
 from app.auth.cookies import cookie_of
+from app.auth.devices import sender_of
 from app.auth.sessions import service
 from app.auth.sessions.schemas import SessionCreate
 from app.core.portal import Portal
@@ -17,8 +18,8 @@ async def sign_in_with_password(
     request: Request, portal: Portal, body: SessionCreate
 ) -> service.SignedIn:
     """Begin a session if the password is right. Raises WrongCredentials, TooManyRequests."""
+    # Not by the account: then anybody could keep its person out.
     portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
-    portal.limiter.count(portal.settings.sign_in_limit, "sign in to", body.email)
     answer_at = anyio.current_time() + REFUSAL_SECONDS
     try:
         return await portal.passwords.run(
@@ -26,6 +27,7 @@ async def sign_in_with_password(
             portal.database,
             body.email,
             body.password.get_secret_value(),
+            source_for=sender_of(request, portal).source_for,
             lasts=portal.settings.session_length,
             replaces=cookie_of(request, portal.settings),
         )

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, true
 
 from app.access import grants
+from app.auth.sessions.failures import forget_old_failures
 from app.auth.sessions.repository import WebSessionRepository
 from app.core import leases
 from app.core.clock import utc_now
@@ -24,6 +25,7 @@ from app.datasets.archives import forget_archive
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.uploads.purge import end_expired, forget_uploads, purge_ended
+from app.datasets.uploads.streamed import end_abandoned
 from app.distillations.audit_twins import UNFINISHED as UNFINISHED_TWINS
 from app.distillations.audit_twins import has_unfinished, is_audited
 from app.distillations.purge import purge_distillation
@@ -91,6 +93,7 @@ def sweep(portal: Portal) -> None:
         end_sessions,
         make_missing_keys,
         end_expired,
+        end_abandoned,
         purge_ended,
         forget_uploads,
         forget_archives,
@@ -213,6 +216,7 @@ def end_sessions(portal: Portal) -> None:
     now = utc_now()
     with portal.database.transaction() as session:
         WebSessionRepository(session).delete_ended(now, now - portal.settings.session_idle)
+        forget_old_failures(session, now)
 
 
 def make_missing_keys(portal: Portal) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -19,13 +19,16 @@ DataDir = Annotated[
 ]
 
 
-def load_settings(data_dir: Path | None) -> "Settings":
+def load_settings(data_dir: Path | None, **given: object) -> "Settings":
+    """Settings of the environment, and those of the command's options that are not None."""
     from pydantic import ValidationError
 
     from app.core.settings import Settings
 
     try:
-        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+        options = {"data_dir": data_dir, **given}
+        values: Any = {name: value for name, value in options.items() if value is not None}
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"EXCHANGE_{part}: ".upper() for part in first["loc"])
@@ -36,14 +39,37 @@ def load_settings(data_dir: Path | None) -> "Settings":
 def open_database(settings: "Settings") -> "Iterator[Database]":
     """The database of these settings, migrated."""
     with needs("portal"):
+        from sqlalchemy.exc import DBAPIError
+
         from app.core.db import Database
         from app.migrations import upgrade
-    database = Database(settings.database_url)
+    with usable_folder(settings.data_dir):
+        database = Database(settings.database_url)
     try:
-        upgrade(database.engine)
+        try:
+            upgrade(database.engine)
+        except DBAPIError as error:
+            where = database.engine.url.render_as_string()
+            fail(
+                f"The database {where} cannot be opened: {error.orig}. Nothing was changed. Name "
+                "another folder with --data-dir, or another database with EXCHANGE_DATABASE_URL."
+            )
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def usable_folder(data_dir: Path) -> Iterator[None]:
+    """Name the data folder and what is wrong with it instead of a traceback."""
+    try:
+        yield
+    except OSError as error:
+        fail(
+            f"The data folder {data_dir} cannot be used: {error.filename or data_dir}: "
+            f"{error.strerror or error}. Nothing was changed. Name another one with --data-dir or "
+            "EXCHANGE_DATA_DIR."
+        )
 
 
 def check_installed(extra: str, *modules: str) -> None:

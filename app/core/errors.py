@@ -64,6 +64,12 @@ class NotFound(Problem):
     title = "Not found"
 
 
+class RequestTooSlow(Problem):
+    status = 408
+    code = "request-too-slow"
+    title = "The request took too long to arrive"
+
+
 class Conflict(Problem):
     status = 409
     code = "conflict"

@@ -1,5 +1,6 @@
 """Limits and headers that every request and reply share (plain ASGI: streams pass untouched)."""
 
+import asyncio
 import hashlib
 import re
 import time
@@ -7,9 +8,10 @@ from collections.abc import Iterator
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import TooLarge, TooManyRequests
+from app.core.errors import Problem, RequestTooSlow, TooLarge, TooManyRequests
 from app.core.metrics import Metrics
 from app.core.portal import Portal
 from app.core.problem_handlers import reply
@@ -20,18 +22,43 @@ STREAMED = (("PUT", re.compile(r".+/archive")), ("PATCH", re.compile(r"/api/v1/u
 
 
 class BodyLimit:
-    """Reads the whole body, which is JSON, before the endpoint does, up to a limit."""
+    """Reads the whole body, which is JSON, before the endpoint does, up to limits."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
         self._app = app
         self._limit = limit
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._is_streamed(scope):
             return await self._app(scope, receive, send)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > self._limit:
-            return await self._refuse(scope, receive, send)
+            return await self._refuse(self._too_large(), scope, receive, send)
+        try:
+            # All of it, not each piece: one byte now and then would go on for ever.
+            async with asyncio.timeout(self._seconds):
+                body = await self._read(receive)
+        except TimeoutError:
+            return await self._refuse(self._too_slow(), scope, receive, send)
+        except TooLarge as problem:
+            return await self._refuse(problem, scope, receive, send)
+        if body is None:
+            return None
+
+        replayed = False
+
+        async def replay() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The body; None where the client went away. Raises TooLarge."""
         body = bytearray()
         more = True
         while more:
@@ -41,29 +68,27 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self._limit:
-                return await self._refuse(scope, receive, send)
-
-        replayed = False
-
-        async def replay() -> Message:
-            nonlocal replayed
-            if replayed:
-                return await receive()
-            replayed = True
-            return {"type": "http.request", "body": bytes(body), "more_body": False}
-
-        await self._app(scope, replay, send)
+                raise self._too_large()
+        return bytes(body)
 
     def _is_streamed(self, scope: Scope) -> bool:
         return any(
             scope["method"] == method and path.fullmatch(scope["path"]) for method, path in STREAMED
         )
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        problem = TooLarge(
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
             f"A JSON body may have {self._limit} bytes at most. Nothing was changed.",
             limit=self._limit,
         )
+
+    def _too_slow(self) -> RequestTooSlow:
+        return RequestTooSlow(
+            f"Its body was not complete after {self._seconds:g} seconds. Nothing was changed. Send "
+            "it again."
+        )
+
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         response = reply(HTTPConnection(scope), problem.as_dict(), {"Connection": "close"})
         await response(scope, receive, send)
 
@@ -99,6 +124,44 @@ def _who(scope: Scope) -> Iterator[str]:
         yield hashlib.sha256(secret.encode()).hexdigest()
 
 
+HEAD_IS_OTHERS = re.compile(r"/api/.*|/static/.*|/releases/[^/]+/bundle")
+"""Addresses that answer HEAD themselves or not at all: a bundle's GET counts as its delivery."""
+
+
+class HeadOfPages:
+    """Answers HEAD to a page or a probe as GET; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == "http"
+            and scope["method"] == "HEAD"
+            and not HEAD_IS_OTHERS.fullmatch(scope["path"])
+        ):
+            scope = {**scope, "method": "GET"}
+        await self._app(scope, receive, send)
+
+
+class TrailingSlash:
+    """Leads from `/datasets/` to `/datasets`, within whatever host the browser has."""
+
+    PATH = re.compile(r"((?:/[A-Za-z0-9_-]+)+)/+")
+    """Words alone: a path that a browser takes for another host is none of them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if is_read and (path := self.PATH.fullmatch(scope["path"])) is not None:
+            query = scope["query_string"].decode("latin-1")
+            response = RedirectResponse(path[1] + (f"?{query}" if query else ""), 307)
+            return await response(scope, receive, send)
+        await self._app(scope, receive, send)
+
+
 class SafeHeaders:
     """Replies are private, and never anything that a browser could be made to run."""
 
@@ -109,8 +172,12 @@ class SafeHeaders:
         ("X-Content-Type-Options", "nosniff"),
     )
 
-    def __init__(self, app: ASGIApp) -> None:
+    HTTPS = ("Strict-Transport-Security", "max-age=31536000")
+    """A year. Without the subdomains, which are not the portal's to decide about."""
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
+        self._headers = (*self.DEFAULTS, self.HTTPS) if is_https else self.DEFAULTS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -119,7 +186,7 @@ class SafeHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self.DEFAULTS:
+                for name, value in self._headers:
                     headers.setdefault(name, value)
             await send(message)
 

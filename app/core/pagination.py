@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, tuple_
@@ -53,11 +53,11 @@ def _decode(cursor: str) -> tuple[datetime, str]:
         padded = cursor + "=" * (-len(cursor) % 4)
         created_at, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         when = datetime.fromisoformat(created_at)
-    except (ValueError, TypeError, binascii.Error) as error:
+        if when.tzinfo is None or not isinstance(row_id, str):
+            raise _unreadable()
+        return when.astimezone(UTC), row_id
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise _unreadable() from error
-    if when.tzinfo is None or not isinstance(row_id, str):
-        raise _unreadable()
-    return when, row_id
 
 
 def _unreadable() -> InvalidCursor:

@@ -1,12 +1,13 @@
 """Rate limits, counted in the memory of each portal process.
 
 Several portals each count for themselves, so that a limit is at most that many times as high: it
-holds off floods and guessing, and what must be exact (the lock-out of an account) is in the
+holds off floods and guessing, and what must be exact (wrong passwords) is in the
 database.
 """
 
 import math
 import time
+from ipaddress import IPv6Address, IPv6Network
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -34,8 +35,18 @@ class RateLimiter:
 
 
 def address_of(request: HTTPConnection) -> str:
-    """Client address as the server saw it, or as a trusted proxy reported it."""
-    return request.client.host if request.client else "unknown"
+    """Client address as the server saw it, or as a trusted proxy reported it.
+
+    Of IPv6 the first 64 bits: the others are the client's own to choose.
+    """
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = IPv6Address(host)
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((address, 64), strict=False))
 
 
 def parse_rate(text: str) -> RateLimitItem:

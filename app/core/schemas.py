@@ -1,8 +1,9 @@
 """Schemas that several nouns share."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 T = TypeVar("T")
 
@@ -14,7 +15,7 @@ def _printable(text: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must be one line without control characters")
     return text
@@ -23,11 +24,22 @@ def _one_line(text: str) -> str:
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_one_line),
+    AfterValidator(one_line),
 ]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(_printable)
 ]
+
+
+def _in_utc(when: datetime) -> datetime:
+    try:
+        return when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999 of UTC") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""RFC 3339 with a time zone, as every time is that is compared with a stored one."""
 
 
 class RequestModel(BaseModel):

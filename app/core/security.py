@@ -97,6 +97,11 @@ class Caller:
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a token's scopes take away some of what the roles give."""
+        return self.permissions != permissions_of(self.roles)
+
 
 def new_secret() -> str:
     return TOKEN_PREFIX + secrets.token_urlsafe(32)

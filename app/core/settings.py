@@ -35,6 +35,22 @@ def _is_rate(text: str) -> str:
 Rate = Annotated[str, AfterValidator(_is_rate)]
 
 
+def _public_url(values: dict[str, object]) -> dict[str, str]:
+    """The address that the portal listens at, where no other one is given."""
+    port = str(values.get("port") or "")
+    if values.get("public_url") or not port.isdecimal() or int(port) == 0:
+        return {}
+    host = str(values.get("host") or "")
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 (where it listens, of which none is a link)
+        host = "127.0.0.1"
+    return {"public_url": f"http://{bracketed(host)}:{int(port)}"}
+
+
+def bracketed(host: str) -> str:
+    """As it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="EXCHANGE_",
@@ -65,6 +81,12 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the portal listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    trusted_proxies: str = Field(
+        default="",
+        description="Networks, separated by commas, of the proxies in front of the portal: "
+        "`127.0.0.1, 172.16.0.0/12`. Whom a request comes from, it is told by their "
+        "`X-Forwarded-For` alone. Empty: by nobody's, and limits count the address that connects.",
+    )
     log_level: str = Field(
         default="INFO",
         pattern="(?i)^(debug|info|warning|error)$",
@@ -74,8 +96,8 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="http://127.0.0.1:8000",
         pattern=r"^https?://[^/?#\s]+$",
-        description="Where people reach the portal, for links in mails. With `https://` cookies "
-        "are sent over HTTPS alone.",
+        description="Where people reach the portal, for links in mails. Not set: this machine at "
+        "the port that the portal listens at. With `https://` cookies are sent over HTTPS alone.",
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
@@ -93,7 +115,7 @@ class Settings(BaseSettings):
     )
     sign_in_rate: Rate = Field(
         default="20/minute",
-        description="Tries to sign in from one address, and to one account.",
+        description="Tries to sign in from one address.",
     )
     request_rate: Rate = Field(
         default="30000/minute",
@@ -155,6 +177,12 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(
         default=MEBIBYTE, gt=0, description="Largest JSON body of any other request."
     )
+    request_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="A request's headers have to be here after so long, and its JSON body after as "
+        "long again. Archives are not limited while their bytes keep coming.",
+    )
     idempotency_hours: float = Field(
         default=24, gt=0, description="How long an Idempotency-Key is remembered."
     )
@@ -193,6 +221,7 @@ class Settings(BaseSettings):
             "data_dir": data_dir,
             "database_url": values.get("database_url") or f"sqlite:///{data_dir / 'exchange.db'}",
             "storage_url": values.get("storage_url") or (data_dir / "objects").as_uri(),
+            **_public_url(values),
         }
 
     @property
@@ -202,6 +231,10 @@ class Settings(BaseSettings):
     @property
     def webhook_networks_allowed(self) -> list[IPv4Network | IPv6Network]:
         return parse_networks(self.webhook_networks)
+
+    @property
+    def proxies_trusted(self) -> list[str]:
+        return [str(network) for network in parse_networks(self.trusted_proxies)]
 
     @property
     def session_length(self) -> timedelta:
@@ -220,13 +253,15 @@ class Settings(BaseSettings):
         return parse_rate(self.request_rate)
 
     @model_validator(mode="after")
-    def _validate_webhook_networks(self) -> Self:
-        try:
-            parse_networks(self.webhook_networks)
-        except ValueError:
-            raise ValueError(
-                "EXCHANGE_WEBHOOK_NETWORKS lists networks as in 10.20.0.0/16, separated by commas"
-            ) from None
+    def _validate_networks(self) -> Self:
+        for name in ("webhook_networks", "trusted_proxies"):
+            try:
+                parse_networks(getattr(self, name))
+            except ValueError:
+                raise ValueError(
+                    f"EXCHANGE_{name.upper()} lists networks as in 10.20.0.0/16, separated by "
+                    "commas"
+                ) from None
         return self
 
     @model_validator(mode="after")

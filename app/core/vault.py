@@ -26,6 +26,7 @@ class Purpose(StrEnum):
 
     STORED = "vault 1"
     SIGN_IN = "sign-in 1"
+    DEVICE = "device 1"
 
 
 class WrongSecretKey(Problem):

@@ -1,14 +1,12 @@
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
-from app.auth.dependencies import Deleter, Once, Reader, Uploader
+from app.auth.dependencies import Deleter, ExpectStill, Once, Reader, Uploader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
-from app.core.security import Caller
-from app.core.storage import StorageError
+from app.core.security import Permission
 from app.datasets import decisions, layout, quality, service, texts
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
@@ -24,7 +22,7 @@ from app.datasets.schemas import (
     ThumbnailsRead,
     VersionsRead,
 )
-from app.organisations.quotas import no_room
+from app.datasets.uploads.streamed import receive_archive
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(401, 403, 422))
 
@@ -88,7 +86,7 @@ def list_dataset_versions(dataset_id: str, session: ReadSession, caller: Reader)
 @router.put(
     "/{dataset_id}/archive",
     status_code=202,
-    responses=problems(404, 409, 413),
+    responses=problems(404, 408, 409, 413),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -104,49 +102,21 @@ async def upload_archive(
     request: Request,
     portal: PortalDep,
     caller: Uploader,
+    expect_still: ExpectStill,
     # A part of HTTP itself, not of this operation: clients send it anyway.
     content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
 ) -> DatasetRead:
     """The archive, streamed; its check begins with the last byte.
 
-    A dataset that was rejected takes another archive. A connection that breaks changes nothing.
+    A dataset that was rejected takes another archive. A connection that breaks or falls silent
+    changes nothing; large archives are better sent in pieces (POST /api/v1/uploads).
     """
-    room = await run_in_threadpool(_expect_archive, portal, caller, dataset_id)
-    limit = portal.settings.max_archive_bytes
-    too_large = service.archive_too_large(limit) if limit <= room else no_room(room)
-    limit = min(limit, room)
-    if content_length is not None and content_length > limit:
-        raise too_large
-    try:
-        archive = await service.store_archive(
-            portal.storage, dataset_id, request.stream(), limit=limit, too_large=too_large
+    sender_goes_on = partial(expect_still, Permission.UPLOAD)
+    return DatasetRead.of(
+        await receive_archive(
+            request, portal, caller, dataset_id, length=content_length, expect_sender=sender_goes_on
         )
-    except StorageError:
-        # The folder goes away under an upload when the dataset is deleted: then say that.
-        await run_in_threadpool(_expect_archive, portal, caller, dataset_id)
-        raise
-    return await run_in_threadpool(_accept_archive, portal, caller, dataset_id, archive)
-
-
-def _expect_archive(portal: Portal, caller: Caller, dataset_id: str) -> int:
-    """The most bytes that the organisation's quota leaves for it."""
-    with portal.database.reading() as session:
-        return service.expect_archive(session, caller, dataset_id)
-
-
-def _accept_archive(
-    portal: Portal, caller: Caller, dataset_id: str, archive: service.StoredArchive
-) -> DatasetRead:
-    try:
-        with portal.database.transaction() as session:
-            dataset, replaced = service.accept_archive(session, caller, dataset_id, archive)
-    except BaseException:
-        # Deleted or filled by another request in the meantime: this archive belongs to no row.
-        portal.storage.delete(archive.key)
-        raise
-    if replaced is not None:
-        portal.storage.delete(replaced)
-    return DatasetRead.of(dataset)
+    )
 
 
 @router.post("/{dataset_id}/check", status_code=202, responses=problems(400, 404, 409))

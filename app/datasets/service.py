@@ -1,15 +1,13 @@
 """Datasets: create, receive the archive, read reports, delete."""
 
-import hashlib
 import re
-import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
+from app.core.errors import Conflict, Invalid, NotFound, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
@@ -141,42 +139,6 @@ def expect_archive(
     # An archive that was rejected makes way for this one.
     room = room_for_archive(session, caller.organisation_id, besides=besides)
     return room + (dataset.size or 0)
-
-
-async def store_archive(
-    storage: Storage,
-    dataset_id: str,
-    body: AsyncIterator[bytes],
-    *,
-    limit: int,
-    too_large: Problem,
-) -> StoredArchive:
-    """Store the body under a key of its own, which no row names yet.
-
-    When anything goes wrong on the way, nothing is left under the key.
-
-    Raises:
-        Problem: `too_large`, when more than `limit` bytes came.
-        EmptyArchive: None came.
-    """
-    digest = hashlib.sha256()
-    size = 0
-
-    async def counted() -> AsyncIterator[bytes]:
-        nonlocal size
-        async for chunk in body:
-            size += len(chunk)
-            if size > limit:
-                raise too_large
-            digest.update(chunk)
-            if chunk:
-                yield chunk
-        if size == 0:
-            raise empty_archive()
-
-    key = f"datasets/{dataset_id}/archive-{secrets.token_hex(8)}"
-    await storage.put_stream(key, counted())
-    return StoredArchive(key=key, size=size, sha256=digest.hexdigest())
 
 
 def empty_archive() -> EmptyArchive:

@@ -32,6 +32,7 @@ from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
 from app.models.release import Release, ReleaseClass, ReleaseStatus, ReleaseWarning
 from app.models.release_override import OverrideStatus, ReleaseOverride
+from app.models.sign_in_failures import SignInFailures
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.text_scan import TextScan, TextScanStatus
 from app.models.token import Token
@@ -93,6 +94,7 @@ __all__ = [
     "ReleaseWarning",
     "RequestStatus",
     "Score",
+    "SignInFailures",
     "Teacher",
     "TeacherStatus",
     "TextScan",

@@ -17,6 +17,10 @@ class Token(Timestamps, Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("tok"))
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
     user_id: Mapped[str | None] = mapped_column(ForeignKey("person.id"), index=True, default=None)
+    made_with_id: Mapped[str | None] = mapped_column(
+        ForeignKey("token.id", ondelete="CASCADE"), index=True, default=None
+    )
+    """The token that made it, and with which it goes: whoever stole that one may have this one."""
     name: Mapped[str] = mapped_column(String(200), default="")
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     role: Mapped[Role | None] = mapped_column(text_enum(Role), default=None)

@@ -24,7 +24,10 @@ UNFINISHED = (UploadStatus.RECEIVING, UploadStatus.FINISHING)
 
 
 class Upload(Leased, Timestamps, Base):
-    """An archive that arrives in pieces (tus 1.0). Its bytes lie below its dataset's."""
+    """An archive that arrives, in pieces (tus 1.0) or in one request.
+
+    Its bytes lie below its dataset's.
+    """
 
     __tablename__ = "upload"
 
@@ -34,8 +37,11 @@ class Upload(Leased, Timestamps, Base):
     length: Mapped[int] = mapped_column(BigInteger)
     received: Mapped[int] = mapped_column(BigInteger, default=0)
     """The offset: bytes that outlive a loss of power."""
+    in_one_request: Mapped[bool] = mapped_column(default=False)
+    """Sent by `PUT …/archive`: nobody can go on with it, so that it ends with its request."""
     sent_metadata: Mapped[str] = mapped_column(String(4000), default="")
-    """`Upload-Metadata` as it was sent. It may hold a file's name: never in a log."""
+    """`Upload-Metadata` as it was sent. It may hold a file's name: never in a log, and gone when
+    the upload is over."""
     actor: Mapped[JsonObject] = mapped_column(JsonColumn)
     """{"user", "token", "name"} of who sent to it last: the archive arrives in that name."""
     status: Mapped[UploadStatus] = mapped_column(

@@ -27,7 +27,9 @@ class User(Timestamps, Base):
     oidc_issuer: Mapped[str | None] = mapped_column(String(500), default=None)
     oidc_subject: Mapped[str | None] = mapped_column(String(255), default=None)
     failed_sign_ins: Mapped[int] = mapped_column(default=0)
+    """From devices that have not signed in before; `SignInFailures` counts each source."""
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """Until then no such device is let in."""
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """From then on their sessions and tokens are refused. The row stays: the log refers to it."""

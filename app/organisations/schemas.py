@@ -1,14 +1,16 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from app.core.schemas import Line, ReplyModel, RequestModel
+from app.core.schemas import Line, ReplyModel, RequestModel, one_line
 from app.organisations.quotas import Quota
 from app.organisations.release_policy import Policy
 from app.users.schemas import Email
 
-Contact = Annotated[str, StringConstraints(strip_whitespace=True, max_length=320)]
+Contact = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=320), AfterValidator(one_line)
+]
 
 
 class OrganisationCreate(RequestModel):

@@ -7,11 +7,18 @@ carries figures and counts, and nothing that could identify a patient.
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, FiniteFloat, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    model_validator,
+)
 
-from app.core.schemas import RequestModel
+from app.core.schemas import RequestModel, one_line
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(one_line)]
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 

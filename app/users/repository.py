@@ -3,12 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, and_, delete, func, select, update
 
 from app.core.errors import NotFound
 from app.core.repository import Readable, Repository
 from app.core.security import Caller, Role
 from app.models.organisation import Organisation
+from app.models.sign_in_failures import SignInFailures
 from app.models.token import Token
 from app.models.user import User
 from app.models.web_session import WebSession
@@ -70,8 +71,22 @@ class UserRepository(Repository[User]):
             query = query.where(WebSession.secret_hash != but)
         self._session.execute(query)
 
-    def delete_tokens(self, user_id: str) -> None:
-        self._session.execute(delete(Token).where(Token.user_id == user_id))
+    def forget_failures(self, user_id: str) -> None:
+        """Wrong passwords before this one count no more."""
+        self._session.execute(delete(SignInFailures).where(SignInFailures.user_id == user_id))
+
+    def delete_tokens(self, user_id: str, *, but: str | None = None) -> int:
+        """All of a person, or all but one, and what was made with them; how many of theirs."""
+        theirs = Token.user_id == user_id
+        if but is not None:
+            # What made it goes, and it shall stay.
+            self._session.execute(
+                update(Token).where(theirs, Token.id == but).values(made_with_id=None)
+            )
+            theirs = and_(theirs, Token.id != but)
+        gone = self._session.scalars(select(Token.id).where(theirs)).all()
+        self._session.execute(delete(Token).where(theirs))
+        return len(gone)
 
     def enabled(self, organisation_id: str) -> Sequence[User]:
         return self._session.scalars(

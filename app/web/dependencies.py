@@ -11,8 +11,8 @@ from fastapi import Depends, Request
 from app.auth.cookies import cookie_of
 from app.auth.dependencies import SAFE_METHODS, require
 from app.auth.identity import read_caller
+from app.auth.origins import refuse_other_sites
 from app.auth.sessions import service as sessions
-from app.auth.sessions.service import CsrfFailed
 from app.core.dependencies import PortalDep
 from app.core.errors import Unauthenticated
 from app.core.security import Caller, Permission
@@ -20,20 +20,14 @@ from app.core.security import Caller, Permission
 CSRF_FIELD = "csrf_token"
 
 
-async def get_csrf_token(request: Request) -> str | None:
+async def get_csrf_token(request: Request, portal: PortalDep) -> str | None:
     """The request's CSRF token; None for a safe method. Raises CsrfFailed."""
     if request.method in SAFE_METHODS:
         return None
-    refuse_other_sites(request)
+    refuse_other_sites(request, portal)
     if (header := request.headers.get("x-csrf-token")) is not None:
         return header
     return str((await request.form()).get(CSRF_FIELD, ""))
-
-
-def refuse_other_sites(request: Request) -> None:
-    """Raises CsrfFailed where the form was on another site's page, by the browser's headers."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise CsrfFailed("A page of another site sent this form. Nothing was changed.")
 
 
 def get_visitor(

@@ -33,6 +33,13 @@ POLICY = "; ".join(
     )
 )
 
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    # Not "no-referrer", as for other replies: of the portal's own forms a browser then says that
+    # they come from nowhere (`Origin: null`), like one of a page that hides what it is.
+    "Referrer-Policy": "same-origin",
+}
+
 NAVIGATION = (
     ("/", "nav-home", None),
     ("/datasets", "nav-datasets", Permission.READ),
@@ -111,9 +118,7 @@ def page(
             **context,
         )
     )
-    response = HTMLResponse(
-        content, status_code, {"Content-Security-Policy": POLICY} | (headers or {})
-    )
+    response = HTMLResponse(content, status_code, HEADERS | (headers or {}))
     if note and not is_fragment(request):
         response.delete_cookie(NOTE_COOKIE)
     return response

@@ -51,6 +51,31 @@ def test_downgrade_leaves_no_table(empty_database: Database) -> None:
     assert inspect(empty_database.engine).get_table_names() == ["alembic_version"]
 
 
+def test_tokens_of_before_are_kept_and_have_no_maker(empty_database: Database) -> None:
+    config = config_for(empty_database.engine)
+    now = "2026-01-01 00:00:00+00:00"
+    with empty_database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0013")
+        connection.exec_driver_sql(
+            "INSERT INTO organisation (id, name, contact, policy, quota, intake_key, created_at, "
+            f"updated_at) VALUES ('org_1', 'St. Anna', '', '{{}}', '{{}}', '', '{now}', '{now}')"
+        )
+        for number in (1, 2):
+            connection.exec_driver_sql(
+                "INSERT INTO token (id, organisation_id, name, secret_hash, role, created_at, "
+                f"updated_at) VALUES ('tok_{number}', 'org_1', '', '{number}', 'admin', '{now}', "
+                f"'{now}')"
+            )
+
+    upgrade(empty_database.engine)
+
+    with empty_database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE token SET made_with_id = 'tok_1' WHERE id = 'tok_2'")
+        connection.exec_driver_sql("DELETE FROM token WHERE id = 'tok_1'")
+        assert connection.exec_driver_sql("SELECT id FROM token").all() == []
+
+
 def test_processes_that_migrate_at_once_do_not_collide(empty_database: Database) -> None:
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda _: upgrade(empty_database.engine), range(3)))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.fixtures.service import exchange
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
@@ -71,3 +73,19 @@ def test_two_services_never_share_a_folder_nor_a_port(service: "Service", tmp_pa
     assert not (tmp_path / "exchange.db").exists()
 
     assert httpx.get(f"{service.url}/readyz").status_code == 200
+
+
+@pytest.mark.slow
+def test_links_lead_to_the_port_of_the_service(service: "Service") -> None:
+    exchange("admin", "create-organisation", "Links", data_dir=service.data_dir)
+    whose = ("--organisation", "Links", "--role", "admin")
+    token = exchange("admin", "create-token", *whose, data_dir=service.data_dir)
+
+    made = httpx.post(
+        f"{service.url}/api/v1/invitations",
+        json={"email": "grey@hospital.example", "roles": ["steward"]},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    assert made.status_code == 201, made.text
+    assert made.json()["link"].startswith(f"{service.url}/join#")

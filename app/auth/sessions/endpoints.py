@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -14,7 +14,9 @@ from app.auth.cookies import (
     set_cookie,
 )
 from app.auth.dependencies import Anybody
+from app.auth.devices import set_device
 from app.auth.identity import read_caller, read_signed_in
+from app.auth.origins import refuse_other_sites
 from app.auth.password_login import sign_in_with_password
 from app.auth.sessions import service
 from app.auth.sessions.schemas import SessionCreate, SessionRead
@@ -28,13 +30,19 @@ from app.core.security import same_secret
 router = APIRouter(prefix="/session", tags=["session"], responses=problems(401, 403, 422))
 
 
-@router.post("", status_code=201, responses=problems(400, 413, 429))
+@router.post(
+    "",
+    status_code=201,
+    dependencies=[Depends(refuse_other_sites)],
+    responses=problems(400, 413, 429),
+)
 async def sign_in(
     body: SessionCreate, request: Request, response: Response, portal: PortalDep
 ) -> SessionRead:
     """Sign in with address and password: a cookie for browsers, and the session's CSRF token."""
     signed_in = await sign_in_with_password(request, portal, body)
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     return read_signed_in(signed_in)
 
 
@@ -89,6 +97,7 @@ async def finish_oidc_sign_in(
     )
     response = RedirectResponse("/", 303)
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     delete_attempt(response, portal.settings)
     return response
 

@@ -5,19 +5,20 @@ account get the same answer after the same time.
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from app.audit.log import Action, record, record_by_portal
+from app.audit.log import Action, record
+from app.auth.sessions.failures import Source, judge_password, record_failure
 from app.auth.sessions.repository import WebSessionRepository
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.passwords import check_password
 from app.core.security import Caller, hash_secret, new_secret, same_secret
-from app.models.audit_entry import Outcome
 from app.models.organisation import Organisation
 from app.models.user import User
 from app.models.web_session import WebSession
@@ -25,11 +26,6 @@ from app.users.repository import UserRepository
 from app.users.service import caller_of
 
 NOTE_SEEN_EVERY = timedelta(minutes=5)
-
-TRIES = 5
-"""Wrong passwords in a row before an account is locked."""
-FIRST_LOCK = timedelta(minutes=1)
-LONGEST_LOCK = timedelta(hours=1)
 
 
 class WrongCredentials(Unauthenticated):
@@ -96,7 +92,13 @@ def _ended() -> Unauthenticated:
 
 
 def sign_in(
-    database: Database, email: str, password: str, *, lasts: timedelta, replaces: str | None = None
+    database: Database,
+    email: str,
+    password: str,
+    *,
+    source_for: Callable[[str], Source],
+    lasts: timedelta,
+    replaces: str | None = None,
 ) -> SignedIn:
     """Check a password and begin a session. No transaction is open during the check.
 
@@ -104,6 +106,7 @@ def sign_in(
         database: Holds people and sessions.
         email: Address of the account.
         password: As it was typed.
+        source_for: What a wrong one is counted for, by the account's id.
         lasts: Longest life of the session.
         replaces: The cookie that the browser had before: its session ends.
 
@@ -119,30 +122,11 @@ def sign_in(
     with database.transaction() as session:
         user = UserRepository(session).load(user.id, lock=True)
         signed_in = None
-        if judge_password(session, user, checked, right=right):
+        if judge_password(session, user, checked, source_for(user.id), right=right):
             signed_in = _admit(session, user, lasts=lasts, replaces=replaces)
     if signed_in is None:
         raise _wrong()
     return signed_in
-
-
-def judge_password(session: Session, user: User, checked: str | None, *, right: bool) -> bool:
-    """Accept or reject a password attempt; wrong ones are counted.
-
-    Args:
-        session: The transaction in which a wrong one is counted.
-        user: Read again and locked since the check: many tries at once each count.
-        checked: The hash that the password was checked against. Another one may be there by now.
-        right: Result of the check.
-    """
-    now = utc_now()
-    if user.locked_until is not None and user.locked_until > now:
-        record_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
-        return False
-    if not right or user.password_hash != checked:
-        _count_failure(session, user, now)
-        return False
-    return True
 
 
 def _admit(
@@ -181,36 +165,6 @@ def open_session(
     user.failed_sign_ins, user.locked_until, user.last_sign_in_at = 0, None, now
     record(session, caller_of(user), Action.SIGNED_IN, user.id, by=by)
     return SignedIn(secret, row, user, organisation)
-
-
-def _count_failure(session: Session, user: User, now: datetime) -> None:
-    user.failed_sign_ins += 1
-    beyond = user.failed_sign_ins - TRIES
-    if beyond < 0:
-        record_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
-        return
-    lock = min(FIRST_LOCK * 2 ** min(beyond, 10), LONGEST_LOCK)
-    user.locked_until = now + lock
-    record_failure(
-        session,
-        user,
-        Action.ACCOUNT_LOCKED,
-        failures=user.failed_sign_ins,
-        minutes=lock.total_seconds() / 60,
-    )
-
-
-def record_failure(session: Session, user: User, action: Action, **details: object) -> None:
-    """In the log of the person's organisation."""
-    record_by_portal(
-        session,
-        user.organisation_id,
-        action,
-        user.id,
-        by="somebody at the sign-in",
-        outcome=Outcome.REFUSED,
-        **details,
-    )
 
 
 def _wrong() -> WrongCredentials:

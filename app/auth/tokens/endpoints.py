@@ -31,13 +31,16 @@ def create_token(
 def list_tokens(
     session: ReadSession, caller: Anybody, cursor: Cursor = None, limit: Limit = 50
 ) -> PageRead[TokenRead]:
-    """Newest first, without secrets: the caller's own, or for admins all of the organisation."""
+    """Newest first, without secrets: the caller's own, or for admins all of the organisation.
+
+    A token with scopes sees itself and what was made with it, unless it has `manage`.
+    """
     page = TokenRepository(session).readable_by(caller).page(cursor=cursor, limit=limit)
     return PageRead[TokenRead].of(page)
 
 
 @router.delete("/{token_id}", status_code=204, responses=problems(404))
 def delete_token(token_id: str, session: WriteSession, caller: Anybody) -> Response:
-    """Delete it; from now on it is refused."""
+    """Delete it and every token made with it; from now on they are refused."""
     service.delete(session, caller, token_id)
     return Response(status_code=204)

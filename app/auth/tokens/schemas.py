@@ -1,10 +1,10 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from app.core.clock import utc_now
-from app.core.schemas import Line, ReplyModel, RequestModel
+from app.core.schemas import Line, ReplyModel, RequestModel, Time
 from app.core.security import Permission, Role
 
 
@@ -15,7 +15,7 @@ def _in_the_future(when: datetime) -> datetime:
     return when
 
 
-FutureTime = Annotated[AwareDatetime, AfterValidator(_in_the_future)]
+FutureTime = Annotated[Time, AfterValidator(_in_the_future)]
 
 
 class TokenCreate(RequestModel):
@@ -42,6 +42,10 @@ class TokenRead(ReplyModel):
     created_at: datetime
     name: str
     user_id: str | None = Field(description="Whose it is; null for one of the organisation.")
+    made_with_id: str | None = Field(
+        description="The token that made it, and with which it is deleted; null for one that was "
+        "made in a browser or by an operator."
+    )
     role: Role | None
     scopes: list[Permission] | None
     expires_at: datetime | None

@@ -102,7 +102,8 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
             "changed.",
             refused=refused,
         )
-    expires_at = _within_parents(session, caller, body.expires_at)
+    made_with = _lock_maker(session, caller)
+    expires_at = _within_makers(made_with, body.expires_at)
     token, secret = _make(
         session,
         caller.organisation_id,
@@ -111,12 +112,14 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
         role=body.role,
         scopes=body.scopes,
         expires_at=expires_at,
+        made_with_id=caller.token_id,
     )
     record(
         session,
         caller,
         Action.TOKEN_CREATED,
         token.id,
+        made_with=caller.token_id,
         role=body.role,
         scopes=token.scope_names,
         expires_at=None if token.expires_at is None else token.expires_at.isoformat(),
@@ -124,13 +127,22 @@ def create(session: Session, caller: Caller, body: TokenCreate) -> tuple[Token, 
     return token, secret
 
 
-def _within_parents(
-    session: Session, caller: Caller, expires_at: datetime | None
-) -> datetime | None:
-    """The expiry of a token; by default that of the token that creates it."""
+def _lock_maker(session: Session, caller: Caller) -> Token | None:
+    """The token that asks; None for a session. Raises Unauthenticated.
+
+    It may have been deleted since the request began: nothing is made with it any more.
+    """
     if caller.token_id is None:
-        return expires_at
-    last = TokenRepository(session).expiry_of(caller.token_id)
+        return None
+    maker = TokenRepository(session).lock(caller.token_id)
+    if maker is None:
+        raise _invalid_token("This token was deleted a moment ago; nothing was made with it.")
+    return maker
+
+
+def _within_makers(made_with: Token | None, expires_at: datetime | None) -> datetime | None:
+    """The expiry of a token; by default that of the token that creates it."""
+    last = None if made_with is None else made_with.expires_at
     if last is None or expires_at is None:
         return expires_at or last
     if expires_at > last:
@@ -173,9 +185,11 @@ def create_by_operator(
 
 
 def delete(session: Session, caller: Caller, token_id: str) -> None:
-    """Delete it; from now on it is refused. Raises TokenNotFound."""
-    TokenRepository(session).readable_by(caller).delete(token_id)
-    record(session, caller, Action.TOKEN_DELETED, token_id)
+    """Delete it and what was made with it; they are refused at once. Raises TokenNotFound."""
+    itself, *made_with_it = TokenRepository(session).readable_by(caller).delete(token_id)
+    record(session, caller, Action.TOKEN_DELETED, itself)
+    for child in made_with_it:
+        record(session, caller, Action.TOKEN_DELETED, child, made_with=itself)
 
 
 def _make(
@@ -187,11 +201,13 @@ def _make(
     role: Role | None,
     scopes: Sequence[Permission] | None,
     expires_at: datetime | None,
+    made_with_id: str | None = None,
 ) -> tuple[Token, str]:
     secret = new_secret()
     token = Token(
         organisation_id=organisation_id,
         user_id=user_id,
+        made_with_id=made_with_id,
         name=name,
         secret_hash=hash_secret(secret),
         role=role,

@@ -1,12 +1,22 @@
 """`exchange up`, `demo`, `portal`, `worker`, `migrate`: the service itself."""
 
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.cli.context import DataDir, check_installed, fail, load_settings, needs, open_database
+from app.cli.context import (
+    DataDir,
+    check_installed,
+    fail,
+    load_settings,
+    needs,
+    open_database,
+    usable_folder,
+)
 
 PANEL = "The service"
 
@@ -16,7 +26,9 @@ commands = typer.Typer()
 @commands.command(rich_help_panel=PANEL)
 def up(
     data_dir: DataDir = None,
-    port: Annotated[int, typer.Option(help="Port of the portal; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the portal; 0 takes a free one.")
+    ] = 8000,
     host: Annotated[
         str, typer.Option(help="Address to listen at; the default is this machine only.")
     ] = "127.0.0.1",
@@ -59,29 +71,50 @@ def demo(
 @commands.command(rich_help_panel=PANEL)
 def portal(
     host: Annotated[str | None, typer.Option(help="[default: EXCHANGE_HOST or 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="[default: EXCHANGE_PORT or 8000]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="[default: EXCHANGE_PORT or 8000]")
+    ] = None,
     fd: Annotated[
-        int | None, typer.Option(help="Descriptor of a socket that listens already.")
+        int | None, typer.Option(min=0, help="Descriptor of a socket that listens already.")
     ] = None,
 ) -> None:
     """Serve the REST API. Run `exchange migrate` before."""
     with needs("portal"):
         import uvicorn
 
+        from app.core.http_protocol import protocol_within
         from app.core.logging import configure_logging
         from app.main import create_app
-    settings = load_settings(None)
+    settings = load_settings(None, host=host, port=port)
     configure_logging(settings.log_level)
+    if fd is not None:
+        _expect_socket(fd)
+    with usable_folder(settings.data_dir):
+        application = create_app(settings)
     uvicorn.run(
-        create_app(settings),
-        host=host or settings.host,
-        port=settings.port if port is None else port,
+        application,
+        host=settings.host,
+        port=settings.port,
         fd=fd,
+        http=protocol_within(settings.request_seconds),
+        ws="none",
         log_config=None,
+        # Never the server's default, which believes whoever is on this machine.
+        proxy_headers=bool(settings.proxies_trusted),
+        forwarded_allow_ips=settings.proxies_trusted,
         # Event streams would otherwise keep a stopping portal alive until their job ends.
         timeout_graceful_shutdown=5,
         server_header=False,
     )
+
+
+def _expect_socket(fd: int) -> None:
+    try:
+        is_socket = stat.S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError:
+        is_socket = False
+    if not is_socket:
+        fail(f"Descriptor {fd} is no socket that listens. Nothing was started. Leave --fd out.")
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -92,10 +125,11 @@ def worker(
     concurrency: Annotated[int, typer.Option(help="Tasks at once; 1 for each GPU.")] = 1,
 ) -> None:
     """Run queued tasks until stopped."""
-    import os
-
     check_installed("worker", "celery", "torch")
-    load_settings(None)  # to refuse what cannot be used before anything starts
+    # To refuse what cannot be used before anything starts.
+    settings = load_settings(None)
+    with usable_folder(settings.data_dir):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
     # Replaces this process: the portal's code never imports the worker's.
     arguments = ["-P", "-m", "worker", "--queues", queues, "--concurrency", str(concurrency)]
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 (our own program)

@@ -92,6 +92,7 @@ def create_upload(
         session,
         caller,
         UploadRead,
+        # Without the file's name, which would outlive the upload beside the idempotency key.
         lambda: read(
             service.create(
                 session,
@@ -100,9 +101,10 @@ def create_upload(
                 length=upload_length,
                 sent_metadata=upload_metadata,
             )
-        ),
+        ).model_copy(update={"filename": None}),
     )
     service.expect_same(upload, length=upload_length, sent_metadata=upload_metadata)
+    upload.filename = read_metadata(upload_metadata).get("filename")
     response.headers["Location"] = f"{FOLDER}/{upload.id}"
     response.headers["Upload-Expires"] = http_date(upload.expires_at)
     return upload

@@ -12,6 +12,7 @@ from app.datasets import service as datasets
 from app.datasets.repository import DatasetRepository
 from app.datasets.uploads import service
 from app.datasets.uploads.part_store import PartsLost
+from app.datasets.uploads.protocol import without_names
 from app.datasets.uploads.purge import purge_upload
 from app.datasets.uploads.repository import UploadRepository
 from app.datasets.uploads.writer import Writer
@@ -60,7 +61,12 @@ def finish(writer: Writer, *, go_on: Callable[[], bool] = lambda: True) -> Datas
         # Locked in the same order as the deletion of a dataset with its uploads.
         DatasetRepository(session).readable_by(writer.caller).get(upload.dataset_id, lock=True)
         # Before the rest: what this upload holds counts as the archive from here on.
-        UploadRepository(session).release(upload.id, fence=writer.fence, status=UploadStatus.DONE)
+        UploadRepository(session).release(
+            upload.id,
+            fence=writer.fence,
+            status=UploadStatus.DONE,
+            sent_metadata=without_names(upload.sent_metadata),
+        )
         dataset, replaced = datasets.accept_archive(
             session, writer.caller, upload.dataset_id, archive
         )

@@ -123,3 +123,9 @@ class TusHeaders:
             await send(message)
 
         await self._app(scope, receive, with_version)
+
+
+def without_names(sent: str) -> str:
+    """Of `Upload-Metadata` only whose archive it is: a file's name may name a patient."""
+    pairs = (pair.strip() for pair in sent.split(","))
+    return ",".join(pair for pair in pairs if pair.partition(" ")[0] == "dataset_id")

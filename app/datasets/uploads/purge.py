@@ -1,7 +1,7 @@
 """Removes the remains of finished and expired uploads. Safe to repeat."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.audit.log import Action, record_by_portal
 from app.core.clock import utc_now
@@ -22,15 +22,19 @@ def purge_upload(database: Database, storage: Storage, upload_id: str, dataset_i
         UploadRepository(session).mark_purged(upload_id)
 
 
+def forget_at(portal: Portal) -> datetime:
+    """Time at which the row of one that ends now goes, or of one to which nothing comes."""
+    return utc_now() + timedelta(days=portal.settings.upload_days)
+
+
 def end_expired(portal: Portal) -> None:
     """End uploads that received nothing for too long; a writer of one loses its lease."""
     with portal.database.reading() as session:
         expired = UploadRepository(session).expired()
-    forget_at = utc_now() + timedelta(days=portal.settings.upload_days)
     for upload in expired:
         with portal.database.transaction() as session:
             ended = UploadRepository(session).end(
-                upload.id, UploadStatus.EXPIRED, forget_at=forget_at
+                upload.id, UploadStatus.EXPIRED, forget_at=forget_at(portal)
             )
             if ended:
                 record_by_portal(

@@ -39,7 +39,12 @@ class ReadableUploads:
         return upload
 
     def unfinished(self, *, cursor: str | None, limit: int) -> Page[Upload]:
-        query = self._query.where(Upload.status.in_(UNFINISHED), Upload.expires_at > utc_now())
+        """Those that somebody can go on with."""
+        query = self._query.where(
+            Upload.status.in_(UNFINISHED),
+            Upload.expires_at > utc_now(),
+            Upload.in_one_request.is_(False),
+        )
         return paginate(self._session, query, Upload, cursor=cursor, limit=limit)
 
     def count_unfinished(self) -> int:
@@ -83,7 +88,7 @@ class UploadRepository(Repository[Upload]):
         ended = self._session.execute(
             update(Upload)
             .where(Upload.id == upload_id, Upload.status.in_(UNFINISHED))
-            .values(status=status, expires_at=forget_at, **_without_lease())
+            .values(status=status, expires_at=forget_at, sent_metadata="", **_without_lease())
             .returning(Upload.id)
             .execution_options(synchronize_session=False)
         )
@@ -94,7 +99,7 @@ class UploadRepository(Repository[Upload]):
         self._session.execute(
             update(Upload)
             .where(Upload.dataset_id == dataset_id, Upload.status.in_(UNFINISHED))
-            .values(status=UploadStatus.ENDED, **_without_lease())
+            .values(status=UploadStatus.ENDED, sent_metadata="", **_without_lease())
             .execution_options(synchronize_session=False)
         )
 
@@ -108,6 +113,13 @@ class UploadRepository(Repository[Upload]):
         return leases.idle(
             self._session, Upload, (UploadStatus.FINISHING,), Upload.expires_at > utc_now()
         )
+
+    def abandoned_requests(self) -> Sequence[Upload]:
+        """Those in one request that nobody receives any more."""
+        ids = leases.idle(
+            self._session, Upload, (UploadStatus.RECEIVING,), Upload.in_one_request.is_(True)
+        )
+        return self._session.scalars(select(Upload).where(Upload.id.in_(ids))).all()
 
     def expired(self) -> Sequence[Upload]:
         return self._session.scalars(

@@ -90,7 +90,7 @@ def create(
     expect_size(settings, length)
     if length > room:
         raise no_room(room)
-    _expect_few(session, caller)
+    expect_few(session, caller)
     upload = UploadRepository(session).add(
         Upload(
             organisation_id=caller.organisation_id,
@@ -105,7 +105,7 @@ def create(
     return upload
 
 
-def _expect_few(session: Session, caller: Caller) -> None:
+def expect_few(session: Session, caller: Caller) -> None:
     """Raises TooManyUploads."""
     # Locked, so that two that ask at once do not both see room for one more.
     OrganisationRepository(session).get(caller.organisation_id, lock=True)

@@ -63,12 +63,12 @@ class Writer:
             upload = service.get(session, caller, upload_id)
             datasets.expect_archive(session, caller, upload.dataset_id)
             service.expect_size(portal.settings, upload.length)
-            writer = cls._take(session, portal, caller, upload)
+            writer = cls.take(session, portal, caller, upload)
             if offset != writer.received:
                 raise service.offset_mismatch(writer.received)
             actor = service.actor_of(caller)
             UploadRepository(session).write(upload_id, fence=writer.fence, actor=actor)
-        return writer._opened()
+        return writer.opened()
 
     @classmethod
     def resume(cls, portal: Portal, upload_id: str) -> Self | None:
@@ -77,11 +77,12 @@ class Writer:
             upload = UploadRepository(session).load(upload_id)
             if upload is None or upload.status != UploadStatus.FINISHING:
                 return None
-            writer = cls._take(session, portal, service.caller_of(upload), upload)
-        return writer._opened()
+            writer = cls.take(session, portal, service.caller_of(upload), upload)
+        return writer.opened()
 
     @classmethod
-    def _take(cls, session: Session, portal: Portal, caller: Caller, upload: Upload) -> Self:
+    def take(cls, session: Session, portal: Portal, caller: Caller, upload: Upload) -> Self:
+        """Take the lease; `opened` follows after the commit. Raises UploadBusy."""
         uploads = UploadRepository(session)
         if upload.lease_owner is not None and is_dead(upload.lease_owner):
             uploads.expire_lease(upload.id, upload.lease_owner)
@@ -93,7 +94,8 @@ class Writer:
         assert current is not None
         return cls(portal, caller, current, fence)
 
-    def _opened(self) -> Self:
+    def opened(self) -> Self:
+        """Open its bytes, once the lease is committed. Raises UploadBusy, OffsetMismatch."""
         try:
             self.parts = open_parts(
                 self.portal.storage,
@@ -160,6 +162,17 @@ class Writer:
         self._renewed = time.monotonic()
         self.received = self.position
         self._counted_digest = None if self.digest is None else self.digest.copy()
+
+    def end_here(self) -> None:
+        """No more bytes come, whatever length was expected. Raises LeaseLost."""
+        with self.portal.database.transaction() as session:
+            UploadRepository(session).write(
+                self.upload.id,
+                fence=self.fence,
+                length=self.received,
+                status=UploadStatus.FINISHING,
+            )
+        self.upload.length = self.received
 
     def expect_room(self, session: Session, size: int) -> None:
         """Raises StorageExceeded, NotAwaitingUpload, DatasetNotFound."""

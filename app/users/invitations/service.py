@@ -247,6 +247,6 @@ def _set_password(
     user = UserRepository(session).load(user_id, lock=True)
     invitation.accepted_at = utc_now()
     session.flush()
-    users.set_password(session, user, password_hash)
-    record(session, users.caller_of(user), Action.PASSWORD_CHANGED, user.id)
+    ended = users.set_password(session, user, password_hash)
+    record(session, users.caller_of(user), Action.PASSWORD_CHANGED, user.id, tokens_deleted=ended)
     return user

@@ -58,8 +58,11 @@ def show_log(
 
 
 def _after(begins: datetime | None) -> datetime | None:
-    """The day after one that is to be in it."""
-    return None if begins is None else begins + timedelta(days=1)
+    """The day after one that is to be in it; None where the calendar has none."""
+    try:
+        return None if begins is None else begins + timedelta(days=1)
+    except OverflowError:
+        return None
 
 
 @router.get("/audit/chain")

@@ -5,6 +5,8 @@ from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
 from app.auth.cookies import cookie_of, delete_cookie, set_cookie
+from app.auth.devices import set_device
+from app.auth.origins import refuse_other_sites
 from app.auth.password_login import sign_in_with_password
 from app.auth.sessions import service as sessions
 from app.auth.sessions.schemas import SessionCreate
@@ -13,7 +15,7 @@ from app.core.errors import Problem
 from app.core.ratelimit import address_of
 from app.users.invitations import service as invitations
 from app.users.invitations.schemas import ForgottenPassword, InvitationAccept, InvitationSecret
-from app.web.dependencies import Visitor, refuse_other_sites
+from app.web.dependencies import Visitor
 from app.web.forms import Sent, checked
 from app.web.render import go_to, page
 
@@ -51,6 +53,7 @@ async def sign_in(request: Request, portal: PortalDep, form: Sent[SignInForm]) -
     signed_in = await sign_in_with_password(request, portal, body)
     response = go_to(request, local_path(form.next))
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     return response
 
 
@@ -132,6 +135,7 @@ async def join(request: Request, portal: PortalDep, form: Sent[JoinForm]) -> Res
     )
     response = go_to(request, "/", note="note-welcome")
     set_cookie(response, portal.settings, signed_in.secret)
+    set_device(request, response, portal, signed_in.user.id)
     return response
 
 

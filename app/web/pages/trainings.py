@@ -25,6 +25,7 @@ router = APIRouter()
 
 ON_A_PAGE = 50
 MOST = 200
+MOST_DIGITS = 18
 
 
 class TrainingForm(BaseModel):
@@ -64,7 +65,8 @@ class MapForm(BaseModel):
 def _number(text: str) -> int | str | None:
     """The number, or the text as typed, which the schema then rejects."""
     text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() else text or None
+    is_number = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if is_number else text or None
 
 
 @router.get("/trainings")

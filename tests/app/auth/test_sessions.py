@@ -4,12 +4,13 @@ from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.auth.sessions import service as sessions
+from app.background.sweeper import sweep
 from app.core.clock import utc_now
 from app.core.security import Role, hash_secret
-from app.models import AuditEntry, User, WebSession
+from app.models import AuditEntry, SignInFailures, User, WebSession
 from app.users import service as users
 from tests.fixtures.clients import PASSWORD, problem
 
@@ -20,7 +21,11 @@ NEW_PASSWORD = "another sentence that I would say"
 
 
 def cookie_of(reply):
-    [(name, morsel)] = SimpleCookie(reply.headers["set-cookie"]).items()
+    """The session's."""
+    sent = [SimpleCookie(header) for header in reply.headers.get_list("set-cookie")]
+    [(name, morsel)] = (
+        pair for cookies in sent for pair in cookies.items() if pair[0].endswith("session")
+    )
     return name, morsel
 
 
@@ -193,7 +198,24 @@ def test_what_cannot_be_an_account_is_refused(either_portal, body):
     assert reply.status_code == (202 if body["email"] == EMAIL else 422)
 
 
-def test_five_wrong_passwords_lock_the_account_and_the_log_tells_it(either_portal):
+def end_locks(portal, user_id):
+    """As if the time of every lock were over."""
+    past = utc_now() - timedelta(seconds=1)
+    with portal.database.transaction() as session:
+        session.get(User, user_id).locked_until = past
+        session.execute(update(SignInFailures).values(locked_until=past))
+
+
+def try_from(portal, address, password="wrong", browser=None):
+    """From a device at another address, as a proxy tells it."""
+    return (browser or portal.browser()).post(
+        "/session",
+        json={"email": EMAIL, "password": password},
+        headers={"X-Forwarded-For": address},
+    )
+
+
+def test_five_wrong_passwords_lock_their_address_and_the_log_tells_it(either_portal):
     portal = either_portal
     user_id = portal.account(Role.STEWARD)
     browser = portal.browser()
@@ -205,18 +227,18 @@ def test_five_wrong_passwords_lock_the_account_and_the_log_tells_it(either_porta
     assert problem(locked_out) == (401, "wrong-credentials")
     actions = [action for action, _ in log_of(portal)]
     assert actions == ["session.failed"] * 4 + ["session.locked", "session.failed"]
-    assert log_of(portal)[4][1] == {"failures": 5, "minutes": 1}
+    locked = {"locked": "address", "failures": 5, "minutes": 1}
+    assert log_of(portal)[4][1] == locked
     assert log_of(portal)[5][1] == {"reason": "locked"}
 
-    with portal.database.transaction() as session:
-        session.get(User, user_id).locked_until = utc_now() - timedelta(seconds=1)
+    end_locks(portal, user_id)
     assert problem(browser.sign_in(EMAIL, "wrong"))[0] == 401
-    assert log_of(portal)[-1] == ("session.locked", {"failures": 6, "minutes": 2})
-    with portal.database.transaction() as session:
-        session.get(User, user_id).locked_until = utc_now() - timedelta(seconds=1)
+    assert log_of(portal)[-1] == ("session.locked", locked | {"failures": 6, "minutes": 2})
+    end_locks(portal, user_id)
     assert browser.sign_in(EMAIL).status_code == 201
     with portal.database.reading() as session:
         assert session.get(User, user_id).failed_sign_ins == 0
+        assert session.scalars(select(SignInFailures)).all() == []
 
 
 def test_a_lock_is_an_hour_at_most(portal):
@@ -226,7 +248,110 @@ def test_a_lock_is_an_hour_at_most(portal):
 
     portal.browser().sign_in(EMAIL, "wrong")
 
-    assert log_of(portal)[-1] == ("session.locked", {"failures": 5001, "minutes": 60})
+    locked = {"locked": "all unknown devices", "failures": 5001, "minutes": 60}
+    assert log_of(portal)[-1] == ("session.locked", locked)
+
+
+def test_strangers_lock_nobody_out_of_their_own_browser(either_portal):
+    portal = either_portal
+    portal.account(Role.STEWARD)
+    own = portal.browser()
+    assert own.sign_in(EMAIL).status_code == 201
+    assert own.delete("/session").status_code == 204
+
+    for _ in range(6):
+        assert problem(portal.browser().sign_in(EMAIL, "wrong"))[0] == 401
+
+    assert problem(portal.browser().sign_in(EMAIL)) == (401, "wrong-credentials")
+    assert own.sign_in(EMAIL).status_code == 201
+
+
+def test_strangers_elsewhere_lock_nobody_out_of_a_new_device(portal):
+    portal.account(Role.STEWARD)
+
+    for _ in range(6):
+        try_from(portal, "192.0.2.7")
+
+    assert problem(try_from(portal, "192.0.2.7", PASSWORD)) == (401, "wrong-credentials")
+    assert try_from(portal, "198.51.100.1", PASSWORD).status_code == 201
+
+
+def test_guesses_from_many_addresses_lock_every_device_but_the_known(portal, monkeypatch):
+    monkeypatch.setattr("app.auth.sessions.failures.TRIES_OF_STRANGERS", 8)
+    portal.account(Role.STEWARD)
+    own = portal.browser()
+    own.sign_in(EMAIL)
+
+    for number in range(8):
+        assert try_from(portal, f"192.0.2.{number}").status_code == 401
+
+    assert log_of(portal)[-1][1]["locked"] == "all unknown devices"
+    assert problem(try_from(portal, "198.51.100.1", PASSWORD)) == (401, "wrong-credentials")
+    assert own.sign_in(EMAIL).status_code == 201
+
+
+def test_the_addresses_of_one_network_of_ipv6_count_together(portal):
+    portal.account(Role.STEWARD)
+
+    for number in range(5):
+        try_from(portal, f"2001:db8:1:2::{number}")
+
+    assert problem(try_from(portal, "2001:db8:1:2::ffff", PASSWORD))[0] == 401
+    assert try_from(portal, "2001:db8:1:3::1", PASSWORD).status_code == 201
+
+
+def test_a_known_device_guesses_no_more_often_than_others(portal):
+    portal.account(Role.STEWARD)
+    own = portal.browser()
+    own.sign_in(EMAIL)
+
+    for _ in range(5):
+        own.sign_in(EMAIL, "wrong")
+
+    assert problem(own.sign_in(EMAIL)) == (401, "wrong-credentials")
+    assert log_of(portal)[-2][1]["locked"] == "device"
+
+
+def test_a_device_is_known_to_the_account_that_it_signed_in_to_alone(portal):
+    portal.account(Role.STEWARD)
+    portal.account(Role.STEWARD, email="other@st-anna.example")
+    other = portal.browser()
+    other.sign_in("other@st-anna.example")
+    for _ in range(5):
+        portal.browser().sign_in(EMAIL, "wrong")
+
+    assert problem(other.sign_in(EMAIL)) == (401, "wrong-credentials")
+
+
+def test_many_tries_at_one_account_keep_nobody_else_from_it(portal_with):
+    portal = portal_with(sign_in_rate="3/minute")
+    portal.account(Role.STEWARD)
+    tries = [try_from(portal, "192.0.2.7").status_code for _ in range(4)]
+
+    assert tries == [401, 401, 401, 429]
+    assert try_from(portal, "198.51.100.1", PASSWORD).status_code == 201
+
+
+def test_wrong_guesses_at_the_change_of_a_password_lock_no_sign_in(portal, browser):
+    change = {"current": "not the password", "new": NEW_PASSWORD}
+    for _ in range(6):
+        assert browser.put("/users/me/password", json=change).status_code == 422
+    right = browser.put("/users/me/password", json=change | {"current": PASSWORD})
+
+    assert problem(right) == (422, "wrong-password")
+    assert portal.browser().sign_in(EMAIL).status_code == 201
+
+
+def test_old_failures_are_forgotten(portal):
+    portal.account(Role.STEWARD)
+    portal.browser().sign_in(EMAIL, "wrong")
+    with portal.database.transaction() as session:
+        session.execute(update(SignInFailures).values(updated_at=utc_now() - timedelta(days=8)))
+
+    sweep(portal.services)
+
+    with portal.database.reading() as session:
+        assert session.scalars(select(SignInFailures)).all() == []
 
 
 def test_a_password_that_was_changed_during_its_check_lets_nobody_in(portal, monkeypatch):

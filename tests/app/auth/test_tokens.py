@@ -6,9 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from app.auth.tokens import service
+from app.auth.tokens.schemas import TokenCreate
 from app.core.clock import utc_now
+from app.core.errors import Unauthenticated
 from app.core.security import Role, hash_secret
 from app.models import IdempotencyKey, Token
+from tests.fixtures.clients import PASSWORD, Member
+
+NEW_PASSWORD = "another sentence that only I would say"
 
 
 def in_days(days):
@@ -170,3 +175,94 @@ def test_the_last_use_is_noted(portal):
         item for item in portal.admin.get("/tokens").json()["items"] if item["role"] == "steward"
     ]
     assert used["last_used_at"] is not None
+
+
+def made_with(portal, token, **body):
+    """What a token makes: its row as the reply shows it."""
+    reply = Member(portal.client, token).post("/tokens", json=body)
+    assert reply.status_code == 201, reply.text
+    return reply.json()
+
+
+def test_what_was_made_with_a_token_is_deleted_with_it(portal):
+    person = portal.person(portal.organisation_id, Role.ADMIN)
+    leaked = made_with(portal, person.token)
+    child = made_with(portal, leaked["secret"], scopes=["read"])
+    grandchild = made_with(portal, child["secret"], scopes=[])
+    of_the_organisation = made_with(portal, leaked["secret"], role="steward")
+    beside = made_with(portal, person.token)
+    assert child["made_with_id"] == leaked["id"]
+
+    assert person.delete(f"/tokens/{leaked['id']}").status_code == 204
+
+    for token in (leaked, child, grandchild, of_the_organisation):
+        assert Member(portal.client, token["secret"]).get("/session").status_code == 401
+    assert Member(portal.client, beside["secret"]).get("/session").status_code == 200
+    log = portal.admin.get("/audit", params={"action": "token.deleted"}).json()["items"]
+    assert {entry["subject"] for entry in log} == {
+        leaked["id"],
+        child["id"],
+        grandchild["id"],
+        of_the_organisation["id"],
+    }
+
+
+def test_a_token_that_was_deleted_meanwhile_makes_nothing(portal):
+    person = portal.person(portal.organisation_id, Role.RESEARCHER)
+    caller = service.authenticate(portal.database, person.token)
+    portal.admin.delete(f"/tokens/{caller.token_id}")
+
+    with portal.database.transaction() as session, pytest.raises(Unauthenticated):
+        service.create(session, caller, TokenCreate())
+
+
+def test_a_narrow_token_sees_and_deletes_none_but_its_own(portal):
+    person = portal.person(portal.organisation_id, Role.STEWARD)
+    other = made_with(portal, person.token)
+    nothing = made_with(portal, person.token, scopes=[])
+    narrow = Member(portal.client, nothing["secret"])
+    child = made_with(portal, nothing["secret"], scopes=[])
+
+    assert narrow.delete(f"/tokens/{other['id']}").status_code == 404
+    assert {item["id"] for item in narrow.get("/tokens").json()["items"]} == {
+        nothing["id"],
+        child["id"],
+    }
+    assert Member(portal.client, other["secret"]).get("/session").status_code == 200
+    assert narrow.delete(f"/tokens/{child['id']}").status_code == 204
+    assert narrow.delete(f"/tokens/{nothing['id']}").status_code == 204
+
+
+def test_a_reset_password_ends_the_tokens_of_its_person(portal):
+    user_id = portal.account(Role.ADMIN)
+    browser = portal.browser()
+    browser.sign_in("grey@st-anna.example")
+    stolen = browser.post("/tokens", json={}).json()
+    of_the_organisation = made_with(portal, stolen["secret"], role="researcher")
+    made = portal.admin.post(f"/users/{user_id}/password-link").json()
+    secret = made["link"].partition("#")[2]
+
+    accepted = portal.client.post(
+        "/api/v1/invitations/accept", json={"secret": secret, "password": NEW_PASSWORD}
+    )
+
+    assert accepted.status_code in (200, 201, 204), accepted.text
+    for token in (stolen, of_the_organisation):
+        assert Member(portal.client, token["secret"]).get("/session").status_code == 401
+
+
+def test_who_changes_the_password_keeps_the_token_they_ask_with(portal):
+    portal.account(Role.RESEARCHER)
+    browser = portal.browser()
+    browser.sign_in("grey@st-anna.example")
+    first = browser.post("/tokens", json={}).json()
+    second = made_with(portal, first["secret"])
+
+    changed = Member(portal.client, second["secret"]).put(
+        "/users/me/password", json={"current": PASSWORD, "new": NEW_PASSWORD}
+    )
+
+    assert changed.status_code == 204
+    assert Member(portal.client, second["secret"]).get("/session").status_code == 200
+    assert Member(portal.client, first["secret"]).get("/session").status_code == 401
+    assert browser.get("/session").status_code == 401

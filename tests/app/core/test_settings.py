@@ -57,3 +57,19 @@ def test_the_refusal_repeats_no_password():
         Settings(_env_file=None, database_url="postgresql://me:hush@db/x", heartbeat_seconds=15)
 
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"port": 9000}, "http://127.0.0.1:9000"),
+        ({"port": "9000", "host": "0.0.0.0"}, "http://127.0.0.1:9000"),
+        ({"port": 9000, "host": "::1"}, "http://[::1]:9000"),
+        ({"port": 9000, "host": "exchange.local"}, "http://exchange.local:9000"),
+        ({"port": 0}, "http://127.0.0.1:8000"),
+        ({"port": 9000, "public_url": "https://a.example"}, "https://a.example"),
+    ],
+)
+def test_links_lead_to_where_the_portal_listens(given, url):
+    assert Settings(_env_file=None, **given).public_url == url

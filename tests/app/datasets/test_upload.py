@@ -1,16 +1,21 @@
 """The archive's way in, over real sockets."""
 
+import contextlib
 import hashlib
 import http.client
+import json
 import socket
 import threading
 import tracemalloc
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
 
+from app.background.sweeper import sweep
 from app.core.storage import PART_BYTES, PARTS_IN_FLIGHT
-from app.models import DatasetStatus, Organisation
+from app.models import DatasetStatus, Organisation, Upload
+from tests.fixtures.portal_process import free_ports, portal_process
 
 LIMIT = 1_000_000
 
@@ -131,7 +136,7 @@ def test_of_two_uploads_at_once_one_wins_and_leaves_no_rest(portal, live_url, wa
 
     with open_upload(portal, live_url, dataset_id, "Content-Length: 6") as slow:
         slow.sendall(b"sl")
-        wait_until(lambda: any(folder.rglob("archive-*")), "the slow upload has begun")
+        wait_until(lambda: any(folder.rglob("archive*")), "the slow upload has begun")
         fast = portal.steward.put(f"/datasets/{dataset_id}/archive", content=b"fast")
         slow.sendall(b"ower")
         late = http.client.HTTPResponse(slow)
@@ -149,7 +154,7 @@ def test_an_upload_into_a_dataset_deleted_meanwhile_leaves_nothing(portal, live_
 
     with open_upload(portal, live_url, dataset_id, "Content-Length: 4") as slow:
         slow.sendall(b"sl")
-        wait_until(lambda: any(folder.rglob("archive-*")), "the upload has begun")
+        wait_until(lambda: any(folder.rglob("archive*")), "the upload has begun")
         assert portal.steward.delete(f"/datasets/{dataset_id}").status_code == 204
         slow.sendall(b"ow")
         late = http.client.HTTPResponse(slow)
@@ -179,17 +184,19 @@ def test_memory_does_not_grow_with_the_archive(portal_with):
     assert peak < size / 2
 
 
-def test_reading_goes_on_while_an_upload_is_open(portal, live_url):
+def test_reading_goes_on_while_an_upload_is_open(portal, live_url, wait_until):
     dataset_id = portal.new_dataset()
 
     with open_upload(portal, live_url, dataset_id, "Content-Length: 9") as slow:
         slow.sendall(b"some")
+        wait_until(lambda: received(portal), "the upload has begun")
         answers = []
         reader = threading.Thread(
             target=lambda: answers.append(portal.researcher.get("/datasets").status_code)
         )
         reader.start()
         reader.join(timeout=10)
+    wait_until(lambda: not received(portal), "the upload has ended")
 
     assert answers == [200]
 
@@ -219,3 +226,128 @@ def test_uploads_at_once_do_not_share_the_same_room(portal):
 
     assert sorted(replies) == [202, 413]
     assert len([key for row in ids for key in portal.stored(f"datasets/{row}")]) == 1
+
+
+def answer(connection):
+    connection.settimeout(30)
+    reply = http.client.HTTPResponse(connection)
+    reply.begin()
+    return reply.status, json.loads(reply.read())
+
+
+def received(portal):
+    """Bytes that count against the quota, of each archive that arrives at the moment."""
+    with portal.database.reading() as session:
+        return list(session.scalars(select(Upload.received).where(Upload.status == "receiving")))
+
+
+def test_what_arrives_takes_room_from_the_others_meanwhile(portal_with, wait_until):
+    portal = portal_with(heartbeat_seconds=0.05)
+    url = str(portal.client.base_url)
+    with portal.database.transaction() as session:
+        home = session.get_one(Organisation, portal.organisation_id)
+        home.quota = {"stored_bytes": 150_000}
+    first, second = portal.new_dataset(), portal.new_dataset()
+
+    with (
+        open_upload(portal, url, first, "Content-Length: 100001") as ahead,
+        open_upload(portal, url, second, "Content-Length: 100001") as late,
+    ):
+        ahead.sendall(b"x" * 100_000)
+        wait_until(lambda: 100_000 in received(portal), "what came is counted")
+        late.sendall(b"x" * 100_000)
+        status, problem = answer(late)
+        ahead.sendall(b"x")
+        assert answer(ahead)[0] == 202
+
+    assert status == 413
+    assert problem["type"].endswith(":quota-exceeded")
+    assert portal.stored(f"datasets/{second}") == []
+
+
+def test_a_silent_sender_is_let_go_and_leaves_nothing(portal_with):
+    portal = portal_with(lease_seconds=0.4, heartbeat_seconds=0.1)
+    dataset_id = portal.new_dataset()
+    url = str(portal.client.base_url)
+
+    with open_upload(portal, url, dataset_id, "Content-Length: 10") as silent:
+        silent.sendall(b"0123")
+        status, problem = answer(silent)
+
+    assert status == 408
+    assert problem["type"].endswith(":archive-silent")
+    assert "Nothing was kept" in problem["detail"]
+    assert portal.stored(f"datasets/{dataset_id}") == []
+    assert portal.dataset_status(dataset_id) == DatasetStatus.AWAITING_UPLOAD
+
+
+def test_a_token_that_is_deleted_meanwhile_brings_no_archive(portal, live_url, wait_until):
+    dataset_id = portal.new_dataset()
+    folder = portal.services.settings.data_dir / "objects"
+    [token] = (
+        item for item in portal.admin.get("/tokens").json()["items"] if item["role"] == "steward"
+    )
+
+    with open_upload(portal, live_url, dataset_id, "Content-Length: 4") as connection:
+        connection.sendall(b"ar")
+        wait_until(lambda: any(folder.rglob("archive*")), "the upload has begun")
+        assert portal.admin.delete(f"/tokens/{token['id']}").status_code == 204
+        connection.sendall(b"ch")
+        status, _ = answer(connection)
+
+    assert status == 401
+    assert portal.stored(f"datasets/{dataset_id}") == []
+    assert portal.dataset_status(dataset_id) == DatasetStatus.AWAITING_UPLOAD
+
+
+def test_an_archive_in_one_request_is_not_offered_to_go_on_with(portal, live_url, wait_until):
+    dataset_id = portal.new_dataset()
+
+    with open_upload(portal, live_url, dataset_id, "Content-Length: 4") as connection:
+        connection.sendall(b"ar")
+        wait_until(lambda: received(portal), "the upload has begun")
+        assert portal.steward.get("/uploads").json()["items"] == []
+    wait_until(lambda: not received(portal), "the upload has ended")
+
+
+def test_as_many_arrive_at_once_as_there_may_be_uploads(portal, live_url, wait_until, monkeypatch):
+    monkeypatch.setattr("app.datasets.uploads.service.MOST_UNFINISHED", 1)
+
+    with open_upload(portal, live_url, portal.new_dataset(), "Content-Length: 4"):
+        wait_until(lambda: received(portal), "the upload has begun")
+        reply = portal.steward.put(f"/datasets/{portal.new_dataset()}/archive", content=b"more")
+    wait_until(lambda: not received(portal), "the upload has ended")
+
+    assert reply.status_code == 409
+    assert reply.json()["type"].endswith(":too-many-uploads")
+
+
+@pytest.mark.slow
+def test_what_a_killed_portal_had_received_is_removed(portal, tmp_path, wait_until):
+    [port] = free_ports(1)
+    dataset_id = portal.new_dataset()
+    leases = {"EXCHANGE_LEASE_SECONDS": "1", "EXCHANGE_HEARTBEAT_SECONDS": "0.2"}
+
+    with portal_process(portal, port, tmp_path / "log", **leases) as process:
+        wait_until(lambda: listens(port), "the portal listens", seconds=60)
+        address = f"http://127.0.0.1:{port}"
+        with open_upload(portal, address, dataset_id, "Content-Length: 10") as connection:
+            connection.sendall(b"0123")
+            wait_until(lambda: received(portal) == [4], "what came is counted")
+            process.kill()
+            process.wait()
+    assert portal.stored(f"datasets/{dataset_id}")
+
+    def swept():
+        sweep(portal.services)
+        return not portal.stored(f"datasets/{dataset_id}")
+
+    wait_until(swept, "what had arrived is removed")
+    assert received(portal) == []
+    assert portal.steward.put(f"/datasets/{dataset_id}/archive", content=b"again").is_success
+
+
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False

@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 
 from app.core.security import Role
 from app.web.router import router
+from tests.fixtures.clients import PASSWORD, problem
 
 PUBLIC = {"/sign-in", "/forgotten", "/join", "/join/look"}
 """Nobody is signed in there; their forms carry no token."""
@@ -54,13 +55,57 @@ def test_every_form_needs_the_sessions_token(everybody, attempt):
     assert {path for path, status in answers.items() if status != 403} == set()
 
 
-@pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_no_form_on_another_sites_page_is_taken(everybody, site):
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1"},
+    ],
+    ids=lambda sent: ": ".join(*sent.items()),
+)
+def test_no_form_on_another_sites_page_is_taken(everybody, sent):
     token = everybody.form("/account", "/account/password").fields["csrf_token"]
     answers = {
-        path: everybody.client.post(
-            path, data={"csrf_token": token}, headers={"Sec-Fetch-Site": site}
-        ).status_code
+        path: everybody.client.post(path, data={"csrf_token": token}, headers=sent).status_code
         for path in POSTS
     }
     assert {path for path, status in answers.items() if status != 403} == set()
+
+
+def test_no_other_sites_page_signs_anybody_in_over_rest(portal):
+    portal.account(Role.STEWARD)
+    body = {"email": "grey@st-anna.example", "password": PASSWORD}
+
+    reply = portal.client.post(
+        "/api/v1/session", json=body, headers={"Origin": "https://evil.example"}
+    )
+
+    assert problem(reply) == (403, "csrf")
+    assert "set-cookie" not in reply.headers
+
+
+@pytest.mark.parametrize("origin", ["http://{host}", "https://{host}", "https://exchange.example"])
+def test_a_page_of_this_portal_signs_in(portal_with, origin):
+    """By the address that the browser has, or by the public one where a proxy changes the host."""
+    portal = portal_with(public_url="https://exchange.example")
+    portal.account(Role.STEWARD)
+    here = origin.format(host=portal.client.base_url.netloc.decode())
+
+    reply = portal.client.post(
+        "/sign-in",
+        data={"email": "grey@st-anna.example", "password": PASSWORD},
+        headers={"Origin": here},
+    )
+
+    assert reply.status_code == 303
+    assert "set-cookie" in reply.headers
+
+
+def test_pages_let_the_browser_tell_where_a_form_was(everybody):
+    """With `no-referrer` a browser sends `Origin: null` from the portal's own forms."""
+    reply = everybody.client.get("/account")
+
+    assert reply.headers["referrer-policy"] == "same-origin"

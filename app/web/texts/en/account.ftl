@@ -5,8 +5,8 @@ account-roles-who = Admins of your organisation change roles. A change takes eff
 
 account-password = Change your password
 account-password-current = Current password
-account-password-ends = Your sessions on other devices end.
-note-password-changed = Your password is changed. Your other sessions have ended.
+account-password-ends = Your sessions on other devices end, and your tokens are deleted: create new ones for the programs that need them.
+note-password-changed = Your password is changed. Your other sessions have ended, and your tokens are deleted.
 
 account-everywhere = Sign out everywhere
 account-everywhere-about = All your sessions end, on every device, this one too. Tokens stay: delete those that somebody else may have.

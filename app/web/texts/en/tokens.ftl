@@ -19,9 +19,9 @@ token-scopes = Permissions
 token-scopes-help = Select what the token needs. If you select nothing, it can do everything that its owner can do.
 token-scopes-all = everything its owner can do
 token-delete = Delete
-token-delete-about = Programs that use the token stop working at once. This cannot be undone; you can create another token.
+token-delete-about = Programs that use the token, or a token that was made with it, stop working at once. This cannot be undone; you can create another token.
 token-delete-button = Delete token
-note-token-deleted = The token is deleted. Nothing can use it any more.
+note-token-deleted = The token is deleted, and with it all that was made with it. Nothing can use them any more.
 
 permission-read = Read datasets, distillations, reports, the catalogue
 permission-upload = Upload datasets
