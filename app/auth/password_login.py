@@ -21,14 +21,15 @@ async def sign_in_with_password(
     portal.limiter.count(portal.settings.sign_in_limit, "sign in to", body.email)
     answer_at = anyio.current_time() + REFUSAL_SECONDS
     try:
-        return await portal.passwords.run(
-            service.sign_in,
-            portal.database,
-            body.email,
-            body.password.get_secret_value(),
-            lasts=portal.settings.session_length,
-            replaces=cookie_of(request, portal.settings),
-        )
+        with portal.reserve.opened():
+            return await portal.passwords.run(
+                service.sign_in,
+                portal.database,
+                body.email,
+                body.password.get_secret_value(),
+                lasts=portal.settings.session_length,
+                replaces=cookie_of(request, portal.settings),
+            )
     except service.WrongCredentials:
         await anyio.sleep_until(answer_at)
         raise

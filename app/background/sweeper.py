@@ -86,6 +86,7 @@ def sweep(portal: Portal) -> None:
         send_abandoned,
         send_waiting,
         finish_deletions,
+        hold_reserve,
         forget_keys,
         remind_of_access,
         end_sessions,
@@ -192,10 +193,18 @@ def finish_deletions(portal: Portal) -> None:
     with portal.database.reading() as session:
         datasets = DatasetRepository(session).to_purge()
         distillations = DistillationRepository(session).to_purge()
-    for dataset_id in datasets:
-        purge_dataset(portal.database, portal.storage, dataset_id)
-    for distillation_id in distillations:
-        purge_distillation(portal.database, portal.storage, distillation_id)
+    if not datasets and not distillations:
+        return
+    with portal.reserve.opened():
+        for dataset_id in datasets:
+            purge_dataset(portal.database, portal.storage, dataset_id)
+        for distillation_id in distillations:
+            purge_distillation(portal.database, portal.storage, distillation_id)
+
+
+def hold_reserve(portal: Portal) -> None:
+    """Hold room for deletions again, once there is some."""
+    portal.reserve.hold()
 
 
 def forget_keys(portal: Portal) -> None:

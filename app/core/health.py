@@ -26,16 +26,20 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Something it needs cannot be reached"}})
 def readyz(portal: PortalDep) -> JSONResponse:
-    """Database, broker and object storage can be reached."""
+    """Database, broker and object storage can be reached, and there is room to store."""
     checks = {
         "database": _works(lambda: _check_database(portal)),
         "broker": _works(lambda: portal.queue.waiting(Queue.CPU)),
         "storage": _works(lambda: portal.storage.exists("readyz")),
     }
-    ready = all(checks.values())
+    has_room = _works(lambda: _check_room(portal))
+    ready = has_room and all(checks.values())
     body = {
         "status": "ok" if ready else "unavailable",
-        "checks": {name: "ok" if works else "unreachable" for name, works in checks.items()},
+        "checks": {
+            **{name: "ok" if works else "unreachable" for name, works in checks.items()},
+            "disc": "ok" if has_room else "full",
+        },
     }
     return JSONResponse(body, status_code=200 if ready else 503)
 
@@ -51,6 +55,11 @@ def _check_database(portal: Portal) -> None:
     # A table of ours, so that a database that was never migrated is not "ready".
     with portal.database.reading() as session:
         session.execute(text("SELECT 1 FROM organisation LIMIT 1"))
+
+
+def _check_room(portal: Portal) -> None:
+    if not portal.reserve.is_whole:
+        raise OSError("less than EXCHANGE_RESERVE_BYTES is free; uploads are refused")
 
 
 def _works(check: Callable[[], object]) -> bool:

@@ -88,7 +88,7 @@ def list_dataset_versions(dataset_id: str, session: ReadSession, caller: Reader)
 @router.put(
     "/{dataset_id}/archive",
     status_code=202,
-    responses=problems(404, 409, 413),
+    responses=problems(404, 409, 413, 507),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -117,9 +117,15 @@ async def upload_archive(
     limit = min(limit, room)
     if content_length is not None and content_length > limit:
         raise too_large
+    await run_in_threadpool(portal.reserve.expect, content_length or 0)
     try:
         archive = await service.store_archive(
-            portal.storage, dataset_id, request.stream(), limit=limit, too_large=too_large
+            portal.storage,
+            dataset_id,
+            request.stream(),
+            limit=limit,
+            too_large=too_large,
+            reserve=portal.reserve,
         )
     except StorageError:
         # The folder goes away under an upload when the dataset is deleted: then say that.
@@ -318,10 +324,11 @@ def delete_dataset(dataset_id: str, portal: PortalDep, caller: Deleter) -> Respo
 
     Finished bundles and reports stay; DELETE their distillations to remove them too.
     """
-    with portal.database.transaction() as session:
-        service.delete(session, caller, dataset_id)
-    # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
-    purge_dataset(portal.database, portal.storage, dataset_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            service.delete(session, caller, dataset_id)
+        # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
+        purge_dataset(portal.database, portal.storage, dataset_id)
     return Response(status_code=204)
 
 

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from app.audit.log import Action, record
+from app.core.disc import Reserve
 from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
@@ -21,6 +23,9 @@ from app.organisations.quotas import allow_dataset, no_room, room_for_archive
 
 THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
+
+LOOK_BYTES = 8 * 1024 * 1024
+"""Bytes of an archive after which the room on the disc is looked at again."""
 
 FINDING_CODE = re.compile(r"[a-z_]{1,60}")
 
@@ -150,6 +155,7 @@ async def store_archive(
     *,
     limit: int,
     too_large: Problem,
+    reserve: Reserve,
 ) -> StoredArchive:
     """Store the body under a key of its own, which no row names yet.
 
@@ -158,16 +164,20 @@ async def store_archive(
     Raises:
         Problem: `too_large`, when more than `limit` bytes came.
         EmptyArchive: None came.
+        DiscFull: The reserve of the disc would be used.
     """
     digest = hashlib.sha256()
-    size = 0
+    size = looked_at = 0
 
     async def counted() -> AsyncIterator[bytes]:
-        nonlocal size
+        nonlocal size, looked_at
         async for chunk in body:
             size += len(chunk)
             if size > limit:
                 raise too_large
+            if size - looked_at >= LOOK_BYTES:
+                looked_at = size
+                await run_in_threadpool(reserve.expect)
             digest.update(chunk)
             if chunk:
                 yield chunk

@@ -158,10 +158,11 @@ def distill_again(
 @router.delete("/distillations/{distillation_id}", status_code=204, responses=problems(404, 409))
 def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter) -> Response:
     """Delete its results, checkpoints and events. The dataset and its teachers stay."""
-    with portal.database.transaction() as session:
-        service.delete(session, caller, distillation_id)
-    # A portal that dies here has hidden it already; the sweeper finishes the removal.
-    purge_distillation(portal.database, portal.storage, distillation_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            service.delete(session, caller, distillation_id)
+        # A portal that dies here has hidden it already; the sweeper finishes the removal.
+        purge_distillation(portal.database, portal.storage, distillation_id)
     return Response(status_code=204)
 
 

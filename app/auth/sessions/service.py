@@ -4,10 +4,12 @@ Replies never reveal whether an address is known: a wrong address, a wrong passw
 account get the same answer after the same time.
 """
 
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
@@ -23,6 +25,8 @@ from app.models.user import User
 from app.models.web_session import WebSession
 from app.users.repository import UserRepository
 from app.users.service import caller_of
+
+logger = logging.getLogger(__name__)
 
 NOTE_SEEN_EVERY = timedelta(minutes=5)
 
@@ -83,9 +87,17 @@ def authenticate(
             "(GET /api/v1/session has it). Nothing was changed. Reload the page and try again."
         )
     if row.last_seen_at < now - NOTE_SEEN_EVERY:
-        with database.transaction() as session:
-            WebSessionRepository(session).note_seen(row.id, now)
+        _note_seen(database, row.id, now)
     return caller_of(user)
+
+
+def _note_seen(database: Database, session_id: str, now: datetime) -> None:
+    try:
+        with database.transaction() as session:
+            WebSessionRepository(session).note_seen(session_id, now)
+    except OperationalError as error:
+        # The disc is full, or another writer takes long: no reason to refuse a read.
+        logger.warning("the use of %s was not noted: %s", session_id, type(error.orig).__name__)
 
 
 def _ended() -> Unauthenticated:
@@ -136,7 +148,8 @@ def judge_password(session: Session, user: User, checked: str | None, *, right: 
         right: Result of the check.
     """
     now = utc_now()
-    if user.locked_until is not None and user.locked_until > now:
+    # One that lasts longer was written by a clock that ran ahead.
+    if user.locked_until is not None and now < user.locked_until <= now + LONGEST_LOCK:
         record_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
         return False
     if not right or user.password_hash != checked:

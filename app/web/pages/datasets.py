@@ -121,10 +121,11 @@ def show_upload(session: ReadSession, caller: Uploader, dataset_id: str) -> Resp
 def delete_dataset(
     request: Request, portal: PortalDep, caller: Deleter, dataset_id: str, confirm: Sent[str] = ""
 ) -> Response:
-    with portal.database.transaction() as session:
-        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-        confirmed(confirm, dataset.name)
-        service.delete(session, caller, dataset_id)
-    # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
-    purge_dataset(portal.database, portal.storage, dataset_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+            confirmed(confirm, dataset.name)
+            service.delete(session, caller, dataset_id)
+        # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
+        purge_dataset(portal.database, portal.storage, dataset_id)
     return go_to(request, "/datasets", note="note-dataset-deleted")
