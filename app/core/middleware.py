@@ -19,6 +19,12 @@ STREAMED = (("PUT", re.compile(r".+/archive")), ("PATCH", re.compile(r"/api/v1/u
 """The requests whose body may be large; their endpoints count for themselves."""
 
 
+def is_streamed(scope: Scope) -> bool:
+    return any(
+        scope["method"] == method and path.fullmatch(scope["path"]) for method, path in STREAMED
+    )
+
+
 class BodyLimit:
     """Reads the whole body, which is JSON, before the endpoint does, up to a limit."""
 
@@ -27,7 +33,7 @@ class BodyLimit:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_streamed(scope):
+        if scope["type"] != "http" or is_streamed(scope):
             return await self._app(scope, receive, send)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > self._limit:
@@ -53,11 +59,6 @@ class BodyLimit:
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
         await self._app(scope, replay, send)
-
-    def _is_streamed(self, scope: Scope) -> bool:
-        return any(
-            scope["method"] == method and path.fullmatch(scope["path"]) for method, path in STREAMED
-        )
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = TooLarge(

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -13,11 +14,12 @@ from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller, Permission
 from app.distillations import service
+from app.distillations.feeds import Feeds
 from app.distillations.presets import presets_document
 from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
-from app.distillations.stream import follow
+from app.distillations.stream import EventStream, follow
 from iadd.presets import AUDITS
 
 LARGEST_EVENT_ID = 2**63 - 1
@@ -86,11 +88,12 @@ def get_distillation(
     responses={
         200: {"content": {"text/event-stream": {}}},
         204: {"description": "It has ended, and the caller has seen every event"},
-        **problems(404),
+        **problems(404, 429),
     },
 )
 async def follow_distillation(
     distillation_id: str,
+    request: Request,
     portal: PortalDep,
     caller: Reader,
     expect_still: ExpectStill,
@@ -103,14 +106,16 @@ async def follow_distillation(
     if await run_in_threadpool(_is_finished, portal, caller, distillation_id, last_event_id):
         # To a browser 204 means: do not connect again.
         return Response(status_code=204)
+    feeds: Feeds = request.app.state.feeds
+    credential = request.headers.get("authorization") or request.headers.get("cookie", "")
     events = follow(
-        portal.database,
+        feeds,
         distillation_id,
         last_event_id,
-        poll_seconds=portal.settings.event_poll_seconds,
+        credential=hashlib.sha256(credential.encode()).hexdigest(),
         expect_reader=partial(expect_still, Permission.READ),
     )
-    return EventSourceResponse(events, ping=15)
+    return EventStream(events, at_end=feeds.take_place(caller))
 
 
 def _is_finished(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
