@@ -18,6 +18,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 __all__ = ["ObjectInfo", "Storage", "StorageError"]
 
 PART_BYTES = 8 * 1024 * 1024
+LINES_BYTES = 1024 * 1024
 PARTS_IN_FLIGHT = 2
 
 Content: TypeAlias = bytes | Path | Iterable[bytes]
@@ -80,6 +81,11 @@ class Storage:
         except FileNotFoundError:
             return None
 
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of an object, a part at a time. Raises FileNotFoundError before the first."""
+        stream = obstore.get(self._store, key).stream(min_chunk_size=LINES_BYTES)
+        return _lines(stream)
+
     def download(self, key: str, target: Path) -> None:
         """Copy an object into a file, a part at a time. Raises FileNotFoundError."""
         stream = obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES)
@@ -125,3 +131,12 @@ class Storage:
         self.delete(*[info.key for info in self.list(prefix)])
         if self._folder is not None:
             shutil.rmtree(self._folder / prefix, ignore_errors=True)
+
+
+def _lines(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + bytes(chunk)).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest

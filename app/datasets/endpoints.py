@@ -165,7 +165,10 @@ def check_dataset_again(
 
 @router.get("/{dataset_id}/quality", responses=problems(404, 409))
 def get_quality_report(dataset_id: str, portal: PortalDep, caller: Reader) -> dict[str, Any]:
-    """The quality report: images per class and split, every refused file and the reason."""
+    """The quality report: images per class and split, and why files were left out.
+
+    `…/quality/files` lists them.
+    """
     return quality.see_report(portal.database, portal.storage, caller, dataset_id)
 
 
@@ -217,11 +220,9 @@ def reset_decisions(dataset_id: str, session: WriteSession, caller: Uploader) ->
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
-def get_finding_picture(
-    dataset_id: str, code: str, session: WriteSession, portal: PortalDep, caller: Reader
-) -> Response:
+def get_finding_picture(dataset_id: str, code: str, portal: PortalDep, caller: Reader) -> Response:
     """Some of the pictures that a finding is about; near-duplicates side by side."""
-    content = service.finding_picture(session, portal.storage, caller, dataset_id, code)
+    content = service.see_finding_picture(portal.database, portal.storage, caller, dataset_id, code)
     return _png(content)
 
 
@@ -267,11 +268,9 @@ def search_texts_again(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
-def get_text_picture(
-    dataset_id: str, file: str, session: WriteSession, portal: PortalDep, caller: Uploader
-) -> Response:
+def get_text_picture(dataset_id: str, file: str, portal: PortalDep, caller: Uploader) -> Response:
     """A picture with text, as it may name a patient: for those who decide about it."""
-    content = texts.picture(session, portal.storage, caller, dataset_id, file)
+    content = texts.see_picture(portal.database, portal.storage, caller, dataset_id, file)
     return _png(content)
 
 
@@ -311,10 +310,8 @@ def list_thumbnails(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
-def get_thumbnail(
-    dataset_id: str, name: str, session: WriteSession, portal: PortalDep, caller: Reader
-) -> Response:
-    content = service.thumbnail(session, portal.storage, caller, dataset_id, name)
+def get_thumbnail(dataset_id: str, name: str, portal: PortalDep, caller: Reader) -> Response:
+    content = service.see_thumbnail(portal.database, portal.storage, caller, dataset_id, name)
     return _png(content)
 
 

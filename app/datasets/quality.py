@@ -4,6 +4,8 @@ Reports are read and searched before the audit log is written, so that no reader
 """
 
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from app.audit.log import Action, record
@@ -11,7 +13,7 @@ from app.core.db import Database
 from app.core.errors import Conflict
 from app.core.security import Caller
 from app.core.storage import Storage
-from app.datasets.findings import FoundFiles, search
+from app.datasets.findings import PAGE, FoundFiles, group, search
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refused_key
 from app.models.dataset import Dataset, DatasetStatus
@@ -27,11 +29,14 @@ class QualityNotReady(Conflict):
 def see_report(
     database: Database, storage: Storage, caller: Caller, dataset_id: str
 ) -> dict[str, Any]:
-    """Read the report, and write down that it was seen.
+    """Read the report, and write down that it was seen. It lists no more than a page of files.
 
     Raises DatasetNotFound, QualityNotReady.
     """
     report = _report(database, storage, caller, dataset_id)
+    if len(report.get("refused", ())) > PAGE:
+        groups = [asdict(one) for one in group(report)]
+        report |= {"refused_groups": groups, "refused": report["refused"][:PAGE]}
     _write_down(database, caller, dataset_id)
     return report
 
@@ -48,13 +53,12 @@ def see_refused_files(
 ) -> FoundFiles:
     """One page of the files that were left out. Raises as above."""
     report = _report(database, storage, caller, dataset_id)
-    content = storage.find(refused_key(dataset_id))
-    # Reports of version 0.2 list every file themselves.
-    files = (
-        report.get("refused", [])
-        if content is None
-        else [json.loads(line) for line in content.splitlines()]
-    )
+    files: Iterable[Mapping[str, str]]
+    try:
+        files = map(json.loads, storage.lines(refused_key(dataset_id)))
+    except FileNotFoundError:
+        # Reports of version 0.2 list every file themselves.
+        files = report.get("refused", [])
     found = search(files, code=code, words=_words(database, caller, text), page=page)
     _write_down(database, caller, dataset_id)
     return found

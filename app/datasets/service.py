@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from app.audit.log import Action, record
+from app.core.db import Database
 from app.core.disc import Reserve
 from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
 from app.core.queue import Task, enqueue_after_commit
@@ -304,37 +305,47 @@ def thumbnails(
     ]
 
 
-def thumbnail(
-    session: Session, storage: Storage, caller: Caller, dataset_id: str, name: str
+def see_thumbnail(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str, name: str
 ) -> bytes:
     """A PNG. Raises DatasetNotFound, ThumbnailNotFound."""
-    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-    content = None
-    if THUMBNAIL_NAME.fullmatch(name):
-        content = storage.find(f"datasets/{dataset.id}/thumbnails/{name}")
-    if content is None:
-        raise ThumbnailNotFound(
-            "The dataset has no thumbnail of this name; "
-            f"GET /api/v1/datasets/{dataset.id}/thumbnails lists them."
-        )
-    record(session, caller, Action.IMAGES_SEEN, dataset_id)
-    return content
+    key = f"thumbnails/{name}" if THUMBNAIL_NAME.fullmatch(name) else None
+    return _see_picture(
+        *(database, storage, caller, dataset_id, key),
+        missing="The dataset has no thumbnail of this name; "
+        f"GET /api/v1/datasets/{dataset_id}/thumbnails lists them.",
+    )
 
 
-def finding_picture(
-    session: Session, storage: Storage, caller: Caller, dataset_id: str, code: str
+def see_finding_picture(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str, code: str
 ) -> bytes:
     """A PNG of what a finding is about. Raises DatasetNotFound, ThumbnailNotFound."""
-    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-    content = None
-    if FINDING_CODE.fullmatch(code):
-        content = storage.find(f"datasets/{dataset.id}/sheets/{code}.png")
+    key = f"sheets/{code}.png" if FINDING_CODE.fullmatch(code) else None
+    return _see_picture(
+        *(database, storage, caller, dataset_id, key),
+        missing="There is no picture for a finding of this code; the quality report says which "
+        "have one (`has_picture`).",
+    )
+
+
+def _see_picture(
+    database: Database,
+    storage: Storage,
+    caller: Caller,
+    dataset_id: str,
+    key: str | None,
+    *,
+    missing: str,
+) -> bytes:
+    """Read a picture, and then write down that it was seen: no reader holds up a writer."""
+    with database.reading() as session:
+        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    content = None if key is None else storage.find(f"datasets/{dataset.id}/{key}")
     if content is None:
-        raise ThumbnailNotFound(
-            "There is no picture for a finding of this code; the quality report says which have "
-            "one (`has_picture`)."
-        )
-    record(session, caller, Action.IMAGES_SEEN, dataset_id)
+        raise ThumbnailNotFound(missing)
+    with database.transaction() as session:
+        record(session, caller, Action.IMAGES_SEEN, dataset_id)
     return content
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
+from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
@@ -159,11 +160,12 @@ def read(session: Session, storage: Storage, caller: Caller, dataset_id: str) ->
     )
 
 
-def picture(
-    session: Session, storage: Storage, caller: Caller, dataset_id: str, file: str
+def see_picture(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str, file: str
 ) -> bytes:
     """A PNG of a picture with text, for the person who decides. Raises as above, TextNotFound."""
-    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    with database.reading() as session:
+        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     content = None
     if file.isalnum() and len(file) <= 64:
         content = storage.find(picture_key(dataset.id, file))
@@ -172,7 +174,8 @@ def picture(
             "There is no picture of this id, or it was decided about and forgotten. "
             f"GET /api/v1/datasets/{dataset_id}/texts lists those that are left."
         )
-    record(session, caller, Action.IMAGES_SEEN, dataset_id)
+    with database.transaction() as session:
+        record(session, caller, Action.IMAGES_SEEN, dataset_id)
     return content
 
 

@@ -246,8 +246,11 @@ async def _send_certificate(
     request: Request, portal: Portal, caller: Caller, distillation_id: str, kind: str
 ) -> Response:
     def find() -> str:
+        with portal.database.reading() as session:
+            key = service.certificate_key(session, portal.storage, caller, distillation_id, kind)
         with portal.database.transaction() as session:
-            return service.certificate_key(session, portal.storage, caller, distillation_id, kind)
+            service.record_certificate(session, caller, distillation_id, kind)
+        return key
 
     key = await run_in_threadpool(find)
     media_type, headers = certificate_headers(kind, distillation_id)

@@ -112,7 +112,7 @@ def test_whoever_lost_the_lease_changes_nothing(database, row_id, act):
     before = read(database, row_id)
 
     calls = {
-        "renew": lambda s: leases.renew(s, Dataset, row_id, fence=old, seconds=900),
+        "renew": lambda s: leases.renew(s, Dataset, row_id, fence=old, seconds=90),
         "write": lambda s: leases.write(s, Dataset, row_id, fence=old, name="mine"),
         "release": lambda s: leases.release(s, Dataset, row_id, fence=old),
     }
