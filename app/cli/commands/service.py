@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from app.cli.context import DataDir, check_installed, fail, load_settings, needs, open_database
+from app.cli.context import (
+    DataDir,
+    check_installed,
+    fail,
+    keep_private,
+    load_settings,
+    needs,
+    open_database,
+)
 
 PANEL = "The service"
 
@@ -72,6 +80,7 @@ def portal(
         from app.main import create_app
     settings = load_settings(None)
     configure_logging(settings.log_level)
+    keep_private(settings)
     uvicorn.run(
         create_app(settings),
         host=host or settings.host,
