@@ -4,10 +4,12 @@ A key is made by this program alone; no name that a user chose becomes part of o
 """
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -92,6 +94,19 @@ class Storage:
         with target.open("wb") as file:
             for chunk in stream:
                 file.write(chunk)
+
+    @contextmanager
+    def opened(self, key: str) -> Iterator[BinaryIO]:
+        """An object as a file to read, wherever it is stored. Raises FileNotFoundError."""
+        path = self.path_of(key)
+        if path is not None:
+            with path.open("rb") as file:
+                yield file
+            return
+        with tempfile.TemporaryFile() as copy:
+            for chunk in obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES):
+                copy.write(chunk)
+            yield copy
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes start (inclusive) to end (exclusive), a part at a time."""

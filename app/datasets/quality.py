@@ -3,7 +3,6 @@
 Reports are read and searched before the audit log is written, so that no reader holds up a writer.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +12,7 @@ from app.core.db import Database
 from app.core.errors import Conflict
 from app.core.security import Caller
 from app.core.storage import Storage
+from app.core.stored import damaged, find_json, parse_json
 from app.datasets.findings import PAGE, FoundFiles, group, search
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refused_key
@@ -55,7 +55,8 @@ def see_refused_files(
     report = _report(database, storage, caller, dataset_id)
     files: Iterable[Mapping[str, str]]
     try:
-        files = map(json.loads, storage.lines(refused_key(dataset_id)))
+        key = refused_key(dataset_id)
+        files = (parse_json(key, line) for line in storage.lines(key))
     except FileNotFoundError:
         # Reports of version 0.2 list every file themselves.
         files = report.get("refused", [])
@@ -69,10 +70,11 @@ def _report(
 ) -> dict[str, Any]:
     with database.reading() as session:
         dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-    content = None if dataset.quality_key is None else storage.find(dataset.quality_key)
-    if content is None:
+    report = None if dataset.quality_key is None else find_json(storage, dataset.quality_key)
+    if report is None:
         raise _not_ready(dataset)
-    report: dict[str, Any] = json.loads(content)
+    if not isinstance(report, dict):
+        raise damaged(dataset.quality_key or "", "it is no object")
     return report
 
 

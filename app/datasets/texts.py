@@ -13,6 +13,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
+from app.core.stored import parse_json
 from app.core.types import JsonObject
 from app.datasets.decisions import compose_anew, may_change
 from app.datasets.repository import DatasetRepository
@@ -115,14 +116,16 @@ def has_archive(storage: Storage, dataset: Dataset) -> bool:
 
 def found_texts(storage: Storage, dataset_id: str) -> list[JsonObject]:
     """Every picture with text that was found so far."""
-    content = storage.find(found_key(dataset_id))
-    return [] if content is None else [json.loads(line) for line in content.splitlines()[1:]]
+    key = found_key(dataset_id)
+    content = storage.find(key)
+    return [] if content is None else [parse_json(key, line) for line in content.splitlines()[1:]]
 
 
 def looked_at(storage: Storage, dataset_id: str) -> int:
     """Count the pictures that were looked at so far."""
-    content = storage.find(found_key(dataset_id))
-    return 0 if content is None else int(json.loads(content.splitlines()[0])["done"])
+    key = found_key(dataset_id)
+    content = storage.find(key)
+    return 0 if content is None else int(parse_json(key, content.splitlines()[0])["done"])
 
 
 def decided(dataset: Dataset) -> Mapping[str, Decision]:

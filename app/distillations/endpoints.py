@@ -9,10 +9,11 @@ from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Deleter, Distiller, ExpectStill, Once, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.downloads import REPORT_POLICY, certificate_headers, send_object
+from app.core.downloads import REPORT_POLICY, Delivery, certificate_headers, send_object
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller, Permission
+from app.core.stored import expect_intact_bundle
 from app.distillations import service
 from app.distillations.feeds import Feeds
 from app.distillations.presets import presets_document
@@ -264,8 +265,19 @@ async def get_bundle(
     """The distilled set, ready to verify and to train on."""
     key = await _key(portal, caller, distillation_id, "bundle_key")
     headers = {"Content-Disposition": f'attachment; filename="{distillation_id}.zip"'}
+
+    def check(delivery: Delivery) -> None:
+        # Of one that goes on, the beginning was checked.
+        if delivery.begins:
+            expect_intact_bundle(portal.storage, key)
+
     return await send_object(
-        request, portal.storage, key, media_type="application/zip", headers=headers
+        request,
+        portal.storage,
+        key,
+        media_type="application/zip",
+        headers=headers,
+        before=check,
     )
 
 

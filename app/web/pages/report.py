@@ -30,7 +30,7 @@ def show_report(
             writing, caller, distillation_id, "report_html_key", "internal_html_key"
         )
     row = DistillationRepository(session).readable_by(caller).get(distillation_id)
-    report = take_apart((portal.storage.find(key) or b"").decode())
+    report = take_apart((portal.storage.find(key) or b"").decode(errors="replace"))
     releases = ReleaseRepository(session).of_distillations([distillation_id])
     scores = received_scores(session, releases, limit=SCORES + 1)
     policy = POLICY
