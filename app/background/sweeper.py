@@ -124,6 +124,13 @@ def finish_cancelling(portal: Portal) -> None:
     for training_id in asked:
         with portal.database.transaction() as session:
             TrainingRepository(session).cancel_idle(training_id, UNFINISHED_TRAININGS)
+    with portal.database.reading() as session:
+        asked = leases.idle(
+            session, Dataset, (DatasetStatus.CHECKING,), Dataset.cancel_requested_at.is_not(None)
+        )
+    for dataset_id in asked:
+        with portal.database.transaction() as session:
+            DatasetRepository(session).cancel_idle(dataset_id)
 
 
 def send_abandoned(portal: Portal) -> None:

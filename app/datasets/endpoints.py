@@ -159,8 +159,16 @@ def _accept_archive(
 def check_dataset_again(
     dataset_id: str, session: WriteSession, caller: Uploader, once: Once
 ) -> DatasetRead:
-    """Check the kept archive again, after a fault of the service such as a full disc."""
+    """Check the kept archive again: after a fault of the service, or where it was cancelled."""
     return once(DatasetRead, lambda: service.check_again(session, caller, dataset_id))
+
+
+@router.post("/{dataset_id}/check/cancel", status_code=202, responses=problems(400, 404, 409))
+def cancel_dataset_check(
+    dataset_id: str, session: WriteSession, caller: Uploader, once: Once
+) -> DatasetRead:
+    """End the check of an archive within seconds. The archive is kept."""
+    return once(DatasetRead, lambda: service.cancel_check(session, caller, dataset_id))
 
 
 @router.get("/{dataset_id}/quality", responses=problems(404, 409))

@@ -16,7 +16,12 @@ from app.core.errors import Conflict, Invalid, NotFound, Problem, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
-from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository, ReadableDatasets
+from app.datasets.repository import (
+    ACCEPTS_UPLOAD,
+    CHECK_CANCELLED,
+    DatasetRepository,
+    ReadableDatasets,
+)
 from app.datasets.schemas import DatasetCreate, ThumbnailRead
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
@@ -49,6 +54,11 @@ class ArchiveTooLarge(TooLarge):
 class NothingToCheck(Conflict):
     code = "nothing-to-check-again"
     title = "There is nothing to check again"
+
+
+class NothingToCancel(Conflict):
+    code = "nothing-to-cancel"
+    title = "There is no check to cancel"
 
 
 class DatasetInUse(Conflict):
@@ -238,7 +248,7 @@ def accept_archive(
 
 
 def check_again(session: Session, caller: Caller, dataset_id: str) -> Dataset:
-    """`rejected → checking`, where a fault of the service and not of the archive ended the check.
+    """`rejected → checking`, where a fault of the service, or somebody, ended the check.
 
     Raises DatasetNotFound, NothingToCheck.
     """
@@ -257,10 +267,41 @@ def check_again(session: Session, caller: Caller, dataset_id: str) -> Dataset:
 
 
 def may_check_again(dataset: Dataset) -> bool:
-    """True after a check that failed by a fault of the service."""
+    """True after a check that failed by a fault of the service, or was cancelled."""
     has_pictures = dataset.archive_key is not None or dataset.read_key is not None
     fault: int = (dataset.problem or {}).get("status", 0)
-    return has_pictures and dataset.status == DatasetStatus.REJECTED and fault >= 500
+    cancelled = str((dataset.problem or {}).get("type", "")).endswith(f":{CHECK_CANCELLED}")
+    ended = fault >= 500 or cancelled
+    return has_pictures and dataset.status == DatasetStatus.REJECTED and ended
+
+
+def cancel_check(session: Session, caller: Caller, dataset_id: str) -> Dataset:
+    """End the check of an archive: at once where it waits, else within seconds.
+
+    Raises DatasetNotFound, NothingToCancel.
+    """
+    datasets = DatasetRepository(session)
+    dataset = datasets.readable_by(caller).get(dataset_id, lock=True)
+    if not may_cancel_check(dataset):
+        raise NothingToCancel(
+            f"The dataset is {dataset.status.value}, and no first check of an archive is under "
+            "way. Nothing was changed. What was decided or withdrawn is carried out to its end.",
+            dataset_status=dataset.status.value,
+        )
+    datasets.request_cancel(dataset_id)
+    datasets.cancel_idle(dataset_id)
+    record(session, caller, Action.CHECK_CANCELLED, dataset_id)
+    session.refresh(dataset)
+    return dataset
+
+
+def may_cancel_check(dataset: Dataset) -> bool:
+    """True while an archive is read for the first time: no image is lost then."""
+    return (
+        dataset.status == DatasetStatus.CHECKING
+        and dataset.read_key is None
+        and dataset.withdrawal_id is None
+    )
 
 
 def _refuse_sample(dataset: Dataset) -> None:

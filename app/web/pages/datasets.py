@@ -103,6 +103,7 @@ def show_dataset(
         ledger=ledgers.read(session, caller, dataset_id, delta=ledgers.USUAL_DELTA),
         releases=newest_releases(session, dataset, limit=NEWEST),
         may_be_mapped=may_be_mapped(dataset),
+        may_cancel_check=service.may_cancel_check(dataset),
         may_check_again=service.may_check_again(dataset),
         keeps_archives=portal.settings.keep_archives,
         takes_archive=dataset.status in ACCEPTS_UPLOAD and not dataset.is_sample,
