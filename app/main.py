@@ -22,9 +22,12 @@ from app.core.middleware import (
     TrailingSlash,
 )
 from app.core.portal import Portal
+from app.core.readiness import Readiness
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
+from app.core.turns import TakeTurns
 from app.datasets.uploads.protocol import TusHeaders
+from app.distillations.feeds import Feeds
 from app.operations.metrics import RowCounts
 from app.web import router as web
 from app.web.errors import problem_page
@@ -61,12 +64,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.portal = portal
     app.state.metrics = metrics
+    app.state.readiness = Readiness()
+    app.state.feeds = Feeds(portal.database, portal.settings.event_poll_seconds)
     app.include_router(health_router)
     app.include_router(api_router)
     web.install(app)
     problem_handlers.install(app, problem_page)
     # Added last is outermost.
     app.add_middleware(problem_handlers.UnexpectedErrors)
+    app.add_middleware(TakeTurns)
     app.add_middleware(
         BodyLimit,
         limit=portal.settings.max_json_bytes,

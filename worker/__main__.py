@@ -6,6 +6,7 @@ import warnings
 
 from celery.platforms import SecurityWarning
 
+from app.core.private import write_privately
 from app.core.queue import Queue
 from worker.app import app, settings, worker_settings
 from worker.compile_cache import keep_compiled
@@ -36,6 +37,7 @@ def main() -> None:
         queues.append(Queue.FORECAST)
     # Celery warns root of unpickling; nothing here accepts anything but JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    write_privately()
     listen_to(queues)
     # Before the tasks are imported, and torch with them.
     keep_compiled(worker_settings.compile_cache_dir or settings.data_dir / "compiled")

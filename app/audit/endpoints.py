@@ -69,5 +69,6 @@ def _export(portal: Portal, caller: Caller) -> Iterator[bytes]:
         organisation = session.get_one(Organisation, caller.organisation_id)
         signer, _ = signer_of(session, portal.vault, organisation)
         entries = AuditRepository(session).readable_by(caller)
-        last = last_line(entries.head(), caller.organisation_id, signer, utc_now())
+        at = signer.history.no_earlier(utc_now())
+        last = last_line(entries.head(), caller.organisation_id, signer, at)
         yield from to_lines(map(entry_dict, entries.from_the_start()), last)

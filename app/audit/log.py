@@ -45,6 +45,7 @@ class Action(StrEnum):
     UPLOAD_STARTED = "upload.started"
     UPLOAD_ENDED = "upload.ended"
     UPLOAD_EXPIRED = "upload.expired"
+    CHECK_CANCELLED = "dataset.check_cancelled"
     CHECK_REPEATED = "dataset.check_repeated"
     TEXT_SEARCH_REPEATED = "dataset.text_search_repeated"
     LAYOUT_CONFIRMED = "dataset.layout_confirmed"

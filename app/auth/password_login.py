@@ -22,15 +22,16 @@ async def sign_in_with_password(
     portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
     answer_at = anyio.current_time() + REFUSAL_SECONDS
     try:
-        return await portal.passwords.run(
-            service.sign_in,
-            portal.database,
-            body.email,
-            body.password.get_secret_value(),
-            source_for=sender_of(request, portal).source_for,
-            lasts=portal.settings.session_length,
-            replaces=cookie_of(request, portal.settings),
-        )
+        with portal.reserve.opened():
+            return await portal.passwords.run(
+                service.sign_in,
+                portal.database,
+                body.email,
+                body.password.get_secret_value(),
+                source_for=sender_of(request, portal).source_for,
+                lasts=portal.settings.session_length,
+                replaces=cookie_of(request, portal.settings),
+            )
     except service.WrongCredentials:
         await anyio.sleep_until(answer_at)
         raise

@@ -15,14 +15,13 @@ from urllib.parse import unquote, urlsplit
 from app.core.clock import utc_now
 from app.core.portal import Portal
 from app.models.notification import Notification
-from app.notifications.repository import NotificationRepository
+from app.notifications.repository import LONGEST_PAUSE, NotificationRepository
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(minutes=1)
 TAKEN_FOR = timedelta(minutes=10)
 """A portal that has not sent it by then has died on the way, and another one takes it."""
-LONGEST_PAUSE = timedelta(hours=12)
 MOST_TRIES = 20
 SECONDS_FOR_THE_SERVER = 30
 

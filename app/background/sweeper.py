@@ -88,6 +88,7 @@ def sweep(portal: Portal) -> None:
         send_abandoned,
         send_waiting,
         finish_deletions,
+        hold_reserve,
         forget_keys,
         remind_of_access,
         end_sessions,
@@ -126,6 +127,13 @@ def finish_cancelling(portal: Portal) -> None:
     for training_id in asked:
         with portal.database.transaction() as session:
             TrainingRepository(session).cancel_idle(training_id, UNFINISHED_TRAININGS)
+    with portal.database.reading() as session:
+        asked = leases.idle(
+            session, Dataset, (DatasetStatus.CHECKING,), Dataset.cancel_requested_at.is_not(None)
+        )
+    for dataset_id in asked:
+        with portal.database.transaction() as session:
+            DatasetRepository(session).cancel_idle(dataset_id)
 
 
 def send_abandoned(portal: Portal) -> None:
@@ -195,10 +203,18 @@ def finish_deletions(portal: Portal) -> None:
     with portal.database.reading() as session:
         datasets = DatasetRepository(session).to_purge()
         distillations = DistillationRepository(session).to_purge()
-    for dataset_id in datasets:
-        purge_dataset(portal.database, portal.storage, dataset_id)
-    for distillation_id in distillations:
-        purge_distillation(portal.database, portal.storage, distillation_id)
+    if not datasets and not distillations:
+        return
+    with portal.reserve.opened():
+        for dataset_id in datasets:
+            purge_dataset(portal.database, portal.storage, dataset_id)
+        for distillation_id in distillations:
+            purge_distillation(portal.database, portal.storage, distillation_id)
+
+
+def hold_reserve(portal: Portal) -> None:
+    """Hold room for deletions again, once there is some."""
+    portal.reserve.hold()
 
 
 def forget_keys(portal: Portal) -> None:

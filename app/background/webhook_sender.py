@@ -22,19 +22,21 @@ from app.models.webhook import PING, DeliveryError, DeliveryStatus, Webhook, Web
 from app.webhooks import service
 from app.webhooks.addresses import AddressRefused, NotAllowed, read_target, resolve
 from app.webhooks.http_post import Answer, Undelivered, post
-from app.webhooks.repository import DELIVERIES, WebhookRepository
+from app.webhooks.repository import (
+    DELIVERIES,
+    LONGEST_ASKED_QUIET,
+    LONGEST_PAUSE,
+    WebhookRepository,
+)
 from app.webhooks.signature import sign
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(seconds=10)
-LONGEST_PAUSE = timedelta(hours=6)
 PAUSE_GROWS = 3
 GIVEN_UP_AFTER = timedelta(days=1)
 FIRST_QUIET = timedelta(seconds=5)
 LONGEST_QUIET = timedelta(minutes=5)
-LONGEST_ASKED_QUIET = timedelta(hours=1)
-"""A receiver may ask for so much with `Retry-After`."""
 PAUSED_AFTER = timedelta(days=3)
 FEWEST_FAILURES = 10
 """Least failures before a pause: three quiet days between two failures are not three bad days."""

@@ -44,6 +44,7 @@ def open_database(settings: "Settings") -> "Iterator[Database]":
         from app.core.db import Database
         from app.migrations import upgrade
     with usable_folder(settings.data_dir):
+        keep_private(settings)
         database = Database(settings.database_url)
     try:
         try:
@@ -70,6 +71,20 @@ def usable_folder(data_dir: Path) -> Iterator[None]:
             f"{error.strerror or error}. Nothing was changed. Name another one with --data-dir or "
             "EXCHANGE_DATA_DIR."
         )
+
+
+def keep_private(settings: "Settings") -> None:
+    """Let no other user of this machine read the folder of the service, if data lie in it."""
+    from app.core.private import NotPrivateError, private_folder, write_privately
+
+    write_privately()
+    urls = (settings.database_url, settings.storage_url)
+    if not any(str(settings.data_dir) in url for url in urls):
+        return
+    try:
+        private_folder(settings.data_dir)
+    except NotPrivateError as error:
+        fail(str(error))
 
 
 def check_installed(extra: str, *modules: str) -> None:

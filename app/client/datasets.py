@@ -190,6 +190,15 @@ class Datasets:
         )
         return parse(Dataset, reply)
 
+    def cancel_check(self, dataset_id: str) -> Dataset:
+        """End the check of an archive within seconds. The archive is kept."""
+        path = f"/datasets/{id_of(dataset_id)}/check/cancel"
+        return self._transport.post(path, Dataset, once=False)
+
+    def check_again(self, dataset_id: str) -> Dataset:
+        """Check the kept archive again: after a fault of the service, or where it was cancelled."""
+        return self._transport.post(f"/datasets/{id_of(dataset_id)}/check", Dataset, once=True)
+
     def decide(
         self,
         dataset_id: str,

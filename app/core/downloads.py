@@ -9,8 +9,9 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.core.errors import NotFound, Problem
+from app.core.errors import Problem
 from app.core.storage import Storage
+from app.core.stored import gone
 
 # A report is a page of its own with inline styles and pictures, and no script at all.
 REPORT_POLICY = (
@@ -23,11 +24,6 @@ _CERTIFICATES = {
     "json": "application/json",
 }
 RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
-
-
-class ObjectGone(NotFound):
-    code = "object-gone"
-    title = "The stored result is gone"
 
 
 class RangeNotSatisfiable(Problem):
@@ -93,10 +89,7 @@ async def send_object(
     try:
         info = await run_in_threadpool(storage.info, key)
     except FileNotFoundError as error:
-        raise ObjectGone(
-            "The row is there and its object is not; it may have been deleted a moment ago. "
-            "If it stays so, POST …/retry makes it again."
-        ) from error
+        raise gone() from error
     etag = f'"{info.etag}"'
     headers = {
         "ETag": etag,

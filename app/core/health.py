@@ -1,7 +1,6 @@
 """/healthz, /readyz and /metrics, without a token: they reveal nobody's data."""
 
-import logging
-from collections.abc import Callable
+import asyncio
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -12,8 +11,7 @@ from app.core.dependencies import PortalDep
 from app.core.metrics import Metrics
 from app.core.portal import Portal
 from app.core.queue import Queue
-
-logger = logging.getLogger(__name__)
+from app.core.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
 
@@ -25,19 +23,29 @@ def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", responses={503: {"description": "Something it needs cannot be reached"}})
-def readyz(portal: PortalDep) -> JSONResponse:
-    """Database, broker and object storage can be reached."""
-    checks = {
-        "database": _works(lambda: _check_database(portal)),
-        "broker": _works(lambda: portal.queue.waiting(Queue.CPU)),
-        "storage": _works(lambda: portal.storage.exists("readyz")),
-    }
-    ready = all(checks.values())
+async def readyz(request: Request, portal: PortalDep) -> JSONResponse:
+    """Database, broker and object storage can be reached, and there is room to store."""
+    readiness: Readiness = request.app.state.readiness
+    database, broker, storage, disc = await asyncio.gather(
+        readiness.works("database", lambda: _check_database(portal)),
+        readiness.works("broker", lambda: portal.queue.waiting(Queue.CPU)),
+        readiness.works("storage", lambda: portal.storage.exists("readyz")),
+        readiness.works("disc", lambda: _check_room(portal)),
+    )
     body = {
-        "status": "ok" if ready else "unavailable",
-        "checks": {name: "ok" if works else "unreachable" for name, works in checks.items()},
+        "status": "ok" if database and broker and storage and disc else "unavailable",
+        "checks": {
+            "database": _word(database),
+            "broker": _word(broker),
+            "storage": _word(storage),
+            "disc": "ok" if disc else "full",
+        },
     }
-    return JSONResponse(body, status_code=200 if ready else 503)
+    return JSONResponse(body, status_code=200 if body["status"] == "ok" else 503)
+
+
+def _word(works: bool) -> str:
+    return "ok" if works else "unreachable"
 
 
 @router.get("/metrics", response_class=Response)
@@ -53,10 +61,6 @@ def _check_database(portal: Portal) -> None:
         session.execute(text("SELECT 1 FROM organisation LIMIT 1"))
 
 
-def _works(check: Callable[[], object]) -> bool:
-    try:
-        check()
-    except Exception as error:  # noqa: BLE001 (whatever the driver raises, the answer is "no")
-        logger.warning("not ready: %s", error)
-        return False
-    return True
+def _check_room(portal: Portal) -> None:
+    if not portal.reserve.is_whole:
+        raise OSError("less than EXCHANGE_RESERVE_BYTES is free; uploads are refused")

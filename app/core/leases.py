@@ -3,10 +3,13 @@
 A worker that claims a row gets its fence. Each of its writes names that fence, so a worker that
 was paused, lost its lease and woke up again changes nothing: its write hits no row and raises
 `LeaseLost`. Clocks decide only how soon a row may be taken over, never who may write.
+
+A clock that ran ahead leaves leases, and times of changes, that lie in the future once it is right
+again. What ends later than any lease that begins now could is no lease.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,10 +17,33 @@ from sqlalchemy import ColumnElement, CursorResult, and_, case, or_, select, upd
 from sqlalchemy.orm import Session
 
 from app.core.clock import utc_now
+from app.core.settings import LONGEST_LEASE_SECONDS
+
+LONGEST = timedelta(seconds=LONGEST_LEASE_SECONDS)
+"""The most that `EXCHANGE_LEASE_SECONDS` may be. What ends later than that was not written now."""
 
 
 class LeaseLost(Exception):  # noqa: N818 (an event, not an error of the caller)
     """Another worker owns the row now, or it is gone. Stop; write nothing more."""
+
+
+def is_held(model: type[Any], now: datetime) -> ColumnElement[bool]:
+    """Whether somebody has the row."""
+    return and_(model.lease_expires_at >= now, model.lease_expires_at <= now + LONGEST)
+
+
+def is_free(model: type[Any], now: datetime) -> ColumnElement[bool]:
+    """Whether nobody has the row, or its lease is over."""
+    return or_(model.lease_expires_at.is_(None), _is_over(model, now))
+
+
+def is_held_until(expires_at: datetime | None, now: datetime) -> bool:
+    """Like `is_held`, of a row that was read."""
+    return expires_at is not None and now <= expires_at <= now + LONGEST
+
+
+def _is_over(model: type[Any], now: datetime) -> ColumnElement[bool]:
+    return or_(model.lease_expires_at < now, model.lease_expires_at > now + LONGEST)
 
 
 def claim(
@@ -36,7 +62,7 @@ def claim(
         .where(
             model.id == row_id,
             model.status.in_(list(statuses)),
-            or_(model.lease_expires_at.is_(None), model.lease_expires_at < now),
+            is_free(model, now),
         )
         .values(
             lease_owner=owner,
@@ -121,8 +147,11 @@ def free(
             model.id == row_id,
             model.status.in_(list(statuses)),
             or_(
-                model.lease_expires_at < now,
-                and_(model.lease_expires_at.is_(None), model.updated_at < untouched_since),
+                _is_over(model, now),
+                and_(
+                    model.lease_expires_at.is_(None),
+                    or_(model.updated_at < untouched_since, model.updated_at > now + LONGEST),
+                ),
             ),
         )
         .values(lease_expires_at=None, updated_at=now)
@@ -137,22 +166,22 @@ def abandoned(
 ) -> Sequence[str]:
     """Rows whose lease ran out."""
     return session.scalars(
-        select(model.id).where(
-            model.status.in_(list(statuses)), model.lease_expires_at < utc_now(), where
-        )
+        select(model.id).where(model.status.in_(list(statuses)), _is_over(model, utc_now()), where)
     ).all()
 
 
 def waiting(
     session: Session, model: type[Any], statuses: Collection[StrEnum], where: ColumnElement[bool]
 ) -> dict[str, datetime]:
-    """Free rows, each with the time of its last change."""
+    """Free rows, each with the time of its last change; one of the future counts as long ago."""
+    latest = utc_now() + LONGEST
     rows = session.execute(
         select(model.id, model.updated_at).where(
             model.status.in_(list(statuses)), model.lease_expires_at.is_(None), where
         )
     )
-    return {row.id: row.updated_at for row in rows}
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    return {row.id: row.updated_at if row.updated_at <= latest else long_ago for row in rows}
 
 
 def idle(
@@ -162,7 +191,7 @@ def idle(
     return session.scalars(
         select(model.id).where(
             model.status.in_(list(statuses)),
-            or_(model.lease_expires_at.is_(None), model.lease_expires_at < utc_now()),
+            is_free(model, utc_now()),
             where,
         )
     ).all()

@@ -21,6 +21,12 @@ STREAMED = (("PUT", re.compile(r".+/archive")), ("PATCH", re.compile(r"/api/v1/u
 """The requests whose body may be large; their endpoints count for themselves."""
 
 
+def is_streamed(scope: Scope) -> bool:
+    return any(
+        scope["method"] == method and path.fullmatch(scope["path"]) for method, path in STREAMED
+    )
+
+
 class BodyLimit:
     """Reads the whole body, which is JSON, before the endpoint does, up to limits."""
 
@@ -30,7 +36,7 @@ class BodyLimit:
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_streamed(scope):
+        if scope["type"] != "http" or is_streamed(scope):
             return await self._app(scope, receive, send)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > self._limit:
@@ -70,11 +76,6 @@ class BodyLimit:
             if len(body) > self._limit:
                 raise self._too_large()
         return bytes(body)
-
-    def _is_streamed(self, scope: Scope) -> bool:
-        return any(
-            scope["method"] == method and path.fullmatch(scope["path"]) for method, path in STREAMED
-        )
 
     def _too_large(self) -> TooLarge:
         return TooLarge(

@@ -6,7 +6,7 @@ the way another one takes the row after that moment, so that everything is sent 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -27,16 +27,22 @@ class Outbox(Generic[Row]):
         status: Its column of the status.
         tries: Its column that counts tries.
         pending: The status of what is still to be sent.
+        longest_pause: Longest time to a next try. One that is farther off was written by a clock
+            that ran ahead, and is due.
     """
 
     model: type[Row]
     status: InstrumentedAttribute[Any]
     tries: InstrumentedAttribute[int]
     pending: StrEnum
+    longest_pause: timedelta
 
     def is_due(self, now: datetime) -> ColumnElement[bool]:
         next_try_at = self._column("next_try_at")
-        return and_(self.status == self.pending, or_(next_try_at.is_(None), next_try_at <= now))
+        is_due = or_(
+            next_try_at.is_(None), next_try_at <= now, next_try_at > now + self.longest_pause
+        )
+        return and_(self.status == self.pending, is_due)
 
     def due(self, session: Session, now: datetime, limit: int) -> Sequence[str]:
         """Ids of what is to be sent, oldest first."""

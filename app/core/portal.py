@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 
 from app.core.db import Database
 from app.core.digests import RunningDigests
+from app.core.disc import Reserve
 from app.core.oidc_client import Provider
 from app.core.passwords import PasswordTurns
 from app.core.queue import CeleryQueue, celery_app
@@ -24,6 +25,7 @@ class Portal:
     settings: Settings
     database: Database
     storage: Storage
+    reserve: Reserve
     queue: CeleryQueue
     vault: Vault
     limiter: RateLimiter
@@ -36,10 +38,15 @@ class Portal:
     @classmethod
     def open(cls, settings: Settings) -> Self:
         queue = CeleryQueue(celery_app(settings))
+        database = Database(settings.database_url, queue)
+        storage = Storage(settings.storage_url)
+        reserve = Reserve.of(settings, storage)
+        reserve.hold()
         return cls(
             settings=settings,
-            database=Database(settings.database_url, queue),
-            storage=Storage(settings.storage_url),
+            database=database,
+            storage=storage,
+            reserve=reserve,
             queue=queue,
             vault=Vault.of(settings),
             limiter=RateLimiter(),

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.disc import disc_full, is_disc_full
 from app.core.errors import Invalid, NotFound, Problem, problem_dict
 from app.core.ids import new_id
 
@@ -132,9 +133,13 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except Exception as error:
             if scope["type"] != "http" or started:
                 raise
+            if is_disc_full(error):
+                logger.warning("the disc is full: %s %s", scope["method"], scope["path"])
+                full = reply(HTTPConnection(scope), disc_full().as_dict())
+                return await full(scope, receive, send)
             incident = new_id("err")
             logger.exception("%s: %s %s", incident, scope["method"], scope["path"])
             response = reply(HTTPConnection(scope), _unexpected(incident).as_dict())

@@ -96,6 +96,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         460: "The checksum does not match",
         502: "The upstream server's answer cannot be trusted",
         503: "The upstream server does not answer",
+        507: "The disc is full",
     }
     return {
         status: {

@@ -23,6 +23,7 @@ MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
 
 
+LONGEST_LEASE_SECONDS = 600
 FEWEST_SECRET_CHARACTERS = 32
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "secret", "example", "placeholder")
 
@@ -161,6 +162,13 @@ class Settings(BaseSettings):
     max_archive_bytes: int = Field(
         default=50 * GIBIBYTE, gt=0, description="Largest archive that an upload may bring."
     )
+    reserve_bytes: int = Field(
+        default=512 * MEBIBYTE,
+        ge=0,
+        description="Room that uploads leave free on the disc of the database and of the objects: "
+        "below it they answer 507 and `/readyz` says so, while reading and deleting go on. "
+        "0: uploads may fill the disc.",
+    )
     keep_archives: bool = Field(
         default=False,
         description="Keep uploaded archives after their pictures were read. They hold headers and "
@@ -188,7 +196,10 @@ class Settings(BaseSettings):
     )
 
     lease_seconds: float = Field(
-        default=20, gt=0, description="A running row belongs to its worker for this long."
+        default=20,
+        gt=0,
+        le=LONGEST_LEASE_SECONDS,
+        description="A running row belongs to its worker for this long. At most 600.",
     )
     heartbeat_seconds: float = Field(
         default=5, gt=0, description="How often a worker renews its lease."

@@ -4,10 +4,12 @@ A key is made by this program alone; no name that a user chose becomes part of o
 """
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -18,6 +20,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 __all__ = ["ObjectInfo", "Storage", "StorageError"]
 
 PART_BYTES = 8 * 1024 * 1024
+LINES_BYTES = 1024 * 1024
 PARTS_IN_FLIGHT = 2
 
 Content: TypeAlias = bytes | Path | Iterable[bytes]
@@ -80,12 +83,30 @@ class Storage:
         except FileNotFoundError:
             return None
 
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of an object, a part at a time. Raises FileNotFoundError before the first."""
+        stream = obstore.get(self._store, key).stream(min_chunk_size=LINES_BYTES)
+        return _lines(stream)
+
     def download(self, key: str, target: Path) -> None:
         """Copy an object into a file, a part at a time. Raises FileNotFoundError."""
         stream = obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES)
         with target.open("wb") as file:
             for chunk in stream:
                 file.write(chunk)
+
+    @contextmanager
+    def opened(self, key: str) -> Iterator[BinaryIO]:
+        """An object as a file to read, wherever it is stored. Raises FileNotFoundError."""
+        path = self.path_of(key)
+        if path is not None:
+            with path.open("rb") as file:
+                yield file
+            return
+        with tempfile.TemporaryFile() as copy:
+            for chunk in obstore.get(self._store, key).stream(min_chunk_size=PART_BYTES):
+                copy.write(chunk)
+            yield copy
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes start (inclusive) to end (exclusive), a part at a time."""
@@ -125,3 +146,12 @@ class Storage:
         self.delete(*[info.key for info in self.list(prefix)])
         if self._folder is not None:
             shutil.rmtree(self._folder / prefix, ignore_errors=True)
+
+
+def _lines(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + bytes(chunk)).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest

@@ -10,6 +10,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
+from app.core.stored import find_json
 from app.core.types import JsonObject
 from app.datasets.repository import DatasetRepository
 from app.datasets.schemas import DecisionCreate
@@ -102,9 +103,8 @@ def settled(decisions: JsonObject | None) -> JsonObject:
 
 
 def _finding(storage: Storage, dataset: Dataset, code: str) -> JsonObject:
-    content = None if dataset.quality_key is None else storage.find(dataset.quality_key)
-    report = {} if content is None else json.loads(content)
-    for finding in report.get("findings", []):
+    report = None if dataset.quality_key is None else find_json(storage, dataset.quality_key)
+    for finding in (report or {}).get("findings", []):
         if finding["code"] == code:
             found: JsonObject = finding
             return found
@@ -155,8 +155,7 @@ def _merge(decisions: JsonObject, dataset: Dataset, merge: dict[str, str]) -> No
 
 
 def _files(storage: Storage, dataset: Dataset, code: str) -> Sequence[str]:
-    content = storage.find(finding_files_key(dataset.id))
-    files: dict[str, list[str]] = {} if content is None else json.loads(content)
+    files: dict[str, list[str]] = find_json(storage, finding_files_key(dataset.id)) or {}
     if not files.get(code):
         raise DecisionInvalid(
             f"{code} names no pictures that this could be done to; accept it instead. Nothing was "

@@ -86,7 +86,7 @@ def list_dataset_versions(dataset_id: str, session: ReadSession, caller: Reader)
 @router.put(
     "/{dataset_id}/archive",
     status_code=202,
-    responses=problems(404, 408, 409, 413),
+    responses=problems(404, 408, 409, 413, 507),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -123,13 +123,24 @@ async def upload_archive(
 def check_dataset_again(
     dataset_id: str, session: WriteSession, caller: Uploader, once: Once
 ) -> DatasetRead:
-    """Check the kept archive again, after a fault of the service such as a full disc."""
+    """Check the kept archive again: after a fault of the service, or where it was cancelled."""
     return once(DatasetRead, lambda: service.check_again(session, caller, dataset_id))
+
+
+@router.post("/{dataset_id}/check/cancel", status_code=202, responses=problems(400, 404, 409))
+def cancel_dataset_check(
+    dataset_id: str, session: WriteSession, caller: Uploader, once: Once
+) -> DatasetRead:
+    """End the check of an archive within seconds. The archive is kept."""
+    return once(DatasetRead, lambda: service.cancel_check(session, caller, dataset_id))
 
 
 @router.get("/{dataset_id}/quality", responses=problems(404, 409))
 def get_quality_report(dataset_id: str, portal: PortalDep, caller: Reader) -> dict[str, Any]:
-    """The quality report: images per class and split, every refused file and the reason."""
+    """The quality report: images per class and split, and why files were left out.
+
+    `…/quality/files` lists them.
+    """
     return quality.see_report(portal.database, portal.storage, caller, dataset_id)
 
 
@@ -181,11 +192,9 @@ def reset_decisions(dataset_id: str, session: WriteSession, caller: Uploader) ->
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
-def get_finding_picture(
-    dataset_id: str, code: str, session: WriteSession, portal: PortalDep, caller: Reader
-) -> Response:
+def get_finding_picture(dataset_id: str, code: str, portal: PortalDep, caller: Reader) -> Response:
     """Some of the pictures that a finding is about; near-duplicates side by side."""
-    content = service.finding_picture(session, portal.storage, caller, dataset_id, code)
+    content = service.see_finding_picture(portal.database, portal.storage, caller, dataset_id, code)
     return _png(content)
 
 
@@ -231,11 +240,9 @@ def search_texts_again(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
-def get_text_picture(
-    dataset_id: str, file: str, session: WriteSession, portal: PortalDep, caller: Uploader
-) -> Response:
+def get_text_picture(dataset_id: str, file: str, portal: PortalDep, caller: Uploader) -> Response:
     """A picture with text, as it may name a patient: for those who decide about it."""
-    content = texts.picture(session, portal.storage, caller, dataset_id, file)
+    content = texts.see_picture(portal.database, portal.storage, caller, dataset_id, file)
     return _png(content)
 
 
@@ -275,10 +282,8 @@ def list_thumbnails(
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}, **problems(404)},
 )
-def get_thumbnail(
-    dataset_id: str, name: str, session: WriteSession, portal: PortalDep, caller: Reader
-) -> Response:
-    content = service.thumbnail(session, portal.storage, caller, dataset_id, name)
+def get_thumbnail(dataset_id: str, name: str, portal: PortalDep, caller: Reader) -> Response:
+    content = service.see_thumbnail(portal.database, portal.storage, caller, dataset_id, name)
     return _png(content)
 
 
@@ -288,10 +293,11 @@ def delete_dataset(dataset_id: str, portal: PortalDep, caller: Deleter) -> Respo
 
     Finished bundles and reports stay; DELETE their distillations to remove them too.
     """
-    with portal.database.transaction() as session:
-        service.delete(session, caller, dataset_id)
-    # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
-    purge_dataset(portal.database, portal.storage, dataset_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            service.delete(session, caller, dataset_id)
+        # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
+        purge_dataset(portal.database, portal.storage, dataset_id)
     return Response(status_code=204)
 
 

@@ -1,6 +1,6 @@
 """Groups, searches and pages the findings of a quality report."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ def group(quality: Mapping[str, Any]) -> list[Finding]:
 
 
 def search(
-    files: Sequence[Mapping[str, str]],
+    files: Iterable[Mapping[str, str]],
     *,
     code: str = "",
     words: Collection[str] = (),
@@ -72,20 +72,25 @@ def search(
     """Files that were left out for this reason ("" for any) and have one of these words.
 
     Args:
-        files: All of them, each with `name`, `code` and `reason`.
+        files: All of them, each with `name`, `code` and `reason`; gone through once, so that
+            a million need no memory.
         code: Of the reason.
         words: Parts of a name; none finds every file.
         page: From 1; one beyond the last shows the last.
     """
     looked_for = [word.casefold() for word in words if word]
-    found = [
-        file
-        for file in files
-        if code in ("", file["code"])
-        and (not looked_for or any(word in file["name"].casefold() for word in looked_for))
-    ]
-    pages = max(1, -(-len(found) // PAGE))
-    page = min(max(page, 1), pages)
-    return FoundFiles(
-        files=found[(page - 1) * PAGE : page * PAGE], total=len(found), page=page, pages=pages
-    )
+    page, at, total = max(page, 1), 1, 0
+    shown: list[Mapping[str, str]] = []
+    for file in files:
+        if code not in ("", file["code"]):
+            continue
+        if looked_for and not any(word in file["name"].casefold() for word in looked_for):
+            continue
+        number = total // PAGE + 1
+        total += 1
+        if number > page:
+            continue
+        if number > at:
+            at, shown = number, []
+        shown.append(file)
+    return FoundFiles(files=shown, total=total, page=at, pages=max(1, -(-total // PAGE)))

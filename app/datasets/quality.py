@@ -3,7 +3,8 @@
 Reports are read and searched before the audit log is written, so that no reader holds up a writer.
 """
 
-import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from app.audit.log import Action, record
@@ -11,7 +12,8 @@ from app.core.db import Database
 from app.core.errors import Conflict
 from app.core.security import Caller
 from app.core.storage import Storage
-from app.datasets.findings import FoundFiles, search
+from app.core.stored import damaged, find_json, parse_json
+from app.datasets.findings import PAGE, FoundFiles, group, search
 from app.datasets.repository import DatasetRepository
 from app.datasets.service import refused_key
 from app.models.dataset import Dataset, DatasetStatus
@@ -27,11 +29,14 @@ class QualityNotReady(Conflict):
 def see_report(
     database: Database, storage: Storage, caller: Caller, dataset_id: str
 ) -> dict[str, Any]:
-    """Read the report, and write down that it was seen.
+    """Read the report, and write down that it was seen. It lists no more than a page of files.
 
     Raises DatasetNotFound, QualityNotReady.
     """
     report = _report(database, storage, caller, dataset_id)
+    if len(report.get("refused", ())) > PAGE:
+        groups = [asdict(one) for one in group(report)]
+        report |= {"refused_groups": groups, "refused": report["refused"][:PAGE]}
     _write_down(database, caller, dataset_id)
     return report
 
@@ -48,13 +53,13 @@ def see_refused_files(
 ) -> FoundFiles:
     """One page of the files that were left out. Raises as above."""
     report = _report(database, storage, caller, dataset_id)
-    content = storage.find(refused_key(dataset_id))
-    # Reports of version 0.2 list every file themselves.
-    files = (
-        report.get("refused", [])
-        if content is None
-        else [json.loads(line) for line in content.splitlines()]
-    )
+    files: Iterable[Mapping[str, str]]
+    try:
+        key = refused_key(dataset_id)
+        files = (parse_json(key, line) for line in storage.lines(key))
+    except FileNotFoundError:
+        # Reports of version 0.2 list every file themselves.
+        files = report.get("refused", [])
     found = search(files, code=code, words=_words(database, caller, text), page=page)
     _write_down(database, caller, dataset_id)
     return found
@@ -65,10 +70,11 @@ def _report(
 ) -> dict[str, Any]:
     with database.reading() as session:
         dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-    content = None if dataset.quality_key is None else storage.find(dataset.quality_key)
-    if content is None:
+    report = None if dataset.quality_key is None else find_json(storage, dataset.quality_key)
+    if report is None:
         raise _not_ready(dataset)
-    report: dict[str, Any] = json.loads(content)
+    if not isinstance(report, dict):
+        raise damaged(dataset.quality_key or "", "it is no object")
     return report
 
 

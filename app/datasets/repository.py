@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, or_, select, update
 
 from app.core import leases
 from app.core.clock import utc_now
-from app.core.errors import NotFound
+from app.core.errors import NotFound, problem_dict
 from app.core.repository import Readable, Repository
 from app.core.security import Caller
 from app.core.types import JsonObject
@@ -26,6 +26,20 @@ ACCEPTS_UPLOAD = (
     DatasetStatus.AWAITING_MAPPING,
     DatasetStatus.REJECTED,
 )
+
+
+CHECK_CANCELLED = "check-cancelled"
+
+
+def check_cancelled() -> JsonObject:
+    """What a dataset says whose check somebody cancelled."""
+    return problem_dict(
+        code=CHECK_CANCELLED,
+        title="The check was cancelled",
+        status=409,
+        detail="Somebody of your organisation cancelled it. The archive is kept, and nothing was "
+        "read from it. Have it checked again, upload another archive, or delete the dataset.",
+    )
 
 
 class DatasetNotFound(NotFound):
@@ -111,6 +125,7 @@ class DatasetRepository(Repository[Dataset]):
                 open_holds=None,
                 classes=None,
                 problem=None,
+                cancel_requested_at=None,
                 lease_owner=None,
                 lease_expires_at=None,
                 fence=Dataset.fence + 1,
@@ -151,6 +166,7 @@ class DatasetRepository(Repository[Dataset]):
             dataset_id,
             fence=fence,
             status=DatasetStatus.READY,
+            cancel_requested_at=None,
             images_key=images_key,
             quality_key=quality_key,
             classes=classes,
@@ -178,11 +194,51 @@ class DatasetRepository(Repository[Dataset]):
             dataset_id,
             fence=fence,
             status=DatasetStatus.REJECTED,
+            cancel_requested_at=None,
             quality_key=quality_key,
             problem=problem,
             **more,
         )
         self._emit(dataset_id, WebhookEvent.DATASET_REJECTED)
+
+    def request_cancel(self, dataset_id: str) -> None:
+        """Note in the row that its check shall end; its worker stops soon."""
+        self._session.execute(
+            update(Dataset)
+            .where(Dataset.id == dataset_id, Dataset.status == DatasetStatus.CHECKING)
+            .values(cancel_requested_at=utc_now())
+            .execution_options(synchronize_session="fetch")
+        )
+
+    def cancel_requested(self, dataset_id: str) -> bool:
+        query = select(Dataset.cancel_requested_at).where(Dataset.id == dataset_id)
+        return self._session.scalar(query) is not None
+
+    def cancel_idle(self, dataset_id: str) -> bool:
+        """`checking → rejected`, where no worker checks it; False where one does."""
+        statement = (
+            update(Dataset)
+            .where(
+                Dataset.id == dataset_id,
+                Dataset.status == DatasetStatus.CHECKING,
+                leases.is_free(Dataset, utc_now()),
+            )
+            .values(
+                status=DatasetStatus.REJECTED,
+                problem=check_cancelled(),
+                progress=None,
+                cancel_requested_at=None,
+                lease_owner=None,
+                lease_expires_at=None,
+                fence=Dataset.fence + 1,
+            )
+            .returning(Dataset.id)
+            .execution_options(synchronize_session="fetch")
+        )
+        if self._session.execute(statement).scalar_one_or_none() is None:
+            return False
+        self._emit(dataset_id, WebhookEvent.DATASET_REJECTED)
+        return True
 
     def mark_awaiting_mapping(
         self, dataset_id: str, *, fence: int, layout: JsonObject, signature: str
@@ -194,6 +250,7 @@ class DatasetRepository(Repository[Dataset]):
             dataset_id,
             fence=fence,
             status=DatasetStatus.AWAITING_MAPPING,
+            cancel_requested_at=None,
             layout=layout,
             layout_signature=signature,
             progress=None,
@@ -211,6 +268,7 @@ class DatasetRepository(Repository[Dataset]):
             dataset_id,
             fence=fence,
             status=DatasetStatus.READY,
+            cancel_requested_at=None,
             decisions=decisions,
             problem=problem,
             progress=None,

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
+from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound, TooLarge
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
-from app.datasets.repository import ACCEPTS_UPLOAD, DatasetRepository, ReadableDatasets
+from app.datasets.repository import (
+    ACCEPTS_UPLOAD,
+    CHECK_CANCELLED,
+    DatasetRepository,
+    ReadableDatasets,
+)
 from app.datasets.schemas import DatasetCreate, ThumbnailRead
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE
@@ -19,6 +25,9 @@ from app.organisations.quotas import allow_dataset, no_room, room_for_archive
 
 THUMBNAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\.png")
 
+
+LOOK_BYTES = 8 * 1024 * 1024
+"""Bytes of an archive after which the room on the disc is looked at again."""
 
 FINDING_CODE = re.compile(r"[a-z_]{1,60}")
 
@@ -41,6 +50,11 @@ class ArchiveTooLarge(TooLarge):
 class NothingToCheck(Conflict):
     code = "nothing-to-check-again"
     title = "There is nothing to check again"
+
+
+class NothingToCancel(Conflict):
+    code = "nothing-to-cancel"
+    title = "There is no check to cancel"
 
 
 class DatasetInUse(Conflict):
@@ -189,7 +203,7 @@ def accept_archive(
 
 
 def check_again(session: Session, caller: Caller, dataset_id: str) -> Dataset:
-    """`rejected → checking`, where a fault of the service and not of the archive ended the check.
+    """`rejected → checking`, where a fault of the service, or somebody, ended the check.
 
     Raises DatasetNotFound, NothingToCheck.
     """
@@ -208,10 +222,41 @@ def check_again(session: Session, caller: Caller, dataset_id: str) -> Dataset:
 
 
 def may_check_again(dataset: Dataset) -> bool:
-    """True after a check that failed by a fault of the service."""
+    """True after a check that failed by a fault of the service, or was cancelled."""
     has_pictures = dataset.archive_key is not None or dataset.read_key is not None
     fault: int = (dataset.problem or {}).get("status", 0)
-    return has_pictures and dataset.status == DatasetStatus.REJECTED and fault >= 500
+    cancelled = str((dataset.problem or {}).get("type", "")).endswith(f":{CHECK_CANCELLED}")
+    ended = fault >= 500 or cancelled
+    return has_pictures and dataset.status == DatasetStatus.REJECTED and ended
+
+
+def cancel_check(session: Session, caller: Caller, dataset_id: str) -> Dataset:
+    """End the check of an archive: at once where it waits, else within seconds.
+
+    Raises DatasetNotFound, NothingToCancel.
+    """
+    datasets = DatasetRepository(session)
+    dataset = datasets.readable_by(caller).get(dataset_id, lock=True)
+    if not may_cancel_check(dataset):
+        raise NothingToCancel(
+            f"The dataset is {dataset.status.value}, and no first check of an archive is under "
+            "way. Nothing was changed. What was decided or withdrawn is carried out to its end.",
+            dataset_status=dataset.status.value,
+        )
+    datasets.request_cancel(dataset_id)
+    datasets.cancel_idle(dataset_id)
+    record(session, caller, Action.CHECK_CANCELLED, dataset_id)
+    session.refresh(dataset)
+    return dataset
+
+
+def may_cancel_check(dataset: Dataset) -> bool:
+    """True while an archive is read for the first time: no image is lost then."""
+    return (
+        dataset.status == DatasetStatus.CHECKING
+        and dataset.read_key is None
+        and dataset.withdrawal_id is None
+    )
 
 
 def _refuse_sample(dataset: Dataset) -> None:
@@ -256,37 +301,47 @@ def thumbnails(
     ]
 
 
-def thumbnail(
-    session: Session, storage: Storage, caller: Caller, dataset_id: str, name: str
+def see_thumbnail(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str, name: str
 ) -> bytes:
     """A PNG. Raises DatasetNotFound, ThumbnailNotFound."""
-    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-    content = None
-    if THUMBNAIL_NAME.fullmatch(name):
-        content = storage.find(f"datasets/{dataset.id}/thumbnails/{name}")
-    if content is None:
-        raise ThumbnailNotFound(
-            "The dataset has no thumbnail of this name; "
-            f"GET /api/v1/datasets/{dataset.id}/thumbnails lists them."
-        )
-    record(session, caller, Action.IMAGES_SEEN, dataset_id)
-    return content
+    key = f"thumbnails/{name}" if THUMBNAIL_NAME.fullmatch(name) else None
+    return _see_picture(
+        *(database, storage, caller, dataset_id, key),
+        missing="The dataset has no thumbnail of this name; "
+        f"GET /api/v1/datasets/{dataset_id}/thumbnails lists them.",
+    )
 
 
-def finding_picture(
-    session: Session, storage: Storage, caller: Caller, dataset_id: str, code: str
+def see_finding_picture(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str, code: str
 ) -> bytes:
     """A PNG of what a finding is about. Raises DatasetNotFound, ThumbnailNotFound."""
-    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-    content = None
-    if FINDING_CODE.fullmatch(code):
-        content = storage.find(f"datasets/{dataset.id}/sheets/{code}.png")
+    key = f"sheets/{code}.png" if FINDING_CODE.fullmatch(code) else None
+    return _see_picture(
+        *(database, storage, caller, dataset_id, key),
+        missing="There is no picture for a finding of this code; the quality report says which "
+        "have one (`has_picture`).",
+    )
+
+
+def _see_picture(
+    database: Database,
+    storage: Storage,
+    caller: Caller,
+    dataset_id: str,
+    key: str | None,
+    *,
+    missing: str,
+) -> bytes:
+    """Read a picture, and then write down that it was seen: no reader holds up a writer."""
+    with database.reading() as session:
+        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    content = None if key is None else storage.find(f"datasets/{dataset.id}/{key}")
     if content is None:
-        raise ThumbnailNotFound(
-            "There is no picture for a finding of this code; the quality report says which have "
-            "one (`has_picture`)."
-        )
-    record(session, caller, Action.IMAGES_SEEN, dataset_id)
+        raise ThumbnailNotFound(missing)
+    with database.transaction() as session:
+        record(session, caller, Action.IMAGES_SEEN, dataset_id)
     return content
 
 

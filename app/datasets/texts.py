@@ -8,10 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
+from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
+from app.core.stored import parse_json
 from app.core.types import JsonObject
 from app.datasets.decisions import compose_anew, may_change
 from app.datasets.repository import DatasetRepository
@@ -114,14 +116,16 @@ def has_archive(storage: Storage, dataset: Dataset) -> bool:
 
 def found_texts(storage: Storage, dataset_id: str) -> list[JsonObject]:
     """Every picture with text that was found so far."""
-    content = storage.find(found_key(dataset_id))
-    return [] if content is None else [json.loads(line) for line in content.splitlines()[1:]]
+    key = found_key(dataset_id)
+    content = storage.find(key)
+    return [] if content is None else [parse_json(key, line) for line in content.splitlines()[1:]]
 
 
 def looked_at(storage: Storage, dataset_id: str) -> int:
     """Count the pictures that were looked at so far."""
-    content = storage.find(found_key(dataset_id))
-    return 0 if content is None else int(json.loads(content.splitlines()[0])["done"])
+    key = found_key(dataset_id)
+    content = storage.find(key)
+    return 0 if content is None else int(parse_json(key, content.splitlines()[0])["done"])
 
 
 def decided(dataset: Dataset) -> Mapping[str, Decision]:
@@ -159,11 +163,12 @@ def read(session: Session, storage: Storage, caller: Caller, dataset_id: str) ->
     )
 
 
-def picture(
-    session: Session, storage: Storage, caller: Caller, dataset_id: str, file: str
+def see_picture(
+    database: Database, storage: Storage, caller: Caller, dataset_id: str, file: str
 ) -> bytes:
     """A PNG of a picture with text, for the person who decides. Raises as above, TextNotFound."""
-    dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+    with database.reading() as session:
+        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
     content = None
     if file.isalnum() and len(file) <= 64:
         content = storage.find(picture_key(dataset.id, file))
@@ -172,7 +177,8 @@ def picture(
             "There is no picture of this id, or it was decided about and forgotten. "
             f"GET /api/v1/datasets/{dataset_id}/texts lists those that are left."
         )
-    record(session, caller, Action.IMAGES_SEEN, dataset_id)
+    with database.transaction() as session:
+        record(session, caller, Action.IMAGES_SEEN, dataset_id)
     return content
 
 

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -8,16 +9,18 @@ from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Deleter, Distiller, ExpectStill, Once, Reader
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
-from app.core.downloads import REPORT_POLICY, certificate_headers, send_object
+from app.core.downloads import REPORT_POLICY, Delivery, certificate_headers, send_object
 from app.core.portal import Portal
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller, Permission
+from app.core.stored import expect_intact_bundle
 from app.distillations import service
+from app.distillations.feeds import Feeds
 from app.distillations.presets import presets_document
 from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate, DistillationRead
-from app.distillations.stream import follow
+from app.distillations.stream import EventStream, follow
 from iadd.presets import AUDITS
 
 LARGEST_EVENT_ID = 2**63 - 1
@@ -86,11 +89,12 @@ def get_distillation(
     responses={
         200: {"content": {"text/event-stream": {}}},
         204: {"description": "It has ended, and the caller has seen every event"},
-        **problems(404),
+        **problems(404, 429),
     },
 )
 async def follow_distillation(
     distillation_id: str,
+    request: Request,
     portal: PortalDep,
     caller: Reader,
     expect_still: ExpectStill,
@@ -103,14 +107,16 @@ async def follow_distillation(
     if await run_in_threadpool(_is_finished, portal, caller, distillation_id, last_event_id):
         # To a browser 204 means: do not connect again.
         return Response(status_code=204)
+    feeds: Feeds = request.app.state.feeds
+    credential = request.headers.get("authorization") or request.headers.get("cookie", "")
     events = follow(
-        portal.database,
+        feeds,
         distillation_id,
         last_event_id,
-        poll_seconds=portal.settings.event_poll_seconds,
+        credential=hashlib.sha256(credential.encode()).hexdigest(),
         expect_reader=partial(expect_still, Permission.READ),
     )
-    return EventSourceResponse(events, ping=15)
+    return EventStream(events, at_end=feeds.take_place(caller))
 
 
 def _is_finished(portal: Portal, caller: Caller, distillation_id: str, last_id: int) -> bool:
@@ -158,10 +164,11 @@ def distill_again(
 @router.delete("/distillations/{distillation_id}", status_code=204, responses=problems(404, 409))
 def delete_distillation(distillation_id: str, portal: PortalDep, caller: Deleter) -> Response:
     """Delete its results, checkpoints and events. The dataset and its teachers stay."""
-    with portal.database.transaction() as session:
-        service.delete(session, caller, distillation_id)
-    # A portal that dies here has hidden it already; the sweeper finishes the removal.
-    purge_distillation(portal.database, portal.storage, distillation_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            service.delete(session, caller, distillation_id)
+        # A portal that dies here has hidden it already; the sweeper finishes the removal.
+        purge_distillation(portal.database, portal.storage, distillation_id)
     return Response(status_code=204)
 
 
@@ -240,8 +247,11 @@ async def _send_certificate(
     request: Request, portal: Portal, caller: Caller, distillation_id: str, kind: str
 ) -> Response:
     def find() -> str:
+        with portal.database.reading() as session:
+            key = service.certificate_key(session, portal.storage, caller, distillation_id, kind)
         with portal.database.transaction() as session:
-            return service.certificate_key(session, portal.storage, caller, distillation_id, kind)
+            service.record_certificate(session, caller, distillation_id, kind)
+        return key
 
     key = await run_in_threadpool(find)
     media_type, headers = certificate_headers(kind, distillation_id)
@@ -255,8 +265,19 @@ async def get_bundle(
     """The distilled set, ready to verify and to train on."""
     key = await _key(portal, caller, distillation_id, "bundle_key")
     headers = {"Content-Disposition": f'attachment; filename="{distillation_id}.zip"'}
+
+    def check(delivery: Delivery) -> None:
+        # Of one that goes on, the beginning was checked.
+        if delivery.begins:
+            expect_intact_bundle(portal.storage, key)
+
     return await send_object(
-        request, portal.storage, key, media_type="application/zip", headers=headers
+        request,
+        portal.storage,
+        key,
+        media_type="application/zip",
+        headers=headers,
+        before=check,
     )
 
 

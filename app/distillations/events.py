@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.types import JsonObject
@@ -33,6 +33,11 @@ class EventRepository:
             .order_by(Event.id)
             .limit(limit)
         ).all()
+
+    def newest(self, distillation_id: str) -> int:
+        """Id of the newest event; 0 where there is none."""
+        query = select(func.max(Event.id)).where(Event.distillation_id == distillation_id)
+        return self._session.scalar(query) or 0
 
     def last(self, distillation_id: str, kind: EventKind, *, limit: int) -> Sequence[Event]:
         """The latest of one kind, the oldest of them first."""

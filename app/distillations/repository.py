@@ -7,7 +7,7 @@ every step that the row made.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -182,10 +182,7 @@ class DistillationRepository:
                 Distillation.id == distillation_id,
                 Distillation.status.in_(list(expected)),
                 Distillation.deleted_at.is_(None),
-                or_(
-                    Distillation.lease_expires_at.is_(None),
-                    Distillation.lease_expires_at < utc_now(),
-                ),
+                leases.is_free(Distillation, utc_now()),
             )
             .values(
                 lease_owner=None,

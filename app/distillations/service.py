@@ -282,8 +282,12 @@ def certificate_key(
             "It was made before there were privacy certificates. Nothing was changed. The other "
             "results are there; POST …/again distills with the same settings and makes all of them."
         ) from error
-    record(session, caller, Action.RESULT_DOWNLOADED, distillation_id, result=f"certificate_{kind}")
     return key
+
+
+def record_certificate(session: Session, caller: Caller, distillation_id: str, kind: str) -> None:
+    """Write down that a certificate is downloaded."""
+    record(session, caller, Action.RESULT_DOWNLOADED, distillation_id, result=f"certificate_{kind}")
 
 
 def result_key(

@@ -109,16 +109,16 @@ class ForecastRepository:
         now = utc_now()
         counts = (
             select(func.count()).where(
-                Teacher.status == TeacherStatus.RUNNING, Teacher.lease_expires_at > now
+                Teacher.status == TeacherStatus.RUNNING, leases.is_held(Teacher, now)
             ),
             select(func.count()).where(
                 Distillation.status.in_(
                     (DistillationStatus.DISTILLING, DistillationStatus.EVALUATING)
                 ),
-                Distillation.lease_expires_at > now,
+                leases.is_held(Distillation, now),
             ),
             select(func.count()).where(
-                Training.status == TrainingStatus.RUNNING, Training.lease_expires_at > now
+                Training.status == TrainingStatus.RUNNING, leases.is_held(Training, now)
             ),
         )
         return sum(self._session.scalar(query) or 0 for query in counts)

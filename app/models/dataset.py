@@ -87,6 +87,8 @@ class Dataset(Leased, Timestamps, Base):
     """{class: {"train": n, "validation": n, "test": n}}, once it is ready."""
     progress: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """Progress of its check: {"phase", "done", "total", "unit"}; None before and afterwards."""
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    """When somebody asked that its check ends; None once it has."""
     problem: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """Reason of the rejection (RFC 9457)."""
     withdrawal_id: Mapped[str | None] = mapped_column(String(40), default=None)

@@ -1,7 +1,7 @@
 """Queries for notices."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -14,11 +14,15 @@ from app.core.security import Caller, Permission, permissions_of
 from app.models.notification import MailStatus, Notification
 from app.models.user import User
 
+LONGEST_PAUSE = timedelta(hours=12)
+"""Before the next try of a mail."""
+
 MAILS = Outbox(
     model=Notification,
     status=Notification.mail_status,
     tries=Notification.mail_tries,
     pending=MailStatus.PENDING,
+    longest_pause=LONGEST_PAUSE,
 )
 
 

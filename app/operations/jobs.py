@@ -12,6 +12,7 @@ from sqlalchemy import Select, String, literal, select, type_coerce, union_all
 from sqlalchemy.orm import Session
 
 from app.core.clock import utc_now
+from app.core.leases import is_held_until
 from app.core.pagination import Page, paginate
 from app.core.types import JsonObject
 from app.models.base import Base
@@ -116,7 +117,7 @@ def read(session: Session, jobs: Sequence[Job]) -> list[JobRead]:
 def worker_of(row: Any) -> str | None:
     """The process that holds its lease now."""
     owner, until = getattr(row, "lease_owner", None), getattr(row, "lease_expires_at", None)
-    if owner is None or until is None or until < utc_now():
+    if owner is None or not is_held_until(until, utc_now()):
         return None
     return process_of(owner)
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app.background.sweeper import Duty
+from app.core import leases
+from app.core.clock import utc_now
 from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
@@ -50,7 +52,8 @@ class OperationsRepository:
     def workers(self, seen_since: datetime) -> Sequence[WorkerProcess]:
         return self._session.scalars(
             select(WorkerProcess)
-            .where(WorkerProcess.seen_at >= seen_since)
+            # Seen in the future: by a clock that ran ahead, and not since.
+            .where(WorkerProcess.seen_at.between(seen_since, utc_now() + leases.LONGEST))
             .order_by(WorkerProcess.host, WorkerProcess.pid)
         ).all()
 
@@ -59,7 +62,7 @@ class OperationsRepository:
         for kind, model in LEASED.items():
             rows = self._session.execute(
                 select(model.id, model.lease_owner).where(
-                    model.lease_owner.is_not(None), model.lease_expires_at > now
+                    model.lease_owner.is_not(None), leases.is_held(model, now)
                 )
             )
             yield from (Held(kind, row.id, row.lease_owner) for row in rows)
@@ -67,14 +70,13 @@ class OperationsRepository:
     def load(self, duty: Duty, now: datetime) -> Load:
         model = duty.model
         wanted = and_(model.status.in_(list(duty.statuses)), duty.where)
-        free: ColumnElement[bool] = or_(
-            model.lease_expires_at.is_(None), model.lease_expires_at <= now
-        )
         waiting = self._session.execute(
-            select(func.count(), func.min(model.updated_at)).where(wanted, free)
+            select(func.count(), func.min(model.updated_at)).where(
+                wanted, leases.is_free(model, now)
+            )
         ).one()
         held = self._session.scalar(
-            select(func.count()).select_from(model).where(wanted, model.lease_expires_at > now)
+            select(func.count()).select_from(model).where(wanted, leases.is_held(model, now))
         )
         return Load(waiting[0], held or 0, waiting[1])
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from app.core.downloads import Delivery, send_object
 from app.core.portal import Portal
 from app.core.security import Caller
+from app.core.stored import expect_intact_bundle
 from app.releases import service
 
 
@@ -17,6 +18,8 @@ async def send_bundle(
     key = await run_in_threadpool(service.bundle_key, portal, caller, release_id)
 
     def log(delivery: Delivery) -> None:
+        if delivery.begins:
+            expect_intact_bundle(portal.storage, key)
         # What is decided from the header before it is parsed, an odd header gets around.
         service.log_delivery(portal, caller, release_id, begins=delivery.begins)
 

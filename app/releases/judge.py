@@ -1,6 +1,5 @@
 """Judges a finished distillation before its release."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from app.core.clock import utc_now
 from app.core.errors import Conflict
 from app.core.security import Caller
 from app.core.storage import Storage
+from app.core.stored import read_json
 from app.datasets.repository import DatasetRepository
 from app.distillations.repository import DistillationRepository
 from app.distillations.service import result_key
@@ -81,7 +81,7 @@ def judge(
     _refuse_open_findings(session, distillation.dataset_id)
     bundle_key = result_key(session, caller, distillation_id, "bundle_key")
     report_key = result_key(session, caller, distillation_id, "report_json_key")
-    report = with_spent(session, distillation.dataset_id, json.loads(storage.get(report_key)))
+    report = with_spent(session, distillation.dataset_id, read_json(storage, report_key))
     organisation = OrganisationRepository(session).load(caller.organisation_id)
     policy = policy_of(organisation)
     decision, override = decide(report, policy), None

@@ -105,7 +105,7 @@ def publish(
             portal.storage.get(draft.bundle_key),
             facts=draft.facts,
             signer=draft.signer,
-            signed_at=draft.facts.created_at,
+            signed_at=draft.signer.history.no_earlier(draft.facts.created_at),
         )
     except PackError as error:
         raise NotPackable(f"{_sentence(error)} No release was made.") from error

@@ -257,6 +257,13 @@ class KeyHistory:
         """All keys that the history leads from, the oldest first, and the present one."""
         return (*(rotation.old for rotation in self.rotations), self.key)
 
+    def no_earlier(self, moment: datetime) -> datetime:
+        """The moment, or that of the last rotation where a clock has been set back since.
+
+        What a key signs has to be dated after it came into use.
+        """
+        return max([moment, *(rotation.at for rotation in self.rotations[-1:])])
+
     def rotated(self, old_private: bytes, new: str, at: datetime) -> Self:
         """The history after the present key said that ``new`` follows it.
 

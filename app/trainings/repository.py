@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from app.core import leases
 from app.core.clock import utc_now
@@ -75,7 +75,7 @@ class TrainingRepository(Repository[Training]):
             .where(
                 Training.id == training_id,
                 Training.status.in_(list(statuses)),
-                or_(Training.lease_expires_at.is_(None), Training.lease_expires_at < utc_now()),
+                leases.is_free(Training, utc_now()),
             )
             .values(
                 status=TrainingStatus.CANCELLED,

@@ -1,12 +1,12 @@
 """The quality report for pages: where each entry went, findings with what can be done, charts."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from app.core.storage import Storage
+from app.core.stored import ObjectDamaged, find_json
 from app.datasets.decisions import finding_files_key
 from app.models.dataset import Dataset
 
@@ -121,8 +121,10 @@ def accounting_of(quality: Mapping[str, Any] | None) -> Accounting | None:
 
 def changed_files(storage: Storage, dataset_id: str) -> dict[str, int]:
     """By finding, how many pictures its action would be done to."""
-    content = storage.find(finding_files_key(dataset_id))
-    files: dict[str, list[str]] = {} if content is None else json.loads(content)
+    try:
+        files: dict[str, list[str]] = find_json(storage, finding_files_key(dataset_id)) or {}
+    except ObjectDamaged:
+        return {}
     return {code: len(paths) for code, paths in files.items()}
 
 

@@ -1,12 +1,12 @@
 """Summary of a distillation's report in a few figures."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.core.storage import Storage
+from app.core.stored import ObjectGone, read_json
 from app.ledgers.service import with_spent
 from app.models.distillation import Distillation, DistillationStatus
 from app.organisations.release_policy import Decision, decide, policy_of
@@ -37,12 +37,12 @@ class Outcome:
 
 
 def outcome_of(session: Session, storage: Storage, row: Distillation) -> Outcome | None:
-    """Summarise a report; None before it is ready, or where it is gone."""
+    """Summarise a report; None before it is ready, or where it is gone or damaged."""
     if row.status != DistillationStatus.READY or row.report_json_key is None:
         return None
     try:
-        report = with_spent(session, row.dataset_id, json.loads(storage.get(row.report_json_key)))
-    except FileNotFoundError:
+        report = with_spent(session, row.dataset_id, read_json(storage, row.report_json_key))
+    except ObjectGone:
         return None
     utility = report.get("utility") or {}
     organisation = OrganisationRepository(session).load(row.organisation_id)

@@ -1,7 +1,7 @@
 """Queries for webhooks and their deliveries."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
@@ -20,11 +20,17 @@ from app.models.webhook import (
     WebhookDelivery,
 )
 
+LONGEST_PAUSE = timedelta(hours=6)
+"""Before the next try of a message."""
+LONGEST_ASKED_QUIET = timedelta(hours=1)
+"""Before the next message to a receiver, which may ask for so much with `Retry-After`."""
+
 DELIVERIES = Outbox(
     model=WebhookDelivery,
     status=WebhookDelivery.status,
     tries=WebhookDelivery.tries,
     pending=DeliveryStatus.PENDING,
+    longest_pause=LONGEST_PAUSE,
 )
 
 
@@ -151,7 +157,12 @@ class WebhookRepository(Repository[Webhook]):
 
 
 def _is_not_quiet(now: datetime) -> ColumnElement[bool]:
-    return or_(Webhook.quiet_until.is_(None), Webhook.quiet_until <= now)
+    return or_(
+        Webhook.quiet_until.is_(None),
+        Webhook.quiet_until <= now,
+        # Written by a clock that ran ahead.
+        Webhook.quiet_until > now + LONGEST_ASKED_QUIET,
+    )
 
 
 def _locked(query: Select[Any]) -> Select[Any]:

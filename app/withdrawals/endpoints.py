@@ -35,18 +35,19 @@ def create_withdrawal(
     response: Response,
 ) -> WithdrawalRead:
     """Withdraw patients' images or a whole dataset, and notify recipients."""
-    with portal.database.transaction() as session:
-        read = repeatable.once(
-            session,
-            caller,
-            WithdrawalRead,
-            lambda: _read(
-                session, service.withdraw(session, portal.storage, caller, dataset_id, body)
-            ),
-        )
-    if body.whole_dataset:
-        # A portal that dies here has hidden it already; the sweeper finishes the removal.
-        purge_dataset(portal.database, portal.storage, dataset_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            read = repeatable.once(
+                session,
+                caller,
+                WithdrawalRead,
+                lambda: _read(
+                    session, service.withdraw(session, portal.storage, caller, dataset_id, body)
+                ),
+            )
+        if body.whole_dataset:
+            # A portal that dies here has hidden it already; the sweeper finishes the removal.
+            purge_dataset(portal.database, portal.storage, dataset_id)
     response.headers["Location"] = f"/api/v1/withdrawals/{read.id}"
     return read
 

@@ -48,7 +48,12 @@ from iadd.training.recipe import small_set_recipe
 
 _MOST_FILES = 65_000  # A zip counts its files in 16 bits.
 _LARGEST_BYTES = 2**32 - 2**24  # … and its bytes in 32.
-_LIMITS = Limits(entries=_MOST_FILES + 100, entry_bytes=2**30, total_bytes=2**32)
+# A bundle packs nothing, so nothing of it grows.
+_LIMITS = Limits(entries=_MOST_FILES + 100, entry_bytes=2**30, total_bytes=2**32, ratio=1.0)
+_LARGEST_DOCUMENTS = {METADATA: 2**20, SIGNATURE: 2**18, SUMS: 2**25}
+"""Bytes. Parsed JSON takes forty times as much memory as its text, and these are small."""
+_LARGEST_HEADER = 2**16
+"""Bytes of the JSON that a file of tensors begins with, here of three."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 
@@ -282,6 +287,8 @@ def _read_checked(path: Path) -> dict[str, bytes]:
                 content = entry.read()
             except FileError as error:
                 raise BundleError(f"{path.name} is damaged or forged: {error}") from error
+            if len(content) > _LARGEST_DOCUMENTS.get(entry.name, len(content)):
+                raise BundleError(f"{path.name} is forged: its {entry.name} is far too large")
             hashes[entry.name] = sha256_of(content)
             if entry.name in (SUMS, METADATA, TENSORS, SIGNATURE):
                 needed[entry.name] = content
@@ -305,6 +312,8 @@ def _read_checked(path: Path) -> dict[str, bytes]:
 
 
 def _assemble(metadata: Mapping[str, Any], tensors: bytes) -> DistilledDataset:
+    if int.from_bytes(tensors[:8], "little") > _LARGEST_HEADER:
+        raise ValueError("the header of its tensors is far too large")
     loaded = load_tensors(tensors)
     mean, std = (tuple(map(float, metadata["normalisation"][key])) for key in ("mean", "std"))
     return DistilledDataset(

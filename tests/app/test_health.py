@@ -5,7 +5,12 @@ def test_alive_and_ready(portal):
     assert portal.client.get("/healthz").json() == {"status": "ok"}
     reply = portal.client.get("/readyz")
     assert reply.status_code == 200
-    assert reply.json()["checks"] == {"database": "ok", "broker": "ok", "storage": "ok"}
+    assert reply.json()["checks"] == {
+        "database": "ok",
+        "broker": "ok",
+        "storage": "ok",
+        "disc": "ok",
+    }
 
 
 def test_not_ready_without_its_broker(portal_with, tmp_path):
@@ -15,7 +20,12 @@ def test_not_ready_without_its_broker(portal_with, tmp_path):
 
     assert portal.client.get("/healthz").status_code == 200
     assert reply.status_code == 503
-    assert reply.json()["checks"] == {"database": "ok", "broker": "unreachable", "storage": "ok"}
+    assert reply.json()["checks"] == {
+        "database": "ok",
+        "broker": "unreachable",
+        "storage": "ok",
+        "disc": "ok",
+    }
 
 
 def test_metrics_count_requests_by_operation_and_rows_by_status(portal):

@@ -63,6 +63,7 @@ def test_operation_ids_are_stable(document):
         "DELETE /api/v1/uploads/{upload_id}": "delete_upload",
         "GET /api/v1/datasets/{dataset_id}/quality": "get_quality_report",
         "POST /api/v1/datasets/{dataset_id}/check": "check_dataset_again",
+        "POST /api/v1/datasets/{dataset_id}/check/cancel": "cancel_dataset_check",
         "GET /api/v1/datasets/{dataset_id}/quality/files": "list_refused_files",
         "POST /api/v1/datasets/{dataset_id}/findings/{code}": "decide_finding",
         "DELETE /api/v1/datasets/{dataset_id}/decisions": "reset_decisions",

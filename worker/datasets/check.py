@@ -14,7 +14,7 @@ from app.core.queue import Task
 from app.core.types import JsonObject
 from app.datasets.archives import forget_archive
 from app.datasets.decisions import BEFORE, finding_files_key, open_holds, settled
-from app.datasets.repository import DatasetRepository
+from app.datasets.repository import DatasetRepository, check_cancelled
 from app.datasets.service import refused_key
 from app.datasets.texts import begin_scan, found_texts, hold_for_texts
 from app.models import Dataset, Organisation
@@ -311,11 +311,17 @@ def _reject(session: Session, claimed: ClaimedRow, problem: JsonObject) -> None:
         withdrawals.fail(session, withdrawal_id, problem)
 
 
+def _cancel(session: Session, claimed: ClaimedRow) -> None:
+    _reject(session, claimed, check_cancelled())
+
+
 _KIND = JobKind(
     model=Dataset,
     task=Task.CHECK_DATASET,
     claim=lambda session, row_id, **lease: DatasetRepository(session).claim(row_id, **lease),
     problem=_problem,
     fail=_reject,
+    cancel=_cancel,
+    is_wanted=lambda session, row_id: not DatasetRepository(session).cancel_requested(row_id),
     release_values={"progress": None},
 )

@@ -88,13 +88,14 @@ async def finish_oidc_sign_in(
             "You were not signed in. Begin again, or sign in with your password."
         )
     identity = await provider.identify(code, attempt)
-    signed_in = await run_in_threadpool(
-        oidc.sign_in,
-        portal.database,
-        identity,
-        lasts=portal.settings.session_length,
-        replaces=cookie_of(request, portal.settings),
-    )
+    with portal.reserve.opened():
+        signed_in = await run_in_threadpool(
+            oidc.sign_in,
+            portal.database,
+            identity,
+            lasts=portal.settings.session_length,
+            replaces=cookie_of(request, portal.settings),
+        )
     response = RedirectResponse("/", 303)
     set_cookie(response, portal.settings, signed_in.secret)
     set_device(request, response, portal, signed_in.user.id)

@@ -69,7 +69,8 @@ def judge_password(
     ends = [] if failures is None else [failures.locked_until]
     if not source.is_known:
         ends.append(user.locked_until)
-    if any(end is not None and end > now for end in ends):
+    # One that lasts longer was written by a clock that ran ahead.
+    if any(end is not None and now < end <= now + LONGEST_LOCK for end in ends):
         record_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
         return False
     if not right or user.password_hash != checked:

@@ -4,11 +4,13 @@ Replies never reveal whether an address is known: a wrong address, a wrong passw
 account get the same answer after the same time.
 """
 
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
@@ -24,6 +26,8 @@ from app.models.user import User
 from app.models.web_session import WebSession
 from app.users.repository import UserRepository
 from app.users.service import caller_of
+
+logger = logging.getLogger(__name__)
 
 NOTE_SEEN_EVERY = timedelta(minutes=5)
 
@@ -79,9 +83,17 @@ def authenticate(
             "(GET /api/v1/session has it). Nothing was changed. Reload the page and try again."
         )
     if row.last_seen_at < now - NOTE_SEEN_EVERY:
-        with database.transaction() as session:
-            WebSessionRepository(session).note_seen(row.id, now)
+        _note_seen(database, row.id, now)
     return caller_of(user)
+
+
+def _note_seen(database: Database, session_id: str, now: datetime) -> None:
+    try:
+        with database.transaction() as session:
+            WebSessionRepository(session).note_seen(session_id, now)
+    except OperationalError as error:
+        # The disc is full, or another writer takes long: no reason to refuse a read.
+        logger.warning("the use of %s was not noted: %s", session_id, type(error.orig).__name__)
 
 
 def _ended() -> Unauthenticated:

@@ -1,8 +1,10 @@
 """Tokens: create, authenticate, delete."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record, record_by_portal
@@ -21,6 +23,8 @@ from app.core.security import (
 )
 from app.models.token import Token
 from app.models.user import User
+
+logger = logging.getLogger(__name__)
 
 NOTE_USE_EVERY = timedelta(minutes=5)
 """Precision of `last_used_at`, so that reading does not mean writing."""
@@ -49,9 +53,17 @@ def authenticate(database: Database, secret: str) -> Caller:
     if organisation.disabled_at is not None or (user is not None and user.disabled_at is not None):
         raise _invalid_token("The account of this token was disabled.")
     if token.last_used_at is None or token.last_used_at < now - NOTE_USE_EVERY:
-        with database.transaction() as session:
-            TokenRepository(session).note_use(token.id, unless_since=now - NOTE_USE_EVERY)
+        _note_use(database, token.id, now)
     return _caller(token, user)
+
+
+def _note_use(database: Database, token_id: str, now: datetime) -> None:
+    try:
+        with database.transaction() as session:
+            TokenRepository(session).note_use(token_id, unless_since=now - NOTE_USE_EVERY)
+    except OperationalError as error:
+        # The disc is full, or another writer takes long: no reason to refuse a read.
+        logger.warning("the use of %s was not noted: %s", token_id, type(error.orig).__name__)
 
 
 def _caller(token: Token, user: User | None) -> Caller:

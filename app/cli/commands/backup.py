@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.commands.service import PANEL
-from app.cli.context import DataDir, fail, load_settings, needs
+from app.cli.context import DataDir, fail, keep_private, load_settings, needs, usable_folder
 from app.cli.output import echo
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the backup.")]
@@ -76,6 +76,8 @@ def restore(folder: Folder, data_dir: DataDir = None) -> None:
         from app.backups.restore import restore as put_back
         from app.core.storage import Storage, StorageError
     settings = load_settings(data_dir)
+    with usable_folder(settings.data_dir):
+        keep_private(settings)
     try:
         restored = put_back(
             settings, Storage(settings.storage_url), folder, on_progress=_listener()

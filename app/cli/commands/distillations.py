@@ -78,17 +78,24 @@ def retry(
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange cancel dl_0123abcd")
 def cancel(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of a distillation, or of a request of yours.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Id of a distillation, dataset or request.",
+        ),
     ],
     portal: PortalUrl = None,
 ) -> None:
-    """Stop a distillation at its next step, or cancel an access request."""
+    """Stop a distillation or the check of a dataset, or cancel an access request."""
     with portal_client(portal) as client:
-        if kind_of(identifier, "dl", "req") == "dl":
+        kind = kind_of(identifier, "dl", "ds", "req")
+        if kind == "dl":
             status = client.distillations.cancel(identifier).status
+        elif kind == "ds":
+            status = client.datasets.cancel_check(identifier).status
         else:
             status = client.requests.cancel(identifier).status
-    if status == "cancelled":
+    if status in ("cancelled", "rejected"):
         echo("Cancelled.")
     else:
         echo("It stops at its next step.")

@@ -12,6 +12,7 @@ from app.cli.context import (
     DataDir,
     check_installed,
     fail,
+    keep_private,
     load_settings,
     needs,
     open_database,
@@ -90,6 +91,7 @@ def portal(
     if fd is not None:
         _expect_socket(fd)
     with usable_folder(settings.data_dir):
+        keep_private(settings)
         application = create_app(settings)
     uvicorn.run(
         application,

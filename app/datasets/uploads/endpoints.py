@@ -69,7 +69,7 @@ def describe_uploads(portal: PortalDep) -> Response:
     "",
     status_code=201,
     dependencies=[SpeaksTus],
-    responses=problems(400, 401, 403, 404, 409, 412, 413, 422),
+    responses=problems(400, 401, 403, 404, 409, 412, 413, 422, 507),
 )
 def create_upload(
     session: WriteSession,
@@ -88,6 +88,7 @@ def create_upload(
     ],
 ) -> UploadRead:
     """Begin an archive that arrives in pieces; send them to `Location`."""
+    portal.reserve.expect(upload_length)
     upload = repeatable.once(
         session,
         caller,
@@ -135,7 +136,7 @@ def get_upload_offset(upload_id: str, session: ReadSession, caller: Uploader) ->
     "/{upload_id}",
     status_code=204,
     dependencies=[SpeaksTus],
-    responses=problems(400, 401, 403, 404, 408, 409, 410, 412, 413, 415, 422, 423, 460),
+    responses=problems(400, 401, 403, 404, 408, 409, 410, 412, 413, 415, 422, 423, 460, 507),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -219,10 +220,11 @@ def _read_upload(portal: PortalDep, caller: Uploader, upload_id: str) -> Upload:
 )
 def delete_upload(upload_id: str, portal: PortalDep, caller: Uploader) -> Response:
     """End it, and remove the received bytes. The dataset still awaits its archive."""
-    with portal.database.transaction() as session:
-        upload = service.end(session, caller, portal.settings, upload_id)
-    # A portal that dies here has ended it already; the sweeper removes its bytes.
-    purge_upload(portal.database, portal.storage, upload_id, upload.dataset_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            upload = service.end(session, caller, portal.settings, upload_id)
+        # A portal that dies here has ended it already; the sweeper removes its bytes.
+        purge_upload(portal.database, portal.storage, upload_id, upload.dataset_id)
     return Response(status_code=204)
 
 

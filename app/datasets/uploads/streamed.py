@@ -53,7 +53,8 @@ async def receive_archive(
 
     Raises:
         Problem: DatasetNotFound, NotAwaitingUpload, EmptyArchive, ArchiveTooLarge, StorageExceeded,
-            TooManyUploads, ArchiveSilent, or what `expect_sender` raises. Nothing is kept then.
+            TooManyUploads, ArchiveSilent, DiscFull, or what `expect_sender` raises. Nothing is
+            kept then.
     """
     writer, too_large = await run_in_threadpool(_begin, portal, caller, dataset_id, length)
     try:
@@ -85,6 +86,7 @@ def _begin(
         too_large = datasets.archive_too_large(limit) if limit <= room else no_room(room)
         if length is not None and length > min(limit, room):
             raise too_large
+        portal.reserve.expect(length or 0)
         service.expect_few(session, caller)
         upload = UploadRepository(session).add(
             Upload(

@@ -57,12 +57,13 @@ class Writer:
         """Take the lease, to write from `offset` on.
 
         Raises UploadNotFound, UploadOver, UploadBusy, OffsetMismatch, NotAwaitingUpload,
-        DatasetNotFound, ArchiveTooLarge.
+        DatasetNotFound, ArchiveTooLarge, DiscFull.
         """
         with portal.database.transaction() as session:
             upload = service.get(session, caller, upload_id)
             datasets.expect_archive(session, caller, upload.dataset_id)
             service.expect_size(portal.settings, upload.length)
+            portal.reserve.expect(upload.length - upload.received)
             writer = cls.take(session, portal, caller, upload)
             if offset != writer.received:
                 raise service.offset_mismatch(writer.received)
@@ -142,10 +143,11 @@ class Writer:
     def count(self) -> None:
         """A checkpoint: what was written is there to stay.
 
-        Raises LeaseLost, StorageExceeded, NotAwaitingUpload, DatasetNotFound.
+        Raises LeaseLost, StorageExceeded, NotAwaitingUpload, DatasetNotFound, DiscFull.
         """
         if self.position == self.received:
             return self.renew()
+        self.portal.reserve.expect()
         self.open_parts.secure()
         settings = self.portal.settings
         with self.portal.database.transaction() as session:

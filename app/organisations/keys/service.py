@@ -49,8 +49,8 @@ def rotate(session: Session, vault: Vault, caller: Caller, *, compromised: bool)
         assert old.sealed_private_key is not None, "the present key can sign"
         history = _history(keys.of_organisation(caller.organisation_id), old)
         # A clock that was set back must not make a history that goes back in time.
-        moments = [utc_now(), *(earlier.at for earlier in history.rotations)]
-        rotated = history.rotated(vault.open(old.sealed_private_key), public, max(moments))
+        moment = history.no_earlier(utc_now())
+        rotated = history.rotated(vault.open(old.sealed_private_key), public, moment)
         rotation = rotated.rotations[-1].to_dict()
     old.retired_at, old.sealed_private_key, old.compromised = utc_now(), None, compromised
     session.flush()

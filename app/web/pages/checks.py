@@ -90,6 +90,14 @@ def show_check(
     return page(request, "datasets/check.html", dataset=dataset, check=check)
 
 
+@router.post("/datasets/{dataset_id}/check/cancel")
+def cancel_check(
+    request: Request, session: WriteSession, caller: Uploader, dataset_id: str
+) -> Response:
+    service.cancel_check(session, caller, dataset_id)
+    return go_to(request, f"/datasets/{dataset_id}", note="note-check-cancelled")
+
+
 @router.post("/datasets/{dataset_id}/check")
 def check_again(
     request: Request, session: WriteSession, caller: Uploader, dataset_id: str

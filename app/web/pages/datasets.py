@@ -103,6 +103,7 @@ def show_dataset(
         ledger=ledgers.read(session, caller, dataset_id, delta=ledgers.USUAL_DELTA),
         releases=newest_releases(session, dataset, limit=NEWEST),
         may_be_mapped=may_be_mapped(dataset),
+        may_cancel_check=service.may_cancel_check(dataset),
         may_check_again=service.may_check_again(dataset),
         keeps_archives=portal.settings.keep_archives,
         takes_archive=dataset.status in ACCEPTS_UPLOAD and not dataset.is_sample,
@@ -121,10 +122,11 @@ def show_upload(session: ReadSession, caller: Uploader, dataset_id: str) -> Resp
 def delete_dataset(
     request: Request, portal: PortalDep, caller: Deleter, dataset_id: str, confirm: Sent[str] = ""
 ) -> Response:
-    with portal.database.transaction() as session:
-        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-        confirmed(confirm, dataset.name)
-        service.delete(session, caller, dataset_id)
-    # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
-    purge_dataset(portal.database, portal.storage, dataset_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+            confirmed(confirm, dataset.name)
+            service.delete(session, caller, dataset_id)
+        # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
+        purge_dataset(portal.database, portal.storage, dataset_id)
     return go_to(request, "/datasets", note="note-dataset-deleted")

@@ -62,8 +62,6 @@ def _merge(form: FormData) -> dict[str, str]:
 
 
 @router.get("/datasets/{dataset_id}/findings/{code}/picture")
-def show_finding_picture(
-    portal: PortalDep, session: WriteSession, caller: Reader, dataset_id: str, code: str
-) -> Response:
-    content = service.finding_picture(session, portal.storage, caller, dataset_id, code)
+def show_finding_picture(portal: PortalDep, caller: Reader, dataset_id: str, code: str) -> Response:
+    content = service.see_finding_picture(portal.database, portal.storage, caller, dataset_id, code)
     return Response(content, media_type="image/png")

@@ -118,12 +118,14 @@ def delete_distillation(
     caller: Deleter,
     confirm: Sent[str] = "",
 ) -> Response:
-    with portal.database.transaction() as session:
-        row = DistillationRepository(session).readable_by(caller).get(distillation_id)
-        confirmed(confirm, DistillationRepository(session).dataset_names([row])[row.dataset_id])
-        service.delete(session, caller, distillation_id)
-    # A portal that dies here has hidden it already; the sweeper finishes the removal.
-    purge_distillation(portal.database, portal.storage, distillation_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            distillations = DistillationRepository(session)
+            row = distillations.readable_by(caller).get(distillation_id)
+            confirmed(confirm, distillations.dataset_names([row])[row.dataset_id])
+            service.delete(session, caller, distillation_id)
+        # A portal that dies here has hidden it already; the sweeper finishes the removal.
+        purge_distillation(portal.database, portal.storage, distillation_id)
     return go_to(request, "/distillations", note="note-distillation-deleted")
 
 

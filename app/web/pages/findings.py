@@ -14,6 +14,7 @@ from starlette.responses import Response
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.portal import Portal
 from app.core.security import Caller
+from app.core.stored import ObjectDamaged
 from app.datasets.findings import FoundFiles, group
 from app.datasets.quality import QualityNotReady, see_refused_files, see_report
 from app.datasets.repository import DatasetRepository
@@ -27,13 +28,13 @@ CODE = r"^[a-z_]{0,40}$"
 
 
 def quality_of(portal: Portal, caller: Caller, dataset_id: str) -> dict[str, Any] | None:
-    """The quality report, if there is one; that it was looked at is written down.
+    """The quality report, if there is one to be read; that it was looked at is written down.
 
     Raises DatasetNotFound.
     """
     try:
         return see_report(portal.database, portal.storage, caller, dataset_id)
-    except QualityNotReady:
+    except (QualityNotReady, ObjectDamaged):
         return None
 
 

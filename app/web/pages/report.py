@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.core.dependencies import PortalDep, WriteSession
+from app.core.dependencies import PortalDep, ReadSession
 from app.datasets.repository import DatasetRepository
 from app.distillations import service
 from app.distillations.repository import DistillationRepository
@@ -21,14 +21,16 @@ SCORES = 50
 
 @router.get("/distillations/{distillation_id}/report")
 def show_report(
-    request: Request, distillation_id: str, session: WriteSession, portal: PortalDep, caller: Reader
+    request: Request, distillation_id: str, session: ReadSession, portal: PortalDep, caller: Reader
 ) -> Response:
     """Show the report; the log records it like a download over REST."""
+    # In a transaction that is over before the report is read: no reader holds up a writer.
+    with portal.database.transaction() as writing:
+        key = service.download_key(
+            writing, caller, distillation_id, "report_html_key", "internal_html_key"
+        )
     row = DistillationRepository(session).readable_by(caller).get(distillation_id)
-    key = service.download_key(
-        session, caller, distillation_id, "report_html_key", "internal_html_key"
-    )
-    report = take_apart((portal.storage.find(key) or b"").decode())
+    report = take_apart((portal.storage.find(key) or b"").decode(errors="replace"))
     releases = ReleaseRepository(session).of_distillations([distillation_id])
     scores = received_scores(session, releases, limit=SCORES + 1)
     policy = POLICY

@@ -54,13 +54,14 @@ def withdraw(
         reason=form.reason,
         keep_releases=form.keep_releases,
     )
-    with portal.database.transaction() as session:
-        dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
-        confirmed(form.confirm, dataset.name)
-        withdrawal = service.withdraw(session, portal.storage, caller, dataset_id, body)
-    if whole:
-        # A portal that dies here has hidden the dataset already; the sweeper finishes the removal.
-        purge_dataset(portal.database, portal.storage, dataset_id)
+    with portal.reserve.opened():
+        with portal.database.transaction() as session:
+            dataset = DatasetRepository(session).readable_by(caller).get(dataset_id)
+            confirmed(form.confirm, dataset.name)
+            withdrawal = service.withdraw(session, portal.storage, caller, dataset_id, body)
+        if whole:
+            # A portal that dies here has hidden it already; the sweeper finishes the removal.
+            purge_dataset(portal.database, portal.storage, dataset_id)
     return go_to(request, f"/withdrawals/{withdrawal.id}")
 
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from app.client import PortalError, Retries, UnreachableError
+from tests.fixtures.bundles import plain_bundle
 
 ONCE = Retries(attempts=1)
 
@@ -97,6 +98,9 @@ def test_what_was_complete_is_not_sent_again(client_of, portal, proxy, granted, 
     assert ranges(proxy) == [None, f"bytes={len(content)}-"]
 
 
+ANOTHER = plain_bundle(filler=b"y")
+
+
 def test_another_object_is_fetched_whole(client_of, portal, proxy, target):
     distillation = portal.ready_distillation()
     proxy.next(proxy.cut_after(1000))
@@ -104,11 +108,11 @@ def test_another_object_is_fetched_whole(client_of, portal, proxy, target):
         client_of(portal.steward, url=proxy.url, retries=ONCE).distillations.download(
             distillation, "bundle", target
         )
-    portal.storage.put(f"distillations/{distillation}/bundle.zip", b"another" * 500)
+    portal.storage.put(f"distillations/{distillation}/bundle.zip", ANOTHER)
 
     client_of(portal.steward, url=proxy.url).distillations.download(distillation, "bundle", target)
 
-    assert target.read_bytes() == b"another" * 500
+    assert target.read_bytes() == ANOTHER
 
 
 def test_a_part_of_something_else_is_not_gone_on_with(client_of, portal, proxy, target):

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import true, update
 
 from app.core import leases
 from app.core.clock import utc_now
@@ -112,7 +112,7 @@ def test_whoever_lost_the_lease_changes_nothing(database, row_id, act):
     before = read(database, row_id)
 
     calls = {
-        "renew": lambda s: leases.renew(s, Dataset, row_id, fence=old, seconds=900),
+        "renew": lambda s: leases.renew(s, Dataset, row_id, fence=old, seconds=90),
         "write": lambda s: leases.write(s, Dataset, row_id, fence=old, name="mine"),
         "release": lambda s: leases.release(s, Dataset, row_id, fence=old),
     }
@@ -164,3 +164,32 @@ def test_a_held_row_is_not_freed(database, row_id):
         assert not leases.free(
             session, Dataset, row_id, statuses=CHECKING, untouched_since=utc_now()
         )
+
+
+TOMORROW = 24 * 3600.0
+
+
+def test_a_lease_that_a_clock_ahead_of_time_wrote_holds_nothing(database, row_id):
+    fence = claim(database, row_id, seconds=TOMORROW)
+    with database.reading() as session:
+        assert leases.idle(session, Dataset, CHECKING, true()) == [row_id]
+        assert leases.abandoned(session, Dataset, CHECKING, true()) == [row_id]
+    assert not leases.is_held_until(read(database, row_id).lease_expires_at, utc_now())
+
+    assert claim(database, row_id, owner="b") == fence + 1
+    with pytest.raises(LeaseLost), database.transaction() as session:
+        leases.write(session, Dataset, row_id, fence=fence, name="mine")
+
+
+def test_a_waiting_row_that_was_changed_tomorrow_has_waited_long(database, row_id):
+    since = utc_now() - timedelta(seconds=30)
+    with database.transaction() as session:
+        session.execute(
+            update(Dataset)
+            .where(Dataset.id == row_id)
+            .values(updated_at=utc_now() + timedelta(days=1))
+        )
+    with database.reading() as session:
+        assert leases.waiting(session, Dataset, CHECKING, true())[row_id] < since
+    with database.transaction() as session:
+        assert leases.free(session, Dataset, row_id, statuses=CHECKING, untouched_since=since)

@@ -3,8 +3,9 @@
 import pytest
 
 from app.models import DistillationStatus
+from tests.fixtures.bundles import plain_bundle
 
-BUNDLE = bytes(range(256)) * 40
+BUNDLE = plain_bundle()
 
 
 @pytest.fixture

@@ -2,13 +2,19 @@
 
 import json
 import threading
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from app.core.security import Role
+from app.distillations import feeds
 from app.distillations.repository import DistillationRepository
 from app.models import DistillationStatus, EventKind
+from tests.fixtures.waiting import wait_until
 
 
 def work(portal, distillation_id, fence, **values):
@@ -43,8 +49,8 @@ def follow(portal, live_url):
                     name, _, value = line.partition(": ")
                     fields[name] = value
                 elif fields:
-                    event = (int(fields["id"]), fields["event"], json.loads(fields["data"]))
-                    events.append(event)
+                    told = (int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                    events.append(told)
                     fields = {}
         return events
 
@@ -230,3 +236,65 @@ def test_the_list_may_be_of_one_dataset(portal):
     ).json()["items"]
 
     assert [item["id"] for item in listed] == [mine]
+
+
+def count_queries(portal):
+    """Counts what the portal asks of its events; gives the counter and what ends it."""
+    asked = Counter()
+
+    def count(_connection, _cursor, statement, *_):
+        asked["events"] += "FROM event" in statement
+
+    event.listen(portal.database.engine, "before_cursor_execute", count)
+    return asked, lambda: event.remove(portal.database.engine, "before_cursor_execute", count)
+
+
+@contextmanager
+def listening(url, token, count):
+    """So many streams at once, each after its first line."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with ExitStack() as opened:
+        replies = []
+        for _ in range(count):
+            reply = opened.enter_context(httpx.stream("GET", url, headers=headers, timeout=20))
+            replies.append((reply, reply.iter_lines()))
+        yield [(reply, next(lines)) for reply, lines in replies]
+
+
+def test_all_who_follow_one_job_share_one_poll(portal, live_url):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    url = f"{live_url}/api/v1/distillations/{distillation_id}/events"
+    asked, end = count_queries(portal)
+    polls = {}
+    try:
+        for viewers in (1, feeds.MOST_OF_CALLER):
+            with listening(url, portal.researcher.token, viewers):
+                asked.clear()
+                began = time.monotonic()
+                wait_until(lambda: asked["events"] >= 30, "it is polled")
+                polls[viewers] = asked["events"] / (time.monotonic() - began)
+    finally:
+        end()
+
+    # Not faster than the interval of one poll, whoever looks (with a poll of its own for each:
+    # twenty times as often).
+    assert polls[feeds.MOST_OF_CALLER] < 2 / portal.services.settings.event_poll_seconds
+
+
+def test_a_caller_has_so_many_streams_and_others_have_theirs(portal, live_url):
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    url = f"{live_url}/api/v1/distillations/{distillation_id}/events"
+    with listening(url, portal.researcher.token, feeds.MOST_OF_CALLER):
+        one_more = portal.researcher.get(f"/distillations/{distillation_id}/events")
+        with listening(url, portal.steward.token, 1) as [(other, _)]:
+            assert other.status_code == 200
+
+    assert one_more.status_code == 429
+    assert one_more.json()["type"].endswith(":too-many-streams")
+    assert one_more.headers["retry-after"]
+
+    def is_free():
+        with listening(url, portal.researcher.token, 1) as [(again, _)]:
+            return again.status_code == 200
+
+    wait_until(is_free, "streams that ended make room")

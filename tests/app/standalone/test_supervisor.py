@@ -149,3 +149,22 @@ time.sleep(60)
         assert lives(child)
         process.kill()
     wait_until(lambda: not lives(child), "the child is gone")
+
+
+def test_the_log_of_a_child_that_goes_on_is_begun_anew_when_it_is_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "LARGEST_LOG", 10_000)
+    talking = "import time\nwhile True: print('x' * 500, flush=True); time.sleep(0.005)"
+    supervisor = Supervisor([spec("talker", talking)], log_dir=tmp_path, report=lambda line: None)
+    log, old = tmp_path / "talker.log", tmp_path / "talker.old.log"
+    supervisor.start()
+    try:
+        wait_until(old.exists, "its log is begun anew")
+        pid = supervisor.pids()["talker"]
+        wait_until(lambda: log.stat().st_size > 1000, "it goes on to write")
+        wait_until(lambda: log.stat().st_size < 10_000, "and again")
+        assert supervisor.pids()["talker"] == pid
+    finally:
+        supervisor.stop()
+    assert log.read_bytes().startswith(b"xxx"), "no hole where the log was before"

@@ -225,7 +225,7 @@ class _Growth:
             few=True,
             status=statuses,
             lease_owner="host0:1:x",
-            lease_expires_at=utc_now() + timedelta(hours=1),
+            lease_expires_at=utc_now() + timedelta(minutes=5),
             finished_at=utc_now(),
         )
         self._copies(Distillation, distillation, status=statuses, dataset_id=self.datasets)

@@ -84,7 +84,9 @@ findings-none-fit = No file that was left out matches. The file may be in use, o
 findings-none = No file was left out
 findings-none-about = Every image of the archive is used, or nothing was checked yet.
 
-check-again-about = The portal failed, not your archive. What was uploaded is kept: have it checked again, or upload another archive below.
+check-again-about = What was uploaded is kept: have it checked again, or upload another archive below.
+check-cancel-button = Cancel the check
+note-check-cancelled = The check stops within seconds. The archive is kept.
 check-again-button = Check again
 check-title = Checking the archive
 check-leave = You can leave or close this page: the check continues.

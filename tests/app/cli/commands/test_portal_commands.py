@@ -260,8 +260,11 @@ def test_results_of_ones_own_are_downloaded_and_checked(exchange, portal):
     assert set(map(Path, done.stdout.split())) == {Path("results") / name for name in names}
     assert "is intact" in done.stderr
     assert (Path("results") / "report.pdf").read_bytes() == PAGES["pdf"]
-    broken = exchange(portal.steward, "download", portal.ready_distillation())
-    assert broken.exit_code == 2
+    damaged = portal.ready_distillation()
+    portal.storage.put(f"distillations/{damaged}/bundle.zip", b"no bundle")
+    broken = exchange(portal.steward, "download", damaged)
+    assert broken.exit_code != 0
+    assert "damaged" in broken.output
     key = ("--trusted-key", "ed25519:" + "A" * 43)
     assert exchange(portal.steward, "download", portal.ready_distillation(), *key).exit_code == 2
 

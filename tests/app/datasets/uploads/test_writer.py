@@ -179,7 +179,7 @@ def test_an_owner_that_is_dead_is_known_before_its_lease_is_over(portal, begin):
             portal,
             sending.id,
             lease_owner=dead,
-            lease_expires_at=utc_now() + timedelta(hours=1),
+            lease_expires_at=utc_now() + timedelta(minutes=5),
         )
         assert sending.patch(0, b"").status_code == 204
 
@@ -192,7 +192,7 @@ def test_an_owner_that_may_live_is_waited_for(portal, begin, owner):
         portal,
         sending.id,
         lease_owner=owner.format(host=host, pid=pid, life=life),
-        lease_expires_at=utc_now() + timedelta(hours=1),
+        lease_expires_at=utc_now() + timedelta(minutes=5),
     )
     assert sending.patch(0, b"").status_code == 423
     change(portal, sending.id, lease_expires_at=utc_now() - timedelta(seconds=1))
