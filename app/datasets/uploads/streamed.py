@@ -103,6 +103,9 @@ def _begin(
         return writer.opened(), too_large
     except BaseException:
         _end(portal, upload)
+        # The folder goes away under an upload when the dataset is deleted: then say that.
+        with portal.database.reading() as session:
+            datasets.expect_archive(session, caller, dataset_id)
         raise
 
 
