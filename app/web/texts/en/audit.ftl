@@ -52,6 +52,7 @@ audit-action-request-refused = Action refused: role does not allow it
 audit-action-dataset-created = Dataset created
 audit-action-dataset-sample-made = Sample cohort generated
 audit-action-dataset-uploaded = Archive uploaded
+audit-action-dataset-check-cancelled = Check of an archive cancelled
 audit-action-dataset-check-repeated = Check of an archive repeated
 audit-action-dataset-text-search-repeated = Search for text in pictures repeated
 audit-action-dataset-layout-confirmed = Layout of an archive confirmed
