@@ -46,8 +46,9 @@ def test_a_distillation_is_cancelled_and_gone_on_with(make_service, desk, hire, 
     dataset = service.upload(archive)
     researcher = desk(service, hire(service, "Hospital", "Dr. Stop", "researcher"))
     distillation_id = service.distill(dataset["id"], iterations=2000)
-    page = researcher.open(f"/distillations/{distillation_id}")
     service.wait_for(distillation_id, "distilling")
+    # Opened now: news of a phase that begins would close the menu under the hand.
+    page = researcher.open(f"/distillations/{distillation_id}")
     page.get_by_text("Cancel", exact=True).click()
     page.get_by_role("button", name="Cancel distillation").click()
     page.get_by_role("button", name="Resume").wait_for(timeout=60_000)
