@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -143,7 +144,8 @@ class Reserve:
                 logger.warning("no room is held for deletions: %s", error)
 
     def _free(self) -> int:
-        return min((_free_bytes(folder) for folder in self._folders), default=self._size)
+        # Discs of other machines are for these to watch.
+        return min((_free_bytes(folder) for folder in self._folders), default=sys.maxsize)
 
 
 def _free_bytes(folder: Path) -> int:
