@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from benchmarks.two_hospitals import cases, deal, main, read_arguments, settings_of
 from iadd.bundle.bundle import load_bundle
 from iadd.data.image_set import SPLITS, ImageSet
+from tests.fixtures.noisy_pictures import write_noisy_pictures
 
 TINY = [
     *("--preset", "cpu_demo", "--device", "cpu", "--threads", "1", "--own", "3", "all"),
@@ -23,14 +23,7 @@ TINY = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    generator = torch.Generator().manual_seed(0)
-    for name, brightness in (("dark", 60), ("bright", 160)):
-        (tmp_path / "xrays" / name).mkdir(parents=True)
-        for number in range(40):
-            noise = torch.randint(0, 60, (20, 20), generator=generator)
-            picture = Image.fromarray((noise + brightness).to(torch.uint8).numpy())
-            picture.save(tmp_path / "xrays" / name / f"{number}.png")
-    return tmp_path / "xrays"
+    return write_noisy_pictures(tmp_path / "xrays", each=40)
 
 
 def test_no_image_is_with_both_hospitals_and_none_is_lost() -> None:

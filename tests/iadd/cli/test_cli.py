@@ -6,11 +6,11 @@ import stat
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 from iadd.cli import app
+from tests.fixtures.noisy_pictures import write_noisy_pictures
 
 TINY = [
     *("--set", "image_size=16", "--set", "depth=2", "--set", "width=4"),
@@ -26,14 +26,7 @@ TINY = [
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Forty noisy pictures in two classes."""
-    generator = torch.Generator().manual_seed(0)
-    for name, brightness in (("dark", 60), ("bright", 160)):
-        (tmp_path / "xrays" / name).mkdir(parents=True)
-        for number in range(30):
-            noise = torch.randint(0, 60, (20, 20), generator=generator)
-            picture = Image.fromarray((noise + brightness).to(torch.uint8).numpy())
-            picture.save(tmp_path / "xrays" / name / f"{number}.png")
-    return tmp_path / "xrays"
+    return write_noisy_pictures(tmp_path / "xrays", each=30)
 
 
 def run(*arguments: object, code: int = 0) -> str:

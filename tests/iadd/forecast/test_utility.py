@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from typer.testing import CliRunner
 
 from iadd.cli import app
@@ -20,6 +19,7 @@ from iadd.forecast.utility import (
     utility_interval,
 )
 from iadd.runtime.progress import Progress
+from tests.fixtures.noisy_pictures import write_noisy_pictures
 from tests.iadd.factories import make_images
 
 
@@ -149,14 +149,7 @@ TINY = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    generator = torch.Generator().manual_seed(0)
-    for name, brightness in (("dark", 60), ("bright", 160)):
-        (tmp_path / "xrays" / name).mkdir(parents=True)
-        for number in range(40):
-            noise = torch.randint(0, 60, (20, 20), generator=generator)
-            picture = Image.fromarray((noise + brightness).to(torch.uint8).numpy())
-            picture.save(tmp_path / "xrays" / name / f"{number}.png")
-    return tmp_path / "xrays"
+    return write_noisy_pictures(tmp_path / "xrays", each=40)
 
 
 def test_the_command_says_between_what_a_distilled_set_lies(folder: Path) -> None:

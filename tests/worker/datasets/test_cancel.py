@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.core.queue import Task
 from app.core.security import Caller, Role
 from app.datasets import service
 from app.models import Dataset, DatasetStatus
@@ -36,27 +35,19 @@ def archive() -> bytes:
 def test_it_ends_and_the_archive_is_kept(own_harness: "WorkerHarness") -> None:
     harness = own_harness
     harness.start_worker()
-    with harness.database.transaction() as session:
-        dataset = Dataset(
-            organisation_id=harness.organisation_id, name="xrays", status=DatasetStatus.CHECKING
-        )
-        session.add(dataset)
-        session.flush()
-        dataset.archive_key = f"datasets/{dataset.id}/archive-first"
-    harness.storage.put(dataset.archive_key, archive())
-    harness.send(Task.CHECK_DATASET, dataset.id)
+    dataset_id = harness.upload(archive())
     steward = Caller.on_behalf(harness.organisation_id, Role.STEWARD, "Dr. Grey")
 
     def row() -> Dataset:
         with harness.database.reading() as session:
-            return session.get_one(Dataset, dataset.id)
+            return session.get_one(Dataset, dataset_id)
 
     harness.until(lambda: (row().progress or {}).get("done"), "pictures are read")
     with harness.database.transaction() as session:
-        assert service.cancel_check(session, steward, dataset.id).status == DatasetStatus.CHECKING
+        assert service.cancel_check(session, steward, dataset_id).status == DatasetStatus.CHECKING
 
     harness.until(lambda: row().status == DatasetStatus.REJECTED, "it is cancelled")
     assert (row().problem or {})["type"].endswith(":check-cancelled")
     assert row().lease_owner is None
-    assert harness.storage.exists(f"datasets/{dataset.id}/archive-first")
+    assert harness.storage.exists(f"datasets/{dataset_id}/archive-first")
     assert not list((harness.folder / "scratch").glob("*/*/*"))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from app.core.queue import Task
 from app.core.security import Caller, Role
 from app.datasets import decisions
 from app.datasets.schemas import DecisionCreate
@@ -32,19 +31,11 @@ def archive() -> bytes:
 
 
 def test_a_decision_that_leaves_too_little_is_not_carried_out(harness: "WorkerHarness") -> None:
-    with harness.database.transaction() as session:
-        dataset = Dataset(
-            organisation_id=harness.organisation_id, name="xrays", status=DatasetStatus.CHECKING
-        )
-        session.add(dataset)
-        session.flush()
-        dataset.archive_key = f"datasets/{dataset.id}/archive-first"
-    harness.storage.put(dataset.archive_key, archive())
-    harness.send(Task.CHECK_DATASET, dataset.id)
+    dataset_id = harness.upload(archive())
 
     def row() -> Dataset:
         with harness.database.reading() as session:
-            return session.get_one(Dataset, dataset.id)
+            return session.get_one(Dataset, dataset_id)
 
     def settled() -> Dataset:
         harness.until(lambda: row().status != DatasetStatus.CHECKING, "it is composed")
@@ -52,14 +43,14 @@ def test_a_decision_that_leaves_too_little_is_not_carried_out(harness: "WorkerHa
 
     before = settled()
     assert before.status == DatasetStatus.READY
-    files = json.loads(harness.stored(decisions.finding_files_key(dataset.id)))
+    files = json.loads(harness.stored(decisions.finding_files_key(dataset_id)))
     assert len(files["near_duplicate"]) == 3
     images = harness.stored(before.images_key)
 
     steward = Caller.on_behalf(harness.organisation_id, Role.STEWARD, "Dr. Grey")
     with harness.database.transaction() as session:
         body = DecisionCreate(action="leave_out")
-        decisions.decide(session, harness.storage, steward, dataset.id, "near_duplicate", body)
+        decisions.decide(session, harness.storage, steward, dataset_id, "near_duplicate", body)
 
     after = settled()
     assert after.status == DatasetStatus.READY

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.core.queue import Task
 from app.core.security import Caller, Role
 from app.datasets import service
 from app.models import Dataset, DatasetStatus
@@ -38,32 +37,24 @@ def test_it_is_said_cleaned_up_and_checked_again(own_harness: "WorkerHarness") -
     # Beyond a limit on the size of files writing fails as on a full disc.
     command = ("prlimit", f"--fsize={LIMIT}", sys.executable, "-P", "-m", "worker")
     small = harness.start_worker(command=command)
-    with harness.database.transaction() as session:
-        dataset = Dataset(
-            organisation_id=harness.organisation_id, name="xrays", status=DatasetStatus.CHECKING
-        )
-        session.add(dataset)
-        session.flush()
-        dataset.archive_key = f"datasets/{dataset.id}/archive-first"
-    harness.storage.put(dataset.archive_key, archive())
-    harness.send(Task.CHECK_DATASET, dataset.id)
+    dataset_id = harness.upload(archive())
 
     def row() -> Dataset:
         with harness.database.reading() as session:
-            return session.get_one(Dataset, dataset.id)
+            return session.get_one(Dataset, dataset_id)
 
     harness.until(lambda: row().status == DatasetStatus.REJECTED, "it is rejected")
     assert (row().problem or {})["type"].endswith(":disc-full")
     assert row().archive_key is not None
-    assert harness.storage.exists(f"datasets/{dataset.id}/archive-first")
-    assert not list(harness.storage.list(f"datasets/{dataset.id}/read"))
+    assert harness.storage.exists(f"datasets/{dataset_id}/archive-first")
+    assert not list(harness.storage.list(f"datasets/{dataset_id}/read"))
     assert not list((harness.folder / "scratch").glob("*/*/*"))
     harness.kill_worker(small)
 
     harness.start_worker()
     steward = Caller.on_behalf(harness.organisation_id, Role.STEWARD, "Dr. Grey")
     with harness.database.transaction() as session:
-        service.check_again(session, steward, dataset.id)
+        service.check_again(session, steward, dataset_id)
     harness.until(lambda: row().status == DatasetStatus.READY, "it is read")
     with harness.database.transaction() as session, pytest.raises(service.NothingToCheck):
-        service.check_again(session, steward, dataset.id)
+        service.check_again(session, steward, dataset_id)

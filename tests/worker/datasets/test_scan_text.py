@@ -52,16 +52,7 @@ def steward(harness: "WorkerHarness") -> Caller:
 
 def uploaded(harness: "WorkerHarness") -> str:
     """A dataset that a worker with the search for text checks."""
-    with harness.database.transaction() as session:
-        dataset = Dataset(
-            organisation_id=harness.organisation_id, name="xrays", status=DatasetStatus.CHECKING
-        )
-        session.add(dataset)
-        session.flush()
-        dataset.archive_key = f"datasets/{dataset.id}/archive-first"
-    harness.storage.put(dataset.archive_key, archive())
-    harness.send(Task.CHECK_DATASET, dataset.id)
-    return dataset.id
+    return harness.upload(archive())
 
 
 @pytest.fixture

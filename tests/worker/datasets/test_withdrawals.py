@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from app.core.queue import Task
 from app.core.security import Caller, Role
 from app.models import Dataset, DatasetStatus, Withdrawal, WithdrawalStatus
 from app.withdrawals import service
@@ -48,17 +47,9 @@ def archive(tmp_path: Path) -> Path:
 
 def uploaded(harness: "WorkerHarness", archive: Path) -> str:
     """A dataset that the worker has checked."""
-    with harness.database.transaction() as session:
-        dataset = Dataset(
-            organisation_id=harness.organisation_id, name="xrays", status=DatasetStatus.CHECKING
-        )
-        session.add(dataset)
-        session.flush()
-        dataset.archive_key = f"datasets/{dataset.id}/archive-first"
-    harness.storage.put(f"datasets/{dataset.id}/archive-first", archive)
-    harness.send(Task.CHECK_DATASET, dataset.id)
-    checked(harness, dataset.id)
-    return dataset.id
+    dataset_id = harness.upload(archive)
+    checked(harness, dataset_id)
+    return dataset_id
 
 
 def checked(harness: "WorkerHarness", dataset_id: str) -> Dataset:
