@@ -52,6 +52,7 @@ def test_the_sizes_of_a_gpu_are_the_papers_and_none_of_a_rehearsal_is() -> None:
     assert rehearsal.matching.width < 16
 
 
+@pytest.mark.slow
 def test_a_row_runs_in_a_process_of_its_own() -> None:
     (peak,) = (row for row in ROWS if row.name == "peak")
     outcome = run_row(peak, rehearse=True, most=600)
@@ -99,6 +100,7 @@ def test_without_a_gpu_it_points_to_the_rehearsal() -> None:
         main([])
 
 
+@pytest.mark.slow
 def test_the_command_rehearses_and_leaves_a_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

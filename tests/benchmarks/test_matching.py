@@ -75,6 +75,7 @@ def test_the_papers_case_is_projected_where_it_is_not_measured(
     assert found["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_peak_is_that_of_a_fresh_process() -> None:
     command = [sys.executable, "-m", "benchmarks.matching", "--device", "cpu"]
     command += ["--peak-of", "ours", "--steps", "1"]

@@ -6,61 +6,78 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import app
 from app.standalone.service import EmbeddedError, EmbeddedService
 
 ROOT = Path(__file__).parents[3]
 IMPOSSIBLE = {"a file": "file", "below a file": "file/folder", "a file of the system": "/proc/x"}
 
 
-def run(folder, *arguments, **environment):
-    return subprocess.run(
+COMMANDS = {
+    "up": ["up", "--port", "0", "--data-dir"],
+    "migrate": ["migrate", "--data-dir"],
+    "admin": ["admin", "create-organisation", "Hospital", "--data-dir"],
+    "demo": ["demo", "--data-dir"],
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments, **environment):
+    """Run a command in this process, where an error that it does not explain is raised."""
+    done = CliRunner().invoke(
+        app, arguments, env={"COLUMNS": "200", **environment}, catch_exceptions=False
+    )
+    return done.exit_code, done.output
+
+
+def run_process(*arguments, **environment):
+    done = subprocess.run(
         [sys.executable, "-P", "-m", "app.cli", *arguments],
-        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "file").write_text("not a folder")
-    return tmp_path
+    return done.returncode, done.stdout + done.stderr
 
 
 def expect_reason(done, named):
-    said = done.stdout + done.stderr
-    assert done.returncode in (1, 2), said
+    code, said = done
+    assert code in (1, 2), said
     assert "Traceback" not in said
     assert named in said
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("where", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["up", "--port", "0", "--data-dir"],
-        ["migrate", "--data-dir"],
-        ["admin", "create-organisation", "Hospital", "--data-dir"],
-        ["demo", "--data-dir"],
-    ],
-    ids=lambda words: words[0],
-)
-def test_a_folder_that_cannot_be_is_named(folder, command, where):
-    expect_reason(run(folder, *command, where), where)
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_a_folder_that_cannot_be_is_named(command, where):
+    expect_reason(run(*command, where), where)
 
 
-@pytest.mark.parametrize("command", ["portal", "worker"])
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("where", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_so_is_one_of_the_environment(folder, command, where):
-    expect_reason(run(folder, command, EXCHANGE_DATA_DIR=where), where)
+def test_so_is_one_of_the_environment(where):
+    expect_reason(run("portal", EXCHANGE_DATA_DIR=where), where)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", ["up", "portal", "worker"])
+def test_a_process_ends_without_a_traceback(command):
+    expect_reason(run_process(command, EXCHANGE_DATA_DIR="file/folder"), "file/folder")
 
 
 def test_a_database_that_is_none_is_named(folder):
-    done = run(folder, "migrate", EXCHANGE_DATABASE_URL=f"sqlite:///{folder}/file")
+    done = run("migrate", EXCHANGE_DATABASE_URL=f"sqlite:///{folder}/file")
 
     expect_reason(done, f"{folder}/file")
     assert (folder / "file").read_text() == "not a folder"
@@ -69,17 +86,19 @@ def test_a_database_that_is_none_is_named(folder):
 @pytest.mark.parametrize("port", ["70000", "-1", "many", "9" * 30])
 @pytest.mark.parametrize("command", ["up", "portal"])
 def test_a_port_that_cannot_be_is_named(folder, command, port):
-    expect_reason(run(folder, command, "--port", port), "--port")
+    expect_reason(run(command, "--port", port), "--port")
     assert not (folder / "exchange-data").exists()
 
 
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("port", ["70000", "many"])
-def test_so_is_a_port_of_the_environment(folder, port):
-    expect_reason(run(folder, "portal", EXCHANGE_PORT=port), "EXCHANGE_PORT")
+def test_so_is_a_port_of_the_environment(port):
+    expect_reason(run("portal", EXCHANGE_PORT=port), "EXCHANGE_PORT")
 
 
-def test_a_descriptor_that_is_no_socket_is_named(folder):
-    expect_reason(run(folder, "portal", "--fd", "77"), "77")
+@pytest.mark.usefixtures("folder")
+def test_a_descriptor_that_is_no_socket_is_named():
+    expect_reason(run("portal", "--fd", "77777"), "77777")
 
 
 @pytest.mark.parametrize("port", [70000, -1])

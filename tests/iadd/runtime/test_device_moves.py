@@ -8,6 +8,8 @@ import pytest
 
 from tests.iadd.runtime.device_moves import CASES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def failures() -> dict[str, str]:
