@@ -17,6 +17,7 @@ from app.organisations.endpoints import router as organisations
 from app.organisations.keys.endpoints import router as keys
 from app.releases.endpoints import router as releases
 from app.releases.overrides.endpoints import router as overrides
+from app.scheduling.endpoints import router as waits
 from app.scores.endpoints import router as scores
 from app.trainings.endpoints import router as trainings
 from app.users.endpoints import router as users
@@ -37,6 +38,7 @@ for noun in (
     ledgers,
     forecasts,
     distillations,
+    waits,
     releases,
     overrides,
     access,

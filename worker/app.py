@@ -1,8 +1,6 @@
 """The Celery application of the workers."""
 
-from collections.abc import Callable
-
-from app.core.queue import Task, celery_app
+from app.core.queue import celery_app
 from app.core.settings import get_settings
 from worker.settings import get_worker_settings
 
@@ -18,13 +16,3 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_max_retries=None,
 )
-
-
-def task(name: Task) -> Callable[[Callable[[str], None]], Callable[[str], None]]:
-    """Register a function of one id as the task of this name."""
-
-    def register(function: Callable[[str], None]) -> Callable[[str], None]:
-        app.task(name=name.value)(function)
-        return function
-
-    return register

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from app.core.queue import Queue
+from iadd.forecast.device_benchmark import device_memory
 from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,13 @@ def name_device(settings: WorkerSettings, queues: Sequence[str]) -> str:
     if device.type == "cuda" and Queue.GPU.value in queues:
         return torch.cuda.get_device_name(device)
     return device.type
+
+
+def memory_bytes(settings: WorkerSettings, queues: Sequence[str]) -> int:
+    """Read how much memory the device has: of the GPU, or of this machine or container."""
+    device = choose_device(settings)
+    # As for its name: whoever computes nothing on a GPU leaves it alone.
+    return device_memory(device if Queue.GPU.value in queues else torch.device("cpu"))
 
 
 def prepare_torch(settings: WorkerSettings) -> None:

@@ -50,9 +50,9 @@ class MeasuringTooSlowError(RuntimeError):
     """A few steps took longer than a forecast may."""
 
 
-def forecast(forecast_id: str) -> None:
+def forecast(forecast_id: str) -> bool:
     """Answer a forecast, from what is known by now or by measuring."""
-    run_job(_KIND, forecast_id, _answer)
+    return run_job(_KIND, forecast_id, _answer)
 
 
 def _answer(services: Services, claimed: ClaimedRow, row: Forecast) -> Callable[[], None]:

@@ -68,13 +68,18 @@ def _prepare_parent(**_: Any) -> None:
 
 def _prepare_child(**_: Any) -> None:
     # Imports torch, which must find the folder of compiled steps that `worker.__main__` sets.
-    from worker.device import is_there, name_device, prepare_torch
+    from worker.device import is_there, memory_bytes, name_device, prepare_torch
 
     die_with_parent(_parent_pid)
     prepare_torch(worker_settings)
     if not is_there(worker_settings):
         end_worker()
-    registration.begin(get_services().database, name_device(worker_settings, registration.queues()))
+    queues = registration.queues()
+    registration.begin(
+        get_services().database,
+        name_device(worker_settings, queues),
+        memory_bytes=memory_bytes(worker_settings, queues),
+    )
 
 
 def _leave_child(**_: Any) -> None:

@@ -44,11 +44,13 @@ class Registration:
     Args:
         database: Database with the row.
         device: Device that networks run on here.
+        memory_bytes: Memory of that device; None where it cannot be read.
     """
 
-    def __init__(self, database: Database, device: str) -> None:
+    def __init__(self, database: Database, device: str, *, memory_bytes: int | None = None) -> None:
         self._database = database
-        self._device = device
+        self.device = device
+        self._memory_bytes = memory_bytes
         self._id = f"{socket.gethostname()}:{os.getpid()}"
         self._started_at = utc_now()
         self._job: tuple[str, datetime] | None = None
@@ -93,7 +95,8 @@ class Registration:
             host=socket.gethostname(),
             pid=os.getpid(),
             queues=queues(),
-            device=self._device,
+            device=self.device,
+            memory_bytes=self._memory_bytes,
             version=version("iadd-exchange"),
             started_at=self._started_at,
             seen_at=utc_now(),
@@ -118,16 +121,21 @@ class Registration:
 _registration: Registration | None = None
 
 
-def begin(database: Database, device: str) -> None:
+def begin(database: Database, device: str, *, memory_bytes: int | None = None) -> None:
     """Register this process; called in the child, after the fork."""
     global _registration
-    _registration = Registration(database, device)
+    _registration = Registration(database, device, memory_bytes=memory_bytes)
     _registration.begin()
 
 
 def end() -> None:
     if _registration is not None:
         _registration.end()
+
+
+def device() -> str:
+    """Name of the device that this process computes on; empty where it is not registered."""
+    return _registration.device if _registration is not None else ""
 
 
 @contextmanager

@@ -43,16 +43,18 @@ logger = logging.getLogger(__name__)
 KEPT = "The releases and your dataset are unchanged."
 
 
-def propose(training_id: str) -> None:
+def propose(training_id: str) -> bool:
     """Compare the names of the classes, for somebody to confirm."""
     statuses = (TrainingStatus.PROPOSING,)
-    run_job(_kind(statuses, Task.PROPOSE_CLASS_MAPS, "comparing names"), training_id, _propose)
+    return run_job(
+        _kind(statuses, Task.PROPOSE_CLASS_MAPS, "comparing names"), training_id, _propose
+    )
 
 
-def train(training_id: str) -> None:
+def train(training_id: str) -> bool:
     """Train the networks of every row, and test them."""
     statuses = (TrainingStatus.QUEUED, TrainingStatus.RUNNING)
-    run_job(_kind(statuses, Task.TRAIN, "training"), training_id, _train)
+    return run_job(_kind(statuses, Task.TRAIN, "training"), training_id, _train)
 
 
 def _kind(statuses: tuple[TrainingStatus, ...], task: Task, doing: str) -> JobKind[Training]:

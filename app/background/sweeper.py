@@ -7,12 +7,9 @@ Deletions that a dying portal left half done are finished, and old idempotency k
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, true
+from sqlalchemy import delete
 
 from app.access import grants
 from app.auth.sessions.failures import forget_old_failures
@@ -20,65 +17,28 @@ from app.auth.sessions.repository import WebSessionRepository
 from app.core import leases
 from app.core.clock import utc_now
 from app.core.portal import Portal
-from app.core.queue import Queue, Task, enqueue_after_commit
+from app.core.queue import Queue, enqueue_after_commit
 from app.datasets.archives import forget_archive
 from app.datasets.purge import purge_dataset
 from app.datasets.repository import DatasetRepository
 from app.datasets.uploads.purge import end_expired, forget_uploads, purge_ended
 from app.datasets.uploads.streamed import end_abandoned
-from app.distillations.audit_twins import UNFINISHED as UNFINISHED_TWINS
-from app.distillations.audit_twins import has_unfinished, is_audited
 from app.distillations.purge import purge_distillation
 from app.distillations.repository import DistillationRepository
-from app.distillations.trajectory_sets import UNFINISHED, waits_for
-from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
-from app.models.forecast import WAITING as WAITING_FORECASTS
-from app.models.forecast import Forecast
 from app.models.idempotency_key import IdempotencyKey
-from app.models.teacher import Teacher
-from app.models.text_scan import TextScan, TextScanStatus
 from app.models.training import UNFINISHED as UNFINISHED_TRAININGS
-from app.models.training import Training, TrainingStatus
+from app.models.training import Training
 from app.organisations.keys.repository import KeyRepository
 from app.organisations.keys.service import create_first
 from app.organisations.repository import OrganisationRepository
 from app.releases.warnings import warn_owners
+from app.scheduling import device_use
+from app.scheduling.duties import DUTIES, Duty, duties_of
 from app.trainings.repository import TrainingRepository
 
 logger = logging.getLogger(__name__)
-
-EVERY_ROW = true()
-
-
-@dataclass(frozen=True)
-class Duty:
-    """Rows of `model` in one of `statuses` are what `task` is there for."""
-
-    task: Task
-    model: type[Any]
-    statuses: tuple[StrEnum, ...]
-    where: ColumnElement[bool] = EVERY_ROW
-
-
-# `teaching` has no task of its own: its teachers have, and the last of them sends it on.
-DUTIES = (
-    Duty(Task.CHECK_DATASET, Dataset, (DatasetStatus.CHECKING,)),
-    Duty(Task.START_DISTILLATION, Distillation, (DistillationStatus.QUEUED,)),
-    Duty(Task.RECORD_TRAJECTORY, Teacher, UNFINISHED, waits_for(Teacher.trajectory_set_id)),
-    Duty(Task.DISTILL, Distillation, (DistillationStatus.DISTILLING,)),
-    Duty(Task.EVALUATE, Distillation, (DistillationStatus.EVALUATING,)),
-    Duty(Task.RUN_TWINS, AuditTwin, UNFINISHED_TWINS, is_audited(AuditTwin.distillation_id)),
-    Duty(
-        Task.AUDIT, Distillation, (DistillationStatus.AUDITING,), ~has_unfinished(Distillation.id)
-    ),
-    Duty(Task.PACKAGE, Distillation, (DistillationStatus.PACKAGING,)),
-    Duty(Task.PROPOSE_CLASS_MAPS, Training, (TrainingStatus.PROPOSING,)),
-    Duty(Task.TRAIN, Training, (TrainingStatus.QUEUED, TrainingStatus.RUNNING)),
-    Duty(Task.FORECAST, Forecast, WAITING_FORECASTS),
-    Duty(Task.SCAN_TEXT, TextScan, (TextScanStatus.WAITING,)),
-)
 
 
 def sweep(portal: Portal) -> None:
@@ -90,6 +50,7 @@ def sweep(portal: Portal) -> None:
         finish_deletions,
         hold_reserve,
         forget_keys,
+        forget_device_use,
         remind_of_access,
         end_sessions,
         make_missing_keys,
@@ -151,7 +112,7 @@ def send_waiting(portal: Portal) -> None:
     """
     untouched_since = _untouched_since(portal)
     for queue in Queue:
-        duties = [duty for duty in DUTIES if duty.task.queue == queue]
+        duties = duties_of(queue)
         with portal.database.reading() as session:
             waiting = [
                 leases.waiting(session, duty.model, duty.statuses, duty.where) for duty in duties
@@ -221,6 +182,11 @@ def forget_keys(portal: Portal) -> None:
     before = utc_now() - timedelta(hours=portal.settings.idempotency_hours)
     with portal.database.transaction() as session:
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < before))
+
+
+def forget_device_use(portal: Portal) -> None:
+    with portal.database.transaction() as session:
+        device_use.forget_old(session)
 
 
 def remind_of_access(portal: Portal) -> None:

@@ -176,7 +176,9 @@ def _operations(data_dir: DataDir) -> "Iterator[tuple[Session, Caller]]":
 def _print_worker(worker: "WorkerRead") -> None:
     state = "alive" if worker.alive else f"dead, last seen {moment(worker.seen_at)}"
     holds = ", ".join(row.id for row in worker.holds) or "nothing"
-    echo(f"{worker.id}  {','.join(worker.queues)}  {worker.device}  {state}  works on {holds}")
+    memory = "" if worker.memory_bytes is None else f", {worker.memory_bytes / 10**9:.0f} GB"
+    queues = ",".join(worker.queues)
+    echo(f"{worker.id}  {queues}  {worker.device}{memory}  {state}  works on {holds}")
 
 
 def _print_job(job: "JobRead") -> None:

@@ -68,6 +68,7 @@ class DistillOptions:
         images_per_class: IPC; None: the preset's.
         seed: Seed of the distillation.
         audit: Name of its audit; None: the preset's.
+        priority: `high`, `normal` or `low`, among the organisation's own; None: `normal`.
         forecast: Say before the start what it takes and what its audit can find. A worker may
             measure a few steps for that.
         overrides: Other settings of the preset to change, by flat name.
@@ -77,6 +78,7 @@ class DistillOptions:
     images_per_class: int | None = None
     seed: int = 0
     audit: str | None = None
+    priority: str | None = None
     forecast: bool = False
     overrides: Mapping[str, Any] | None = None
 
@@ -239,7 +241,7 @@ def distill(
     try:
         if options.forecast:
             _tell_forecast(portal, dataset_id, asked, console)
-        row = portal.distillations.start(dataset_id, **asked)
+        row = portal.distillations.start(dataset_id, priority=options.priority, **asked)
     except PortalError as error:
         if error.code == "dataset-not-ready" and (
             portal.datasets.get(dataset_id).status == AWAITS_LAYOUT

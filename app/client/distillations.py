@@ -47,14 +47,17 @@ class Distillations:
         images_per_class: int | None = None,
         seed: int = 0,
         audit: str | None = None,
+        priority: str | None = None,
         overrides: Mapping[str, Any] | None = None,
     ) -> Distillation:
         """Ask for a distilled set.
 
         `images_per_class` and `audit` (`audit_free` to `audit_full`) are the preset's where they
-        are None.
+        are None. `priority` (`high`, `normal`, `low`) orders the organisation's own jobs.
         """
         body = _body(preset, images_per_class, seed, audit, overrides)
+        # A portal of an earlier version knows no priorities.
+        body |= {} if priority is None else {"priority": priority}
         path = f"/datasets/{id_of(dataset_id)}/distillations"
         return self._transport.post(path, Distillation, body, once=True)
 

@@ -70,6 +70,21 @@ class ReadableDistillations(Readable[Distillation]):
             .limit(1)
         )
 
+    def newest_problem(self, dataset_id: str, settings_hash: str) -> JsonObject | None:
+        """The problem of the last forecast that has ended for these settings, if it found one."""
+        newest = self._session.scalar(
+            select(Forecast)
+            .where(
+                Forecast.organisation_id == self._caller.organisation_id,
+                Forecast.dataset_id == dataset_id,
+                Forecast.settings_hash == settings_hash,
+                Forecast.status.in_((ForecastStatus.READY, ForecastStatus.FAILED)),
+            )
+            .order_by(Forecast.created_at.desc())
+            .limit(1)
+        )
+        return None if newest is None else newest.problem
+
     def datasets(self, *, limit: int) -> dict[str, str]:
         """Id and name of the newest datasets that some of them were made from."""
         rows = self._session.execute(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, StrictInt, StrictStr, StringConstraints
 
 from app.core.schemas import ReplyModel, RequestModel
-from app.models.distillation import DistillationStatus, Verdict
+from app.models.distillation import DistillationStatus, Priority, Verdict
 
 
 class DistillationCreate(RequestModel):
@@ -29,6 +29,11 @@ class DistillationCreate(RequestModel):
         description="How often the run is repeated for its audit: audit_free, audit_quick, "
         "audit_standard or audit_full; the preset's if absent. Overrides of audit_* settings "
         "prevail.",
+    )
+    priority: Priority = Field(
+        default=Priority.NORMAL,
+        description="Which of the organisation's own distillations goes first. Other organisations "
+        "do not notice.",
     )
     overrides: dict[str, JsonValue] = Field(
         default_factory=dict,
@@ -64,6 +69,7 @@ class DistillationRead(ReplyModel):
     initialisation: str
     seed: int
     audit: str | None = Field(description="Name of the audit that was asked for.")
+    priority: Priority
     overrides: dict[str, Any]
     forecast_id: str | None = Field(description="The forecast shown before it began.")
     attempt: int

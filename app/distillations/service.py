@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
+from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid, NotFound
-from app.core.queue import Task, enqueue_after_commit
+from app.core.queue import Queue, Task, enqueue_after_commit
 from app.core.security import Caller
 from app.core.storage import Storage
 from app.datasets.repository import DatasetNotFound, DatasetRepository
@@ -19,6 +20,7 @@ from app.distillations.schemas import DistillationCreate
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.organisations.quotas import allow_run
+from app.workers import living_workers
 from iadd.bundle.format import CERTIFICATE
 
 
@@ -30,6 +32,11 @@ class DatasetNotReady(Conflict):
 class ClassTooSmall(Invalid):
     code = "class-too-small"
     title = "A class has too few images"
+
+
+class DoesNotFit(Invalid):
+    code = "does-not-fit"
+    title = "These settings need more memory than any worker has"
 
 
 class DistillationFinished(Conflict):
@@ -68,9 +75,11 @@ def start(
     """A row that is `queued`, and one message.
 
     Raises DatasetNotFound, UnknownPreset, UnknownAudit, InvalidSettings, DatasetNotReady,
-    ClassTooSmall, QuotaExceeded.
+    ClassTooSmall, DoesNotFit, QuotaExceeded.
     """
     dataset, preset, settings = check_request(session, caller, dataset_id, body)
+    asked = settings_hash(preset.name, settings)
+    _expect_to_fit(session, caller, dataset.id, asked)
     allow_run(session, caller.organisation_id)
     distillations = DistillationRepository(session)
     distillation = distillations.add(
@@ -82,10 +91,9 @@ def start(
             initialisation=settings["initialisation"],
             seed=settings["seed"],
             audit=body.audit,
+            priority=body.priority,
             overrides={**audit_settings(body.audit), **body.overrides},
-            forecast_id=distillations.readable_by(caller).newest_forecast(
-                dataset.id, settings_hash(preset.name, settings)
-            ),
+            forecast_id=distillations.readable_by(caller).newest_forecast(dataset.id, asked),
         )
     )
     enqueue_after_commit(session, Task.START_DISTILLATION, distillation.id)
@@ -98,6 +106,28 @@ def start(
         preset=preset.name,
     )
     return distillation
+
+
+def _expect_to_fit(session: Session, caller: Caller, dataset_id: str, asked: str) -> None:
+    """Refuse what the forecast of these settings has shown to fit on no living worker.
+
+    Where nobody asked for a forecast, or no worker tells its memory, nothing is known and nothing
+    is refused. Raises DoesNotFit.
+    """
+    problem = DistillationRepository(session).readable_by(caller).newest_problem(dataset_id, asked)
+    if problem is None or "needed_bytes" not in problem:
+        return
+    workers = [one for one in living_workers(session, utc_now()) if Queue.GPU in one.queues]
+    memories = [one.memory_bytes for one in workers if one.memory_bytes is not None]
+    if not memories or len(memories) < len(workers):
+        return
+    if max(memories) < problem["needed_bytes"]:
+        raise DoesNotFit(
+            problem["detail"],
+            needed_bytes=problem["needed_bytes"],
+            memory_bytes=max(memories),
+            fits=problem["fits"],
+        )
 
 
 def settings_hash(preset: str, settings: Mapping[str, Any]) -> str:
@@ -229,6 +259,7 @@ def start_again(session: Session, caller: Caller, distillation_id: str) -> Disti
         initialisation=old.initialisation,
         seed=old.seed,
         audit=old.audit,
+        priority=old.priority,
         overrides=old.overrides,
     )
     try:

@@ -13,12 +13,14 @@ from app.models.audit_entry import AuditEntry, AuditHead, Outcome
 from app.models.audit_twin import AuditTwin, TwinStatus
 from app.models.base import Base
 from app.models.dataset import Dataset, DatasetStatus
+from app.models.device_use import DeviceUse
 from app.models.distillation import (
     ACTIVE,
     FINAL,
     PHASES,
     Distillation,
     DistillationStatus,
+    Priority,
     Randomness,
     Verdict,
 )
@@ -68,6 +70,7 @@ __all__ = [
     "DatasetStatus",
     "DeliveryError",
     "DeliveryStatus",
+    "DeviceUse",
     "Distillation",
     "DistillationStatus",
     "Download",
@@ -86,6 +89,7 @@ __all__ = [
     "OrganisationKey",
     "Outcome",
     "OverrideStatus",
+    "Priority",
     "Randomness",
     "Release",
     "ReleaseClass",

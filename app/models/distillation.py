@@ -50,6 +50,14 @@ class Randomness(StrEnum):
     """The seed that the report names: whoever has candidates can repeat the run."""
 
 
+class Priority(StrEnum):
+    """Which of an organisation's distillations goes first; other organisations do not notice."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 def new_private_seed() -> str:
     """32 hexadecimal digits of the operating system's entropy."""
     return secrets.token_hex(16)
@@ -82,6 +90,9 @@ class Distillation(Leased, Timestamps, Base):
     )
     audit: Mapped[str | None] = mapped_column(String(32), default=None)
     """Name of the audit that was asked for (`iadd.presets.AUDITS`); its sizes are settings."""
+    priority: Mapped[Priority] = mapped_column(
+        text_enum(Priority), default=Priority.NORMAL, server_default=text("'normal'")
+    )
     forecast_id: Mapped[str | None] = mapped_column(String(40), index=True, default=None)
     """The forecast that was shown before it began."""
     settings: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.types import JsonColumn, UtcDateTime
@@ -18,9 +18,11 @@ class WorkerProcess(Base):
     pid: Mapped[int]
     queues: Mapped[list[str]] = mapped_column(JsonColumn)
     device: Mapped[str] = mapped_column(String(200))
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    """Of that device; a CPU has the memory of its machine, or of its container."""
     version: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     row_id: Mapped[str | None] = mapped_column(String(40), default=None)
-    """The device that it works on."""
+    """The row that it works on."""
     row_since: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.background.sweeper import Duty
 from app.core import leases
-from app.core.clock import utc_now
 from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
 from app.models.release import Release
 from app.models.teacher import Teacher
 from app.models.training import Training
-from app.models.worker_process import WorkerProcess
 from app.operations.schemas import JobKind
+from app.scheduling.duties import Duty
 
 LEASED: dict[JobKind, type[Any]] = {
     JobKind.DATASET: Dataset,
@@ -49,14 +47,6 @@ class OperationsRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def workers(self, seen_since: datetime) -> Sequence[WorkerProcess]:
-        return self._session.scalars(
-            select(WorkerProcess)
-            # Seen in the future: by a clock that ran ahead, and not since.
-            .where(WorkerProcess.seen_at.between(seen_since, utc_now() + leases.LONGEST))
-            .order_by(WorkerProcess.host, WorkerProcess.pid)
-        ).all()
-
     def held(self, now: datetime) -> Iterator[Held]:
         """Rows that a worker works on."""
         for kind, model in LEASED.items():
@@ -69,14 +59,11 @@ class OperationsRepository:
 
     def load(self, duty: Duty, now: datetime) -> Load:
         model = duty.model
-        wanted = and_(model.status.in_(list(duty.statuses)), duty.where)
         waiting = self._session.execute(
-            select(func.count(), func.min(model.updated_at)).where(
-                wanted, leases.is_free(model, now)
-            )
+            select(func.count(), func.min(model.updated_at)).where(duty.waits(now))
         ).one()
         held = self._session.scalar(
-            select(func.count()).select_from(model).where(wanted, leases.is_held(model, now))
+            select(func.count()).select_from(model).where(duty.wanted, leases.is_held(model, now))
         )
         return Load(waiting[0], held or 0, waiting[1])
 

@@ -33,6 +33,10 @@ class WorkerRead(ReplyModel):
     pid: int
     queues: list[str]
     device: str
+    memory_bytes: int | None = Field(
+        description="Of the GPU, or of the machine where it computes on its CPU; null where a "
+        "worker of an older version did not say."
+    )
     version: str
     started_at: datetime
     seen_at: datetime

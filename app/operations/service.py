@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.background.sweeper import DUTIES
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.portal import Portal
@@ -36,11 +35,12 @@ from app.operations.schemas import (
 )
 from app.organisations.quotas import quota_of
 from app.organisations.repository import OrganisationRepository
+from app.scheduling.duties import duties_of
 from app.trainings.repository import TrainingRepository
+from app.workers import ALIVE_FOR, living_workers, seen_workers
 
 logger = logging.getLogger(__name__)
 
-ALIVE_FOR = timedelta(seconds=30)
 """Workers send a heartbeat every ten seconds."""
 SHOWN_FOR = timedelta(hours=1)
 """One that died is shown for so long."""
@@ -72,6 +72,7 @@ def workers(session: Session, caller: Caller) -> WorkersRead:
                 pid=worker.pid,
                 queues=worker.queues,
                 device=worker.device,
+                memory_bytes=worker.memory_bytes,
                 version=worker.version,
                 started_at=worker.started_at,
                 seen_at=worker.seen_at,
@@ -85,7 +86,7 @@ def workers(session: Session, caller: Caller) -> WorkersRead:
                     for row in held[worker.id]
                 ],
             )
-            for worker in operations.workers(now - SHOWN_FOR)
+            for worker in seen_workers(session, now - SHOWN_FOR, now)
         ]
     )
 
@@ -97,10 +98,10 @@ def queues(portal: Portal, session: Session, caller: Caller) -> QueuesRead:
     messages = _messages(portal)
     now = utc_now()
     operations = OperationsRepository(session)
-    living = operations.workers(now - ALIVE_FOR)
+    living = living_workers(session, now)
     items = []
     for queue in Queue:
-        loads = [operations.load(duty, now) for duty in DUTIES if duty.task.queue == queue]
+        loads = [operations.load(duty, now) for duty in duties_of(queue)]
         items.append(
             QueueRead(
                 name=queue,

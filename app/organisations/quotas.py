@@ -1,14 +1,20 @@
-"""Quotas of organisations: storage, datasets and running jobs."""
+"""Quotas of organisations: storage, datasets, running jobs and hours of computing."""
+
+from datetime import timedelta
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from app.core.clock import utc_now
 from app.core.errors import Conflict, TooLarge
+from app.core.queue import Queue
 from app.core.schemas import RequestModel
 from app.models.organisation import Organisation
 from app.organisations.repository import OrganisationRepository
 
 GIBIBYTE = 1024**3
+HOUR_SECONDS = 3600.0
+QUOTA_WINDOW = timedelta(days=30)
 
 
 class Quota(RequestModel):
@@ -21,6 +27,13 @@ class Quota(RequestModel):
     datasets: int = Field(default=1000, ge=0, le=10**6)
     running: int = Field(
         default=20, ge=0, le=10**6, description="Distillations and trainings that wait or run."
+    )
+    gpu_hours: float | None = Field(
+        default=None,
+        ge=0,
+        le=10**6,
+        description="Hours that workers of the queue `gpu` may compute for it within 30 days, of "
+        "whichever device; null: as many as it likes.",
     )
 
 
@@ -52,14 +65,36 @@ def allow_dataset(session: Session, organisation_id: str) -> None:
 
 
 def allow_run(session: Session, organisation_id: str) -> None:
-    """Raises QuotaExceeded."""
+    """Raises QuotaExceeded. What runs already goes on to its end."""
     organisations = OrganisationRepository(session)
-    most = quota_of(organisations.get(organisation_id, lock=True)).running
+    quota = quota_of(organisations.get(organisation_id, lock=True))
+    _allow_hours(session, organisation_id, quota.gpu_hours)
+    most = quota.running
     if organisations.count_running(organisation_id) >= most:
         raise QuotaExceeded(
             f"{most} distillations and trainings of your organisation wait or run, the most that "
             "may at once. Nothing was started. Wait for one to end, cancel one, or ask the "
             "operator for more.",
+            limit=most,
+        )
+
+
+def gpu_hours(session: Session, organisation_id: str) -> float:
+    """Hours that workers of the queue `gpu` computed for it within the window of the quota."""
+    since = utc_now() - QUOTA_WINDOW
+    organisations = OrganisationRepository(session)
+    return organisations.device_seconds(organisation_id, Queue.GPU, since) / HOUR_SECONDS
+
+
+def _allow_hours(session: Session, organisation_id: str, most: float | None) -> None:
+    if most is None:
+        return
+    used = gpu_hours(session, organisation_id)
+    if used >= most:
+        raise QuotaExceeded(
+            f"Workers have computed {used:.1f} hours for your organisation within 30 days, of the "
+            f"{most:g} that it may use. Nothing was started, and what runs goes on. Wait until "
+            "older hours count no longer, or ask the operator for more.",
             limit=most,
         )
 

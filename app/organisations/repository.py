@@ -1,13 +1,16 @@
 """Queries for organisations."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 
 from app.core.errors import NotFound
 from app.core.pagination import Page, paginate
+from app.core.queue import Queue
 from app.core.repository import Repository
 from app.models.dataset import Dataset
+from app.models.device_use import DeviceUse
 from app.models.distillation import ACTIVE, Distillation
 from app.models.organisation import Organisation
 from app.models.release import Release
@@ -92,6 +95,15 @@ class OrganisationRepository(Repository[Organisation]):
             Dataset.organisation_id == organisation_id, Dataset.deleted_at.is_(None)
         )
         return self._session.scalar(query) or 0
+
+    def device_seconds(self, organisation_id: str, queue: Queue, since: datetime) -> float:
+        """Seconds that workers of a queue computed for it."""
+        query = select(func.coalesce(func.sum(DeviceUse.seconds), 0.0)).where(
+            DeviceUse.organisation_id == organisation_id,
+            DeviceUse.queue == queue.value,
+            DeviceUse.ended_at >= since,
+        )
+        return float(self._session.scalar(query) or 0.0)
 
     def count_running(self, organisation_id: str) -> int:
         """Distillations and trainings that wait or run."""

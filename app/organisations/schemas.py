@@ -34,6 +34,9 @@ class Usage(ReplyModel):
     stored_bytes: int
     datasets: int
     running: int
+    gpu_hours: float = Field(
+        description="Hours that workers of the queue `gpu` computed for it within 30 days."
+    )
     people: int
 
 

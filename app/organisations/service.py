@@ -10,6 +10,7 @@ from app.core.security import Caller
 from app.core.vault import Vault
 from app.models.organisation import Organisation
 from app.organisations.keys import service as keys
+from app.organisations.quotas import gpu_hours
 from app.organisations.release_policy import policy_of
 from app.organisations.repository import OrganisationNotFound, OrganisationRepository
 from app.organisations.schemas import (
@@ -145,6 +146,7 @@ def read(session: Session, organisation: Organisation) -> OrganisationRead:
             stored_bytes=organisations.stored_bytes(organisation.id),
             datasets=organisations.count_datasets(organisation.id),
             running=organisations.count_running(organisation.id),
+            gpu_hours=gpu_hours(session, organisation.id),
             people=UserRepository(session).count(organisation.id),
         ),
     )

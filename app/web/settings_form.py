@@ -8,6 +8,7 @@ from starlette.datastructures import FormData
 from app.core.errors import Invalid
 from app.distillations.presets import FIXED, OWN_FIELDS, Preset
 from app.distillations.schemas import DistillationCreate
+from app.models.distillation import Priority
 from app.web.forms import checked
 from iadd.config import SETTINGS, Setting
 from iadd.presets import AUDITS
@@ -67,6 +68,7 @@ def body_of(preset: Preset, form: FormData) -> DistillationCreate:
         initialisation=str(form.get("initialisation") or "") or None,
         seed=_whole(form, "seed") or 0,
         audit=_audit(preset, form),
+        priority=str(form.get("priority") or Priority.NORMAL.value),
         overrides={
             name: value
             for name, default in preset.defaults.items()

@@ -36,9 +36,9 @@ from worker.services import Services
 logger = logging.getLogger(__name__)
 
 
-def check(dataset_id: str) -> None:
+def check(dataset_id: str) -> bool:
     """Read the dataset's archive if no other worker does."""
-    run_job(_KIND, dataset_id, _check)
+    return run_job(_KIND, dataset_id, _check)
 
 
 def _check(services: Services, claimed: ClaimedRow, dataset: Dataset) -> Callable[[], None]:

@@ -43,9 +43,9 @@ class ArchiveGoneError(RuntimeError):
     """The archive is gone although pictures are left that nobody looked at."""
 
 
-def scan(scan_id: str) -> None:
+def scan(scan_id: str) -> bool:
     """Look at the next slice if no other worker does."""
-    run_job(_KIND, scan_id, _scan)
+    return run_job(_KIND, scan_id, _scan)
 
 
 def _scan(services: Services, claimed: ClaimedRow, row: TextScan) -> Callable[[], None]:

@@ -67,8 +67,12 @@ def run_phase(
     step: PhaseStep,
     *,
     also: Callable[[Session, str], Sequence[DistillationStatus]] = lambda session, row_id: (),
-) -> None:
-    """Run `step` if the row is in `status`, or one that `also` names, and no worker has it."""
+) -> bool:
+    """Run `step` if the row is in `status`, or one that `also` names, and no worker has it.
+
+    Returns:
+        False if it did nothing.
+    """
 
     def end(session: Session, claimed: ClaimedRow, to: DistillationStatus, **values: Any) -> None:
         # The checkpoint stays, for a retry.
@@ -94,7 +98,7 @@ def run_phase(
             row.id, status, DEVICE_LOST
         ),
     )
-    run_job(kind, distillation_id, partial(_take_step, step))
+    return run_job(kind, distillation_id, partial(_take_step, step))
 
 
 def _take_step(

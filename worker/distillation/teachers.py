@@ -31,9 +31,9 @@ from worker.services import Services
 logger = logging.getLogger(__name__)
 
 
-def record(teacher_id: str) -> None:
+def record(teacher_id: str) -> bool:
     """Record the teacher's trajectory if it is not recorded and no other worker has it."""
-    run_job(_KIND, teacher_id, _teach)
+    return run_job(_KIND, teacher_id, _teach)
 
 
 def _is_wanted(session: Session, teacher_id: str) -> bool:

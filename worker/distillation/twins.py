@@ -29,9 +29,9 @@ from worker.services import Services
 logger = logging.getLogger(__name__)
 
 
-def run(twin_id: str) -> None:
+def run(twin_id: str) -> bool:
     """Run these repetitions if they are not done and no other worker has them."""
-    run_job(_KIND, twin_id, _repeat)
+    return run_job(_KIND, twin_id, _repeat)
 
 
 def _repeat(services: Services, claimed: ClaimedRow, twin: AuditTwin) -> Callable[[], None]:

@@ -24,6 +24,7 @@ from worker.jobs.lease import Cancelled, ClaimedRow, Interrupted
 from worker.jobs.problems import TRANSIENT, WorkersLostError
 from worker.lifecycle import end_worker, process_name
 from worker.services import Services, get_services
+from worker.turns import booking
 
 logger = logging.getLogger(__name__)
 
@@ -69,15 +70,23 @@ class JobKind(Generic[Row]):
     log_handover: Callable[[Session, Row], None] | None = None
 
 
-def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> None:
-    """Run `step` on the row if it waits and no other worker has it."""
+def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> bool:
+    """Run `step` on the row if it waits and no other worker has it; False if it did nothing."""
     services = get_services()
     name = kind.task.value
     claimed = _claim(services, kind, row_id)
     if claimed is None:
         logger.info("%s: nothing to do for %s", row_id, name)
-        return
+        return False
     logger.info("%s: %s begins (fencing token %d)", row_id, name, claimed.fencing_token)
+    with booking(kind.task, row_id):
+        _run(services, kind, claimed, step)
+    return True
+
+
+def _run(services: Services, kind: JobKind[Row], claimed: ClaimedRow, step: Step[Row]) -> None:
+    """Compute and write the end, whatever it is."""
+    name, row_id = kind.task.value, claimed.row_id
     try:
         _compute(services, kind, claimed, step)
     except LeaseLost as lost:

@@ -1,11 +1,13 @@
 """`exchange distill`, `retry` and `cancel`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from app.cli.output import echo, words
 from app.cli.session import PortalUrl, Wait, kind_of, portal_client
+
+Priority = Literal["high", "normal", "low"]
 
 PANEL = "Your images"
 
@@ -29,6 +31,10 @@ def distill(
             "audit_standard or audit_full [default: the preset's]."
         ),
     ] = None,
+    priority: Annotated[
+        Priority | None,
+        typer.Option(help="Which of your organisation's jobs goes first [default: normal]."),
+    ] = None,
     wait: Wait = True,
     portal: PortalUrl = None,
 ) -> None:
@@ -47,6 +53,7 @@ def distill(
                 images_per_class=images_per_class,
                 seed=seed,
                 audit=audit,
+                priority=priority,
                 forecast=True,
             ),
             wait=wait,

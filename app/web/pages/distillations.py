@@ -18,6 +18,7 @@ from app.forecasts.repository import ForecastNotFound, ForecastRepository
 from app.forecasts.schemas import EstimateRead
 from app.models.distillation import Distillation
 from app.models.event import EventKind
+from app.scheduling.waits import wait_of
 from app.web.dependencies import Deleter, Distiller, Reader
 from app.web.forms import Sent, confirmed
 from app.web.phases import phases_of, silent_since
@@ -152,6 +153,7 @@ def _progress(session: Session, caller: Caller, row: Distillation) -> dict[str, 
     return {
         "phases": phases_of(row, {} if forecast is None else forecast.phases),
         "silent_since": silent_since(row),
+        "wait": None if row.status.is_final else wait_of(session, row),
         "forecast": forecast,
     }
 

@@ -39,6 +39,7 @@ class QuotaForm(BaseModel):
     stored_gigabytes: Decimal = Field(ge=0, le=10**7, max_digits=20)
     datasets: str = ""
     running: str = ""
+    gpu_hours: str = ""
 
 
 class Made(NamedTuple):
@@ -103,6 +104,7 @@ def change_quota(
         stored_bytes=int(form.stored_gigabytes * GIGABYTE),
         datasets=form.datasets,
         running=form.running,
+        gpu_hours=form.gpu_hours.strip() or None,
     )
     row = OrganisationRepository(session).get(organisation_id, lock=True)
     IfMatch(form.seen).check(row)

@@ -201,6 +201,24 @@ def test_settings_that_do_not_fit_are_refused_with_those_that_would(portal, meas
     assert ask(portal, dataset_id, images_per_class=7).json()["status"] == "ready"
 
 
+def test_what_fits_on_no_living_worker_is_not_started(portal, measured, add_worker):
+    dataset_id = portal.ready_dataset()
+    measured(memory_bytes=2 * 10**9)
+    path = f"/datasets/{dataset_id}/distillations"
+    asked = {"preset": "cpu_demo", "images_per_class": 20}
+    needed = ask(portal, dataset_id, images_per_class=20).json()["problem"]["needed_bytes"]
+    add_worker(pid=1, queues=["gpu"], memory_bytes=needed - 1)
+    add_worker(pid=2, queues=["cpu"], memory_bytes=needed)
+
+    refused = portal.steward.post(path, json=asked)
+
+    assert (refused.status_code, code(refused)) == (422, "does-not-fit")
+    assert "7 images per class" in refused.json()["detail"]
+    assert portal.steward.get("/distillations").json()["items"] == []
+    add_worker(pid=3, queues=["gpu"], memory_bytes=needed)
+    assert portal.steward.post(path, json=asked).status_code == 202
+
+
 def test_a_gpu_that_lacks_memory_computes_in_parts(portal, measured):
     dataset_id = portal.ready_dataset()
     measured(memory_bytes=2 * 10**9, kind="cuda", cpu_share=None)

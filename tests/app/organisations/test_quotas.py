@@ -24,7 +24,12 @@ def limit(portal):
 def test_what_is_not_named_stays_as_it_was(limit):
     limit(datasets=1, stored_bytes=100)
 
-    assert limit(running=2) == {"stored_bytes": 100, "datasets": 1, "running": 2}
+    assert limit(running=2) == {
+        "stored_bytes": 100,
+        "datasets": 1,
+        "running": 2,
+        "gpu_hours": None,
+    }
 
 
 def test_no_more_datasets_than_allowed(portal, limit):
@@ -50,6 +55,28 @@ def test_no_more_runs_than_allowed(portal, limit):
     assert problem(refused) == (409, "quota-exceeded")
     assert portal.admin.get("/organisations/mine").json()["usage"]["running"] == 1
     portal.advance(first, DistillationStatus.FAILED)
+    portal.distillation(dataset_id=dataset)
+
+
+def test_no_more_hours_of_computing_than_allowed(portal, limit):
+    limit(gpu_hours=1.5)
+    dataset = portal.ready_dataset()
+    portal.used(portal.organisation_id, hours=1.4)
+    portal.used(portal.organisation_id, hours=9, queue="cpu")
+    portal.used(portal.organisation_id, hours=9, days_ago=31)
+    portal.used(portal.elsewhere_id, hours=9)
+    first = portal.distillation(dataset_id=dataset)
+
+    portal.used(portal.organisation_id, hours=0.2)
+    refused = portal.steward.post(f"/datasets/{dataset}/distillations", json={"preset": "cpu_demo"})
+
+    assert problem(refused) == (409, "quota-exceeded")
+    assert "1.6 hours" in refused.json()["detail"]
+    assert portal.admin.get("/organisations/mine").json()["usage"]["gpu_hours"] == pytest.approx(
+        1.6
+    )
+    portal.advance(first, DistillationStatus.DISTILLING)  # what runs goes on
+    limit(gpu_hours=None)
     portal.distillation(dataset_id=dataset)
 
 

@@ -33,6 +33,20 @@ def test_the_list_shows_status_progress_and_verdict(portal, reader):
     assert "no leak detected (limited tests)" in page
 
 
+def test_the_page_of_one_that_waits_says_for_what_and_asks_again(portal, reader, add_worker):
+    waiting = portal.distillation()
+    researcher = reader(Role.RESEARCHER)
+    page = researcher.open(f"/distillations/{waiting}")
+    assert "Waiting for a worker: none takes this step at present" in page
+    assert 'hx-trigger="every 15s"' in page
+    add_worker(row_id="ds_other")
+    assert "Waiting for a worker: all for this step are busy." in researcher.open(
+        f"/distillations/{waiting}/progress"
+    )
+    portal.claim(waiting)
+    assert "every 15s" not in researcher.open(f"/distillations/{waiting}/progress")
+
+
 def test_the_list_of_one_dataset_has_no_other(portal, reader):
     one, other = portal.distillation(), portal.distillation()
     dataset_id = portal.row(one).dataset_id

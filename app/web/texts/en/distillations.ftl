@@ -25,6 +25,10 @@ time-left = about { $left } left
 distillation-of = Distillation of { $name }
 distillation-start = Initial images
 distillation-seed = Seed
+distillation-priority = Priority
+priority-high = high
+priority-normal = normal
+priority-low = low
 distillation-attempt = Attempt
 distillation-forecast = Forecast
 distillation-forecast-is = { $low } to { $high }
@@ -77,6 +81,17 @@ phase-stopped = stopped here
 phase-stopped-at = stopped at { $done } of { $total }
 
 live-title = Progress
+live-wait-no-worker = Waiting for a worker: none takes this step at present. It goes on by itself as soon as one does; if that takes long, ask the operator. You can close this page.
+live-wait-next = Waiting for a worker, which takes the next step within seconds.
+live-wait-busy = Waiting for a worker: all for this step are busy. { $organisations ->
+    [0] Yours is the next organisation that has a turn.
+    [one] One other organisation has its turn before yours.
+   *[other] { $organisations } other organisations have their turn before yours.
+  } { $own ->
+    [0] None of your own jobs goes before this one.
+    [one] One step of your own jobs goes before this one.
+   *[other] { $own } steps of your own jobs go before this one.
+  } You can close this page.
 live-queued = Waiting for a worker. The distillation starts by itself as soon as one is free; you can close this page.
 live-stopping = Cancelling: the worker stops at the next step, and what was computed is kept.
 live-in = { $phase }:

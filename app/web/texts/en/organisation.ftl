@@ -15,6 +15,9 @@ organisation-use-who = The operator of this portal sets these limits.
 quota-stored = Stored archives and releases
 quota-datasets = Datasets
 quota-running = Waiting and running jobs
+quota-gpu-hours = Hours of computing within 30 days
+quota-gpu-hours-help = Distillations, teachers, audits and trainings count. Empty: no limit.
+quota-hours = { $used }, no limit
 quota-of = { $used } of { $most }
 
 organisation-facts = Name and contact

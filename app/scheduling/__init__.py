@@ -1,0 +1,1 @@
+"""Whose row a worker takes next, and what a waiting row waits for."""
