@@ -91,6 +91,10 @@ lock: $(READY)
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev --output-file requirements/dev.txt
 	for extra in portal worker service; do $(LOCK) pyproject.toml --extra $$extra \
 		--constraint requirements/dev.txt --output-file requirements/$$extra.txt || exit 1; done
+	$(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(LOCK) $(UPGRADE) - --output-file requirements/build.txt
+	$(BIN)/python docs/dependencies.py
 
 # Known weaknesses of what is locked, by the public advisory database.
 audit: $(READY)
