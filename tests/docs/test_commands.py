@@ -1,7 +1,10 @@
 """Every command in the documentation exists, and is run by a test or listed with the reason."""
 
 import re
+import shlex
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -14,6 +17,7 @@ from tests.fixtures.documentation import (
     anchors,
     blocks,
     inline_code,
+    lines,
     mentioned,
     pages,
     unknown_part,
@@ -41,6 +45,37 @@ def test_a_wrong_command_or_option_would_be_found():
     assert unknown_part(command, ["audit", "exprot"]) == "exprot"
     assert unknown_part(command, ["upload", "x.zip", "--layuot=a"]) == "--layuot"
     assert unknown_part(command, ["upload", "x.zip", "--layout", "a"]) is None
+
+
+def test_every_option_of_docker_compose_exists():
+    """As the real program says; an engine is not needed for that."""
+    compose = Path(sys.executable).with_name("docker-compose")
+    if not compose.exists():
+        pytest.skip("needs docker-compose, a wheel of the extra dev")
+    asked = [
+        words
+        for text in [line for block in BLOCKS for line in lines(block.text)]
+        for words in calls_of("docker compose", text)
+    ]
+    assert len(asked) > 5
+    for command, options in asked:
+        done = subprocess.run(
+            [str(compose), command, "--help"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, command
+        known = set(re.findall(r"--[a-z-]+|-[a-zA-Z]\b", done.stdout))
+        assert set(options) <= known, (command, options)
+
+
+def calls_of(program, line):
+    """Sub command and its own options, of each call: those before what runs in a container."""
+    for rest in re.findall(rf"{program}((?: [^|#&)]+)+)", line):
+        words = shlex.split(re.sub(r"^(?: -f \S+)+", "", rest))
+        options, at = [], 1
+        while at < len(words) and words[at].startswith("-"):
+            options.append(words[at])
+            at += 2 if words[at] in ("--user", "--volume", "--env") else 1
+        yield words[0], options
 
 
 def test_every_target_of_make_exists():
