@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tests.fixtures.documentation import ROOT, load_script
 
-LOCKS = ("portal", "worker", "service", "dev")
+LOCKS = ("intake", "portal", "worker", "service", "dev")
 PINNED = re.compile(
     r"^([\w.-]+)(?:\[[\w,]+\])?==([^\s;]+)(?: ; (.+?))? \\\n"
     r"(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+",
@@ -68,7 +68,7 @@ def test_every_line_is_a_version_with_its_hashes(lock):
 def test_what_is_tested_is_what_the_images_get():
     tested = locked("dev")
 
-    for lock in ("portal", "worker", "service"):
+    for lock in ("intake", "portal", "worker", "service"):
         assert locked(lock).items() <= tested.items()
 
 
