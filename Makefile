@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-slow test-postgres test-browser test-long test-all up check format bench bench-gpu rehearse-gpu reproduce-gpu frontend screenshots clean
+.PHONY: install demo test test-slow test-postgres test-browser test-long test-all up check format docs lock audit bench bench-gpu rehearse-gpu reproduce-gpu frontend screenshots clean
 
 install: $(READY)
 
@@ -73,6 +73,32 @@ format: $(READY)
 NPM := $(shell command -v npm || echo $(CURDIR)/$(BIN)/npm)
 frontend: $(READY)
 	cd frontend && PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM) ci && PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM) run build
+
+# The documentation as a site, in site/: open site/index.html. A warning is an error. The built
+# pages need no network; building them asks the npm registry for what draws diagrams, once.
+docs: $(READY) docs/node_modules
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky -c docs . site
+
+docs/node_modules: docs/package-lock.json
+	cd docs && PATH="$$PATH:$(CURDIR)/$(BIN)" $(NPM) ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Every dependency by version and hash, for each installation: requirements/. Without UPGRADE what
+# is there stays; with it the newest versions that pyproject.toml allows: make lock UPGRADE=--upgrade
+LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --default-index https://pypi.org/simple
+lock: $(READY)
+	$(LOCK) $(UPGRADE) pyproject.toml --extra dev --output-file requirements/dev.txt
+	for extra in intake portal worker service; do $(LOCK) pyproject.toml --extra $$extra \
+		--constraint requirements/dev.txt --output-file requirements/$$extra.txt || exit 1; done
+	$(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(LOCK) $(UPGRADE) - --output-file requirements/build.txt
+	$(BIN)/python docs/dependencies.py
+
+# Known weaknesses of what is locked, by the public advisory database.
+audit: $(READY)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/service.txt
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.page

@@ -184,8 +184,10 @@ def test_two_images_and_the_portals_has_no_torch(services: dict[str, dict[str, A
     assert services["migrate"]["image"] == services["portal"]["image"]
     dockerfile = (ROOT / "deploy/Dockerfile").read_text()
     portal = dockerfile[dockerfile.index("AS portal") : dockerfile.index("AS worker")]
-    assert "[portal]" in portal
-    assert "[worker]" not in portal
+    assert "/requirements/portal.txt" in portal
+    assert "worker.txt" not in portal
+    assert "\ntorch==" not in (ROOT / "requirements/portal.txt").read_text()
+    assert "\ntorch==" in (ROOT / "requirements/worker.txt").read_text()
 
 
 def test_each_queue_has_its_worker(services: dict[str, dict[str, Any]]) -> None:

@@ -16,6 +16,6 @@ TEXT = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_it_is_documented(name, field):
-    default = "" if field.default in ("", None) else f"`{field.default}`"
+    default = "" if field.default is None or not str(field.default) else f"`{field.default}`"
 
     assert f"| `EXCHANGE_{name.upper()}` | {default} | {field.description} |" in TEXT

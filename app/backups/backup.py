@@ -18,9 +18,11 @@ from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.settings import Settings
 from app.core.storage import ObjectInfo, Storage
-from app.core.vault import SECRET_FILE
+from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
 
 OBJECTS = "objects"
+SECRETS = (SECRET_FILE, PREVIOUS_SECRET_FILE)
+"""The second one is there while a rotation has not ended, and as needed then as the first."""
 _ROUNDS = 3
 _PARTS = ".part"
 
@@ -70,7 +72,7 @@ def back_up(
     kept = {key: objects[key] for key in objects.keys() & (there | databases.object_keys(database))}
     for key in objects.keys() - kept.keys():
         (folder / OBJECTS / key).unlink(missing_ok=True)
-    files += _secret(settings, folder)
+    files += _secrets(settings, folder)
     manifest = Manifest(
         made_at=made_at.isoformat(),
         version=version("iadd-exchange"),
@@ -91,7 +93,7 @@ def _prepare(folder: Path) -> dict[str, Kept]:
     inside = {path.name for path in folder.iterdir()}
     if (folder / NAME).exists():
         return Manifest.read(folder).objects
-    known = {OBJECTS, databases.SQLITE_FILE, databases.TABLES, SECRET_FILE, f"{NAME}{_PARTS}"}
+    known = {OBJECTS, databases.SQLITE_FILE, databases.TABLES, *SECRETS, f"{NAME}{_PARTS}"}
     if inside - known:
         raise BackupError(
             f"{folder} holds {min(inside - known)}, which is no backup: name an empty folder, or "
@@ -135,15 +137,18 @@ def _copy(storage: Storage, folder: Path, info: ObjectInfo) -> Kept | None:
     return kept_file(path, etag=info.etag)
 
 
-def _secret(settings: Settings, folder: Path) -> list[Path]:
+def _secrets(settings: Settings, folder: Path) -> list[Path]:
     """Copy the secret key that the portal made; one of the operator's own is the operator's."""
-    source, target = settings.data_dir / SECRET_FILE, folder / SECRET_FILE
-    if settings.secret_key.get_secret_value() or not source.exists():
-        target.unlink(missing_ok=True)
-        return []
-    shutil.copyfile(source, target)
-    target.chmod(0o600)
-    return [target]
+    copied = []
+    for name in SECRETS:
+        source, target = settings.data_dir / name, folder / name
+        if settings.secret_key.get_secret_value() or not source.exists():
+            target.unlink(missing_ok=True)
+            continue
+        shutil.copyfile(source, target)
+        target.chmod(0o600)
+        copied.append(target)
+    return copied
 
 
 def check_files(

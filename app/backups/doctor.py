@@ -24,7 +24,7 @@ from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.settings import Settings
 from app.core.storage import Storage
-from app.core.vault import SECRET_FILE
+from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
 from app.migrations import config_for
 from app.models import WorkerProcess
 from app.organisations.repository import OrganisationRepository
@@ -62,6 +62,7 @@ def examine(settings: Settings, database: Database, storage: Storage) -> Iterato
     """
     yield from _disc(settings.data_dir)
     yield from _modes(settings, database)
+    yield from _rotation(settings.data_dir)
     if (found := _schema(database)) is not None:
         # The rows of another version cannot be read by the models of this one.
         yield found
@@ -94,6 +95,15 @@ def _modes(settings: Settings, database: Database) -> Iterator[Finding]:
                 f"Others on this machine can open {path}.",
                 partial(_set_mode, path, mode),
             )
+
+
+def _rotation(folder: Path) -> Iterator[Finding]:
+    if (folder / PREVIOUS_SECRET_FILE).exists():
+        yield Finding(
+            "unfinished-rotation",
+            "A rotation of the secret key was interrupted, and both keys are kept: stop the "
+            "service, and run exchange rotate-secret again.",
+        )
 
 
 def _set_mode(path: Path, mode: int) -> str:

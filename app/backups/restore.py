@@ -7,7 +7,7 @@ from pathlib import Path
 from app.audit.chain import BrokenChain
 from app.audit.verify import check
 from app.backups import database as databases
-from app.backups.backup import OBJECTS, Listener, check_files
+from app.backups.backup import OBJECTS, SECRETS, Listener, check_files
 from app.backups.manifest import BackupError, Manifest
 from app.core.db import Database
 from app.core.settings import Settings
@@ -61,8 +61,9 @@ def restore(
             if storage.info(key).size != kept.size:
                 raise BackupError(f"The store did not keep {key} as it is: restore again.")
             on_progress("objects", done, len(manifest.objects))
-        if SECRET_FILE in manifest.files:
-            _put_secret(settings, folder)
+        for name in SECRETS:
+            if name in manifest.files:
+                _put_secret(settings, folder, name)
         databases.load(database.engine, folder, manifest.revision)
         upgrade(database.engine)
         return _checked(database, manifest)
@@ -97,14 +98,14 @@ def _refuse_unfit(
         )
 
 
-def _put_secret(settings: Settings, folder: Path) -> None:
-    target = settings.data_dir / SECRET_FILE
+def _put_secret(settings: Settings, folder: Path, name: str) -> None:
+    target = settings.data_dir / name
     if target.exists():
         raise BackupError(f"{target} is there already: a portal has run here. It was kept.")
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write((folder / SECRET_FILE).read_bytes())
+        file.write((folder / name).read_bytes())
 
 
 def _checked(database: Database, manifest: Manifest) -> Restored:

@@ -21,6 +21,7 @@ from app.cli.commands import (
     login,
     prepare,
     releases,
+    secret,
     service,
     status,
     trainings,
@@ -43,6 +44,7 @@ for group in (login, status, *images, releases, access, download, trainings, led
 app.add_typer(audit.commands, name="audit", rich_help_panel=keys.PANEL)
 app.add_typer(service.commands)
 app.add_typer(backup.commands)
+app.add_typer(secret.commands)
 app.add_typer(admin, name="admin", rich_help_panel=service.PANEL)
 
 

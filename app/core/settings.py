@@ -105,6 +105,11 @@ class Settings(BaseSettings):
         description="Encrypts the organisations' signing keys. At least 32 characters. Empty: one "
         "is made and kept in the data folder; portals on several machines share one.",
     )
+    previous_secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="The EXCHANGE_SECRET_KEY before the present one: opens what was encrypted with "
+        "it, until `exchange rotate-secret` has encrypted it again.",
+    )
     session_hours: float = Field(
         default=12, gt=0, description="A browser's session ends after this long."
     )
@@ -285,6 +290,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "EXCHANGE_SECRET_KEY needs at least 32 random characters, and no placeholder: "
                 "make one with `openssl rand -base64 48`"
+            )
+        if self.previous_secret_key.get_secret_value() and not secret:
+            raise ValueError(
+                "EXCHANGE_PREVIOUS_SECRET_KEY needs the new EXCHANGE_SECRET_KEY beside it"
             )
         return self
 

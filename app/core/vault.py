@@ -4,14 +4,16 @@ The database and its backups then hold no key that signs in an organisation's na
 """
 
 import base64
+import contextlib
 import hmac
 import os
 import tempfile
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -19,6 +21,8 @@ from app.core.errors import Problem
 from app.core.settings import FEWEST_SECRET_CHARACTERS, Settings
 
 SECRET_FILE = "secret.key"  # noqa: S105 (the file's name)
+PREVIOUS_SECRET_FILE = "secret.key.previous"  # noqa: S105
+"""There while a rotation of the secret is under way, and no longer."""
 
 
 class Purpose(StrEnum):
@@ -38,19 +42,30 @@ class WrongSecretKey(Problem):
 
 
 class Vault:
-    """Seals and opens bytes with one secret."""
+    """Seals and opens bytes with one secret.
 
-    def __init__(self, secret: str) -> None:
-        self._fernets = {
-            purpose: Fernet(base64.urlsafe_b64encode(_derive(secret, purpose.value)))
-            for purpose in Purpose
-        }
+    Args:
+        secret: Seals everything.
+        previous: The secret before it, which still opens stored values; "" where there is none.
+    """
+
+    def __init__(self, secret: str, *, previous: str = "") -> None:
+        self._fernets = {purpose: _fernet(secret, purpose) for purpose in Purpose}
+        # Cookies of the previous secret are not taken: whoever has it could make them.
+        stored = [_fernet(each, Purpose.STORED) for each in (secret, previous) if each]
+        self._stored = MultiFernet(stored)
         self._digest_key = _derive(secret, "digest 1")
 
     @classmethod
     def of(cls, settings: Settings) -> "Vault":
         """With the secret of the settings, or the one in the data folder, made where none is."""
-        return cls(settings.secret_key.get_secret_value() or _kept_secret(settings.data_dir))
+        if secret := settings.secret_key.get_secret_value():
+            return cls(secret, previous=settings.previous_secret_key.get_secret_value())
+        previous = settings.data_dir / PREVIOUS_SECRET_FILE
+        return cls(
+            _kept_secret(settings.data_dir),
+            previous=_read_secret(previous) if previous.exists() else "",
+        )
 
     def seal(self, content: bytes, purpose: Purpose = Purpose.STORED) -> str:
         return self._fernets[purpose].encrypt(content).decode()
@@ -58,13 +73,16 @@ class Vault:
     def open(self, sealed: str) -> bytes:
         """Decrypt a stored value. Raises WrongSecretKey."""
         try:
-            return self._fernets[Purpose.STORED].decrypt(sealed.encode())
+            return self._stored.decrypt(sealed.encode())
         except InvalidToken:
-            raise WrongSecretKey(
-                "A stored secret cannot be opened: EXCHANGE_SECRET_KEY (or secret.key in the data "
-                "folder) is not the one that it was stored with. Nothing was changed. The operator "
-                "of this portal has to put the right one back."
-            ) from None
+            raise _wrong_secret() from None
+
+    def reseal(self, sealed: str) -> str:
+        """Seal a stored value again, with the present secret. Raises WrongSecretKey."""
+        try:
+            return self._stored.rotate(sealed.encode()).decode()
+        except InvalidToken:
+            raise _wrong_secret() from None
 
     def open_recent(self, sealed: str, purpose: Purpose, within: timedelta) -> bytes | None:
         """Decrypt a recent value; None if it is too old or not by this portal."""
@@ -80,6 +98,38 @@ class Vault:
         return hmac.digest(self._digest_key, content, "sha256").hex()
 
 
+def replace_kept_secret(folder: Path) -> None:
+    """Begin a rotation: make a new secret in the data folder, and keep the one before it.
+
+    Begun twice, because the first time was interrupted, it makes one new secret and not two: at
+    every moment the two files open all that is stored.
+    """
+    path, previous = folder / SECRET_FILE, folder / PREVIOUS_SECRET_FILE
+    if not previous.exists():
+        _write_secret(previous, _kept_secret(folder).encode())
+    if _read_secret(previous) == _kept_secret(folder):
+        with _written(path, _new_secret()) as part:
+            part.replace(path)
+
+
+def forget_previous_secret(folder: Path) -> None:
+    """End a rotation, when nothing stored needs the previous secret any more."""
+    (folder / PREVIOUS_SECRET_FILE).unlink(missing_ok=True)
+    _sync(folder)
+
+
+def _wrong_secret() -> WrongSecretKey:
+    return WrongSecretKey(
+        "A stored secret cannot be opened: EXCHANGE_SECRET_KEY (or secret.key in the data "
+        "folder) is not the one that it was stored with. Nothing was changed. The operator "
+        "of this portal has to put the right one back."
+    )
+
+
+def _fernet(secret: str, purpose: Purpose) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(_derive(secret, purpose.value)))
+
+
 def _derive(secret: str, purpose: str) -> bytes:
     info = f"iadd-exchange {purpose}".encode()
     return HKDF(SHA256(), length=32, salt=None, info=info).derive(secret.encode())
@@ -89,7 +139,11 @@ def _kept_secret(folder: Path) -> str:
     path = folder / SECRET_FILE
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _make_secret(path)
+        _write_secret(path, _new_secret())
+    return _read_secret(path)
+
+
+def _read_secret(path: Path) -> str:
     secret = path.read_text().strip()
     if len(secret) < FEWEST_SECRET_CHARACTERS:
         raise WrongSecretKey(
@@ -99,21 +153,37 @@ def _kept_secret(folder: Path) -> str:
     return secret
 
 
-def _make_secret(path: Path) -> None:
-    # Written whole under another name and then linked: of two that start at once, one wins. On the
-    # disk before anything is sealed with it, since sealed values are lost without it.
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f"{SECRET_FILE}.")
+def _new_secret() -> bytes:
+    return base64.urlsafe_b64encode(os.urandom(48))
+
+
+def _write_secret(path: Path, secret: bytes) -> None:
+    """Write it where no file is yet: of two that start at once, one wins."""
+    with _written(path, secret) as part, contextlib.suppress(FileExistsError):
+        os.link(part, path)
+
+
+@contextlib.contextmanager
+def _written(path: Path, secret: bytes) -> Iterator[Path]:
+    """A file beside `path` that holds the secret whole, to be linked or renamed to it.
+
+    It is on the disk before anything is sealed with it, since sealed values are lost without it.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{SECRET_FILE}.")
+    part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.urlsafe_b64encode(os.urandom(48)))
+            file.write(secret)
             file.flush()
             os.fsync(descriptor)
-        os.link(part, path)
-    except FileExistsError:
-        return
+        yield part
     finally:
-        Path(part).unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
+        part.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -12,7 +12,6 @@ find them.
 """
 
 import contextlib
-import fcntl
 import http.client
 import os
 import shlex
@@ -21,7 +20,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -34,12 +32,11 @@ from app.core.db import Database
 from app.core.private import NotPrivateError, private_folder, write_privately
 from app.core.settings import Settings, bracketed
 from app.models import Organisation
+from app.standalone.lock import FolderInUseError, folder_lock
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 
 LONGEST_SOCKET_PATH = 100
 """Bytes. `sun_path` holds 108 on Linux and 104 on macOS, a closing zero included."""
-LOCK_SECONDS = 5.0
-"""Seconds to wait for the lock: the children of a killed supervisor need a moment to die."""
 
 
 class EmbeddedError(RuntimeError):
@@ -98,9 +95,9 @@ class EmbeddedService:
         write_privately()
         try:
             private_folder(self.data_dir)
-            lock = self._open.enter_context(_locked(self.data_dir))
+            lock = self._open.enter_context(folder_lock(self.data_dir))
             logs = private_folder(self.data_dir / "logs")
-        except NotPrivateError as error:
+        except (NotPrivateError, FolderInUseError) as error:
             raise EmbeddedError(str(error)) from error
         except OSError as error:
             raise EmbeddedError(
@@ -223,32 +220,6 @@ def _has_organisation(data_dir: Path) -> bool:
 
 def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the terminal is this command's output
-
-
-@contextlib.contextmanager
-def _locked(data_dir: Path) -> Iterator[int]:
-    """Hold the folder's lock; gives its descriptor, which every child inherits."""
-    lock = os.open(data_dir / "exchange.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
-                    raise EmbeddedError(
-                        f"{data_dir} is in use by another IADD Exchange (process {holder}, or "
-                        "children that outlived it). Nothing was changed. Stop that one first, or "
-                        "choose another folder with --data-dir."
-                    ) from None
-                time.sleep(0.1)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        yield lock
-    finally:
-        os.close(lock)
 
 
 @contextlib.contextmanager

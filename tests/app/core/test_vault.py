@@ -53,6 +53,16 @@ def test_what_is_sealed_for_one_purpose_does_not_open_for_another():
     )
 
 
+def test_the_previous_secret_opens_what_is_stored_and_nothing_else():
+    before, vault = Vault(SECRET + "!"), Vault(SECRET, previous=SECRET + "!")
+
+    assert vault.open(before.seal(b"key")) == b"key"
+    assert Vault(SECRET).open(vault.reseal(before.seal(b"key"))) == b"key"
+    assert Vault(SECRET).open(vault.seal(b"key")) == b"key"
+    cookie = before.seal(b"state", Purpose.SIGN_IN)
+    assert vault.open_recent(cookie, Purpose.SIGN_IN, MINUTE) is None
+
+
 def test_a_digest_is_the_same_each_time_and_needs_the_secret():
     assert Vault(SECRET).digest(b"x") == Vault(SECRET).digest(b"x")
     assert Vault(SECRET).digest(b"x") != Vault(SECRET + "!").digest(b"x")
