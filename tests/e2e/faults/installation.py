@@ -1,6 +1,8 @@
 """An installation to break: a service, and its rows and objects as seen from outside."""
 
 import os
+import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +10,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+import pytest
 import valkey
+from sqlalchemy import select
 
 from app.client import PortalClient, Retries
 from app.core.db import Database
@@ -17,6 +21,7 @@ from app.core.security import Role
 from app.core.settings import Settings
 from app.core.storage import Storage
 from app.core.vault import SECRET_FILE, Vault
+from app.models import Distillation, Teacher
 from app.organisations import service as organisations
 from tests.fixtures.database import migrate
 from tests.fixtures.portal import add_token
@@ -47,6 +52,33 @@ REPEATABLE = {
 compared bit by bit."""
 
 
+DISCS = """
+set -e
+mount -t tmpfs -o size=128m tmpfs "$DATA" || exit 77
+cp -a "$BASE/." "$DATA"
+for folder in objects scratch broker logs; do
+    mkdir -p "$DATA/$folder"
+    mount -t tmpfs -o size=32m tmpfs "$DATA/$folder"
+done
+chmod -R go= "$DATA"
+exec "$@"
+"""
+"""A user namespace needs no root; where it is forbidden, mounting ends with 77."""
+
+
+def with_own_discs(folder: Path, base: Path) -> list[str]:
+    """A command that gives each part of the data folder a small disc, filled from another one."""
+    if shutil.which("unshare") is None:
+        pytest.skip("small discs need unshare")
+    command = ["unshare", "--map-root-user", "--mount", "env", f"DATA={folder}", f"BASE={base}"]
+    tried = subprocess.run(
+        [*command[:3], "sh", "-c", f"mount -t tmpfs tmpfs '{base}'"], capture_output=True
+    )
+    if tried.returncode != 0:
+        pytest.skip(f"no mounts here: {tried.stderr.decode()}")
+    return [*command, "sh", "-c", DISCS, "sh"]
+
+
 class Installation:
     """A service on a folder, with an organisation and its steward.
 
@@ -54,7 +86,7 @@ class Installation:
         folder: Its data folder, which is not there yet.
         migrated_sqlite: An empty database of today's schema.
         environment: Settings of the service.
-        within: A command that runs the service's own as its arguments.
+        own_discs: Whether each part of the folder is on a small disc of its own.
     """
 
     def __init__(
@@ -63,13 +95,17 @@ class Installation:
         migrated_sqlite: Path,
         *,
         environment: Mapping[str, str] | None = None,
-        within: Sequence[str] = (),
+        own_discs: bool = False,
     ) -> None:
         self.folder = folder
         self._environment = dict(environment or {})
-        self._within = within
         [self._port] = free_ports(1)
         folder.mkdir(mode=0o700)
+        self._within: Sequence[str] = ()
+        if own_discs:
+            base = folder.with_name("base")
+            base.mkdir(mode=0o700)
+            self._within = with_own_discs(folder, base)
         urls = {
             name.removeprefix("EXCHANGE_").lower(): value
             for name, value in self._environment.items()
@@ -77,6 +113,8 @@ class Installation:
         }
         self.settings = Settings(_env_file=None, data_dir=folder, **urls)
         self.token = self._set_up(migrated_sqlite)
+        if own_discs:
+            shutil.copytree(folder, base, dirs_exist_ok=True)
         self.start()
 
     def _set_up(self, migrated_sqlite: Path) -> str:
@@ -96,6 +134,7 @@ class Installation:
 
     def start(self) -> None:
         """Start it, or start it again where it was."""
+        self.__dict__.pop("seen", None)
         self.service: Service = start_service(
             self.folder, port=self._port, within=self._within, **self._environment
         )
@@ -154,8 +193,28 @@ class Installation:
         with valkey.Valkey(unix_socket_path=path) as client:
             yield client
 
-    def send(self, *messages: tuple[Task, str]) -> None:
-        """Send these messages to its workers, in this order."""
+    def send_all_of(self, dataset_id: str, distillation_id: str, chance: random.Random) -> None:
+        """Send each message of a job three times, in any order."""
+        messages = [(Task.CHECK_DATASET, dataset_id)]
+        if distillation_id:
+            steps = (Task.START_DISTILLATION, Task.DISTILL, Task.EVALUATE, Task.AUDIT, Task.PACKAGE)
+            messages += [(step, distillation_id) for step in steps]
+            with self.opened() as (database, _), database.reading() as session:
+                row = session.get_one(Distillation, distillation_id)
+                teachers = session.scalars(
+                    select(Teacher.id).where(Teacher.trajectory_set_id == row.trajectory_set_id)
+                ).all()
+            messages += [(Task.RECORD_TRAJECTORY, teacher) for teacher in teachers]
+        messages = [message for message in messages if message[1]] * 3
+        chance.shuffle(messages)
+        self._send(messages)
+
+    def takeovers(self, distillation_id: str) -> int:
+        """How often workers took the row from another, at its end."""
+        with self.opened() as (database, _), database.reading() as session:
+            return session.get_one(Distillation, distillation_id).takeovers
+
+    def _send(self, messages: Sequence[tuple[Task, str]]) -> None:
         settings = self.settings.model_copy(update={"broker_url": self.broker_url})
         queue = CeleryQueue(celery_app(settings))
         for task, row_id in messages:
@@ -163,13 +222,13 @@ class Installation:
         queue.close()
 
     @contextmanager
-    def another_worker(self, queues: str) -> Iterator[None]:
+    def another_worker(self, queues: str, **environment: str) -> Iterator[None]:
         """A worker beside those of the service, in their environment."""
         with (
             (self.folder / "logs" / "worker-beside.log").open("ab") as log,
             subprocess.Popen(
                 [sys.executable, "-P", "-m", "worker", "--queues", queues],
-                env=self._environment_of_workers(),
+                env=self._environment_of_workers() | environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.faults.installation import Installation
-from tests.e2e.faults.main_job import MainJob
+from tests.e2e.faults.main_job import STAGES, MainJob
 from tests.fixtures.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -38,6 +38,20 @@ def test_killed_workers_cost_a_checkpoint_interval(
         os.killpg(one_machine.service.pid_of(f"worker --queues {queue}"), signal.SIGKILL)
 
     disturb(one_machine, kill)
+
+
+def test_workers_killed_in_every_stage_change_no_bit(
+    one_machine: Installation, disturb: Callable[..., MainJob]
+) -> None:
+    """The workers of both queues, six times in one job."""
+
+    def kill(job: MainJob, stage: str, chance: random.Random) -> None:
+        for later in STAGES[STAGES.index("checking") : -1]:
+            job.wait_for(later)
+            for queue in ("cpu", "gpu"):
+                os.killpg(one_machine.service.pid_of(f"worker --queues {queue}"), signal.SIGKILL)
+
+    disturb(one_machine, kill, stages=["uploading"])
 
 
 def test_a_process_that_runs_out_of_memory_costs_a_checkpoint_interval(

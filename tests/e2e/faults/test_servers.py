@@ -1,6 +1,9 @@
-"""SIGKILL to PostgreSQL and to the object store of an installation that has them."""
+"""PostgreSQL and the object store are killed; clocks of several machines are apart."""
 
 import random
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +27,17 @@ class Cluster:
     installation: Installation
     postgres: PostgresServer
     objects: ObjectStoreServer
+
+
+@pytest.fixture(scope="module")
+def clock_shift(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("clocks that are apart need Linux and a C compiler")
+    library = tmp_path_factory.mktemp("clock") / "clock_shift.so"
+    source = Path(__file__).with_name("clock_shift.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +84,24 @@ def test_a_killed_object_store_costs_nothing(
         cluster.objects.start()
 
     disturb(cluster.installation, kill)
+
+
+def test_workers_whose_clocks_are_apart_leave_each_others_rows_alone(
+    cluster: Cluster,
+    disturb: Callable[..., MainJob],
+    chance: random.Random,
+    clock_shift: Path,
+) -> None:
+    """One in the past and one in the future, by more than a lease; each takes what it is sent."""
+
+    def send_again(job: MainJob, stage: str, chance: random.Random) -> None:
+        cluster.installation.send_all_of(job.dataset_id, job.distillation_id, chance)
+
+    shifted = {"LD_PRELOAD": str(clock_shift), "CLOCK_OF": "worker"}
+    behind, ahead = (str(chance.randint(10, 3600)) for _ in range(2))
+    with (
+        cluster.installation.another_worker("cpu,gpu", **shifted, CLOCK_SHIFT=f"-{behind}"),
+        cluster.installation.another_worker("cpu,gpu", **shifted, CLOCK_SHIFT=ahead),
+    ):
+        job = disturb(cluster.installation, send_again)
+    assert cluster.installation.takeovers(job.distillation_id) == 0
