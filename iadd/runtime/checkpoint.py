@@ -14,7 +14,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from iadd.runtime.seal import UNSEALED, DamagedError, expect_intact, sealed
+from iadd.runtime.seal import SUM, UNSEALED, DamagedError, expect_intact, sealed
 
 CHECKPOINT_SECONDS = 20.0
 """Default limit of the computation that a killed run loses, in seconds."""
@@ -108,5 +108,5 @@ def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         document: dict[str, Any] = json.loads(header["__metadata__"]["document"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise DamagedError("these bytes are not what was stored") from error
-    document.pop(*UNSEALED, None)
+    document.pop(SUM, None)
     return tensors, document

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-UNSEALED = {"sha256": "0" * 64}
+SUM = "sha256"
+UNSEALED = {SUM: "0" * 64}
 """Entry of a document that `sealed` fills in."""
 _PLACE = re.compile(rb'sha256\\?": ?\\?"(.{64})', re.DOTALL)
 """Whatever is there: a sum with a flipped bit is a sum too."""
@@ -78,7 +79,7 @@ def open_document(data: bytes) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(data)
     except ValueError as error:
         raise DamagedError("these bytes are no document") from error
-    document.pop(*UNSEALED, None)
+    document.pop(SUM, None)
     return document
 
 

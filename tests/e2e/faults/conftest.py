@@ -30,8 +30,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest, seed: int) -> random.Random:
-    # By the test's name too: else all faults of a round would come at one moment.
-    return random.Random(f"{request.node.originalname} {seed}")
+    # By the test's name, with its seed: else all faults of a round would come at one moment.
+    return random.Random(request.node.name)
 
 
 @pytest.fixture(scope="session", autouse=True)
