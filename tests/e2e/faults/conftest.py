@@ -11,6 +11,7 @@ import pytest
 # Before they are imported: pytest rewrites asserts as it loads.
 pytest.register_assert_rewrite("tests.e2e.faults.main_job", "tests.e2e.faults.afterwards")
 
+from tests.e2e.conftest import zipped  # noqa: E402
 from tests.e2e.faults.afterwards import Undisturbed, expect_all_well  # noqa: E402
 from tests.e2e.faults.installation import Installation  # noqa: E402
 from tests.e2e.faults.main_job import MainJob  # noqa: E402
@@ -43,9 +44,9 @@ def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def archive_file(archive: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("archive") / "ward.zip"
-    path.write_bytes(archive)
+    path.write_bytes(zipped(0, each=16))
     return path
 
 

@@ -19,6 +19,7 @@ STAGES = (
     *("uploading", "checking", "queued", "teaching", "distilling"),
     *("evaluating", "auditing", "packaging", "ended"),
 )
+SMALLEST = {**TINY, "audit_students": 1, "baseline_lrs": [0.01]}
 SECONDS_BETWEEN_LOOKS = 0.1
 LONGEST = 240.0
 """Seconds that a job may take, however it is disturbed and however busy the machine is."""
@@ -101,7 +102,7 @@ class MainJob:
     def _distill(self, portal: PortalClient) -> None:
         started = self._until_taken(
             lambda: portal.distillations.start(
-                self.dataset_id, preset="cpu_demo", images_per_class=2, seed=3, overrides=TINY
+                self.dataset_id, preset="cpu_demo", images_per_class=2, seed=3, overrides=SMALLEST
             )
         )
         self.distillation_id = started.id
