@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-slow test-postgres test-browser test-long test-all up check format docs lock audit bench bench-gpu rehearse-gpu reproduce-gpu frontend screenshots clean
+.PHONY: install demo test test-slow test-faults test-postgres test-browser test-long test-all up check format docs lock audit bench bench-gpu rehearse-gpu reproduce-gpu frontend screenshots clean
 
 install: $(READY)
 
@@ -33,6 +33,13 @@ test-postgres: $(READY)
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 test-slow: $(READY)
 	$(BIN)/pytest $(TWO) -m "slow and not long and not gpu and not browser" --timeout 1500
+
+# Every fault of docs/faults.md, ROUNDS times at random moments; SEED names the first round, and
+# the name of a test that failed says which to repeat.
+ROUNDS ?= 10
+SEED ?= 1
+test-faults: $(READY)
+	EXCHANGE_FAULT_ROUNDS=$(ROUNDS) EXCHANGE_FAULT_SEED=$(SEED) $(BIN)/pytest tests/e2e/faults --timeout 1500
 
 # False alarms and power of the attacks, measured over hundreds of draws. For an idle machine.
 test-long: $(READY)

@@ -71,6 +71,7 @@ def _prepare_child(**_: Any) -> None:
     from worker.device import is_there, memory_bytes, name_device, prepare_torch
 
     die_with_parent(_parent_pid)
+    clean_scratch()  # of the child that this one replaces
     prepare_torch(worker_settings)
     if not is_there(worker_settings):
         end_worker()

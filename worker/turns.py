@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from app.core.outages import OUTAGES
 from app.core.queue import Task
 from app.scheduling import device_use
 from app.scheduling.turns import is_waiting, next_turn
@@ -43,6 +42,14 @@ def handles(task: Task) -> Callable[[Handler], Handler]:
 
 def take_turn(task: Task, row_id: str) -> None:
     """Work on the row of the message's queue whose turn it is."""
+    try:
+        _take_turn(task, row_id)
+    except OUTAGES as error:
+        # The row waits as before: the sweeper sends it again.
+        logger.warning("%s: its turn was not found: %s", row_id, type(error).__name__)
+
+
+def _take_turn(task: Task, row_id: str) -> None:
     database = get_services().database
     with database.reading() as session:
         waits = is_waiting(session, task, row_id)
@@ -72,5 +79,5 @@ def booking(task: Task, row_id: str) -> Iterator[None]:
                 device_use.book(
                     session, task, row_id, device=registration.device(), seconds=seconds
                 )
-        except SQLAlchemyError as error:
+        except OUTAGES as error:
             logger.warning("%s: its time was not booked: %s", row_id, type(error).__name__)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+from app.core.outages import OUTAGES
+
 logger = logging.getLogger(__name__)
 
 
@@ -65,5 +67,7 @@ class Periodic:
     def _run(self, task: PeriodicTask) -> None:
         try:
             task.run(self._stopping)
+        except OUTAGES as error:
+            logger.warning("%s: a round is tried again: %s", task.name, type(error).__name__)
         except Exception:
             logger.exception("%s: a round failed, and is tried again", task.name)

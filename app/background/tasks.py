@@ -1,5 +1,6 @@
 """The portal's background work in one context: sweep, mail, webhooks, unfinished uploads."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,11 @@ from app.background.sweeper import sweep
 from app.background.upload_finisher import finish_complete
 from app.background.webhook_sender import WebhookSender
 from app.core.portal import Portal
+
+logger = logging.getLogger(__name__)
+
+HALF_WRITTEN = 10
+"""Times as long as a row waits for its message: five minutes."""
 
 
 @contextmanager
@@ -39,6 +45,18 @@ def background_tasks(portal: Portal) -> Iterator[None]:
                 # A piece is read, or an object written; then it checks whether the portal ends.
                 leave_seconds=10,
             ),
+            # It looks at every file; what it finds is in nobody's way, but may be a patient's.
+            PeriodicTask(
+                name="half-written files",
+                seconds=HALF_WRITTEN * settings.stale_seconds,
+                run=lambda _: _delete_half_written(portal),
+            ),
         ),
     ):
         yield
+
+
+def _delete_half_written(portal: Portal) -> None:
+    count = portal.storage.delete_half_written(HALF_WRITTEN * portal.settings.stale_seconds)
+    if count:
+        logger.warning("deleted %d files that a killed process had begun to write", count)

@@ -7,6 +7,7 @@ snapshot, in its own text format; the schema is made by the migrations.
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from app.migrations import config_for
 SQLITE_FILE = "database.sqlite3"
 TABLES = "tables"
 _OBJECT = re.compile(r"[a-z-]+/[^:]*$")
+_FOLDERS = ("read_key",)
+"""Columns that name what several objects lie below."""
 _VERSIONS = "alembic_version"
 
 
@@ -131,14 +134,23 @@ def load(engine: Engine, folder: Path, revision: str) -> None:
 
 def object_keys(database: Database) -> set[str]:
     """Keys of stored objects that rows name, whatever the version of the schema."""
+    # By convention: `images_key`, `bundle_key`, `object_key`. Others, such as `public_key`, hold
+    # no path.
+    return _named(database, lambda name: name.endswith("_key") and name not in _FOLDERS)
+
+
+def folder_keys(database: Database) -> set[str]:
+    """Key prefixes that rows name: some objects are below each."""
+    return _named(database, _FOLDERS.__contains__)
+
+
+def _named(database: Database, is_wanted: Callable[[str], bool]) -> set[str]:
     found: set[str] = set()
     inspector = inspect(database.engine)
     with database.reading() as session:
         for name in inspector.get_table_names():
             for one in inspector.get_columns(name):
-                # By convention: `images_key`, `bundle_key`, `object_key`. Others, such as
-                # `public_key`, hold no path.
-                if one["name"].endswith("_key"):
+                if is_wanted(one["name"]):
                     values: Any = session.scalars(
                         select(column(one["name"])).select_from(table(name)).distinct()
                     )

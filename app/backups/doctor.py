@@ -19,7 +19,7 @@ from sqlalchemy import column, func, inspect, select, table
 
 from app.audit.chain import BrokenChain
 from app.audit.verify import check
-from app.backups.database import object_keys, revision_of
+from app.backups.database import folder_keys, object_keys, revision_of
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.settings import Settings
@@ -158,6 +158,7 @@ def _objects(database: Database, storage: Storage) -> Iterator[Finding]:
     missing = sorted(named - there)
     # What was deleted between the two looks is missing for a moment.
     missing = [key for key in missing if not storage.exists(key)]
+    missing += sorted(key for key in folder_keys(database) if not any(storage.list(key)))
     if missing:
         yield Finding(
             "missing-object",

@@ -23,6 +23,8 @@ class Row(BaseModel):
 class Problem(Row):
     """RFC 9457: what went wrong and what to do."""
 
+    type: str = ""
+    """Stable name, as in ``urn:iadd-exchange:problem:disc-full``."""
     title: str
     detail: str = ""
 

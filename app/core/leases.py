@@ -2,7 +2,8 @@
 
 A worker that claims a row gets its fence. Each of its writes names that fence, so a worker that
 was paused, lost its lease and woke up again changes nothing: its write hits no row and raises
-`LeaseLost`. Clocks decide only how soon a row may be taken over, never who may write.
+`LeaseLost`. Clocks decide only how soon a row may be taken over, never who may write; and there is
+one clock for all machines, the database's.
 
 A clock that ran ahead leaves leases, and times of changes, that lie in the future once it is right
 again. What ends later than any lease that begins now could is no lease.
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import utc_now
@@ -25,6 +26,17 @@ LONGEST = timedelta(seconds=LONGEST_LEASE_SECONDS)
 
 class LeaseLost(Exception):  # noqa: N818 (an event, not an error of the caller)
     """Another worker owns the row now, or it is gone. Stop; write nothing more."""
+
+
+def now_of(session: Session) -> datetime:
+    """The time by which leases are written and read.
+
+    Machines whose clocks are further apart than a lease would take each other's rows for ever.
+    SQLite has no clock of its own, and is on one machine.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return utc_now()
+    return session.scalars(select(func.clock_timestamp())).one()
 
 
 def is_held(model: type[Any], now: datetime) -> ColumnElement[bool]:
@@ -56,7 +68,7 @@ def claim(
     seconds: float,
 ) -> int | None:
     """Claim the row if it is in one of `statuses` and free; the new fence, or None."""
-    now = utc_now()
+    now = now_of(session)
     statement = (
         update(model)
         .where(
@@ -79,9 +91,8 @@ def claim(
 
 def renew(session: Session, model: type[Any], row_id: str, *, fence: int, seconds: float) -> None:
     """The heartbeat. Raises LeaseLost."""
-    write(
-        session, model, row_id, fence=fence, lease_expires_at=utc_now() + timedelta(seconds=seconds)
-    )
+    expires_at = now_of(session) + timedelta(seconds=seconds)
+    write(session, model, row_id, fence=fence, lease_expires_at=expires_at)
 
 
 def release(session: Session, model: type[Any], row_id: str, *, fence: int, **values: Any) -> None:
@@ -140,7 +151,7 @@ def free(
     Only one of several sweepers succeeds, because the UPDATE itself touches the row. The owner
     stays in it: the next claim counts a takeover.
     """
-    now = utc_now()
+    now = now_of(session)
     statement = (
         update(model)
         .where(
@@ -166,7 +177,9 @@ def abandoned(
 ) -> Sequence[str]:
     """Rows whose lease ran out."""
     return session.scalars(
-        select(model.id).where(model.status.in_(list(statuses)), _is_over(model, utc_now()), where)
+        select(model.id).where(
+            model.status.in_(list(statuses)), _is_over(model, now_of(session)), where
+        )
     ).all()
 
 
@@ -191,7 +204,7 @@ def idle(
     return session.scalars(
         select(model.id).where(
             model.status.in_(list(statuses)),
-            is_free(model, utc_now()),
+            is_free(model, now_of(session)),
             where,
         )
     ).all()

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.disc import disc_full, is_disc_full
 from app.core.errors import Invalid, NotFound, Problem, problem_dict
 from app.core.ids import new_id
+from app.core.outages import is_outage, storage_unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +141,12 @@ class UnexpectedErrors:
                 logger.warning("the disc is full: %s %s", scope["method"], scope["path"])
                 full = reply(HTTPConnection(scope), disc_full().as_dict())
                 return await full(scope, receive, send)
+            if is_outage(error):
+                kind = type(error).__name__
+                logger.warning("%s: %s %s was not done", kind, scope["method"], scope["path"])
+                problem = storage_unavailable()
+                waits = reply(HTTPConnection(scope), problem.as_dict(), problem.headers)
+                return await waits(scope, receive, send)
             incident = new_id("err")
             logger.exception("%s: %s %s", incident, scope["method"], scope["path"])
             response = reply(HTTPConnection(scope), _unexpected(incident).as_dict())

@@ -3,10 +3,12 @@
 A key is made by this program alone; no name that a user chose becomes part of one.
 """
 
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -22,6 +24,9 @@ __all__ = ["ObjectInfo", "Storage", "StorageError"]
 PART_BYTES = 8 * 1024 * 1024
 LINES_BYTES = 1024 * 1024
 PARTS_IN_FLIGHT = 2
+
+_HALF_WRITTEN = re.compile(r"#\d+$")
+"""How obstore names a file until it is whole; no key of ours has such an end."""
 
 Content: TypeAlias = bytes | Path | Iterable[bytes]
 
@@ -140,6 +145,25 @@ class Storage:
                 obstore.delete(self._store, key)
             except FileNotFoundError:
                 continue
+
+    def delete_half_written(self, untouched_seconds: float) -> int:
+        """Delete files that processes which were killed began to write, and nobody lists.
+
+        Args:
+            untouched_seconds: So long ago the last byte came; a process that lives is faster.
+
+        Returns:
+            Their number; 0 where objects are no files.
+        """
+        if self._folder is None:
+            return 0
+        before, count = time.time() - untouched_seconds, 0
+        for path in self._folder.rglob("*#*"):
+            with suppress(FileNotFoundError):
+                if _HALF_WRITTEN.search(path.name) and path.stat().st_mtime < before:
+                    path.unlink()
+                    count += 1
+        return count
 
     def delete_folder(self, prefix: str) -> None:
         """Delete everything below a prefix, also what a killed upload left in a local folder."""

@@ -221,7 +221,7 @@ class DatasetRepository(Repository[Dataset]):
             .where(
                 Dataset.id == dataset_id,
                 Dataset.status == DatasetStatus.CHECKING,
-                leases.is_free(Dataset, utc_now()),
+                leases.is_free(Dataset, leases.now_of(self._session)),
             )
             .values(
                 status=DatasetStatus.REJECTED,

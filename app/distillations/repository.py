@@ -197,7 +197,7 @@ class DistillationRepository:
                 Distillation.id == distillation_id,
                 Distillation.status.in_(list(expected)),
                 Distillation.deleted_at.is_(None),
-                leases.is_free(Distillation, utc_now()),
+                leases.is_free(Distillation, leases.now_of(self._session)),
             )
             .values(
                 lease_owner=None,

@@ -124,6 +124,30 @@ class TrajectorySetRepository:
         self._draw_again(trajectory_set_id)
         return reset
 
+    def lose(self, trajectory_set_id: str, teacher_ids: Sequence[str]) -> None:
+        """These teachers are done, and what they recorded is gone: as if they had failed."""
+        lost = self._session.scalars(
+            update(Teacher)
+            .where(Teacher.id.in_(teacher_ids), Teacher.status == TeacherStatus.DONE)
+            .values(
+                status=TeacherStatus.FAILED,
+                object_key=None,
+                epochs_done=0,
+                fence=Teacher.fence + 1,
+            )
+            .returning(Teacher.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        self._session.execute(
+            update(TrajectorySet)
+            .where(TrajectorySet.id == trajectory_set_id)
+            .values(
+                status=TrajectorySetStatus.FAILED,
+                done_count=TrajectorySet.done_count - len(lost),
+            )
+            .execution_options(synchronize_session="fetch")
+        )
+
     def _draw_again(self, trajectory_set_id: str) -> None:
         """What is left of a set whose seed was forgotten draws from a new one, from its start."""
         row = self.load(trajectory_set_id)

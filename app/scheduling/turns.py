@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core import leases
-from app.core.clock import utc_now
 from app.core.queue import Queue, Task
 from app.models.device_use import DeviceUse
 from app.scheduling.duties import Duty, duties_of, duty_of
@@ -63,7 +62,7 @@ def next_turn(session: Session, queue: Queue, *, besides: Collection[str] = ()) 
         queue: The worker's.
         besides: Ids of rows that are not to be named: the worker tried them in vain.
     """
-    now = utc_now()
+    now = leases.now_of(session)
     waiting = standings(session, queue, now, besides=besides)
     if not waiting:
         return None
@@ -79,7 +78,7 @@ def next_turn(session: Session, queue: Queue, *, besides: Collection[str] = ()) 
 def is_waiting(session: Session, task: Task, row_id: str) -> bool:
     """Whether the row is to be worked on by this task, and nobody does."""
     duty = duty_of(task)
-    query = select(duty.model.id).where(duty.model.id == row_id, duty.waits(utc_now()))
+    query = select(duty.model.id).where(duty.model.id == row_id, duty.waits(leases.now_of(session)))
     return session.scalar(query) is not None
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.core import leases
-from app.core.clock import utc_now
 from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
@@ -34,7 +33,7 @@ class _Step:
 
 def wait_of(session: Session, job: Job) -> Wait | None:
     """What the job's next step waits for; None if a worker works on it, or none is needed."""
-    now = utc_now()
+    now = leases.now_of(session)
     steps: list[_Step] = []
     for duty in DUTIES:
         where = _rows_of(job, duty.model)

@@ -75,7 +75,7 @@ class TrainingRepository(Repository[Training]):
             .where(
                 Training.id == training_id,
                 Training.status.in_(list(statuses)),
-                leases.is_free(Training, utc_now()),
+                leases.is_free(Training, leases.now_of(self._session)),
             )
             .values(
                 status=TrainingStatus.CANCELLED,

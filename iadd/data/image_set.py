@@ -18,6 +18,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from iadd.intake.splits import SPLITS
+from iadd.runtime.seal import UNSEALED, DamagedError, expect_intact, sealed
 
 # One metadata key: safetensors writes several in an order that changes from run to run.
 _METADATA_KEY = "image_set"
@@ -125,20 +126,21 @@ class ImageSet:
             "labels": self.labels.contiguous(),
             "split": self.split.contiguous(),
         }
-        document: dict[str, object] = {"classes": self.classes, "splits": SPLITS}
+        document: dict[str, object] = {"classes": self.classes, "splits": SPLITS, **UNSEALED}
         if self.groups is not None:
             tensors["groups"] = self.groups.contiguous()
             document["unit"] = self.unit
         description = json.dumps(document)
-        return tensors_to_bytes(tensors, metadata={_METADATA_KEY: description})
+        return sealed(tensors_to_bytes(tensors, metadata={_METADATA_KEY: description}))
 
     @staticmethod
     def from_bytes(data: bytes) -> ImageSet:
         """Read what `to_bytes` wrote.
 
         Raises:
-            ValueError: when the bytes are not an image set.
+            DamagedError: when the bytes are not an image set, or not as it was stored.
         """
+        expect_intact(data)
         try:
             tensors = tensors_from_bytes(data)
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -151,8 +153,8 @@ class ImageSet:
                 groups=tensors.get("groups"),
                 unit=description.get("unit", "image"),
             )
-        except (SafetensorError, KeyError, TypeError) as error:
-            raise ValueError("these bytes are not a saved image set") from error
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DamagedError("these bytes are not a saved image set") from error
 
     def save(self, path: Path) -> None:
         """Write the set to `path` (safetensors)."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from iadd.intake.quality.thumbnails import forget
 from iadd.intake.splits import SPLITS
+from iadd.runtime.seal import UNSEALED, SealingFile
 
 _BLOCK = 512
 
@@ -50,7 +51,8 @@ def write_image_set(
         "split": ("I8", [count], count),
     }
     unit = "patient" if patients else "image"
-    description = json.dumps({"classes": list(classes), "splits": SPLITS, "unit": unit})
+    document = {"classes": list(classes), "splits": SPLITS, "unit": unit, **UNSEALED}
+    description = json.dumps(document)
     header: dict[str, object] = {"__metadata__": {"image_set": description}}
     start = 0
     for name, (kind, shape, length) in tensors.items():
@@ -60,10 +62,11 @@ def write_image_set(
     # Tensors begin at a multiple of eight bytes.
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.write(np.asarray(groups, dtype="<i8").tobytes())
-        file.write(np.asarray(labels, dtype="<i8").tobytes())
+        sealing = SealingFile(file, len(text).to_bytes(8, "little") + text)
+        sealing.write(np.asarray(groups, dtype="<i8").tobytes())
+        sealing.write(np.asarray(labels, dtype="<i8").tobytes())
         for first in range(0, count, _BLOCK):
-            file.write(pixels[list(order[first : first + _BLOCK])].tobytes())
+            sealing.write(pixels[list(order[first : first + _BLOCK])].tobytes())
             forget(pixels)
-        file.write(np.asarray(splits, dtype=np.int8).tobytes())
+        sealing.write(np.asarray(splits, dtype=np.int8).tobytes())
+        sealing.seal()

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
+
+from iadd.runtime.seal import SUM, UNSEALED, DamagedError, expect_intact, sealed
 
 CHECKPOINT_SECONDS = 20.0
 """Default limit of the computation that a killed run loses, in seconds."""
@@ -88,11 +91,22 @@ def pack(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> bytes:
     """Serialise tensors and a JSON document as safetensors; equal content gives equal bytes."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # One metadata key only: safetensors writes several in no fixed order.
-    return save_tensors(contiguous, {"document": json.dumps(document, sort_keys=True)})
+    text = json.dumps({**document, **UNSEALED}, sort_keys=True)
+    return sealed(save_tensors(contiguous, {"document": text}))
 
 
 def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what :func:`pack` wrote."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    return load_tensors(data), json.loads(header["__metadata__"]["document"])
+    """Read what :func:`pack` wrote.
+
+    Raises:
+        DamagedError: When the bytes are not as it wrote them.
+    """
+    expect_intact(data)
+    try:
+        tensors = load_tensors(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        document: dict[str, Any] = json.loads(header["__metadata__"]["document"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise DamagedError("these bytes are not what was stored") from error
+    document.pop(SUM, None)
+    return tensors, document

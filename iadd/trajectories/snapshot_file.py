@@ -10,10 +10,15 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from iadd.runtime.seal import UNSEALED, SealingFile
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 _ALIGNMENT = 8
 
@@ -47,7 +52,7 @@ class Snapshots:
         self._file.write(_bytes_of(self.last))
         self._count += 1
 
-    def copy_to(self, file: IO[bytes]) -> None:
+    def copy_to(self, file: "SupportsWrite[Any]") -> None:
         """Write all snapshots to a file, a block at a time."""
         self._file.seek(0)
         shutil.copyfileobj(self._file, file)
@@ -65,11 +70,11 @@ def write_tensors(
     The bytes are those of :func:`iadd.runtime.checkpoint.pack`.
 
     Args:
-        file: Open for writing.
+        file: Open for writing; it can be sought in.
         tensors: By name; all float32.
         document: JSON document for the metadata.
     """
-    text = json.dumps(document, sort_keys=True)
+    text = json.dumps({**document, **UNSEALED}, sort_keys=True)
     header: dict[str, Any] = {"__metadata__": {"document": text}}
     first = 0
     ordered = dict(sorted(tensors.items()))
@@ -81,13 +86,13 @@ def write_tensors(
         first += size
     line = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     line += b" " * (-len(line) % _ALIGNMENT)
-    file.write(len(line).to_bytes(8, "little"))
-    file.write(line)
+    sealing = SealingFile(file, len(line).to_bytes(8, "little") + line)
     for tensor in ordered.values():
         if isinstance(tensor, Snapshots):
-            tensor.copy_to(file)
+            tensor.copy_to(sealing)
         else:
-            file.write(_bytes_of(tensor.detach().cpu().contiguous()))
+            sealing.write(_bytes_of(tensor.detach().cpu().contiguous()))
+    sealing.seal()
 
 
 def _bytes_of(tensor: Tensor) -> Any:

@@ -2,13 +2,10 @@
 
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,34 +126,3 @@ def test_a_cancelled_job_is_retried_to_the_end(service: "Service", archive: byte
     again = service.client.post(f"/distillations/{job}/retry")
     assert again.status_code in (200, 202), again.text
     assert service.wait_for(job, "ready")["attempt"] == 2
-
-
-def test_workers_killed_in_every_phase_change_nothing_in_the_end(
-    make_service: "Callable[..., Service]", archive: bytes
-) -> None:
-    """The process groups of both workers are killed with SIGKILL, five times in one job."""
-    service = make_service()
-    dataset = service.upload(archive)
-    job = service.distill(dataset["id"], teacher_epochs=12, iterations=20, evaluation_epochs=60)
-    for phase in WHOLE_WAY[1:-1]:
-        service.kill_workers_in(job, phase)
-    row = service.wait_for(job, "ready")
-
-    statuses = [data["status"] for kind, data in service.events(job) if kind == "status"]
-    assert statuses == WHOLE_WAY
-    assert row["attempt"] == 1
-    # Jobs draw from secrets of their own; that no bit changes is `tests/worker/test_tasks.py`.
-    utility, privacy = service.figures(job)
-    assert set(utility) == {"distilled", "start", "random", "full"}
-    assert privacy["verdict"] == row["verdict"]
-
-
-def test_a_killed_broker_costs_no_job(
-    make_service: "Callable[..., Service]", archive: bytes
-) -> None:
-    service = make_service()
-    dataset = service.upload(archive)
-    job = service.distill(dataset["id"], iterations=30)
-    service.wait_for(job, "distilling")
-    os.kill(service.pid_of("valkey-server"), signal.SIGKILL)
-    assert service.wait_for(job, "ready")["attempt"] == 1

@@ -14,7 +14,7 @@ from app.background.tasks import background_tasks
 from app.core.clock import utc_now
 from app.core.queue import Task, enqueue_after_commit
 from app.distillations.repository import DistillationRepository
-from app.models import Distillation, DistillationStatus, Event, EventKind, Teacher, TrajectorySet
+from app.models import Distillation, DistillationStatus, Event, EventKind, Teacher
 from app.signing.verify import verify_bundle
 from iadd.data.image_set import ImageSet
 
@@ -52,41 +52,6 @@ def test_a_job_goes_the_whole_way_to_a_verified_bundle(
     page = harness.stored(row.report_html_key).decode()
     assert "<html" in page
     assert "anonym" not in page.lower()
-
-
-@pytest.mark.slow
-def test_messages_that_come_twice_and_at_once_change_nothing(
-    harness: "WorkerHarness", squares: ImageSet
-) -> None:
-    second = harness.start_worker()
-    try:
-        row_id = harness.add_distillation(harness.add_dataset(squares))
-        for _ in range(3):
-            harness.send(Task.START_DISTILLATION, row_id)
-        harness.wait_for(row_id, DistillationStatus.TEACHING, DistillationStatus.DISTILLING)
-        with harness.database.reading() as session:
-            set_id = harness.row(row_id).trajectory_set_id
-            teachers = session.scalars(
-                select(Teacher.id).where(Teacher.trajectory_set_id == set_id)
-            ).all()
-        for task in (Task.DISTILL, Task.EVALUATE, Task.AUDIT, Task.PACKAGE):
-            harness.send(task, row_id)
-        for teacher in teachers:
-            harness.send(Task.RECORD_TRAJECTORY, teacher)
-        row = harness.wait_for(row_id, READY)
-        for task in Task:
-            harness.send(task, *(teachers[:1] if task == Task.RECORD_TRAJECTORY else [row_id]))
-        harness.drained()
-    finally:
-        harness.kill_worker(second)
-    assert harness.statuses(row_id) == WHOLE_WAY
-    with harness.database.reading() as session:
-        trajectories = session.get_one(TrajectorySet, row.trajectory_set_id)
-        assert (trajectories.done_count, trajectories.teachers) == (2, 2)
-    assert row.phases["teaching"] == {"done": 8, "total": 8, "unit": "epochs"}
-    assert row.phases["distilling"] == {"done": 8, "total": 8, "unit": "iterations"}
-    assert row.metrics["balanced_accuracy_full"] > 0.5
-    assert harness.leftovers(row_id) == []
 
 
 @pytest.mark.slow

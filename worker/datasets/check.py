@@ -1,6 +1,7 @@
 """The check of an uploaded archive: read it, store the images, accept or reject the dataset."""
 
 import errno
+import hashlib
 import json
 import logging
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from app.withdrawals import service as withdrawals
 from iadd.data.image_set import ImageSet
 from iadd.intake.examine import IMAGES, REFUSED, SHEETS, THUMBNAILS
 from iadd.intake.read import READ_FILES
+from iadd.runtime.seal import DamagedError
 from worker.datasets.progress import CheckPhase, CheckProgress
 from worker.datasets.reader_process import run_reader
 from worker.datasets.sample import draw_archive
@@ -34,6 +36,8 @@ from worker.jobs.runner import JobKind, run_job
 from worker.services import Services
 
 logger = logging.getLogger(__name__)
+
+ARCHIVE_LOST = "archive-lost"
 
 
 def check(dataset_id: str) -> bool:
@@ -101,6 +105,13 @@ def _fetch_archive(
     progress.begin(CheckPhase.FETCHING)
     archive = scratch / "archive"
     services.storage.download(archive_key, archive)
+    with archive.open("rb") as file:
+        # A sample that has just been drawn is not in the row as it was read.
+        if dataset.archive_key and dataset.sha256 not in (
+            None,
+            hashlib.file_digest(file, "sha256").hexdigest(),
+        ):
+            raise DamagedError(f"the archive of {dataset.id} is not as it arrived")
     return archive
 
 
@@ -284,6 +295,14 @@ def _problem(error: Exception) -> JsonObject:
             status=507,
             detail="There was no room to unpack the archive. What was unpacked is deleted, and the "
             "archive is kept. Ask the operator to make room, then have it checked again.",
+        )
+    if isinstance(error, (FileNotFoundError, DamagedError)):
+        return problem_dict(
+            code=ARCHIVE_LOST,
+            title="The archive is not as it arrived",
+            status=410,
+            detail="What is stored of it is missing or damaged, and nothing was read from it. "
+            "Upload the archive again, to this dataset; if that fails too, tell the operator.",
         )
     if isinstance(error, WorkersLostError):
         cause = "The workers that read it ended abruptly, again and again: it may be too large."

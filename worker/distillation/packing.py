@@ -14,6 +14,7 @@ from iadd.evaluation.noisy_score import NoisyScore
 from iadd.privacy import PrivacyReport
 from iadd.privacy.membership import TwinScores
 from iadd.runtime.progress import Progress, ProgressListener
+from iadd.runtime.seal import open_document
 from worker.distillation.parts import parts_of
 from worker.distillation.pipeline import load_images, private_images
 
@@ -81,7 +82,7 @@ def pack_results(
         software_versions,
     )
 
-    utility = json.loads(storage.get(evaluation))
+    utility = open_document(storage.get(evaluation))
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     config = distilled_set.config
     training, is_private = None, config.protection.privacy == "dp"
@@ -99,7 +100,7 @@ def pack_results(
         distilled=distilled_set,
         utility=utility,
         networks=utility.get("networks", {}),
-        privacy=PrivacyReport.from_dict(json.loads(storage.get(privacy))),
+        privacy=PrivacyReport.from_dict(open_document(storage.get(privacy))),
         timings=timings,
         versions=software_versions(),
         training=training,

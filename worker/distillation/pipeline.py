@@ -4,7 +4,6 @@ A step stores its result under a key that follows from ids alone, and the result
 each worker. So a step that runs twice replaces its own result.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -44,6 +43,7 @@ from iadd.privacy.one_run_audit import OneRunAudit, audit_teachers
 from iadd.privacy.proof import proof_of
 from iadd.runtime.checkpoint import CheckpointStore
 from iadd.runtime.progress import Progress, ProgressListener
+from iadd.runtime.seal import DamagedError, expect_intact_file, open_document, sealed_document
 from iadd.trajectories.record import TrajectoryBuffer, record_trajectory, trajectory_path
 from worker.device import choose_device
 from worker.distillation.parts import joined, parts_of
@@ -53,6 +53,20 @@ from worker.settings import WorkerSettings
 def load_images(storage: Storage, key: str) -> ImageSet:
     """Load the images of a dataset, all splits. Raises FileNotFoundError when they were deleted."""
     return ImageSet.from_bytes(storage.get(key))
+
+
+def is_whole(storage: Storage, key: str, *, scratch: Path) -> bool:
+    """Return whether an object is there, and as it was stored."""
+    copy = scratch / "copy"
+    try:
+        storage.download(key, copy)
+        if key.endswith(".json"):
+            open_document(copy.read_bytes())
+        else:
+            expect_intact_file(copy)
+    except (FileNotFoundError, DamagedError):
+        return False
+    return True
 
 
 def private_images(
@@ -67,6 +81,7 @@ def private_images(
 
     Raises:
         FileNotFoundError: When they were deleted.
+        DamagedError: When they are not as they were stored.
         RuntimeError: When a `dp` run comes without a ledger.
     """
     if config.protection.privacy != "dp":
@@ -169,7 +184,7 @@ def evaluate_images(
     """
     distilled_set = DistilledDataset.from_bytes(storage.get(distilled))
     device = choose_device(settings)
-    figures: JsonObject = json.loads(checkpoints.read() or "{}")
+    figures: JsonObject = open_document(checkpoints.read() or b"{}")
     private = private_images(storage, images=images, config=config, ledger=ledger, device=device)
     if private is None:
         image_set = load_images(storage, images)
@@ -177,7 +192,7 @@ def evaluate_images(
         if "noisy_score" not in figures:
             score = noisy_accuracy(distilled_set, private, config, device=device)
             figures["noisy_score"] = score.to_dict()
-            checkpoints.write(json.dumps(figures).encode())
+            checkpoints.write(sealed_document(figures))
         image_set = private.for_internal_use("exact evaluation")
     train, validation, test = (len(image_set.part(s)) for s in ("train", "validation", "test"))
     job = Job(
@@ -209,9 +224,9 @@ def evaluate_images(
             found = measure(on_progress=listener, device=device)
             # The report draws curves of the first three alone.
             place[name] = found.to_dict() | ({} if network else {"roc": found.roc_curves()})
-            checkpoints.write(json.dumps(figures).encode())
+            checkpoints.write(sealed_document(figures))
         before += share
-    storage.put(result, json.dumps(figures).encode())
+    storage.put(result, sealed_document(figures))
     return figures
 
 
@@ -349,7 +364,7 @@ def audit_images(
         contributors=_contributors(image_set.part("train"), config),
         on_progress=_share(on_progress, before=0.5, share=0.5),
     )
-    storage.put(result, json.dumps(report.to_dict()).encode())
+    storage.put(result, sealed_document(report.to_dict()))
     return report
 
 
@@ -367,7 +382,9 @@ def _download_teachers(
     storage: Storage, trajectories: Sequence[str], config: Config, *, scratch: Path
 ) -> TrajectoryBuffer:
     for teacher, key in enumerate(trajectories):
-        storage.download(key, trajectory_path(scratch, teacher))
+        path = trajectory_path(scratch, teacher)
+        storage.download(key, path)
+        expect_intact_file(path)
     return TrajectoryBuffer.open(scratch, config)
 
 

@@ -1,6 +1,7 @@
 """Steps of a distillation, between the row and the pipeline: keys in, keys and values out."""
 
 from collections.abc import Callable, Sequence
+from itertools import dropwhile
 
 from sqlalchemy.orm import Session
 
@@ -105,12 +106,15 @@ def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
         book_exact_reads(
             phase.services.database, phase.dataset.id, run=row.id, purpose=AUDITED_DISTILLATION
         )
-    drawn: JsonObject = {}
+    lost, lost_teachers = _lost(phase) if row.attempt > 1 else ([], [])
+    for name in lost:
+        setattr(row, name, None)
+    drawn: JsonObject = dict.fromkeys(lost)
     randomness = row.randomness
     if row.settings is None and randomness == Randomness.PUBLISHED:
         # Requested before there were private seeds, and nothing of it is drawn yet.
         randomness = Randomness.SECRET
-        drawn = {"private_seed": new_private_seed(), "randomness": randomness}
+        drawn |= {"private_seed": new_private_seed(), "randomness": randomness}
 
     def conclude(session: Session) -> Outcome:
         trajectory_sets = TrajectorySetRepository(session)
@@ -122,6 +126,8 @@ def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
             teachers=config.teacher.teachers,
             randomness=randomness,
         )
+        if lost_teachers:
+            trajectory_sets.lose(trajectory_set.id, lost_teachers)
         values: JsonObject = {
             **drawn,
             "settings": config.to_dict(),
@@ -136,6 +142,29 @@ def start(phase: PhaseContext) -> Callable[[Session], Outcome]:
         return Outcome(DistillationStatus.TEACHING, values, keep_checkpoint=True)
 
     return conclude
+
+
+def _lost(phase: PhaseContext) -> tuple[list[str], list[str]]:
+    """Find results that are named and are not stored any more, or not as they were.
+
+    Returns:
+        Columns of the row, each with those of the phases that follow from it; ids of teachers,
+        where they are needed.
+    """
+    row, services = phase.row, phase.services
+    names = ("distilled_key", "evaluation_key", "privacy_key")
+    stored = [name for name in names if getattr(row, name) is not None]
+    with services.scratch() as scratch:
+
+        def is_lost(key: str) -> bool:
+            return not pipeline.is_whole(services.storage, key, scratch=scratch)
+
+        lost = list(dropwhile(lambda name: not is_lost(getattr(row, name)), stored))
+        if stored != lost or row.trajectory_set_id is None:
+            return lost, []
+        with services.database.reading() as session:
+            teachers = TrajectorySetRepository(session).teachers(row.trajectory_set_id)
+        return lost, [one.id for one in teachers if one.object_key and is_lost(one.object_key)]
 
 
 def teachers_key(config: Config, randomness: Randomness) -> str:

@@ -5,9 +5,14 @@ deleted. A worker that dies in between leaves a whole checkpoint in the row, old
 one object that nobody points at; the next claim removes that.
 """
 
+import logging
+
 from app.core.leases import LeaseLost
 from app.core.storage import Storage
+from iadd.runtime.seal import DamagedError, expect_intact
 from worker.jobs.lease import ClaimedRow
+
+logger = logging.getLogger(__name__)
 
 
 class Checkpoints:
@@ -39,8 +44,15 @@ class Checkpoints:
         storage.delete(*[info.key for info in storage.list(folder) if info.key != key])
 
     def read(self) -> bytes | None:
-        """The last checkpoint, or None where there is none: then the work begins anew."""
-        return None if self.key is None else self._storage.find(self.key)
+        """The last checkpoint; None where there is none, or a damaged one: the work begins anew."""
+        data = None if self.key is None else self._storage.find(self.key)
+        if data is not None:
+            try:
+                expect_intact(data)
+            except DamagedError:
+                logger.warning("%s: its checkpoint is damaged", self._claimed.row_id)
+                return None
+        return data
 
     def write(self, data: bytes) -> None:
         """Store a checkpoint. Raises LeaseLost, and then leaves nothing behind."""

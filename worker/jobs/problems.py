@@ -7,11 +7,8 @@ the worker's log.
 
 from collections.abc import Callable
 
-from obstore.exceptions import BaseError as StorageError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
 from app.core.errors import problem_dict
+from app.core.outages import OUTAGES
 from app.core.types import JsonObject
 from iadd.config import ConfigError
 from iadd.data.selection import TooFewImagesError
@@ -20,16 +17,8 @@ from iadd.dp.accountant import EpsilonUnreachableError
 from iadd.privacy.proof import ProofVoidError
 from iadd.runtime.device import DeviceLostError
 from iadd.runtime.oom import OutOfMemoryError, is_out_of_memory
-
-TRANSIENT = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeout,
-    StorageError,
-    ConnectionError,
-    TimeoutError,
-)
-"""Errors worth another try: the database is locked or restarting, the object store is silent."""
+from iadd.runtime.seal import DamagedError
+from iadd.trajectories.buffer import TrajectoryError
 
 DEVICE_LOST = (
     "The worker's GPU stopped answering. Nothing up to the last checkpoint is lost: another worker "
@@ -110,10 +99,18 @@ _PROBLEMS: tuple[tuple[Callable[[BaseException], bool], tuple[str, int, str], st
         _is(FileNotFoundError),
         ("objects-missing", 410, "Stored data is missing"),
         "Data that is needed while {doing} is no longer stored: the dataset may have been deleted. "
-        "{kept} If the dataset still exists, retry; otherwise upload it again.",
+        "{kept} If the dataset still exists, retry: what can be made again is made again. "
+        "Otherwise upload it again.",
     ),
     (
-        _is(*TRANSIENT),
+        _is(DamagedError, TrajectoryError),
+        ("objects-damaged", 410, "Stored data is damaged"),
+        "Data that is needed while {doing} is not as it was stored, and nothing was made of it. "
+        "{kept} Retry: what can be made again is made again. If it fails again, upload the "
+        "dataset as its next version.",
+    ),
+    (
+        _is(*OUTAGES),
         ("storage-unavailable", 503, "The database or the object store did not answer"),
         "Several tries failed while {doing} ({type}). {kept} Retry when the operator has repaired "
         "it; the work goes on from there.",

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 
 from app.core import leases
 from app.core.leases import LeaseLost
+from app.core.outages import OUTAGES
 from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
 from app.models.lease import Leased
 from iadd.runtime.device import DeviceLostError, watching_device
 from worker.jobs.lease import Cancelled, ClaimedRow, Interrupted
-from worker.jobs.problems import TRANSIENT, WorkersLostError
+from worker.jobs.problems import WorkersLostError
 from worker.lifecycle import end_worker, process_name
 from worker.services import Services, get_services
 from worker.turns import booking
@@ -74,7 +75,12 @@ def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> bool:
     """Run `step` on the row if it waits and no other worker has it; False if it did nothing."""
     services = get_services()
     name = kind.task.value
-    claimed = _claim(services, kind, row_id)
+    try:
+        claimed = _claim(services, kind, row_id)
+    except OUTAGES as error:
+        # Nobody holds the row: the sweeper sends it again.
+        logger.warning("%s: %s was not claimed: %s", row_id, name, type(error).__name__)
+        return False
     if claimed is None:
         logger.info("%s: nothing to do for %s", row_id, name)
         return False
@@ -156,7 +162,7 @@ def _retry(action: Callable[[], T], claimed: ClaimedRow) -> T:
     for pause in PAUSES:
         try:
             return action()
-        except TRANSIENT as error:
+        except OUTAGES as error:
             logger.warning(
                 "%s: %s, tried again in %g s", claimed.row_id, type(error).__name__, pause
             )
@@ -187,6 +193,11 @@ def _end(
             write(session, claimed)
     except LeaseLost as lost:
         logger.warning("%s", lost)
+    except OUTAGES as error:
+        # The lease runs out, and another worker takes the row up.
+        logger.warning(
+            "%s: its end was not written (%s): %s", claimed.row_id, type(error).__name__, message
+        )
     else:
         logger.info("%s: %s", claimed.row_id, message)
 

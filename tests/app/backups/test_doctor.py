@@ -5,7 +5,7 @@ import pytest
 from app.backups.doctor import Finding, examine
 from app.core.clock import utc_now
 from app.core.vault import SECRET_FILE
-from app.models import AuditEntry, WorkerProcess
+from app.models import AuditEntry, Dataset, WorkerProcess
 from tests.fixtures.portal import PortalHarness
 
 
@@ -57,6 +57,20 @@ def test_an_object_that_a_row_names_and_nobody_has_is_told(portal: PortalHarness
     assert set(found) == {"missing-object"}
     assert dataset_id in found["missing-object"].text
     assert found["missing-object"].mend is None
+
+
+def test_a_folder_that_a_row_names_is_there_while_something_is_in_it(
+    portal: PortalHarness,
+) -> None:
+    dataset_id = portal.uploaded_dataset()
+    folder = f"datasets/{dataset_id}/read"
+    with portal.database.transaction() as session:
+        session.get_one(Dataset, dataset_id).read_key = folder
+    portal.storage.put(f"{folder}/pictures", b"what was read")
+    assert findings(portal) == {}
+
+    portal.storage.delete_folder(folder)
+    assert set(findings(portal)) == {"missing-object"}
 
 
 def test_a_changed_log_is_told(portal: PortalHarness) -> None:

@@ -193,3 +193,17 @@ def test_a_waiting_row_that_was_changed_tomorrow_has_waited_long(database, row_i
         assert leases.waiting(session, Dataset, CHECKING, true())[row_id] < since
     with database.transaction() as session:
         assert leases.free(session, Dataset, row_id, statuses=CHECKING, untouched_since=since)
+
+
+@pytest.mark.parametrize("apart", [timedelta(minutes=-3), timedelta(minutes=3), timedelta(hours=2)])
+def test_clocks_of_several_machines_may_be_apart(database, row_id, monkeypatch, apart):
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite is on one machine")
+    monkeypatch.setattr(leases, "utc_now", lambda: utc_now() + apart)
+    claim(database, row_id)
+    monkeypatch.undo()
+
+    assert claim(database, row_id, owner="b") is None
+    with database.reading() as session:
+        assert leases.idle(session, Dataset, CHECKING, true()) == []
+        assert leases.abandoned(session, Dataset, CHECKING, true()) == []

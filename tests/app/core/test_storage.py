@@ -1,6 +1,8 @@
 """Objects appear whole or not at all."""
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -83,3 +85,34 @@ def test_a_folder_is_whole_segments_of_a_key(storage):
     assert sorted(info.key for info in storage.list("sets/a")) == ["sets/a/1", "sets/a/b/2"]
     storage.delete_folder("sets/a")
     assert [info.key for info in storage.list("sets")] == ["sets/ab/3"]
+
+
+WRITES_AND_WAITS = """
+import sys, time
+from app.core.storage import PART_BYTES, Storage
+
+def pieces():
+    for _ in range(3):
+        yield b"x" * PART_BYTES
+    print("written", flush=True)
+    time.sleep(60)
+
+Storage(sys.argv[1]).put("a/b", pieces())
+"""
+
+
+def test_what_a_killed_process_began_to_write_is_deleted_once_it_is_old(tmp_path):
+    storage = Storage(tmp_path.as_uri())
+    command = [sys.executable, "-c", WRITES_AND_WAITS, tmp_path.as_uri()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.kill()
+    storage.put("a/c", b"whole")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 2
+    assert [info.key for info in storage.list("")] == ["a/c"]
+
+    assert storage.delete_half_written(60) == 0
+    assert storage.delete_half_written(0) == 1
+    assert storage.get("a/c") == b"whole"
+    assert storage.delete_half_written(0) == 0

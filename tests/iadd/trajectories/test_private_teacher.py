@@ -275,6 +275,7 @@ def test_what_is_written_holds_no_noise_seed_and_no_loss(
         document = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["document"])
         assert set(document) <= {
             "teacher", "teacher_key", "classes", "mean", "std", "curves", "recording", "step",
+            "sha256",
         }  # fmt: skip
         assert set(document["curves"]["loss"]) <= {None}
         for number in drawn:

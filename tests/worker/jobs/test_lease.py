@@ -13,6 +13,7 @@ from app.distillations.trajectory_sets import TeacherRepository, TrajectorySetRe
 from app.models import Dataset, Distillation, DistillationStatus, EventKind, Teacher
 from iadd.data.image_set import ImageSet
 from iadd.runtime.progress import Progress
+from iadd.runtime.seal import sealed_document
 from worker.jobs.checkpoints import Checkpoints
 from worker.jobs.lease import Cancelled, ClaimedRow
 from worker.jobs.progress import PhaseProgress, TeacherProgress
@@ -21,6 +22,8 @@ from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from tests.fixtures.worker_harness import WorkerHarness
+
+MINE = sealed_document({"mine": 1})
 
 
 @pytest.fixture
@@ -89,10 +92,10 @@ def test_a_worker_that_lost_the_lease_stops_and_writes_nothing(
 ) -> None:
     claimed = claim(services, row_id)
     checkpoints = Checkpoints(services.storage, claimed, folder="checkpoints", key=None)
-    checkpoints.write(b"mine")
+    checkpoints.write(MINE)
     other = take_over(services, row_id)
     theirs = Checkpoints(services.storage, other, folder="checkpoints", key=checkpoints.key)
-    assert theirs.read() == b"mine"
+    assert theirs.read() == MINE
 
     # It has not heard of the loss yet: the fencing token alone stops it.
     with pytest.raises(LeaseLost):
@@ -110,11 +113,23 @@ def test_a_checkpoint_replaces_the_one_before_and_clears_what_was_orphaned(
     claimed = claim(services, row_id)
     services.storage.put("checkpoints/000000-000000", b"nobody points here")
     checkpoints = Checkpoints(services.storage, claimed, folder="checkpoints", key=None)
-    for content in (b"one", b"two"):
+    for content in (b'{"one": 1}', MINE):
         checkpoints.write(content)
     assert [info.key for info in services.storage.list("checkpoints")] == [checkpoints.key]
     assert own_harness.row(row_id).checkpoint_key == checkpoints.key
-    assert checkpoints.read() == b"two"
+    assert checkpoints.read() == MINE
+
+
+def test_a_damaged_checkpoint_is_none(
+    services: Services, row_id: str, own_harness: "WorkerHarness"
+) -> None:
+    claimed = claim(services, row_id)
+    checkpoints = Checkpoints(services.storage, claimed, folder="checkpoints", key=None)
+    checkpoints.write(MINE)
+    assert checkpoints.key is not None
+    for damaged in (MINE[:-3], MINE.replace(b"mine", b"mind"), b""):
+        services.storage.put(checkpoints.key, damaged)
+        assert checkpoints.read() is None
 
 
 def test_a_request_to_cancel_reaches_the_step(services: Services, row_id: str) -> None:

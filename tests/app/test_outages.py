@@ -1,0 +1,66 @@
+"""A database that does not answer is said to whoever asks, and asked again by clients."""
+
+import contextlib
+import sqlite3
+
+import pytest
+from obstore.exceptions import GenericError
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from app.core.outages import is_outage
+
+
+@pytest.fixture
+def locked(portal):
+    """`with locked():` another program writes, and the portal waits no longer than a moment."""
+    engine = portal.database.engine
+    if engine.dialect.name != "sqlite":
+        pytest.skip("SQLite locks the whole database")
+
+    def wait_a_moment(connection, *_):
+        connection.execute("PRAGMA busy_timeout = 20")
+
+    @contextlib.contextmanager
+    def lock():
+        event.listen(engine, "checkout", wait_a_moment)
+        with contextlib.closing(sqlite3.connect(engine.url.database)) as other:
+            other.isolation_level = None
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+        event.remove(engine, "checkout", wait_a_moment)
+
+    return lock
+
+
+def test_a_locked_database_is_said_and_can_be_read(portal, locked):
+    portal.steward.get("/datasets")  # notes the use of its token
+    with locked():
+        refused = portal.steward.post("/datasets", json={"name": "chest"})
+        read = portal.steward.get("/datasets")
+    after = portal.steward.post("/datasets", json={"name": "chest"})
+
+    assert refused.status_code == 503, refused.text
+    assert refused.json()["type"].endswith(":storage-unavailable")
+    assert refused.headers["Retry-After"] == "2"
+    assert "Try again" in refused.json()["detail"]
+    assert read.status_code == 200
+    assert after.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OperationalError("SELECT 1", None, Exception()), True),
+        (GenericError("error sending request"), True),
+        (OSError(30, "Read-only file system"), True),
+        (KeyError("name"), False),
+        (FileNotFoundError(2, "No such file"), False),
+    ],
+)
+def test_what_an_outage_is(error, expected):
+    assert is_outage(error) is expected
+    wrapper = RuntimeError("while storing")
+    wrapper.__cause__ = error
+    assert is_outage(wrapper) is expected
