@@ -14,7 +14,9 @@ from typing import Any
 
 from celery import signals
 
+from app.core.log_context import add_to_every_line
 from app.core.logging import configure_logging
+from app.core.tracing import configure_tracing, end_tracing
 from app.standalone.parent_death import die_with_parent
 from worker import registration
 from worker.app import settings, worker_settings
@@ -52,7 +54,7 @@ def process_name() -> str:
 
 
 def _configure_logging(**_: Any) -> None:
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     # Celery logs every message twice at INFO; the tasks log what they do themselves.
     logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
     logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
@@ -71,6 +73,8 @@ def _prepare_child(**_: Any) -> None:
     from worker.device import is_there, name_device, prepare_torch
 
     die_with_parent(_parent_pid)
+    add_to_every_line(worker=registration.own_id())
+    configure_tracing(settings, "worker")
     prepare_torch(worker_settings)
     if not is_there(worker_settings):
         end_worker()
@@ -78,6 +82,7 @@ def _prepare_child(**_: Any) -> None:
 
 
 def _leave_child(**_: Any) -> None:
+    end_tracing()
     registration.end()
 
 

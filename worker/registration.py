@@ -38,6 +38,11 @@ def queues() -> list[str]:
     return list(_queues)
 
 
+def own_id() -> str:
+    """Host and process: what the owners of its leases begin with."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 class Registration:
     """The row of this process, renewed from `begin` to `end`.
 
@@ -49,7 +54,7 @@ class Registration:
     def __init__(self, database: Database, device: str) -> None:
         self._database = database
         self._device = device
-        self._id = f"{socket.gethostname()}:{os.getpid()}"
+        self._id = own_id()
         self._started_at = utc_now()
         self._job: tuple[str, datetime] | None = None
         self._over = threading.Event()

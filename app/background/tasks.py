@@ -1,10 +1,11 @@
-"""The portal's background work in one context: sweep, mail, webhooks, unfinished uploads."""
+"""The portal's background work in one context: sweep, mail, webhooks, uploads, retention."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.background import mailer
 from app.background.periodic import Periodic, PeriodicTask
+from app.background.retention import ROUND_SECONDS, forget_old
 from app.background.sweeper import sweep
 from app.background.upload_finisher import finish_complete
 from app.background.webhook_sender import WebhookSender
@@ -39,6 +40,13 @@ def background_tasks(portal: Portal) -> Iterator[None]:
                 # A piece is read, or an object written; then it checks whether the portal ends.
                 leave_seconds=10,
             ),
+            PeriodicTask(
+                name="retention",
+                seconds=ROUND_SECONDS,
+                run=lambda stopping: forget_old(portal, lambda: not stopping.is_set()),
+                leave_seconds=10,
+            ),
+            on_round=portal.rounds.note,
         ),
     ):
         yield

@@ -21,6 +21,7 @@ from app.core.types import JsonObject
 from app.models.lease import Leased
 from iadd.runtime.device import DeviceLostError, watching_device
 from worker.jobs.lease import Cancelled, ClaimedRow, Interrupted
+from worker.jobs.observation import observed_job
 from worker.jobs.problems import TRANSIENT, WorkersLostError
 from worker.lifecycle import end_worker, process_name
 from worker.services import Services, get_services
@@ -72,6 +73,11 @@ class JobKind(Generic[Row]):
 def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> None:
     """Run `step` on the row if it waits and no other worker has it."""
     services = get_services()
+    with observed_job(services.database, kind.model, kind.task, row_id):
+        _run(services, kind, row_id, step)
+
+
+def _run(services: Services, kind: JobKind[Row], row_id: str, step: Step[Row]) -> None:
     name = kind.task.value
     claimed = _claim(services, kind, row_id)
     if claimed is None:
