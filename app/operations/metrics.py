@@ -44,18 +44,18 @@ class ServiceState(Collector):
 
     def describe(self) -> Iterable[Metric]:
         """Registering queries no database, which may not be migrated yet."""
-        return [*_of_process(self._portal), *_Families().all()]
+        return [*_of_process(self._portal), *DatabaseMetrics().all()]
 
     def collect(self) -> Iterator[Metric]:
         yield from _of_process(self._portal)
-        families = _Families()
+        families = DatabaseMetrics()
         try:
             with self._portal.database.reading() as session:
                 families.read(session, utc_now())
         except SQLAlchemyError as error:
             # What the process knows by itself is still told, and that the rest is missing.
             logger.warning("metrics without the database: %s", type(error).__name__)
-            families = _Families()
+            families = DatabaseMetrics()
             families.up.add_metric([], 0)
         else:
             families.up.add_metric([], 1)
@@ -85,7 +85,7 @@ def _of_process(portal: Portal) -> Iterator[Metric]:
     )
 
 
-class _Families:
+class DatabaseMetrics:
     """What the database says, each with its name, its meaning and its labels."""
 
     def __init__(self) -> None:
