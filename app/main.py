@@ -16,6 +16,7 @@ from app.core.metrics import Metrics
 from app.core.middleware import (
     BodyLimit,
     HeadOfPages,
+    RequestIds,
     RequestLimit,
     RequestMetrics,
     SafeHeaders,
@@ -25,10 +26,12 @@ from app.core.portal import Portal
 from app.core.readiness import Readiness
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
+from app.core.tracing import configure_tracing, end_tracing
 from app.core.turns import TakeTurns
 from app.datasets.uploads.protocol import TusHeaders
 from app.distillations.feeds import Feeds
-from app.operations.metrics import RowCounts
+from app.operations.metrics import ServiceState
+from app.operations.traces import TracedRequests
 from app.web import router as web
 from app.web.errors import problem_page
 
@@ -41,12 +44,14 @@ utility and privacy. For research use; not a medical device.
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application. What it opens it closes at its end."""
     portal = Portal.open(settings or get_settings())
-    metrics = Metrics(RowCounts(portal.database))
+    metrics = Metrics(ServiceState(portal))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        configure_tracing(portal.settings, "portal")
         with background_tasks(portal):
             yield
+        end_tracing()
         portal.close()
 
     app = FastAPI(
@@ -84,6 +89,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLimit, portal=portal)
     app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(SafeHeaders, is_https=portal.settings.is_https)
+    app.add_middleware(TracedRequests, portal=portal)
+    app.add_middleware(RequestIds)
     _document_problems(app)
     return app
 

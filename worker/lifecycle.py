@@ -14,7 +14,9 @@ from typing import Any
 
 from celery import signals
 
+from app.core.log_context import add_to_every_line
 from app.core.logging import configure_logging
+from app.core.tracing import configure_tracing, end_tracing
 from app.standalone.parent_death import die_with_parent
 from worker import registration
 from worker.app import settings, worker_settings
@@ -52,7 +54,7 @@ def process_name() -> str:
 
 
 def _configure_logging(**_: Any) -> None:
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     # Celery logs every message twice at INFO; the tasks log what they do themselves.
     logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
     logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
@@ -72,6 +74,8 @@ def _prepare_child(**_: Any) -> None:
 
     die_with_parent(_parent_pid)
     clean_scratch()  # of the child that this one replaces
+    add_to_every_line(worker=registration.own_id())
+    configure_tracing(settings, "worker")
     prepare_torch(worker_settings)
     if not is_there(worker_settings):
         end_worker()
@@ -84,6 +88,7 @@ def _prepare_child(**_: Any) -> None:
 
 
 def _leave_child(**_: Any) -> None:
+    end_tracing()
     registration.end()
 
 

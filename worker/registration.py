@@ -38,6 +38,11 @@ def queues() -> list[str]:
     return list(_queues)
 
 
+def own_id() -> str:
+    """Host and process: what the owners of its leases begin with."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 class Registration:
     """The row of this process, renewed from `begin` to `end`.
 
@@ -51,7 +56,7 @@ class Registration:
         self._database = database
         self.device = device
         self._memory_bytes = memory_bytes
-        self._id = f"{socket.gethostname()}:{os.getpid()}"
+        self._id = own_id()
         self._started_at = utc_now()
         self._job: tuple[str, datetime] | None = None
         self._over = threading.Event()

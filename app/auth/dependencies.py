@@ -23,6 +23,7 @@ from app.auth.sessions import service as sessions
 from app.auth.tokens import service as tokens
 from app.core.dependencies import PortalDep, WriteSession
 from app.core.errors import Forbidden, Unauthenticated
+from app.core.log_context import add_to_log
 from app.core.portal import Portal
 from app.core.schemas import ReplyModel
 from app.core.security import PERMISSIONS, Caller, Permission, Role
@@ -53,7 +54,9 @@ def get_caller(
     ] = None,
 ) -> Caller:
     safe = request.method in SAFE_METHODS
-    return _authenticate(request, portal, credentials, None if safe else csrf_token or "")
+    caller = _authenticate(request, portal, credentials, None if safe else csrf_token or "")
+    add_to_log(organisation_id=caller.organisation_id)
+    return caller
 
 
 def _authenticate(

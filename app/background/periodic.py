@@ -30,16 +30,26 @@ class PeriodicTask:
 
 
 class Periodic:
-    """Runs tasks side by side: a slow or failing round holds up no other task."""
+    """Runs tasks side by side: a slow or failing round holds up no other task.
 
-    def __init__(self, *tasks: PeriodicTask) -> None:
+    Args:
+        tasks: What to repeat.
+        on_round: Called with a task's name at the start, and when a round of it ended well.
+    """
+
+    def __init__(
+        self, *tasks: PeriodicTask, on_round: Callable[[str], object] = lambda name: None
+    ) -> None:
         now = time.monotonic()
+        self._on_round = on_round
         self._due_at = {task: now + task.seconds for task in tasks}
         self._rounds: dict[PeriodicTask, threading.Thread] = {}
         self._stopping = threading.Event()
         self._timer = threading.Thread(target=self._keep_time, name="periodic", daemon=True)
 
     def __enter__(self) -> Self:
+        for task in self._due_at:
+            self._on_round(task.name)
         self._timer.start()
         return self
 
@@ -67,6 +77,7 @@ class Periodic:
     def _run(self, task: PeriodicTask) -> None:
         try:
             task.run(self._stopping)
+            self._on_round(task.name)
         except OUTAGES as error:
             logger.warning("%s: a round is tried again: %s", task.name, type(error).__name__)
         except Exception:

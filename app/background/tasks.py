@@ -1,4 +1,4 @@
-"""The portal's background work in one context: sweep, mail, webhooks, unfinished uploads."""
+"""The portal's background work in one context: sweep, mail, webhooks, uploads, retention."""
 
 import logging
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from app.background import mailer
 from app.background.periodic import Periodic, PeriodicTask
+from app.background.retention import ROUND_SECONDS, forget_old
 from app.background.sweeper import sweep
 from app.background.upload_finisher import finish_complete
 from app.background.webhook_sender import WebhookSender
@@ -51,6 +52,13 @@ def background_tasks(portal: Portal) -> Iterator[None]:
                 seconds=HALF_WRITTEN * settings.stale_seconds,
                 run=lambda _: _delete_half_written(portal),
             ),
+            PeriodicTask(
+                name="retention",
+                seconds=ROUND_SECONDS,
+                run=lambda stopping: forget_old(portal, lambda: not stopping.is_set()),
+                leave_seconds=10,
+            ),
+            on_round=portal.rounds.note,
         ),
     ):
         yield

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.context import DataDir, fail, load_settings, needs, open_database
-from app.cli.output import AsJson, echo, moment, print_rows, words
+from app.cli.output import AsJson, echo, moment, print_json, print_rows, words
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -137,6 +137,28 @@ def create_token(
     typer.echo(secret)
 
 
+@admin.command("status")
+def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show the whole service on one screen. Exit code 1 if something is broken."""
+    with needs("portal"):
+        from app.core.portal import Portal
+        from app.operations.status import service_status
+    from app.cli.service_screen import screen
+    from app.client.models import ServiceStatus
+
+    portal = Portal.open(load_settings(data_dir))
+    try:
+        found = service_status(portal, _operator())
+    finally:
+        portal.close()
+    if as_json:
+        print_json(found)
+    else:
+        for line in screen(ServiceStatus.model_validate(found.model_dump())):
+            echo(line)
+    raise typer.Exit(1 if found.faults else 0)
+
+
 @admin.command("workers")
 def workers(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List worker processes and their tasks."""
@@ -166,11 +188,14 @@ def jobs(
 @contextmanager
 def _operations(data_dir: DataDir) -> "Iterator[tuple[Session, Caller]]":
     """Read the whole portal as its operator."""
+    with open_database(load_settings(data_dir)) as opened, opened.reading() as session:
+        yield session, _operator()
+
+
+def _operator() -> "Caller":
     with needs("portal"):
         from app.core.security import Caller, Role
-    caller = Caller.on_behalf("", Role.OPERATOR, "the operator of the machine")
-    with open_database(load_settings(data_dir)) as opened, opened.reading() as session:
-        yield session, caller
+    return Caller.on_behalf("", Role.OPERATOR, "the operator of the machine")
 
 
 def _print_worker(worker: "WorkerRead") -> None:

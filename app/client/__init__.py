@@ -27,6 +27,7 @@ from app.client.models import (
     RefusedFile,
     Release,
     ReleaseBrief,
+    ServiceStatus,
     Token,
     Training,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Release",
     "ReleaseBrief",
     "Retries",
+    "ServiceStatus",
     "Token",
     "Training",
     "UnreachableError",

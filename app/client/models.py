@@ -379,3 +379,75 @@ class Training(Row):
     eta_seconds: float | None
     result: dict[str, Any] | None
     problem: Problem | None
+
+
+class HeldRow(Row):
+    kind: str
+    id: str
+    since: datetime | None
+
+
+class Worker(Row):
+    id: str
+    """Host and process."""
+    queues: list[str]
+    device: str
+    version: str
+    seen_at: datetime
+    alive: bool
+    holds: list[HeldRow]
+
+
+class Queue(Row):
+    name: str
+    messages: int | None
+    waiting: int
+    held: int
+    oldest_waiting_since: datetime | None
+    workers: int
+
+
+class Job(Row):
+    """A job of any organisation, as operators see it."""
+
+    kind: str
+    id: str
+    organisation: str
+    status: str
+    phase: str | None
+    progress: Phase | None
+    eta_seconds: float | None
+    worker: str | None
+
+
+class Check(Row):
+    name: str
+    works: bool
+
+
+class Failure(Row):
+    kind: str
+    problem: str
+    count: int
+
+
+class Disk(Row):
+    total_bytes: int
+    free_bytes: int
+
+
+class ServiceStatus(Row):
+    """The whole service on one screen, for operators."""
+
+    at: datetime
+    version: str
+    checks: list[Check]
+    disk: Disk
+    reserve_bytes: int
+    workers: list[Worker]
+    queues: list[Queue]
+    jobs: list[Job]
+    more_jobs: bool
+    failures: list[Failure]
+    faults: list[str]
+    """What is broken, in words; empty: everything works."""

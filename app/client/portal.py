@@ -10,7 +10,7 @@ from app.client.datasets import Datasets
 from app.client.distillations import Distillations
 from app.client.errors import PortalError
 from app.client.log import Log
-from app.client.models import Me
+from app.client.models import Me, ServiceStatus
 from app.client.releases import Releases
 from app.client.signins import find_sign_in
 from app.client.trainings import Trainings
@@ -102,6 +102,10 @@ class PortalClient:
     def me(self) -> Me:
         """The caller's identity and permissions."""
         return who_am_i(self._transport)
+
+    def service_status(self) -> ServiceStatus:
+        """The whole service at a glance, for operators of the portal."""
+        return self._transport.read("/operations/status", ServiceStatus)
 
     def __enter__(self) -> Self:
         return self

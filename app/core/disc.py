@@ -102,6 +102,11 @@ class Reserve:
         """Whether an upload would be taken."""
         return self._free() >= self._size
 
+    @property
+    def free_bytes(self) -> int | None:
+        """Free bytes on the fullest disc; None where all is on other machines."""
+        return self._free() if self._folders else None
+
     def expect(self, coming: int = 0) -> None:
         """Raise DiscFull unless the reserve is left when so many bytes have come."""
         if self._size == 0 or self._free() >= self._size + coming:

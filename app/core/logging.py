@@ -1,10 +1,20 @@
-"""One line per event on standard error. Lines carry ids, never names of files or people."""
+"""One line per event on standard error. Lines carry ids, never names of files or people.
 
+`plain` is for a terminal; `json` is for what collects logs: an object a line, with the ids of
+`app.core.log_context` as members.
+"""
+
+import json
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import TypeAlias
+from typing import Literal, TypeAlias
+
+from app.core.log_context import logged_ids
+
+LogFormat = Literal["plain", "json"]
 
 ExceptionInfo: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -29,6 +39,22 @@ class DiscreetFormatter(logging.Formatter):
         return "".join(lines).rstrip("\n")
 
 
+class JsonFormatter(DiscreetFormatter):
+    """One JSON object a line: time, level, logger, message, the ids, and a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **logged_ids(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
 def without_query(record: logging.LogRecord) -> bool:
     """Remove the query: it may hold search words or a sign-in code."""
     if isinstance(record.args, tuple):
@@ -39,13 +65,16 @@ def without_query(record: logging.LogRecord) -> bool:
     return True
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, log_format: LogFormat = "plain") -> None:
     handler = logging.StreamHandler(sys.stderr)
+    plain = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(
-        DiscreetFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+        JsonFormatter() if log_format == "json" else DiscreetFormatter(plain, "%Y-%m-%dT%H:%M:%S%z")
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # Warnings of libraries are lines too, and not text between them.
+    logging.captureWarnings(True)
     access = logging.getLogger("uvicorn.access")
     access.filters[:] = [without_query]

@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.errors import Problem, RequestTooSlow, TooLarge, TooManyRequests
+from app.core.ids import new_id
+from app.core.log_context import log_context
 from app.core.metrics import Metrics
 from app.core.portal import Portal
 from app.core.problem_handlers import reply
@@ -192,6 +194,31 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+class RequestIds:
+    """Gives each request an id, for the lines that are logged meanwhile and for its reply.
+
+    The id is always ours: one that was sent could name a patient, or be somebody else's.
+    """
+
+    HEADER = "X-Request-ID"
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request_id = new_id("rq")
+
+        async def with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[self.HEADER] = request_id
+            await send(message)
+
+        with log_context(request_id=request_id):
+            await self._app(scope, receive, with_id)
 
 
 class RequestMetrics:

@@ -12,6 +12,7 @@ from app.core.oidc_client import Provider
 from app.core.passwords import PasswordTurns
 from app.core.queue import CeleryQueue, celery_app
 from app.core.ratelimit import RateLimiter
+from app.core.rounds import Rounds
 from app.core.settings import Settings
 from app.core.storage import Storage
 from app.core.vault import Vault
@@ -34,6 +35,7 @@ class Portal:
     digests: RunningDigests
     finishing: CapacityLimiter
     """Threads that bring uploads to their end: gigabytes are read there, and perhaps copied."""
+    rounds: Rounds
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -54,6 +56,7 @@ class Portal:
             provider=Provider.of(settings),
             digests=RunningDigests(),
             finishing=CapacityLimiter(FINISHING_AT_ONCE),
+            rounds=Rounds(),
         )
 
     def close(self) -> None:

@@ -15,7 +15,9 @@ from kombu.exceptions import ChannelError, OperationalError
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
+from app.core.log_context import log_context
 from app.core.settings import Settings
+from app.core.tracing import note_job
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +157,10 @@ def _send(session: Session) -> None:
                 " ".join(message.ids),
                 error,
             )
+        else:
+            with log_context(job_id=message.ids[0], task=message.task.value):
+                logger.info("%s: %s is queued", message.ids[0], message.task.value)
+            note_job(message.task.value, message.ids[0])
 
 
 def _forget(session: Session, rolled_back: SessionTransaction) -> None:

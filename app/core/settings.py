@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem
@@ -92,6 +92,17 @@ class Settings(BaseSettings):
         default="INFO",
         pattern="(?i)^(debug|info|warning|error)$",
         description="DEBUG, INFO, WARNING or ERROR.",
+    )
+    log_format: Literal["plain", "json"] = Field(
+        default="plain",
+        description="plain for a terminal; json: one object a line, with the ids of request, job "
+        "and organisation.",
+    )
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Collector of traces, OpenTelemetry over HTTP: `http://collector:4318`. Needs "
+        "the extra `tracing`. Empty: `OTEL_EXPORTER_OTLP_ENDPOINT`, and without it no traces.",
     )
 
     public_url: str = Field(
@@ -198,6 +209,13 @@ class Settings(BaseSettings):
     )
     idempotency_hours: float = Field(
         default=24, gt=0, description="How long an Idempotency-Key is remembered."
+    )
+    retention_days: float = Field(
+        default=365,
+        ge=0,
+        description="Notices, ended invitations, forecasts that no distillation shows, and the "
+        "progress and charts of distillations that ended are deleted after so long. Results, "
+        "releases and logs of organisations never are. 0: nothing is.",
     )
 
     lease_seconds: float = Field(

@@ -11,11 +11,19 @@ from app.operations.schemas import (
     JobKind,
     JobRead,
     QueuesRead,
+    StatusRead,
     StorageRead,
     WorkersRead,
 )
+from app.operations.status import service_status
 
 router = APIRouter(prefix="/operations", tags=["operations"], responses=problems(401, 403, 422))
+
+
+@router.get("/status")
+def get_status(portal: PortalDep, caller: Operator) -> StatusRead:
+    """The service on one screen: what answers, who works on what, and what is broken."""
+    return service_status(portal, caller)
 
 
 @router.get("/workers")

@@ -104,3 +104,30 @@ class JobRead(ReplyModel):
 
 class JobCancel(RequestModel):
     reason: Line = Field(description="Told to the organisation, and written into both logs.")
+
+
+class CheckRead(ReplyModel):
+    name: str = Field(description="`database`, `broker`, `objects` or `disc`.")
+    works: bool
+
+
+class FailureRead(ReplyModel):
+    kind: str
+    problem: str = Field(description="Code of the problem.")
+    count: int
+
+
+class StatusRead(ReplyModel):
+    """The service on one screen. Without a database only what needs none is known."""
+
+    at: datetime
+    version: str = Field(description="Of the portal that answers.")
+    checks: list[CheckRead]
+    disk: Disk
+    reserve_bytes: int = Field(description="Below so much free room uploads are refused.")
+    workers: list[WorkerRead]
+    queues: list[QueueRead]
+    jobs: list[JobRead] = Field(description="Those that wait or run, the newest twenty.")
+    more_jobs: bool = Field(description="There are more of them.")
+    failures: list[FailureRead] = Field(description="Of the last day, most frequent first.")
+    faults: list[str] = Field(description="What is broken, in words; empty: everything works.")

@@ -15,6 +15,7 @@ from app.auth.origins import refuse_other_sites
 from app.auth.sessions import service as sessions
 from app.core.dependencies import PortalDep
 from app.core.errors import Unauthenticated
+from app.core.log_context import add_to_log
 from app.core.security import Caller, Permission
 
 CSRF_FIELD = "csrf_token"
@@ -42,6 +43,7 @@ def get_visitor(
     caller = sessions.authenticate(
         portal.database, secret, csrf_token=csrf_token, idle=portal.settings.session_idle
     )
+    add_to_log(organisation_id=caller.organisation_id)
     with portal.database.reading() as session:
         request.state.visitor = read_caller(session, caller, secret)
     return caller

@@ -149,6 +149,7 @@ def test_operation_ids_are_stable(document):
         "GET /api/v1/webhooks/{webhook_id}/deliveries": "list_deliveries",
         "POST /api/v1/webhooks/{webhook_id}/test": "test_webhook",
         "POST /api/v1/webhooks/{webhook_id}/secret": "rotate_webhook_secret",
+        "GET /api/v1/operations/status": "get_status",
         "GET /api/v1/operations/workers": "list_workers",
         "GET /api/v1/operations/queues": "list_queues",
         "GET /api/v1/operations/storage": "get_storage",

@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -68,7 +69,13 @@ class ClaimedRow:
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
         """Renew the lease for as long as the block runs."""
-        thread = threading.Thread(target=self._renew, name=f"lease-{self.row_id}", daemon=True)
+        thread = threading.Thread(
+            # With the ids of its log.
+            target=copy_context().run,
+            args=(self._renew,),
+            name=f"lease-{self.row_id}",
+            daemon=True,
+        )
         thread.start()
         try:
             with registration.working_on(self.row_id):

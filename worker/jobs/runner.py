@@ -22,6 +22,7 @@ from app.core.types import JsonObject
 from app.models.lease import Leased
 from iadd.runtime.device import DeviceLostError, watching_device
 from worker.jobs.lease import Cancelled, ClaimedRow, Interrupted
+from worker.jobs.observation import observed_job
 from worker.jobs.problems import WorkersLostError
 from worker.lifecycle import end_worker, process_name
 from worker.services import Services, get_services
@@ -74,6 +75,11 @@ class JobKind(Generic[Row]):
 def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> bool:
     """Run `step` on the row if it waits and no other worker has it; False if it did nothing."""
     services = get_services()
+    with observed_job(services.database, kind.model, kind.task, row_id):
+        return _run(services, kind, row_id, step)
+
+
+def _run(services: Services, kind: JobKind[Row], row_id: str, step: Step[Row]) -> bool:
     name = kind.task.value
     try:
         claimed = _claim(services, kind, row_id)
@@ -86,11 +92,11 @@ def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> bool:
         return False
     logger.info("%s: %s begins (fencing token %d)", row_id, name, claimed.fencing_token)
     with booking(kind.task, row_id):
-        _run(services, kind, claimed, step)
+        _work(services, kind, claimed, step)
     return True
 
 
-def _run(services: Services, kind: JobKind[Row], claimed: ClaimedRow, step: Step[Row]) -> None:
+def _work(services: Services, kind: JobKind[Row], claimed: ClaimedRow, step: Step[Row]) -> None:
     """Compute and write the end, whatever it is."""
     name, row_id = kind.task.value, claimed.row_id
     try:

@@ -87,7 +87,7 @@ def portal(
         from app.core.logging import configure_logging
         from app.main import create_app
     settings = load_settings(None, host=host, port=port)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     if fd is not None:
         _expect_socket(fd)
     with usable_folder(settings.data_dir):

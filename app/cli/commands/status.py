@@ -57,7 +57,8 @@ def status(
 ) -> None:
     """Show running jobs, pending items and news; or the state of one item, by its id.
 
-    With --follow the exit code is 1 if it failed, was cancelled or refused.
+    With --follow the exit code is 1 if it failed, was cancelled or refused. Operators of the portal
+    see the whole service, and the exit code is 1 if something of it is broken.
     """
     with portal_client(portal) as client:
         if identifier is not None:
@@ -70,6 +71,8 @@ def status(
                 print_json(overview)
             else:
                 _print_overview(overview)
+            if "service" in overview and overview["service"].faults:
+                raise typer.Exit(Exit.FAILED)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange notices")
@@ -215,6 +218,8 @@ def _overview(client: "PortalClient") -> dict[str, Any]:
             "distillations": [row for row in distillations if row.status in FINAL][:NEWEST],
             "releases": _newest(client.releases.mine(), NEWEST),
         }
+    if "operate" in me.permissions:
+        overview["service"] = client.service_status()
     overview["notices"] = _newest(client.notices.list(unread=True), NEWEST)
     overview["unread"] = client.notices.count_unread()
     return overview
@@ -242,6 +247,12 @@ def _print_overview(overview: dict[str, Any]) -> None:
             echo(f"{heading}:")
         for row in rows:
             _print_item(row, mine=me.organisation_id)
+    if "service" in overview:
+        from app.cli.service_screen import screen
+
+        echo()
+        for line in screen(overview["service"]):
+            echo(line)
     if overview["unread"]:
         echo()
         echo(f"Unread notices ({overview['unread']}; exchange notices):")

@@ -13,6 +13,7 @@ from app.distillations import schemas as distillations
 from app.forecasts import schemas as forecasts
 from app.ledgers import schemas as ledgers
 from app.notifications import schemas as notifications
+from app.operations import schemas as operations
 from app.organisations import schemas as organisations
 from app.organisations.keys import schemas as keys
 from app.releases import schemas as releases
@@ -25,12 +26,17 @@ PAIRS = [
     (models.AuditPower, forecasts.AuditPowerRead),
     (models.AuditEntry, audit.AuditEntryRead),
     (models.Bundle, releases.BundleRead),
+    (models.Check, operations.CheckRead),
     (models.Dataset, datasets.DatasetRead),
+    (models.Disk, operations.Disk),
     (models.Distillation, distillations.DistillationRead),
     (models.Download, releases.DownloadRead),
     (models.Estimate, forecasts.EstimateRead),
+    (models.Failure, operations.FailureRead),
     (models.Forecast, forecasts.ForecastRead),
     (models.Grant, access.GrantRead),
+    (models.HeldRow, operations.HeldRow),
+    (models.Job, operations.JobRead),
     (models.Key, keys.KeyRead),
     (models.Layout, datasets.LayoutRead),
     (models.Ledger, ledgers.LedgerRead),
@@ -41,6 +47,7 @@ PAIRS = [
     (models.Organisation, organisations.OrganisationBrief),
     (models.Party, access.Party),
     (models.Phase, distillations.Progress),
+    (models.Queue, operations.QueueRead),
     (models.RefusedFiles, datasets.RefusedFilesRead),
     (models.Release, releases.ReleaseRead),
     (models.ReleaseBrief, releases.ReleaseBrief),
@@ -48,10 +55,12 @@ PAIRS = [
     (models.ReleaseOverride, releases.OverrideShown),
     (models.ReleaseWarning, releases.WarningRead),
     (models.Score, releases.ScoreRead),
+    (models.ServiceStatus, operations.StatusRead),
     (models.Terms, releases.TermsRead),
     (models.Token, tokens.TokenRead),
     (models.Training, trainings.TrainingRead),
     (models.Upload, uploads.UploadRead),
+    (models.Worker, operations.WorkerRead),
 ]
 
 
