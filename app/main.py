@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from app.api import router as api_router
 from app.background.tasks import background_tasks
+from app.backups.schedule import scheduled_backups
 from app.core import problem_handlers
 from app.core.health import router as health_router
 from app.core.metrics import Metrics
@@ -26,6 +26,7 @@ from app.core.readiness import Readiness
 from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
 from app.core.turns import TakeTurns
+from app.core.version import VERSION
 from app.datasets.uploads.protocol import TusHeaders
 from app.distillations.feeds import Feeds
 from app.operations.metrics import RowCounts
@@ -45,13 +46,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with background_tasks(portal):
+        with background_tasks(portal, *scheduled_backups(portal)):
             yield
         portal.close()
 
     app = FastAPI(
         title="IADD Exchange",
-        version=version("iadd-exchange"),
+        version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",

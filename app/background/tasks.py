@@ -9,14 +9,29 @@ from app.background.sweeper import sweep
 from app.background.upload_finisher import finish_complete
 from app.background.webhook_sender import WebhookSender
 from app.core.portal import Portal
+from app.maintenance.portals import HEARTBEAT_SECONDS, PortalRegistration
 
 
 @contextmanager
-def background_tasks(portal: Portal) -> Iterator[None]:
+def background_tasks(portal: Portal, *others: PeriodicTask) -> Iterator[None]:
+    """Run until the block ends.
+
+    Args:
+        portal: Its resources.
+        others: Tasks of packages that stand above this one.
+    """
     settings = portal.settings
+    registration = PortalRegistration(portal.database)
+    registration.renew()
     with (
         WebhookSender(portal) as webhooks,
         Periodic(
+            PeriodicTask(
+                name="registration",
+                seconds=HEARTBEAT_SECONDS,
+                run=lambda _: registration.renew(),
+                leave_seconds=2,
+            ),
             PeriodicTask(
                 name="sweeper", seconds=settings.sweep_seconds, run=lambda _: sweep(portal)
             ),
@@ -39,6 +54,8 @@ def background_tasks(portal: Portal) -> Iterator[None]:
                 # A piece is read, or an object written; then it checks whether the portal ends.
                 leave_seconds=10,
             ),
+            *others,
         ),
     ):
         yield
+    registration.end()

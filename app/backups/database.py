@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import (
     Connection,
@@ -34,12 +33,6 @@ SQLITE_FILE = "database.sqlite3"
 TABLES = "tables"
 _OBJECT = re.compile(r"[a-z-]+/[^:]*$")
 _VERSIONS = "alembic_version"
-
-
-def revision_of(engine: Engine) -> str:
-    """The revision of the schema; empty for an empty database."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def dump(database: Database, folder: Path) -> list[Path]:

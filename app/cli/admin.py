@@ -175,8 +175,12 @@ def _operations(data_dir: DataDir) -> "Iterator[tuple[Session, Caller]]":
 
 def _print_worker(worker: "WorkerRead") -> None:
     state = "alive" if worker.alive else f"dead, last seen {moment(worker.seen_at)}"
+    if worker.alive and worker.refusal is not None:
+        state = worker.refusal.value.replace("_", " ")
     holds = ", ".join(row.id for row in worker.holds) or "nothing"
     echo(f"{worker.id}  {','.join(worker.queues)}  {worker.device}  {state}  works on {holds}")
+    if worker.alive and worker.advice is not None:
+        echo(worker.advice, indent=2)
 
 
 def _print_job(job: "JobRead") -> None:

@@ -11,11 +11,18 @@ from app.operations.schemas import (
     JobKind,
     JobRead,
     QueuesRead,
+    ServiceRead,
     StorageRead,
     WorkersRead,
 )
 
 router = APIRouter(prefix="/operations", tags=["operations"], responses=problems(401, 403, 422))
+
+
+@router.get("/service")
+def get_service(session: ReadSession, portal: PortalDep, caller: Operator) -> ServiceRead:
+    """Whether the service is drained, its portals and their versions, its scheduled backups."""
+    return service.service(portal, session, caller)
 
 
 @router.get("/workers")

@@ -298,9 +298,12 @@ def _migrate(environment: Mapping[str, str], log_path: Path) -> None:
             check=False,
         )
     if done.returncode != 0:
+        said = log_path.read_text(errors="replace").strip()
+        # A sentence for people; what else there may be is for whoever reads the log.
+        reason = said if "\n" not in said else f"The reason is in {log_path}."
         raise EmbeddedError(
             f"The database could not be brought up to date, so nothing was started. It is as it "
-            f"was before. The reason is in {log_path}."
+            f"was before. {reason}"
         )
 
 

@@ -18,6 +18,7 @@ from app.core import leases
 from app.core.leases import LeaseLost
 from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
+from app.maintenance.admission import refusal
 from app.models.lease import Leased
 from iadd.runtime.device import DeviceLostError, watching_device
 from worker.jobs.lease import Cancelled, ClaimedRow, Interrupted
@@ -98,6 +99,9 @@ def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> None:
 
 def _claim(services: Services, kind: JobKind[Any], row_id: str) -> ClaimedRow | None:
     with services.database.transaction() as session:
+        # The look of `worker.admission` may be a moment old.
+        if refusal(session) is not None:
+            return None
         token = kind.claim(
             session, row_id, owner=process_name(), seconds=services.settings.lease_seconds
         )

@@ -2,6 +2,7 @@ import pytest
 
 from app.core.clock import utc_now
 from app.core.security import Role
+from app.core.version import VERSION
 from app.models import WorkerProcess
 
 
@@ -21,10 +22,9 @@ def add_worker(portal):
                     pid=pid,
                     queues=list(queues),
                     device="NVIDIA H100",
-                    version="0.1.0",
+                    **{"version": VERSION, **values},
                     started_at=utc_now(),
                     seen_at=seen_at or utc_now(),
-                    **values,
                 )
             )
         return f"{host}:{pid}"
