@@ -131,7 +131,7 @@ def _make(portal: Portal, fence: int, stopping: threading.Event) -> Manifest:
                     session, ScheduledBackup, ONLY, fence=fence, seconds=LEASE.total_seconds()
                 )
 
-    folder = root / utc_now().strftime(_STAMP)
+    folder = root / _name()
     manifest = back_up(
         portal.settings,
         portal.database,
@@ -143,6 +143,10 @@ def _make(portal: Portal, fence: int, stopping: threading.Event) -> Manifest:
     for path in [*earlier, folder][: -portal.settings.backup_keep]:
         shutil.rmtree(path)
     return manifest
+
+
+def _name() -> str:
+    return utc_now().strftime(_STAMP)
 
 
 def _folders(root: Path) -> list[Path]:

