@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from app.api import router as api_router
 from app.background.tasks import background_tasks
+from app.backups.schedule import scheduled_backups
 from app.core import problem_handlers
 from app.core.health import router as health_router
 from app.core.metrics import Metrics
@@ -28,6 +28,7 @@ from app.core.schemas import ProblemRead
 from app.core.settings import Settings, get_settings
 from app.core.tracing import configure_tracing, end_tracing
 from app.core.turns import TakeTurns
+from app.core.version import VERSION
 from app.datasets.uploads.protocol import TusHeaders
 from app.distillations.feeds import Feeds
 from app.operations.metrics import ServiceState
@@ -49,14 +50,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         configure_tracing(portal.settings, "portal")
-        with background_tasks(portal):
+        with background_tasks(portal, *scheduled_backups(portal)):
             yield
         end_tracing()
         portal.close()
 
     app = FastAPI(
         title="IADD Exchange",
-        version=version("iadd-exchange"),
+        version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",

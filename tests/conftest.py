@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.fixtures.mail_server",
     "tests.fixtures.portal",
     "tests.fixtures.releases",
+    "tests.fixtures.s3",
     "tests.fixtures.webhook_receiver",
 ]
 

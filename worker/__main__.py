@@ -1,16 +1,19 @@
 """`python -m worker [--queues cpu,gpu] [--concurrency N]`: run a worker until it is stopped."""
 
 import argparse
+import os
 import sys
 import warnings
 
 from celery.platforms import SecurityWarning
 
+from app.core.logging import configure_logging
 from app.core.private import write_privately
 from app.core.queue import Queue
+from worker.admission import wait_until_admitted
 from worker.app import app, settings, worker_settings
 from worker.compile_cache import keep_compiled
-from worker.lifecycle import is_broken
+from worker.lifecycle import is_broken, is_to_wait
 from worker.registration import listen_to
 
 
@@ -39,6 +42,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     write_privately()
     listen_to(queues)
+    configure_logging(settings.log_level)
+    wait_until_admitted(settings.database_url)
     # Before the tasks are imported, and torch with them.
     keep_compiled(worker_settings.compile_cache_dir or settings.data_dir / "compiled")
     app.worker_main(
@@ -56,6 +61,9 @@ def main() -> None:
         sys.exit(
             "The GPU does not answer. Another worker takes over the job. Start this worker again."
         )
+    if is_to_wait():
+        # A new program under the same number: whoever keeps this worker running sees no end of it.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (ourselves)
 
 
 if __name__ == "__main__":

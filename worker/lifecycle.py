@@ -18,15 +18,16 @@ from app.core.log_context import add_to_every_line
 from app.core.logging import configure_logging
 from app.core.tracing import configure_tracing, end_tracing
 from app.standalone.parent_death import die_with_parent
-from worker import registration
+from worker import admission, registration
 from worker.app import settings, worker_settings
 from worker.services import clean_scratch, get_services
 
 _parent_pid = os.getpid()
 # Shared with the forked children. A request to stop sets the first, a child that cannot go on sets
-# the second.
-_flags = mmap.mmap(-1, 2)
-_STOPPING, _BROKEN = 0, 1
+# the second, one that may take no more work the third.
+_flags = mmap.mmap(-1, 3)
+_STOPPING, _BROKEN, _WAITING = 0, 1, 2
+_stop_requests = 0
 
 
 def is_stopping() -> bool:
@@ -48,6 +49,19 @@ def is_broken() -> bool:
     return _flags[_BROKEN] != 0
 
 
+def wait_for_admission() -> None:
+    """End this worker's work: it is given back, and the worker waits until it may work again."""
+    if _flags[_WAITING]:
+        return  # another child was faster
+    _flags[_STOPPING] = _flags[_WAITING] = 1
+    os.kill(_parent_pid, signal.SIGTERM)
+
+
+def is_to_wait() -> bool:
+    """Return True when this worker ended its work to wait for admission, and nobody stops it."""
+    return _flags[_WAITING] != 0 and _stop_requests <= 1
+
+
 def process_name() -> str:
     """Name the owner of a lease: host, process and a random part, so that no two are the same."""
     return f"{socket.gethostname()}:{os.getpid()}:{random.SystemRandom().getrandbits(32):08x}"
@@ -61,7 +75,9 @@ def _configure_logging(**_: Any) -> None:
 
 
 def _request_stop(**_: Any) -> None:
+    global _stop_requests
     _flags[_STOPPING] = 1
+    _stop_requests += 1
 
 
 def _prepare_parent(**_: Any) -> None:
@@ -80,11 +96,13 @@ def _prepare_child(**_: Any) -> None:
     if not is_there(worker_settings):
         end_worker()
     queues = registration.queues()
+    database = get_services().database
     registration.begin(
-        get_services().database,
+        database,
         name_device(worker_settings, queues),
         memory_bytes=memory_bytes(worker_settings, queues),
     )
+    admission.watch(database, wait_for_admission)
 
 
 def _leave_child(**_: Any) -> None:

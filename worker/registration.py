@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from importlib.metadata import version
 
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.queue import Queue
+from app.core.version import VERSION
+from app.maintenance.admission import Refusal
 from app.models import WorkerProcess
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,14 @@ class Registration:
         """Remove the row: the process ends as it should."""
         self._over.set()
         self._thread.join(5)
+        self.remove()
+
+    def remove(self) -> None:
         self._try(self._remove)
+
+    def tell_refusal(self, reason: Refusal) -> None:
+        """Say that this process lives and takes no work, as far as the schema has room for it."""
+        self._try(lambda: self._write(reason))
 
     @contextmanager
     def working_on(self, row_id: str) -> Iterator[None]:
@@ -93,7 +101,7 @@ class Registration:
         except SQLAlchemyError as error:
             logger.warning("registration was not written: %s", type(error).__name__)
 
-    def _write(self) -> None:
+    def _write(self, refusal: Refusal | None = None) -> None:
         row_id, since = self._job or (None, None)
         row = WorkerProcess(
             id=self._id,
@@ -102,11 +110,12 @@ class Registration:
             queues=queues(),
             device=self.device,
             memory_bytes=self._memory_bytes,
-            version=version("iadd-exchange"),
+            version=VERSION,
             started_at=self._started_at,
             seen_at=utc_now(),
             row_id=row_id,
             row_since=since,
+            refusal=refusal,
         )
         with self._database.transaction() as session:
             session.merge(row)

@@ -15,6 +15,7 @@ from app.scheduling import device_use
 from app.scheduling.turns import is_waiting, next_turn
 from worker import registration
 from worker.app import app
+from worker.lifecycle import is_stopping
 from worker.services import get_services
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def _take_turn(task: Task, row_id: str) -> None:
     if not waits and _HANDLERS[task](row_id):
         return
     tried: list[str] = []
-    while True:
+    while not is_stopping():
         with database.reading() as session:
             turn = next_turn(session, task.queue, besides=tried)
         # A row that another worker took meanwhile is not worked on by this one.

@@ -6,6 +6,7 @@ from app.auth.sessions.repository import WebSessionRepository
 from app.auth.sessions.schemas import SessionRead
 from app.auth.sessions.service import SignedIn
 from app.core.security import Caller, hash_secret
+from app.maintenance.drain import drained_since
 from app.models.organisation import Organisation
 from app.users.repository import UserRepository
 from app.users.service import caller_of
@@ -31,7 +32,8 @@ def read_caller(session: Session, caller: Caller, cookie: str | None) -> Session
         found = WebSessionRepository(session).find_by_hash(hash_secret(cookie))
         if found is not None:
             row, user, organisation = found
-            return read_signed_in(SignedIn("", row, user, organisation))
+            signed_in = read_signed_in(SignedIn("", row, user, organisation))
+            return signed_in.model_copy(update={"drained_at": drained_since(session)})
     organisation = session.get_one(Organisation, caller.organisation_id)
     person = None if caller.user_id is None else UserRepository(session).load(caller.user_id)
     return SessionRead(
@@ -44,4 +46,5 @@ def read_caller(session: Session, caller: Caller, cookie: str | None) -> Session
         permissions=sorted(caller.permissions),
         csrf_token=None,
         expires_at=None,
+        drained_at=drained_since(session),
     )

@@ -11,6 +11,7 @@ from app.background.sweeper import sweep
 from app.background.upload_finisher import finish_complete
 from app.background.webhook_sender import WebhookSender
 from app.core.portal import Portal
+from app.maintenance.portals import HEARTBEAT_SECONDS, PortalRegistration
 
 logger = logging.getLogger(__name__)
 
@@ -19,11 +20,25 @@ HALF_WRITTEN = 10
 
 
 @contextmanager
-def background_tasks(portal: Portal) -> Iterator[None]:
+def background_tasks(portal: Portal, *others: PeriodicTask) -> Iterator[None]:
+    """Run until the block ends.
+
+    Args:
+        portal: Its resources.
+        others: Tasks of packages that stand above this one.
+    """
     settings = portal.settings
+    registration = PortalRegistration(portal.database)
+    registration.renew()
     with (
         WebhookSender(portal) as webhooks,
         Periodic(
+            PeriodicTask(
+                name="registration",
+                seconds=HEARTBEAT_SECONDS,
+                run=lambda _: registration.renew(),
+                leave_seconds=2,
+            ),
             PeriodicTask(
                 name="sweeper", seconds=settings.sweep_seconds, run=lambda _: sweep(portal)
             ),
@@ -58,10 +73,12 @@ def background_tasks(portal: Portal) -> Iterator[None]:
                 run=lambda stopping: forget_old(portal, lambda: not stopping.is_set()),
                 leave_seconds=10,
             ),
+            *others,
             on_round=portal.rounds.note,
         ),
     ):
         yield
+    registration.end()
 
 
 def _delete_half_written(portal: Portal) -> None:

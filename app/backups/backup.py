@@ -9,7 +9,6 @@ read again.
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 from app.backups import database as databases
@@ -19,6 +18,8 @@ from app.core.db import Database
 from app.core.settings import Settings
 from app.core.storage import ObjectInfo, Storage
 from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
+from app.core.version import VERSION
+from app.migrations import revision_of
 
 OBJECTS = "objects"
 SECRETS = (SECRET_FILE, PREVIOUS_SECRET_FILE)
@@ -36,6 +37,7 @@ def back_up(
     storage: Storage,
     folder: Path,
     *,
+    like: Path | None = None,
     on_progress: Listener = lambda *_: None,
 ) -> Manifest:
     """Copy database, objects and the secret key into a folder for the operator alone.
@@ -46,6 +48,8 @@ def back_up(
         storage: The portal's.
         folder: New, or of an earlier backup of this portal: what has not changed is not copied
             again, and what was deleted since goes.
+        like: Folder of another backup of this portal: objects that it has as they are now are
+            linked from there, where the file system can, and copied where it cannot.
         on_progress: Called after each object.
 
     Returns:
@@ -57,7 +61,7 @@ def back_up(
             its files may be.
     """
     earlier = _prepare(folder)
-    objects = dict(earlier)
+    objects = {**({} if like is None else _linked(like, folder)), **earlier}
     _copy_new(storage, folder, objects, on_progress)
     # From here on the earlier backup is none any more: its database is overwritten.
     (folder / NAME).unlink(missing_ok=True)
@@ -75,8 +79,8 @@ def back_up(
     files += _secrets(settings, folder)
     manifest = Manifest(
         made_at=made_at.isoformat(),
-        version=version("iadd-exchange"),
-        revision=databases.revision_of(database.engine),
+        version=VERSION,
+        revision=revision_of(database.engine),
         database="sqlite" if database.engine.dialect.name == "sqlite" else "postgresql",
         files={str(path.relative_to(folder)): kept_file(path) for path in files},
         objects=dict(sorted(kept.items())),
@@ -100,6 +104,25 @@ def _prepare(folder: Path) -> dict[str, Kept]:
             "that of an earlier backup. Nothing was written."
         )
     return {}
+
+
+def _linked(like: Path, folder: Path) -> dict[str, Kept]:
+    """Have the objects of another backup here too, and return them.
+
+    Objects are never written in place, so what one folder replaces or deletes the other keeps.
+    """
+    objects = Manifest.read(like).objects
+    for key in objects:
+        source, target = like / OBJECTS / key, folder / OBJECTS / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(source)
+        except FileExistsError:
+            continue
+        except OSError:  # a file system without links
+            shutil.rmtree(folder / OBJECTS)
+            return {}
+    return objects
 
 
 def _copy_new(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import (
     Connection,
@@ -37,12 +36,6 @@ _OBJECT = re.compile(r"[a-z-]+/[^:]*$")
 _FOLDERS = ("read_key",)
 """Columns that name what several objects lie below."""
 _VERSIONS = "alembic_version"
-
-
-def revision_of(engine: Engine) -> str:
-    """The revision of the schema; empty for an empty database."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def dump(database: Database, folder: Path) -> list[Path]:

@@ -11,21 +11,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import column, func, inspect, select, table
 
 from app.audit.chain import BrokenChain
 from app.audit.verify import check
-from app.backups.database import folder_keys, object_keys, revision_of
+from app.backups.database import folder_keys, object_keys
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.settings import Settings
 from app.core.storage import Storage
 from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
-from app.migrations import config_for
+from app.core.version import VERSION, work_together
+from app.migrations import (
+    SchemaFit,
+    explain_newer,
+    fit_of,
+    newest_revision,
+    revision_of,
+    version_of,
+)
 from app.models import WorkerProcess
 from app.organisations.repository import OrganisationRepository
 
@@ -112,29 +118,32 @@ def _set_mode(path: Path, mode: int) -> str:
 
 
 def _schema(database: Database) -> Finding | None:
-    newest = ScriptDirectory.from_config(config_for(database.engine)).get_current_head()
-    found = revision_of(database.engine)
-    if found == newest:
-        return None
-    return Finding(
-        "old-schema",
-        f"The database has the schema {found or 'none'}, and this version needs {newest}: run "
-        "exchange migrate, after a backup. The rest was not looked at.",
-    )
+    match fit_of(database.engine):
+        case SchemaFit.OLDER:
+            found = revision_of(database.engine) or "none"
+            return Finding(
+                "old-schema",
+                f"The database has the schema {found}, and this version needs "
+                f"{newest_revision()}: run exchange migrate, after a backup. The rest was not "
+                "looked at.",
+            )
+        case SchemaFit.NEWER:
+            return Finding("new-schema", explain_newer(version_of(database.engine)))
+    return None
 
 
 def _workers(database: Database) -> Iterator[Finding]:
-    own = version("iadd-exchange")
     with database.reading() as session:
         alive = session.scalars(
             select(WorkerProcess).where(WorkerProcess.seen_at > utc_now() - _SEEN)
         ).all()
     for worker in alive:
-        if worker.version != own:
+        if worker.version != VERSION:
+            works = "" if work_together(worker.version, VERSION) else " It takes no work."
             yield Finding(
                 "other-version",
-                f"The worker {worker.id} runs version {worker.version}, and the portal {own}: "
-                "update it and start it anew; a running step ends with a checkpoint.",
+                f"The worker {worker.id} runs version {worker.version}, and the portal {VERSION}: "
+                f"update it and start it anew; a running step ends with a checkpoint.{works}",
             )
 
 

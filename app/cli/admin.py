@@ -200,10 +200,14 @@ def _operator() -> "Caller":
 
 def _print_worker(worker: "WorkerRead") -> None:
     state = "alive" if worker.alive else f"dead, last seen {moment(worker.seen_at)}"
+    if worker.alive and worker.refusal is not None:
+        state = worker.refusal.value.replace("_", " ")
     holds = ", ".join(row.id for row in worker.holds) or "nothing"
     memory = "" if worker.memory_bytes is None else f", {worker.memory_bytes / 10**9:.0f} GB"
     queues = ",".join(worker.queues)
     echo(f"{worker.id}  {queues}  {worker.device}{memory}  {state}  works on {holds}")
+    if worker.alive and worker.advice is not None:
+        echo(worker.advice, indent=2)
 
 
 def _print_job(job: "JobRead") -> None:

@@ -42,7 +42,7 @@ def open_database(settings: "Settings") -> "Iterator[Database]":
         from sqlalchemy.exc import DBAPIError
 
         from app.core.db import Database
-        from app.migrations import upgrade
+        from app.migrations import SchemaTooNew, upgrade
     with usable_folder(settings.data_dir):
         keep_private(settings)
         database = Database(settings.database_url)
@@ -54,6 +54,36 @@ def open_database(settings: "Settings") -> "Iterator[Database]":
             fail(
                 f"The database {where} cannot be opened: {error.orig}. Nothing was changed. Name "
                 "another folder with --data-dir, or another database with EXCHANGE_DATABASE_URL."
+            )
+        except SchemaTooNew as error:
+            fail(str(error))
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def present_database(settings: "Settings") -> "Iterator[Database]":
+    """The database of these settings as it is, if this version can work with its schema."""
+    with needs("portal"):
+        from sqlalchemy.exc import DBAPIError
+
+        from app.core.db import Database
+        from app.migrations import SchemaFit, explain_newer, fit_of, version_of
+    with usable_folder(settings.data_dir):
+        database = Database(settings.database_url)
+    try:
+        try:
+            fit = fit_of(database.engine)
+        except DBAPIError as error:
+            where = database.engine.url.render_as_string()
+            fail(f"The database {where} cannot be opened: {error.orig}. Nothing was changed.")
+        if fit == SchemaFit.NEWER:
+            fail(explain_newer(version_of(database.engine)))
+        if fit == SchemaFit.OLDER:
+            fail(
+                "The database does not have the schema of this version yet. Nothing was changed. "
+                "Run `exchange migrate` first, after a backup."
             )
         yield database
     finally:

@@ -45,6 +45,8 @@ class Me(Row):
     email: str | None
     roles: list[str]
     permissions: list[str]
+    drained_at: datetime | None = None
+    """Set: the operator updates the service; since then jobs wait."""
 
 
 class Token(Row):

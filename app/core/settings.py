@@ -218,6 +218,21 @@ class Settings(BaseSettings):
         "releases and logs of organisations never are. 0: nothing is.",
     )
 
+    backup_hours: float = Field(
+        default=0,
+        ge=0,
+        description="A portal makes a backup as often as this, into a folder of its own in "
+        "`EXCHANGE_BACKUP_DIR`. 0: none is made.",
+    )
+    backup_dir: Path | None = Field(
+        default=None,
+        description="Folder of the scheduled backups, on another disc: they hold everything, the "
+        "X-rays too. Portals on several machines share it.",
+    )
+    backup_keep: int = Field(
+        default=7, ge=1, description="So many scheduled backups are kept, the newest ones."
+    )
+
     lease_seconds: float = Field(
         default=20,
         gt=0,
@@ -296,6 +311,12 @@ class Settings(BaseSettings):
                     f"EXCHANGE_{name.upper()} lists networks as in 10.20.0.0/16, separated by "
                     "commas"
                 ) from None
+        return self
+
+    @model_validator(mode="after")
+    def _validate_backups(self) -> Self:
+        if self.backup_hours and self.backup_dir is None:
+            raise ValueError("EXCHANGE_BACKUP_HOURS needs EXCHANGE_BACKUP_DIR beside it")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.queue import Queue, Task, enqueue_after_commit
 from app.core.security import Caller
@@ -17,10 +16,10 @@ from app.datasets.repository import DatasetNotFound, DatasetRepository
 from app.distillations.presets import Preset, audit_settings, get_preset
 from app.distillations.repository import DistillationRepository
 from app.distillations.schemas import DistillationCreate
+from app.maintenance.workers import working_workers
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.organisations.quotas import allow_run
-from app.workers import living_workers
 from iadd.bundle.format import CERTIFICATE
 
 
@@ -117,7 +116,7 @@ def _expect_to_fit(session: Session, caller: Caller, dataset_id: str, asked: str
     problem = DistillationRepository(session).readable_by(caller).newest_problem(dataset_id, asked)
     if problem is None or "needed_bytes" not in problem:
         return
-    workers = [one for one in living_workers(session, utc_now()) if Queue.GPU in one.queues]
+    workers = [one for one in working_workers(session) if Queue.GPU in one.queues]
     memories = [one.memory_bytes for one in workers if one.memory_bytes is not None]
     if not memories or len(memories) < len(workers):
         return

@@ -32,8 +32,11 @@ from app.models.ledger_event import LedgerEvent
 from app.models.notification import MailStatus, Notification
 from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
+from app.models.portal_process import PortalProcess
 from app.models.release import Release, ReleaseClass, ReleaseStatus, ReleaseWarning
 from app.models.release_override import OverrideStatus, ReleaseOverride
+from app.models.scheduled_backup import BackupStatus, ScheduledBackup
+from app.models.service_state import ServiceState
 from app.models.sign_in_failures import SignInFailures
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.text_scan import TextScan, TextScanStatus
@@ -65,6 +68,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "AuditTwin",
+    "BackupStatus",
     "Base",
     "Dataset",
     "DatasetStatus",
@@ -89,6 +93,7 @@ __all__ = [
     "OrganisationKey",
     "Outcome",
     "OverrideStatus",
+    "PortalProcess",
     "Priority",
     "Randomness",
     "Release",
@@ -97,7 +102,9 @@ __all__ = [
     "ReleaseStatus",
     "ReleaseWarning",
     "RequestStatus",
+    "ScheduledBackup",
     "Score",
+    "ServiceState",
     "SignInFailures",
     "Teacher",
     "TeacherStatus",

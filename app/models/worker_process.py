@@ -26,3 +26,5 @@ class WorkerProcess(Base):
     row_id: Mapped[str | None] = mapped_column(String(40), default=None)
     """The row that it works on."""
     row_since: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    refusal: Mapped[str | None] = mapped_column(String(32), default=None)
+    """Why it takes no work: a value of `app.maintenance.admission.Refusal`."""

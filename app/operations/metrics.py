@@ -15,19 +15,23 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.background.sweeper import DUTIES
 from app.core.clock import utc_now
 from app.core.outbox import Outbox
 from app.core.portal import Portal
 from app.core.queue import Queue
+from app.maintenance.drain import drained_since
+from app.maintenance.workers import working_workers
 from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset
 from app.models.distillation import PHASES, Distillation, DistillationStatus
+from app.models.scheduled_backup import ONLY as SCHEDULED
+from app.models.scheduled_backup import BackupStatus, ScheduledBackup
 from app.models.teacher import Teacher
 from app.notifications.repository import MAILS
 from app.operations.failures import failures_since
 from app.operations.repository import OperationsRepository
-from app.operations.service import ALIVE_FOR
+from app.scheduling.duties import duties_of
+from app.scheduling.turns import used_seconds
 from app.webhooks.repository import DELIVERIES
 
 logger = logging.getLogger(__name__)
@@ -104,7 +108,14 @@ class DatabaseMetrics:
             labels=["queue"],
         )
         self.workers = GaugeMetricFamily(
-            "exchange_workers", "Living worker processes by queue.", labels=["queue"]
+            "exchange_workers",
+            "Worker processes that live and take work, by queue.",
+            labels=["queue"],
+        )
+        self.used = GaugeMetricFamily(
+            "exchange_device_seconds",
+            "Seconds that workers of a queue worked on what they ended within the last hour.",
+            labels=["queue"],
         )
         self.failures = GaugeMetricFamily(
             "exchange_failures",
@@ -125,6 +136,14 @@ class DatabaseMetrics:
             labels=["outbox"],
         )
 
+        self.drained = GaugeMetricFamily("exchange_drained", "1 while no worker takes work.")
+        self.backup_age = GaugeMetricFamily(
+            "exchange_backup_age_seconds", "Since the last good scheduled backup."
+        )
+        self.backup_failed = GaugeMetricFamily(
+            "exchange_backup_failed", "1 after a scheduled backup that failed."
+        )
+
     def all(self) -> list[Metric]:
         return list(vars(self).values())
 
@@ -136,6 +155,7 @@ class DatabaseMetrics:
                 self.failures.add_metric([found.kind, found.problem, window], found.count)
         self._read_phases(session)
         self._read_outboxes(session, now)
+        self._read_maintenance(session, now)
 
     def _read_rows(self, session: Session) -> None:
         for model in (Dataset, Distillation, Teacher, AuditTwin):
@@ -145,14 +165,16 @@ class DatabaseMetrics:
 
     def _read_queues(self, session: Session, now: datetime) -> None:
         operations = OperationsRepository(session)
-        living = operations.workers(now - ALIVE_FOR)
+        working = working_workers(session)
         for queue in Queue:
-            loads = [operations.load(duty, now) for duty in DUTIES if duty.task.queue == queue]
+            loads = [operations.load(duty, now) for duty in duties_of(queue)]
             since = min((load.oldest for load in loads if load.oldest is not None), default=None)
             self.queue.add_metric([queue, "waiting"], sum(load.waiting for load in loads))
             self.queue.add_metric([queue, "held"], sum(load.held for load in loads))
             self.oldest.add_metric([queue], _age(since, now))
-            self.workers.add_metric([queue], sum(queue in worker.queues for worker in living))
+            self.workers.add_metric([queue], sum(queue in worker.queues for worker in working))
+            used = used_seconds(session, queue, now - WINDOWS["1h"])
+            self.used.add_metric([queue], sum(used.values()))
 
     def _read_phases(self, session: Session) -> None:
         seconds = [Distillation.timings[phase.value].as_float() for phase in PHASES]
@@ -173,6 +195,15 @@ class DatabaseMetrics:
             count, since = session.execute(query.where(outbox.status == outbox.pending)).one()
             self.pending.add_metric([name], count)
             self.pending_oldest.add_metric([name], _age(since, now))
+
+    def _read_maintenance(self, session: Session, now: datetime) -> None:
+        self.drained.add_metric([], drained_since(session) is not None)
+        backup = session.get(ScheduledBackup, SCHEDULED)
+        if backup is None:
+            return
+        self.backup_failed.add_metric([], backup.status == BackupStatus.FAILED)
+        if backup.made_at is not None:
+            self.backup_age.add_metric([], _age(backup.made_at, now))
 
 
 def _age(since: datetime | None, now: datetime) -> float:

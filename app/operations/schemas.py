@@ -8,6 +8,8 @@ from pydantic import Field
 from app.core.queue import Queue
 from app.core.schemas import Line, ReplyModel, RequestModel
 from app.distillations.schemas import Progress
+from app.maintenance.admission import Refusal
+from app.models.scheduled_backup import BackupStatus
 
 
 class JobKind(StrEnum):
@@ -41,11 +43,36 @@ class WorkerRead(ReplyModel):
     started_at: datetime
     seen_at: datetime
     alive: bool = Field(description="It sent a heartbeat within the last half minute.")
+    refusal: Refusal | None = Field(description="Why it takes no work; null where it takes some.")
+    advice: str | None = Field(description="The same in words, with what to do.")
     holds: list[HeldRow] = Field(description="Rows whose lease it has.")
 
 
 class WorkersRead(ReplyModel):
     items: list[WorkerRead]
+
+
+class PortalRead(ReplyModel):
+    id: str = Field(description="Host and process.")
+    version: str
+    started_at: datetime
+    seen_at: datetime
+
+
+class ScheduledBackupRead(ReplyModel):
+    hours: float = Field(description="From one to the next.")
+    status: BackupStatus = Field(description="Of the last try.")
+    tried_at: datetime | None = Field(description="When the last try ended.")
+    made_at: datetime | None = Field(description="Of the last good one.")
+    size: int | None = Field(description="Bytes of the last good one.")
+    problem: str | None = Field(description="Why the last try failed.")
+
+
+class ServiceRead(ReplyModel):
+    version: str = Field(description="Of the portal that answers.")
+    drained_at: datetime | None = Field(description="Set: no worker takes work.")
+    portals: list[PortalRead] = Field(description="Portals that live.")
+    backup: ScheduledBackupRead | None = Field(description="Null where none is scheduled.")
 
 
 class QueueRead(ReplyModel):
@@ -56,7 +83,7 @@ class QueueRead(ReplyModel):
     waiting: int = Field(description="Rows that nobody works on, each with its message.")
     held: int = Field(description="Rows that a worker works on.")
     oldest_waiting_since: datetime | None
-    workers: int = Field(description="Living processes that take from it.")
+    workers: int = Field(description="Living processes that take work from it.")
 
 
 class QueuesRead(ReplyModel):

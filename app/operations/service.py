@@ -14,8 +14,15 @@ from app.core.errors import Conflict, Forbidden, NotFound
 from app.core.portal import Portal
 from app.core.queue import Queue
 from app.core.security import Caller, Permission
+from app.core.version import VERSION
 from app.distillations.repository import DistillationRepository
+from app.maintenance.admission import ALIVE_FOR, explain
+from app.maintenance.drain import drained_since
+from app.maintenance.portals import living
+from app.maintenance.workers import refusal_told, seen_workers, working_workers
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
+from app.models.scheduled_backup import ONLY as SCHEDULED
+from app.models.scheduled_backup import BackupStatus, ScheduledBackup
 from app.models.training import OPEN, Training, TrainingStatus
 from app.notifications.service import Notice, notify_organisation
 from app.operations import jobs
@@ -26,8 +33,11 @@ from app.operations.schemas import (
     JobCancel,
     JobKind,
     JobRead,
+    PortalRead,
     QueueRead,
     QueuesRead,
+    ScheduledBackupRead,
+    ServiceRead,
     StorageOfOrganisation,
     StorageRead,
     WorkerRead,
@@ -37,11 +47,9 @@ from app.organisations.quotas import quota_of
 from app.organisations.repository import OrganisationRepository
 from app.scheduling.duties import duties_of
 from app.trainings.repository import TrainingRepository
-from app.workers import ALIVE_FOR, living_workers, seen_workers
 
 logger = logging.getLogger(__name__)
 
-"""Workers send a heartbeat every ten seconds."""
 SHOWN_FOR = timedelta(hours=1)
 """One that died is shown for so long."""
 
@@ -77,6 +85,8 @@ def workers(session: Session, caller: Caller) -> WorkersRead:
                 started_at=worker.started_at,
                 seen_at=worker.seen_at,
                 alive=worker.seen_at >= now - ALIVE_FOR,
+                refusal=(reason := refusal_told(worker)),
+                advice=None if reason is None else explain(reason, VERSION, worker.version),
                 holds=[
                     HeldRow(
                         kind=row.kind,
@@ -86,8 +96,38 @@ def workers(session: Session, caller: Caller) -> WorkersRead:
                     for row in held[worker.id]
                 ],
             )
-            for worker in seen_workers(session, now - SHOWN_FOR, now)
+            for worker in seen_workers(session, now - SHOWN_FOR)
         ]
+    )
+
+
+def service(portal: Portal, session: Session, caller: Caller) -> ServiceRead:
+    """Whether the service is drained, its portals, and its scheduled backups."""
+    _for_operators(caller)
+    hours = portal.settings.backup_hours
+    backup = session.get(ScheduledBackup, SCHEDULED) or ScheduledBackup(status=BackupStatus.NONE)
+    return ServiceRead(
+        version=VERSION,
+        drained_at=drained_since(session),
+        portals=[
+            PortalRead(
+                id=found.id,
+                version=found.version,
+                started_at=found.started_at,
+                seen_at=found.seen_at,
+            )
+            for found in living(session)
+        ],
+        backup=ScheduledBackupRead(
+            hours=hours,
+            status=backup.status,
+            tried_at=backup.tried_at,
+            made_at=backup.made_at,
+            size=backup.size,
+            problem=backup.problem,
+        )
+        if hours
+        else None,
     )
 
 
@@ -98,7 +138,7 @@ def queues(portal: Portal, session: Session, caller: Caller) -> QueuesRead:
     messages = _messages(portal)
     now = utc_now()
     operations = OperationsRepository(session)
-    living = living_workers(session, now)
+    taking = working_workers(session)
     items = []
     for queue in Queue:
         loads = [operations.load(duty, now) for duty in duties_of(queue)]
@@ -111,7 +151,7 @@ def queues(portal: Portal, session: Session, caller: Caller) -> QueuesRead:
                 oldest_waiting_since=min(
                     (load.oldest for load in loads if load.oldest is not None), default=None
                 ),
-                workers=sum(queue.value in worker.queues for worker in living),
+                workers=sum(queue.value in worker.queues for worker in taking),
             )
         )
     return QueuesRead(items=items)

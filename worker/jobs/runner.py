@@ -19,12 +19,13 @@ from app.core.leases import LeaseLost
 from app.core.outages import OUTAGES
 from app.core.queue import Task, enqueue_after_commit
 from app.core.types import JsonObject
+from app.maintenance.admission import refusal
 from app.models.lease import Leased
 from iadd.runtime.device import DeviceLostError, watching_device
 from worker.jobs.lease import Cancelled, ClaimedRow, Interrupted
 from worker.jobs.observation import observed_job
 from worker.jobs.problems import WorkersLostError
-from worker.lifecycle import end_worker, process_name
+from worker.lifecycle import end_worker, process_name, wait_for_admission
 from worker.services import Services, get_services
 from worker.turns import booking
 
@@ -119,6 +120,11 @@ def _work(services: Services, kind: JobKind[Row], claimed: ClaimedRow, step: Ste
 
 def _claim(services: Services, kind: JobKind[Any], row_id: str) -> ClaimedRow | None:
     with services.database.transaction() as session:
+        if refusal(session) is not None:
+            # The look of `worker.admission` may be a moment old. The message is for another worker.
+            wait_for_admission()
+            enqueue_after_commit(session, kind.task, row_id)
+            return None
         token = kind.claim(
             session, row_id, owner=process_name(), seconds=services.settings.lease_seconds
         )

@@ -27,3 +27,8 @@ class SessionRead(ReplyModel):
         "token, which needs none."
     )
     expires_at: datetime | None
+    drained_at: datetime | None = Field(
+        default=None,
+        description="Set: the operator updates the service; since then jobs wait, and go on by "
+        "themselves afterwards.",
+    )

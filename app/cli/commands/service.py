@@ -1,10 +1,11 @@
-"""`exchange up`, `demo`, `portal`, `worker`, `migrate`: the service itself."""
+"""`exchange up`, `demo`, `portal`, `worker`, `migrate`, `drain`: the service itself."""
 
 import os
 import stat
 import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +17,12 @@ from app.cli.context import (
     load_settings,
     needs,
     open_database,
+    present_database,
     usable_folder,
 )
+
+if TYPE_CHECKING:
+    from app.core.db import Database
 
 PANEL = "The service"
 
@@ -90,6 +95,8 @@ def portal(
     configure_logging(settings.log_level, settings.log_format)
     if fd is not None:
         _expect_socket(fd)
+    with present_database(settings):
+        pass  # or the sentence that says what to update
     with usable_folder(settings.data_dir):
         keep_private(settings)
         application = create_app(settings)
@@ -141,4 +148,64 @@ def worker(
 def migrate(data_dir: DataDir = None) -> None:
     """Migrate the database to the present schema; creates it if needed."""
     with open_database(load_settings(data_dir)) as database:
-        typer.echo(f"The database is up to date: {database.engine.url.render_as_string()}")
+        from app.migrations import SchemaFit, fit_of, version_of
+
+        where = database.engine.url.render_as_string()
+        if fit_of(database.engine) == SchemaFit.NEXT:
+            typer.echo(
+                f"The database has the schema of version {version_of(database.engine)}, the next "
+                f"one, and was left as it is: {where}"
+            )
+            return
+        typer.echo(f"The database is up to date: {where}")
+
+
+@commands.command(rich_help_panel=PANEL, epilog="Example: exchange drain --data-dir /srv/exchange")
+def drain(
+    undo: Annotated[bool, typer.Option("--undo", help="Have workers take work again.")] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Wait so long for running steps to be given back.")
+    ] = 300,
+    data_dir: DataDir = None,
+) -> None:
+    """Have all workers store a checkpoint, give their work back and take none.
+
+    Run it before an update. Jobs wait, the portal goes on. Exit code 1 if a step still runs.
+    """
+    with needs("portal"):
+        from app.maintenance import drain as service
+    settings = load_settings(data_dir)
+    with present_database(settings) as database:
+        with database.transaction() as session:
+            service.resume(session) if undo else service.drain(session)
+        if undo:
+            typer.echo("Workers take work again.")
+            return
+        left = _wait_until_drained(database, seconds)
+    if left:
+        fail(
+            f"The service is drained, and after {seconds:g} s not at rest ({left}): each step "
+            "stops with its next checkpoint. Run this again to wait for them."
+        )
+    typer.echo("Drained: nothing runs, and jobs wait until `exchange drain --undo`.")
+
+
+def _wait_until_drained(database: "Database", seconds: float) -> str:
+    """Wait until no worker works, and say what is left after so long; empty: nothing."""
+    from app.maintenance.drain import held_rows
+    from app.maintenance.workers import working_workers
+
+    deadline = time.monotonic() + seconds
+    told = ""
+    while True:
+        with database.reading() as session:
+            held, workers = held_rows(session), len(working_workers(session))
+        if not held and not workers:
+            return ""
+        left = f"running steps: {held}, workers that have not stopped: {workers}"
+        if left != told:
+            typer.echo(left, err=True)
+            told = left
+        if time.monotonic() >= deadline:
+            return left
+        time.sleep(0.2)

@@ -232,6 +232,11 @@ def _newest(rows: Iterator[Item], most: int = LOOKED_THROUGH) -> list[Item]:
 def _print_overview(overview: dict[str, Any]) -> None:
     me = overview["me"]
     echo(f"{me.name} of {me.organisation} ({', '.join(me.roles)}) at {overview['portal']}")
+    if me.drained_at is not None:
+        echo(
+            f"The service is being updated since {moment(me.drained_at)}: jobs wait, and go on by "
+            "themselves afterwards."
+        )
     for heading, name in (
         ("Runs", "running"),
         ("Waits for your decision", "to_decide"),

@@ -37,6 +37,7 @@ def _now(portal: Portal, session: Session, caller: Caller) -> dict[str, Any]:
     queues = service.queues(portal, session, caller)
     running, more = service.list_jobs(session, caller, active=True, limit=AT_A_GLANCE)
     return {
+        "service": service.service(portal, session, caller),
         "queues": queues.items,
         "workers": service.workers(session, caller).items,
         "storage": service.storage(portal, session, caller, cursor=None, limit=1),

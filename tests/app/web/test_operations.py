@@ -6,6 +6,7 @@ import pytest
 
 from app.core.clock import utc_now
 from app.core.security import Role
+from app.core.version import VERSION
 from app.models import DistillationStatus, WorkerProcess
 from tests.fixtures.clients import PASSWORD
 
@@ -20,7 +21,7 @@ def worker_told(portal, **changes) -> None:
         "pid": 4242,
         "queues": ["gpu"],
         "device": "A device of tests",
-        "version": "0.1.0",
+        "version": VERSION,
         "started_at": utc_now(),
         "seen_at": utc_now(),
     }

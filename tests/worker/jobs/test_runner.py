@@ -7,6 +7,7 @@ import pytest
 from app.core import leases
 from app.core.queue import Queue
 from app.distillations.repository import DistillationRepository
+from app.maintenance import drain
 from app.models import Distillation, DistillationStatus
 from iadd.data.image_set import ImageSet
 from worker.distillation.phases import Outcome, PhaseContext, run_phase
@@ -52,6 +53,25 @@ def test_a_transient_error_is_tried_again_and_fails_the_row_when_it_persists(
     assert tries == [row_id] * 3
     assert (row.status, row.lease_owner) == (status, None)
     assert (row.problem is None) == (status == READY)
+
+
+def test_no_row_is_claimed_while_the_service_is_drained(
+    own_harness: "WorkerHarness", row_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[bool] = []
+    monkeypatch.setattr(runner, "wait_for_admission", lambda: left.append(True))
+    waiting = own_harness.portal.queue.waiting(Queue.CPU)
+    with own_harness.database.transaction() as session:
+        drain.drain(session)
+    run_phase(row_id, QUEUED, lambda phase: pytest.fail("it was claimed"))
+    row = own_harness.row(row_id)
+    assert (row.status, row.fence, left) == (QUEUED, 0, [True])
+    assert own_harness.portal.queue.waiting(Queue.CPU) == waiting + 1, "for another worker"
+
+    with own_harness.database.transaction() as session:
+        drain.resume(session)
+    run_phase(row_id, QUEUED, lambda phase: Outcome(READY, {}))
+    assert own_harness.row(row_id).status == READY
 
 
 def test_a_worker_that_lost_its_row_leaves_it_to_the_other(

@@ -5,6 +5,8 @@ skip-to-content = Skip to the content
 network-lost = No connection to the portal. What you sent last may not have arrived; what you typed is still here. Trying again…
 network-back = The connection is back.
 
+service-drained = The service is being updated since
+service-drained-about = Running jobs were stopped at a checkpoint. They and new ones wait, and go on by themselves afterwards.
 nav-main = Main
 nav-menu = Menu
 nav-crumbs = Breadcrumb

@@ -81,6 +81,7 @@ phase-stopped = stopped here
 phase-stopped-at = stopped at { $done } of { $total }
 
 live-title = Progress
+live-wait-drained = Waiting for the service: its operator has drained it, for an update as a rule. It goes on by itself afterwards; you can close this page.
 live-wait-no-worker = Waiting for a worker: none takes this step at present. It goes on by itself as soon as one does; if that takes long, ask the operator. You can close this page.
 live-wait-next = Waiting for a worker, which takes the next step within seconds.
 live-wait-busy = Waiting for a worker: all for this step are busy. { $organisations ->

@@ -1,6 +1,5 @@
 """Uploads as clients send them, into a folder and into a real S3 server."""
 
-import itertools
 import socket
 from base64 import b64encode
 from urllib.parse import urlsplit
@@ -9,7 +8,6 @@ import httpx
 import pytest
 
 from app.models import Upload
-from tests.fixtures.object_store import ObjectStoreServer
 
 TUS = {"Tus-Resumable": "1.0.0"}
 OCTETS = "application/offset+octet-stream"
@@ -86,30 +84,6 @@ def row_of():
             return session.get(Upload, upload_id)
 
     return load
-
-
-@pytest.fixture(scope="session")
-def object_store(tmp_path_factory):
-    server = ObjectStoreServer(tmp_path_factory.mktemp("s3"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="session")
-def s3_server(object_store):
-    """The environment that leads to an S3 server on this machine alone."""
-    return object_store.environment
-
-
-@pytest.fixture
-def s3_url(object_store):
-    """A place of its own in the bucket."""
-    with object_store.reached():
-        yield f"s3://exchange/{next(COUNTER)}"
-
-
-COUNTER = itertools.count()
 
 
 @pytest.fixture(params=["folder", "s3"])
