@@ -1,6 +1,5 @@
 """The check of an uploaded archive: read it, store the images, accept or reject the dataset."""
 
-import errno
 import hashlib
 import json
 import logging
@@ -10,7 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from app.core.disc import is_disc_full
 from app.core.errors import problem_dict
+from app.core.outages import is_outage
 from app.core.queue import Task
 from app.core.types import JsonObject
 from app.datasets.archives import forget_archive
@@ -288,12 +289,12 @@ def _keep_unchanged(services: Services, claimed: ClaimedRow, dataset: Dataset) -
 
 def _problem(error: Exception) -> JsonObject:
     """Describe a fault of the service, not of the archive, and what to do about it."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if is_disc_full(error):
         return problem_dict(
             code="disc-full",
             title="The disc of the worker is full",
             status=507,
-            detail="There was no room to unpack the archive. What was unpacked is deleted, and the "
+            detail="There was no room to read the archive. What was unpacked is deleted, and the "
             "archive is kept. Ask the operator to make room, then have it checked again.",
         )
     if isinstance(error, (FileNotFoundError, DamagedError)):
@@ -303,6 +304,14 @@ def _problem(error: Exception) -> JsonObject:
             status=410,
             detail="What is stored of it is missing or damaged, and nothing was read from it. "
             "Upload the archive again, to this dataset; if that fails too, tell the operator.",
+        )
+    if is_outage(error):
+        return problem_dict(
+            code="storage-unavailable",
+            title="The database or the object store did not answer",
+            status=503,
+            detail=f"Several tries failed ({type(error).__name__}). The archive is kept. Have it "
+            "checked again when the operator has repaired it.",
         )
     if isinstance(error, WorkersLostError):
         cause = "The workers that read it ended abruptly, again and again: it may be too large."

@@ -7,8 +7,9 @@ the worker's log.
 
 from collections.abc import Callable
 
+from app.core.disc import is_disc_full
 from app.core.errors import problem_dict
-from app.core.outages import OUTAGES
+from app.core.outages import is_outage
 from app.core.types import JsonObject
 from iadd.config import ConfigError
 from iadd.data.selection import TooFewImagesError
@@ -110,7 +111,13 @@ _PROBLEMS: tuple[tuple[Callable[[BaseException], bool], tuple[str, int, str], st
         "dataset as its next version.",
     ),
     (
-        _is(*OUTAGES),
+        is_disc_full,
+        ("disc-full", 507, "The disc is full"),
+        "There was no room to store what was computed while {doing}. {kept} Ask the operator to "
+        "make room, then retry: the work goes on from there.",
+    ),
+    (
+        is_outage,
         ("storage-unavailable", 503, "The database or the object store did not answer"),
         "Several tries failed while {doing} ({type}). {kept} Retry when the operator has repaired "
         "it; the work goes on from there.",

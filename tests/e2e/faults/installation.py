@@ -66,6 +66,14 @@ exec "$@"
 """A user namespace needs no root; where it is forbidden, mounting ends with 77."""
 
 
+COPY = """
+import sqlite3, sys
+source, copy = map(sqlite3.connect, sys.argv[1:])
+source.backup(copy)
+"""
+"""SQLite follows the links of a path, and so would not look into another mount namespace."""
+
+
 def with_own_discs(folder: Path, base: Path) -> list[str]:
     """A command that gives each part of the data folder a small disc, filled from another one."""
     if shutil.which("unshare") is None:
@@ -168,24 +176,30 @@ class Installation:
     @property
     def seen_settings(self) -> Settings:
         """Its settings, with the folder as it is seen from here."""
-        places: dict[str, object] = {"data_dir": self.seen}
-        if self.settings.database_url.startswith("sqlite"):
-            places["database_url"] = f"sqlite:///{self.seen / 'exchange.db'}"
-        if self.settings.storage_url.startswith("file:"):
-            places["storage_url"] = (self.seen / "objects").as_uri()
-        return self.settings.model_copy(update=places)
+        return self.settings.model_copy(update={"data_dir": self.seen})
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Database, Storage]]:
         """Its rows and its objects."""
-        database = Database(self.seen_settings.database_url)
+        if self._within:
+            copy = self.folder.with_name("copy.db")
+            copy.unlink(missing_ok=True)
+            self.inside(sys.executable, "-c", COPY, str(self.folder / "exchange.db"), str(copy))
+            copy.chmod(0o600)
+            url, storage = f"sqlite:///{copy}", SeenStorage(self.seen / "objects")
+        else:
+            url, storage = self.settings.database_url, Storage(self.settings.storage_url)
+        database = Database(url)
         try:
-            if self._within:
-                yield database, SeenStorage(self.seen / "objects")
-            else:
-                yield database, Storage(self.seen_settings.storage_url)
+            yield database, storage
         finally:
             database.close()
+
+    def inside(self, *command: str) -> None:
+        """Run a command that sees the folder as the service does."""
+        pid = str(self.service.process.pid)
+        enter = ["nsenter", "--target", pid, "--user", "--mount", "--preserve-credentials"]
+        subprocess.run([*enter, *command], check=True, capture_output=True)
 
     @contextmanager
     def portal(self) -> Iterator[PortalClient]:

@@ -79,12 +79,15 @@ def test_objects_that_cannot_be_written_are_said_and_written_later(
 
 def remount(installation: Installation, how: str) -> None:
     """Once no file of it is open for writing, as the kernel demands."""
-    pid = str(installation.service.process.pid)
-    command = ["nsenter", "--target", pid, "--user", "--mount", "--preserve-credentials"]
-    command += ["mount", "-o", f"remount,{how}", str(installation.folder / "objects")]
-    wait_until(
-        lambda: subprocess.run(command, capture_output=True).returncode == 0, f"it is {how}", 30
-    )
+
+    def done() -> bool:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            installation.inside("mount", "-o", f"remount,{how}", str(objects))
+            return True
+        return False
+
+    objects = installation.folder / "objects"
+    wait_until(done, f"it is {how}", 30)
 
 
 READ_ONLY = """

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from obstore.exceptions import GenericError
 
 from iadd.distillation.distill import DistillationDivergedError
 from iadd.runtime.device import DeviceLostError
 from iadd.runtime.oom import OutOfMemoryError
+from iadd.runtime.seal import DamagedError
 from worker.jobs.problems import problem_of
 
 KEPT = "The teachers are kept."
@@ -39,6 +41,12 @@ def compilation_error() -> Exception:
         ),
         (compilation_error, "compilation-failed", 500, "compilation set to never"),
         (DeviceLostError("CUDA error 719"), "device-lost", 500, "The GPU stopped answering"),
+        (OSError(28, "No space left", "smith.png"), "disc-full", 507, "make room"),
+        (GenericError("smith.png: (os error 28)"), "disc-full", 507, "make room"),
+        (GenericError("error sending request"), "storage-unavailable", 503, "Retry when"),
+        (OSError(30, "Read-only file system", "smith.png"), "storage-unavailable", 503, "Retry"),
+        (DamagedError("smith.png"), "objects-damaged", 410, "made again"),
+        (FileNotFoundError(2, "smith.png"), "objects-missing", 410, "made again"),
         (RuntimeError("smith_john_1970.png"), "unexpected-error", 500, "(RuntimeError)"),
     ],
 )
