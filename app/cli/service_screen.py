@@ -8,7 +8,7 @@ from app.cli.output import aligned, moment, words
 from app.cli.progress import duration, size
 
 if TYPE_CHECKING:
-    from app.client.models import Job, Queue, ServiceStatus, Worker
+    from app.client.models import Job, Queue, ServiceStatus, Upkeep, Worker
 
 COLUMNS = 80
 INDENT = 2
@@ -22,6 +22,8 @@ def screen(status: "ServiceStatus") -> Iterator[str]:
         f"{check.name} {'ok' if check.works else 'FAILS'}" for check in status.checks
     )
     yield f"{checks}; {size(status.disk.free_bytes)} of {size(status.disk.total_bytes)} free"
+    if status.service is not None:
+        yield from _upkeep(status.service, status.at)
     yield from _table("Workers", [_worker(each, status.at) for each in status.workers], (0, 2))
     yield from _table("Queues", [_queue(each, status.at) for each in status.queues])
     running = [_job(each) for each in status.jobs]
@@ -35,6 +37,16 @@ def screen(status: "ServiceStatus") -> Iterator[str]:
         yield "Everything works."
     for fault in status.faults:
         yield f"BROKEN: {fault}"
+
+
+def _upkeep(upkeep: "Upkeep", now: datetime) -> Iterator[str]:
+    if upkeep.drained_at is not None:
+        drained = _since(upkeep.drained_at, now)
+        yield f"Drained for {drained}: jobs wait until `exchange drain --undo`."
+    if upkeep.backup is not None:
+        made = upkeep.backup.made_at
+        age = "none yet" if made is None else f"{_since(made, now)} old"
+        yield f"Last good backup: {age}"
 
 
 def _worker(worker: "Worker", now: datetime) -> tuple[str, ...]:

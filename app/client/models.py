@@ -438,6 +438,18 @@ class Disk(Row):
     free_bytes: int
 
 
+class ScheduledBackup(Row):
+    made_at: datetime | None
+    """When the last good one was made."""
+
+
+class Upkeep(Row):
+    drained_at: datetime | None
+    """Set: no worker takes work."""
+    backup: ScheduledBackup | None
+    """None where none is scheduled."""
+
+
 class ServiceStatus(Row):
     """The whole service on one screen, for operators."""
 
@@ -446,6 +458,7 @@ class ServiceStatus(Row):
     checks: list[Check]
     disk: Disk
     reserve_bytes: int
+    service: Upkeep | None = None
     workers: list[Worker]
     queues: list[Queue]
     jobs: list[Job]

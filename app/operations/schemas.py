@@ -152,6 +152,10 @@ class StatusRead(ReplyModel):
     checks: list[CheckRead]
     disk: Disk
     reserve_bytes: int = Field(description="Below so much free room uploads are refused.")
+    service: ServiceRead | None = Field(
+        description="Whether it is drained, its portals, its scheduled backups; null without a "
+        "database."
+    )
     workers: list[WorkerRead]
     queues: list[QueueRead]
     jobs: list[JobRead] = Field(description="Those that wait or run, the newest twenty.")

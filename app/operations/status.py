@@ -17,7 +17,14 @@ from app.core.queue import Queue
 from app.core.security import Caller, Permission
 from app.operations import service
 from app.operations.failures import failures_since
-from app.operations.schemas import CheckRead, Disk, FailureRead, QueueRead, StatusRead
+from app.operations.schemas import (
+    CheckRead,
+    Disk,
+    FailureRead,
+    QueueRead,
+    ScheduledBackupRead,
+    StatusRead,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +66,7 @@ def service_status(portal: Portal, caller: Caller) -> StatusRead:
         checks=[CheckRead(name=name, works=works) for name, works in checks.items()],
         disk=Disk(total_bytes=disk.total, free_bytes=disk.free),
         reserve_bytes=portal.settings.reserve_bytes,
+        service=None,
         workers=[],
         queues=[],
         jobs=[],
@@ -70,15 +78,21 @@ def service_status(portal: Portal, caller: Caller) -> StatusRead:
         return found
     with portal.database.reading() as session:
         queues = service.queues(portal, session, caller).items
+        upkeep = service.service(portal, session, caller)
         jobs, more = service.list_jobs(session, caller, active=True, limit=SHOWN_JOBS)
         return found.model_copy(
             update={
+                "service": upkeep,
                 "workers": service.workers(session, caller).items,
                 "queues": queues,
                 "jobs": jobs,
                 "more_jobs": more is not None,
                 "failures": _failures(session, now),
-                "faults": [*found.faults, *_waiting_too_long(queues, now)],
+                "faults": [
+                    *found.faults,
+                    *([] if upkeep.drained_at else _waiting_too_long(queues, now)),
+                    *_backup_fails(upkeep.backup, now),
+                ],
             }
         )
 
@@ -97,10 +111,19 @@ def _waiting_too_long(queues: list[QueueRead], now: datetime) -> Iterator[str]:
         if since is None:
             continue
         if queue.workers == 0:
-            yield f"Work waits in the queue {queue.name}, and no living worker takes from it."
+            yield f"Work waits in the queue {queue.name}, and no worker takes from it."
         elif now - since > LONGEST_WAIT:
             minutes = (now - since).total_seconds() / 60
             yield f"The oldest work in the queue {queue.name} has waited for {minutes:.0f} minutes."
+
+
+def _backup_fails(backup: ScheduledBackupRead | None, now: datetime) -> Iterator[str]:
+    if backup is None:
+        return
+    if backup.problem is not None:
+        yield f"The last scheduled backup failed: {backup.problem}"
+    elif backup.made_at is not None and now - backup.made_at > timedelta(hours=2 * backup.hours):
+        yield "The last good backup is older than two of the times from one to the next."
 
 
 def _ask_database(portal: Portal) -> None:

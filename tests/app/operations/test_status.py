@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.core.clock import utc_now
 from app.core.security import Caller, Role
+from app.maintenance.drain import drain
 from app.models import Distillation, DistillationStatus
 from app.operations.status import service_status
 
@@ -87,9 +88,19 @@ def test_work_that_nobody_takes_is_a_fault(portal, at_the_machine, busy):
     result = at_the_machine()
 
     assert result.exit_code == 1
-    assert "BROKEN: Work waits in the queue cpu, and no living worker takes from it." in (
-        result.stdout
-    )
+    assert "BROKEN: Work waits in the queue cpu, and no worker takes from it." in (result.stdout)
+
+
+def test_a_drained_service_says_so_and_what_waits_is_no_fault(portal, at_the_machine, busy):
+    portal.uploaded_dataset()
+    with portal.database.transaction() as session:
+        drain(session)
+
+    result = at_the_machine()
+
+    assert result.exit_code == 0, lines_of(result)
+    assert "Drained for" in result.stdout
+    assert "`exchange drain --undo`" in result.stdout
 
 
 def test_work_that_waits_too_long_is_a_fault(portal, at_the_machine, busy):
