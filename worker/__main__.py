@@ -42,7 +42,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     write_privately()
     listen_to(queues)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     wait_until_admitted(settings.database_url)
     # Before the tasks are imported, and torch with them.
     keep_compiled(worker_settings.compile_cache_dir or settings.data_dir / "compiled")

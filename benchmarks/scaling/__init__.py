@@ -1,0 +1,1 @@
+"""How the service scales with workers and organisations: measured, then modelled."""
