@@ -185,6 +185,8 @@ def ledger_of(phase: PhaseContext) -> DatabaseLedgerStore:
 
 def distill(phase: PhaseContext) -> Outcome:
     """Distill from the teachers, from the last checkpoint on."""
+    # All teachers are done. One that died right after its end has left its checkpoint.
+    phase.services.storage.delete_folder(f"trajectories/{phase.row.trajectory_set_id}/partial")
     key = f"distillations/{phase.row.id}/distilled.safetensors"
     with phase.services.scratch() as scratch:
         pipeline.distill_images(
@@ -253,6 +255,9 @@ def audit(phase: PhaseContext) -> Outcome | Callable[[Session], Outcome]:
         attempts = DistillationRepository(session).count_audits(datasets.versions_of(phase.dataset))
     if runs and (not twins or any(twin.status != TwinStatus.DONE for twin in twins)):
         return lambda session: _repeat(session, row.id, runs)
+    for twin in twins:
+        # A worker that died right after its end has left what it went on from.
+        services.storage.delete_folder(f"distillations/{row.id}/twins/{twin.number:04d}")
     key = f"distillations/{row.id}/privacy.json"
     with services.scratch() as scratch:
         report = pipeline.audit_images(

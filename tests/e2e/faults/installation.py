@@ -242,11 +242,6 @@ class Installation:
         chance.shuffle(messages)
         self._send(messages)
 
-    def takeovers(self, distillation_id: str) -> int:
-        """How often workers took the row from another, at its end."""
-        with self.opened() as (database, _), database.reading() as session:
-            return session.get_one(Distillation, distillation_id).takeovers
-
     def _send(self, messages: Sequence[tuple[Task, str]]) -> None:
         settings = self.settings.model_copy(update={"broker_url": self.broker_url})
         queue = CeleryQueue(celery_app(settings))
