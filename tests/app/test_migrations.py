@@ -1,15 +1,20 @@
 """The migrations lead to exactly the tables that the models describe."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from app.core.db import Database
 from app.migrations import config_for, upgrade
 from app.models import Base
+
+WORKING_TOGETHER_SINCE = "0019"
+"""Revision from which on neighbouring versions work together."""
 
 
 def differences(database: Database) -> list[object]:
@@ -81,3 +86,38 @@ def test_processes_that_migrate_at_once_do_not_collide(empty_database: Database)
         list(threads.map(lambda _: upgrade(empty_database.engine), range(3)))
 
     assert differences(empty_database) == []
+
+
+def test_each_migration_leaves_what_the_version_before_needs(sqlite_url: str) -> None:
+    """Workers and portals of that version go on, and write rows, while the others are updated."""
+    database = Database(sqlite_url)
+    config = config_for(database.engine)
+    scripts = ScriptDirectory.from_config(config)
+    revisions = [one.revision for one in reversed(list(scripts.walk_revisions()))]
+    before: dict[str, dict[str, Any]] = {}
+    for revision in revisions:
+        with database.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+            found = inspect(connection)
+            after = {
+                table: {column["name"]: column for column in found.get_columns(table)}
+                for table in found.get_table_names()
+            }
+        if revision >= WORKING_TOGETHER_SINCE:
+            lost = [
+                f"{revision}: {table}.{name}"
+                for table, columns in before.items()
+                for name in columns
+                if name not in after.get(table, {})
+            ]
+            demanded = [
+                f"{revision}: {table}.{name}"
+                for table in before
+                for name, column in after[table].items()
+                if not (column["nullable"] or column["default"])
+                and before[table].get(name, {"nullable": True})["nullable"]
+            ]
+            assert (lost, demanded) == ([], [])
+        before = after
+    database.close()

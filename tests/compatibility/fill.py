@@ -78,7 +78,7 @@ def test_in_flight(tmp_path):
         )
         assert asked.status_code == 202, asked.text
         job = asked.json()["id"]
-        service.wait_for(job, "distilling")
+        service.wait_for(job, "distilling", seconds=900)
         wait_until(
             lambda: (service.row(job)["progress"] or {}).get("done", 0) >= 5, "some of it is done"
         )
@@ -86,7 +86,7 @@ def test_in_flight(tmp_path):
         folder = tmp_path / "in_flight"
         copy_data(service.data_dir, folder, "objects", "secret.key", "token")
         service = start_service(tmp_path / "data")
-        service.wait_for(job, "ready")
+        service.wait_for(job, "ready", seconds=900)
         (folder / "distilled.safetensors").write_bytes(service.images(job))
         (folder / "ids.json").write_text(json.dumps({"distillation_id": job}))
     finally:
