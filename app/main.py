@@ -28,7 +28,7 @@ from app.core.settings import Settings, get_settings
 from app.core.turns import TakeTurns
 from app.datasets.uploads.protocol import TusHeaders
 from app.distillations.feeds import Feeds
-from app.operations.metrics import RowCounts
+from app.operations.metrics import LiveWorkers, RowCounts
 from app.web import router as web
 from app.web.errors import problem_page
 
@@ -41,7 +41,7 @@ utility and privacy. For research use; not a medical device.
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application. What it opens it closes at its end."""
     portal = Portal.open(settings or get_settings())
-    metrics = Metrics(RowCounts(portal.database))
+    metrics = Metrics(RowCounts(portal.database), LiveWorkers(portal.database))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

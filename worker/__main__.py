@@ -6,12 +6,15 @@ import warnings
 
 from celery.platforms import SecurityWarning
 
+from app.core.db import Database
+from app.core.logging import configure_logging
 from app.core.private import write_privately
 from app.core.queue import Queue
 from worker.app import app, settings, worker_settings
 from worker.compile_cache import keep_compiled
 from worker.lifecycle import is_broken
 from worker.registration import listen_to
+from worker.stand_in import stand_by
 
 
 def main() -> None:
@@ -39,6 +42,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     write_privately()
     listen_to(queues)
+    if worker_settings.stand_in:
+        _stand_by()
     # Before the tasks are imported, and torch with them.
     keep_compiled(worker_settings.compile_cache_dir or settings.data_dir / "compiled")
     app.worker_main(
@@ -56,6 +61,16 @@ def main() -> None:
         sys.exit(
             "The GPU does not answer. Another worker takes over the job. Start this worker again."
         )
+
+
+def _stand_by() -> None:
+    """With a connection of its own, closed before anything is forked."""
+    configure_logging(settings.log_level)
+    database = Database(settings.database_url)
+    try:
+        stand_by(database)
+    finally:
+        database.close()
 
 
 if __name__ == "__main__":

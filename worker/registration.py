@@ -20,6 +20,7 @@ from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.queue import Queue
 from app.models import WorkerProcess
+from worker import liveness
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +45,14 @@ class Registration:
     Args:
         database: Database with the row.
         device: Device that networks run on here.
+        on_heartbeat: Called after each; may raise SQLAlchemyError.
     """
 
-    def __init__(self, database: Database, device: str) -> None:
+    def __init__(
+        self, database: Database, device: str, on_heartbeat: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
+        self._on_heartbeat = on_heartbeat
         self._device = device
         self._id = f"{socket.gethostname()}:{os.getpid()}"
         self._started_at = utc_now()
@@ -77,6 +82,7 @@ class Registration:
         self._try(self._remove_dead)
         while True:
             self._try(self._write)
+            self._try(self._on_heartbeat)
             if self._over.wait(HEARTBEAT_SECONDS):
                 return
 
@@ -102,6 +108,7 @@ class Registration:
         )
         with self._database.transaction() as session:
             session.merge(row)
+        liveness.mark(liveness.REGISTERED)
 
     def _remove(self) -> None:
         with self._database.transaction() as session:
@@ -118,10 +125,10 @@ class Registration:
 _registration: Registration | None = None
 
 
-def begin(database: Database, device: str) -> None:
+def begin(database: Database, device: str, on_heartbeat: Callable[[], None] = lambda: None) -> None:
     """Register this process; called in the child, after the fork."""
     global _registration
-    _registration = Registration(database, device)
+    _registration = Registration(database, device, on_heartbeat)
     _registration.begin()
 
 

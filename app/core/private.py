@@ -1,7 +1,9 @@
 """Keeps stored data from other users of the machine."""
 
+import contextlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 PRIVATE_UMASK = 0o077
@@ -37,3 +39,29 @@ def private_folder(path: Path) -> Path:
                 f"run: chmod go= {path}"
             ) from error
     return path
+
+
+def write_once(path: Path, content: bytes) -> bool:
+    """Write a file that nothing replaces later; False where one is there already.
+
+    It appears whole, and is on the disk before anybody can rely on it: of two that write at once,
+    one wins, and both then read the same.
+    """
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(part).unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True

