@@ -7,4 +7,4 @@ import socket
 with socket.create_connection(("127.0.0.1", 6379), timeout=3) as server:
     for words in (f"AUTH {os.environ['REDISCLI_AUTH']}", "PING"):
         server.sendall(f"{words}\r\n".encode())
-        print(server.recv(1024).decode().strip())  # noqa: T201
+        print(server.recv(1024).decode().strip())
