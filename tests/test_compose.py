@@ -10,41 +10,35 @@ from typing import Any
 import pytest
 import yaml
 
+from app.core.secret_files import NAMES, PREFIX
 from app.core.settings import Settings
 from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = Path(sysconfig.get_path("scripts")) / "docker-compose"
-SECRETS = {
-    "POSTGRES_PASSWORD": "p" * 32,
-    "VALKEY_PASSWORD": "v" * 32,
-    "S3_ACCESS_KEY": "a" * 32,
-    "S3_SECRET_KEY": "s" * 32,
-    "EXCHANGE_SECRET_KEY": "e" * 32,
-}
-OURS = {"portal", "migrate", "worker-cpu", "worker-gpu"}
+PORTALS = {"secrets", "migrate", "portal"}
+WORKERS = {"worker-cpu", "worker-without-gpu", "worker-gpu"}
+OURS = PORTALS | WORKERS
+STORES = {"postgres", "valkey", "objects"}
+ONE_SHOTS = {"secrets", "migrate"}
+OBSERVE = {"prometheus", "grafana"}
 
 
-def run_config(
-    environment: dict[str, str], *overrides: str, folder: Path
-) -> subprocess.CompletedProcess[str]:
+def read(folder: Path, *profiles: str, **variables: str) -> dict[str, Any]:
+    """The composition as it is started with nothing but these variables."""
     empty = folder / "empty.env"  # a developer's own .env must not decide a test
     empty.touch()
-    files = [option for name in overrides for option in ("--file", str(ROOT / name))]
-    return subprocess.run(
+    chosen = [option for name in profiles for option in ("--profile", name)]
+    run = subprocess.run(
         [
             *(str(COMPOSE), "--env-file", str(empty), "--project-directory", str(ROOT)),
-            *("--file", str(ROOT / "docker-compose.yml"), *files, "config"),
+            *("--file", str(ROOT / "docker-compose.yml"), *chosen, "config"),
         ],
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **variables},
         check=False,
         capture_output=True,
         text=True,
     )
-
-
-def load(*overrides: str, folder: Path) -> dict[str, Any]:
-    run = run_config(SECRETS, *overrides, folder=folder)
     assert run.returncode == 0, run.stderr
     assert "warn" not in run.stderr.lower()
     config: dict[str, Any] = yaml.safe_load(run.stdout)
@@ -53,7 +47,7 @@ def load(*overrides: str, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return load(folder=tmp_path_factory.mktemp("compose"))
+    return read(tmp_path_factory.mktemp("compose"), "*")
 
 
 @pytest.fixture(scope="module")
@@ -62,86 +56,180 @@ def services(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_the_parts_of_the_service(services: dict[str, dict[str, Any]]) -> None:
-    assert set(services) == OURS | {"postgres", "valkey", "objects"}
+def test_without_any_variable_or_edit_the_whole_service_starts(tmp_path: Path) -> None:
+    assert set(read(tmp_path)["services"]) == (OURS - {"worker-gpu"}) | STORES | {"proxy"}
 
 
-@pytest.mark.parametrize("missing", SECRETS)
-def test_it_refuses_to_start_without_a_secret(missing: str, tmp_path: Path) -> None:
-    for secrets in (
-        {name: value for name, value in SECRETS.items() if name != missing},
-        {**SECRETS, missing: ""},
-    ):
-        run = run_config(secrets, folder=tmp_path)
-        assert run.returncode != 0
-        assert f"{missing} is missing a value" in run.stderr
+def test_a_profile_adds_a_gpu_the_dashboards_or_a_catcher_of_mails(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    profiles = {
+        name: service["profiles"] for name, service in services.items() if "profiles" in service
+    }
+    assert profiles == {
+        "worker-gpu": ["gpu"],
+        "prometheus": ["observe"],
+        "grafana": ["observe"],
+        "mail": ["mail"],
+    }
 
 
-def test_the_example_names_every_secret_and_sets_none() -> None:
+def test_no_secret_is_in_the_environment_of_what_keeps_running(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    own = dict.fromkeys(
+        ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "S3_SECRET_KEY", "EXCHANGE_SECRET_KEY"), "h" * 32
+    )
+    with_own = read(tmp_path, "*", **own)["services"]
+    for name, service in with_own.items():
+        assert (name == "secrets") == ("h" * 32 in str(service)), name
+    assert services["secrets"]["network_mode"] == "none"
+
+
+def test_the_one_shot_makes_each_secret_for_the_group_that_reads_it(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    words = services["secrets"]["command"]
+    groups = dict(word.removeprefix("--group=").split("=") for word in words[3:])
+    assert words[:3] == ["exchange", "secrets", "/run/secrets"]
+    assert set(groups) <= set(NAMES)
+    readers = {"postgres": "database_password", "valkey": "broker_password"}
+    readers |= {"objects": "storage_secret_key", "grafana": "dashboards_password"}
+    for name, secret in readers.items():
+        assert services[name]["group_add"] == [groups[secret]]
+        assert f"/run/secrets/{PREFIX}{secret}" in str(services[name])
+    for name in OURS:
+        assert set(services[name]["group_add"]) == {"10001", *groups.values()}
+    variables = {f"{PREFIX}{name}".upper() for name in NAMES}
+    assert set(services["secrets"]["environment"]) == variables
+
+
+def test_the_secrets_are_read_and_never_written_by_others(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    for name, service in services.items():
+        mounts = {mount["target"]: mount for mount in service.get("volumes", [])}
+        if "/run/secrets" in mounts:
+            assert mounts["/run/secrets"].get("read_only", False) == (name != "secrets"), name
+        if name in STORES:
+            assert service["depends_on"]["secrets"]["condition"] == "service_completed_successfully"
+
+
+def test_a_folder_of_ones_own_takes_the_place_of_the_volume(tmp_path: Path) -> None:
+    portal = read(tmp_path, EXCHANGE_SECRETS="/etc/exchange/secrets")["services"]["portal"]
+    (mount,) = portal["volumes"]
+    assert (mount["type"], mount["source"]) == ("bind", "/etc/exchange/secrets")
+
+
+def test_the_example_sets_nothing_and_names_what_can_be_set() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
-    set_here = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    assert set_here == dict.fromkeys(SECRETS, "")
+    assert [line for line in lines if line and not line.startswith("#")] == []
+    named = {found[1] for line in lines if (found := re.match(r"#([A-Z0-9_]+)=", line))}
+    text = (ROOT / "docker-compose.yml").read_text()
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
+    rare = {"EXCHANGE_VERSION", "EXCHANGE_TRUSTED_PROXIES", "GRAFANA_PORT", "MAIL_PORT"}
+    assert named == used - rare
 
 
 def test_every_setting_is_one_that_the_service_knows(services: dict[str, dict[str, Any]]) -> None:
     portal = {f"EXCHANGE_{name.upper()}" for name in Settings.model_fields}
     worker = portal | {f"EXCHANGE_{name.upper()}" for name in WorkerSettings.model_fields}
-    for name in OURS:
-        known = worker if name.startswith("worker") else portal
+    for name in OURS - {"secrets"}:
+        known = worker if name in WORKERS else portal
         used = {key for key in services[name]["environment"] if key.startswith("EXCHANGE_")}
         assert used
         assert used <= known, name
 
 
-def test_the_settings_are_accepted(
-    services: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+def test_the_settings_are_accepted_with_the_secrets_of_files(
+    services: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in OURS:
+    made = {name: str(number) * 32 for number, name in enumerate(NAMES)}
+    for name, secret in made.items():
+        (tmp_path / f"{PREFIX}{name}").write_text(f"{secret}\n")
+    for name in OURS - {"secrets"}:
         with monkeypatch.context() as patch:
             for key, value in services[name]["environment"].items():
                 patch.setenv(key, str(value))
+            patch.setenv("EXCHANGE_SECRETS_DIR", str(tmp_path))
             settings = Settings(_env_file=None)
             WorkerSettings(_env_file=None)
-        assert settings.database_url.startswith("postgresql+psycopg://exchange:pppp")
-        assert settings.broker_url == f"redis://:{'v' * 32}@valkey:6379/0"
+        database, broker = made["database_password"], made["broker_password"]
+        assert settings.database_url == (
+            f"postgresql+psycopg://exchange:{database}@postgres:5432/exchange"
+        )
+        assert settings.broker_url == f"redis://:{broker}@valkey:6379/0"
         assert settings.storage_url == "s3://exchange/"
+        assert settings.secret_key.get_secret_value() == made["secret_key"]
+        assert settings.storage_secret_key.get_secret_value() == made["storage_secret_key"]
 
 
-def test_the_portal_alone_can_be_reached_and_from_this_machine_alone(
+def test_links_begin_with_the_name_and_port_of_the_proxy(tmp_path: Path) -> None:
+    def public_url(**variables: str) -> str:
+        portal = read(tmp_path, **variables)["services"]["portal"]
+        return str(portal["environment"]["EXCHANGE_PUBLIC_URL"])
+
+    assert public_url() == "https://localhost"
+    assert public_url(EXCHANGE_DOMAIN="x.example") == "https://x.example"
+    assert public_url(EXCHANGE_HTTPS_PORT="8443") == "https://localhost:8443"
+
+
+def test_the_proxy_alone_is_reached_from_other_machines(
     services: dict[str, dict[str, Any]],
 ) -> None:
-    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert set(published) == {"portal"}
-    (port,) = published["portal"]
-    assert (port["host_ip"], port["target"]) == ("127.0.0.1", 8000)
+    published = {
+        name: [(port.get("host_ip"), port["target"]) for port in service["ports"]]
+        for name, service in services.items()
+        if "ports" in service
+    }
+    assert published == {
+        "proxy": [(None, 443), (None, 80)],
+        "grafana": [("127.0.0.1", 3000)],
+        "mail": [("127.0.0.1", 8025)],
+    }
 
 
 def test_nothing_else_has_a_way_out(
     config: dict[str, Any], services: dict[str, dict[str, Any]]
 ) -> None:
     assert config["networks"]["inside"]["internal"] is True
-    outside = {name for name, service in services.items() if "outside" in service["networks"]}
-    assert outside == {"portal"}
+    outside = {
+        name for name, service in services.items() if "outside" in service.get("networks", {})
+    }
+    assert outside == {"portal", "proxy", "grafana", "mail"}
+    assert set(services["proxy"]["networks"]) == {"outside"}
     assert "-master.telemetry=false" in services["objects"]["command"]
+
+
+def test_the_door_buffers_nothing_and_keeps_the_metrics_in() -> None:
+    door = (ROOT / "deploy/proxy/Caddyfile").read_text()
+    assert "flush_interval -1" in door
+    assert "respond /metrics 404" in door
+    assert not re.search(r"request_buffers|max_size|trusted_proxies", door)
 
 
 def test_images_are_pinned(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         _, _, tag = service["image"].rpartition(":")
-        assert re.match(r"\d+\.\d+", tag), name
+        assert re.match(r"v?\d+\.\d+", tag), name
     bases = re.findall(r"^ARG PYTHON=(\S+)", (ROOT / "deploy/Dockerfile").read_text(), re.M)
     assert all(re.search(r":\d+\.\d+\.\d+", base) for base in bases)
     assert len(bases) == 1
 
 
-def test_our_processes_are_nobody_and_write_nowhere(services: dict[str, dict[str, Any]]) -> None:
+def test_every_process_is_nobody_and_writes_where_it_is_named(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    own_user = {"grafana", "prometheus"}  # their images name one that is not root
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
+        assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else []), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
         assert not service.get("privileged", False), name
+        assert (service.get("user", "root") not in ("root", "0", "0:0")) == (name not in own_user)
     for name in OURS:
         assert services[name]["user"] == "10001:10001"
-        assert services[name]["read_only"] is True
 
 
 def test_what_must_last_lies_in_named_volumes(
@@ -152,23 +240,27 @@ def test_what_must_last_lies_in_named_volumes(
         ("valkey", "/data"),
         ("objects", "/data"),
     ):
-        (volume,) = services[name]["volumes"]
-        assert (volume["type"], volume["source"], volume["target"]) == ("volume", name, target)
+        (volume,) = [mount for mount in services[name]["volumes"] if mount["target"] == target]
+        assert (volume["type"], volume["source"]) == ("volume", name)
         assert name in config["volumes"]
 
 
 def test_everything_that_runs_on_says_whether_it_is_well(
     services: dict[str, dict[str, Any]],
 ) -> None:
-    assert {name for name, service in services.items() if "healthcheck" not in service} == {
-        "migrate"
-    }
+    silent = {name for name, service in services.items() if "healthcheck" not in service}
+    assert silent == ONE_SHOTS
+    for name in WORKERS:
+        assert services[name]["healthcheck"]["test"] == ["CMD", "python", "-m", "worker.liveness"]
+        assert services[name]["environment"]["EXCHANGE_LIVENESS_DIR"] == "/tmp/liveness"
 
 
 def test_the_tables_are_there_before_anybody_asks(services: dict[str, dict[str, Any]]) -> None:
     assert services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
-    assert services["migrate"]["restart"] == "no"
-    for name in OURS - {"migrate"}:
+    assert services["migrate"]["command"] == ["exchange", "migrate", "--invite"]
+    for name in ONE_SHOTS:
+        assert services[name]["restart"] == "no"
+    for name in OURS - ONE_SHOTS:
         conditions = {key: need["condition"] for key, need in services[name]["depends_on"].items()}
         assert conditions == {
             "migrate": "service_completed_successfully",
@@ -177,11 +269,14 @@ def test_the_tables_are_there_before_anybody_asks(services: dict[str, dict[str, 
         }
 
 
-def test_two_images_and_the_portals_has_no_torch(services: dict[str, dict[str, Any]]) -> None:
-    targets = {name: services[name]["build"]["target"] for name in OURS - {"migrate"}}
-    assert targets == {"portal": "portal", "worker-cpu": "worker", "worker-gpu": "worker"}
-    assert services["worker-cpu"]["image"] == services["worker-gpu"]["image"]
-    assert services["migrate"]["image"] == services["portal"]["image"]
+def test_two_images_that_compose_builds_and_the_portals_has_no_torch(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    """Each service of ours says how its image is built: none is looked for in a registry."""
+    for name in OURS:
+        target = "worker" if name in WORKERS else "portal"
+        assert services[name]["build"]["target"] == target
+        assert services[name]["image"].startswith(f"iadd-exchange/{target}:")
     dockerfile = (ROOT / "deploy/Dockerfile").read_text()
     portal = dockerfile[dockerfile.index("AS portal") : dockerfile.index("AS worker")]
     assert "/requirements/portal.txt" in portal
@@ -190,21 +285,17 @@ def test_two_images_and_the_portals_has_no_torch(services: dict[str, dict[str, A
     assert "\ntorch==" in (ROOT / "requirements/worker.txt").read_text()
 
 
-def test_each_queue_has_its_worker(services: dict[str, dict[str, Any]]) -> None:
-    for queue in ("cpu", "gpu"):
-        assert services[f"worker-{queue}"]["command"] == ["exchange", "worker", "--queues", queue]
-
-
-def test_the_gpu_is_reserved_and_can_be_done_without(
-    services: dict[str, dict[str, Any]], tmp_path: Path
+def test_each_queue_has_its_worker_and_the_gpus_has_a_stand_in(
+    services: dict[str, dict[str, Any]],
 ) -> None:
+    queues = {name: services[name]["command"][-1] for name in WORKERS}
+    assert queues == {"worker-cpu": "cpu", "worker-without-gpu": "gpu", "worker-gpu": "gpu"}
+    devices = {name: services[name]["environment"]["EXCHANGE_DEVICE"] for name in WORKERS}
+    assert devices == {"worker-cpu": "cpu", "worker-without-gpu": "cpu", "worker-gpu": "cuda"}
+    stand_ins = {name for name in WORKERS if "EXCHANGE_STAND_IN" in services[name]["environment"]}
+    assert stand_ins == {"worker-without-gpu"}
     (device,) = services["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert (device["driver"], device["count"]) == ("nvidia", 1)
-    assert services["worker-gpu"]["environment"]["EXCHANGE_DEVICE"] == "cuda"
-    without = load("deploy/compose.cpu.yml", folder=tmp_path)["services"]
-    assert without["worker-gpu"]["environment"]["EXCHANGE_DEVICE"] == "cpu"
-    assert "devices" not in str(without["worker-gpu"].get("deploy"))
-    assert set(without) == set(services)
 
 
 def test_the_build_sees_the_source_alone() -> None:
@@ -223,7 +314,7 @@ def test_the_build_sees_the_source_alone() -> None:
 
 def test_no_process_can_take_the_whole_machine(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
-        assert int(service["mem_limit"]) >= 2**30, name
+        assert int(service["mem_limit"]) >= 2**28, name
         assert 0 < service["pids_limit"] <= 4096, name
         for mount in service.get("tmpfs", []):
             assert "size=" in mount, name

@@ -7,6 +7,7 @@ import warnings
 
 from celery.platforms import SecurityWarning
 
+from app.core.db import Database
 from app.core.logging import configure_logging
 from app.core.private import write_privately
 from app.core.queue import Queue
@@ -15,6 +16,7 @@ from worker.app import app, settings, worker_settings
 from worker.compile_cache import keep_compiled
 from worker.lifecycle import is_broken, is_to_wait
 from worker.registration import listen_to
+from worker.stand_in import stand_by
 
 
 def main() -> None:
@@ -44,6 +46,8 @@ def main() -> None:
     listen_to(queues)
     configure_logging(settings.log_level, settings.log_format)
     wait_until_admitted(settings.database_url)
+    if worker_settings.stand_in:
+        _stand_by()
     # Before the tasks are imported, and torch with them.
     keep_compiled(worker_settings.compile_cache_dir or settings.data_dir / "compiled")
     app.worker_main(
@@ -64,6 +68,15 @@ def main() -> None:
     if is_to_wait():
         # A new program under the same number: whoever keeps this worker running sees no end of it.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (ourselves)
+
+
+def _stand_by() -> None:
+    """With a connection of its own, closed before anything is forked."""
+    database = Database(settings.database_url)
+    try:
+        stand_by(database)
+    finally:
+        database.close()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.db import Database
 from app.maintenance.admission import Refusal, explain, portal_version, refusal, refusal_at_start
+from worker.liveness import STANDS_BY, mark, unmark
 from worker.registration import HEARTBEAT_SECONDS, Registration
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def wait_until_admitted(database_url: str, look_seconds: float = LOOK_SECONDS) -
                 if reason is None:
                     return
                 text = _explain(database, reason)
+                mark(STANDS_BY)
                 if time.monotonic() - written_at > HEARTBEAT_SECONDS or text != told:
                     written_at = time.monotonic()
                     registration.tell_refusal(reason)
@@ -53,6 +55,7 @@ def wait_until_admitted(database_url: str, look_seconds: float = LOOK_SECONDS) -
     except KeyboardInterrupt:
         sys.exit(0)
     finally:
+        unmark(STANDS_BY)
         if told:
             registration.remove()
         database.close()

@@ -12,15 +12,18 @@ import signal
 import socket
 from typing import Any
 
-from celery import signals
+from celery import bootsteps, signals
 
 from app.core.log_context import add_to_every_line
 from app.core.logging import configure_logging
 from app.core.tracing import configure_tracing, end_tracing
 from app.standalone.parent_death import die_with_parent
-from worker import admission, registration
-from worker.app import settings, worker_settings
+from worker import admission, liveness, registration
+from worker.app import app, settings, worker_settings
 from worker.services import clean_scratch, get_services
+from worker.stand_in import is_gpu_served
+
+logger = logging.getLogger(__name__)
 
 _parent_pid = os.getpid()
 # Shared with the forked children. A request to stop sets the first, a child that cannot go on sets
@@ -35,13 +38,19 @@ def is_stopping() -> bool:
     return _flags[_STOPPING] != 0
 
 
+def request_stop() -> None:
+    """End this worker from within its child: a long task leaves at its next step."""
+    _flags[_STOPPING] = 1
+    os.kill(_parent_pid, signal.SIGTERM)
+
+
 def end_worker() -> None:
     """End this worker from within a task: its process is of no use for any other task.
 
     The task itself runs to its end. Whatever keeps the worker running starts a new one.
     """
-    _flags[_STOPPING] = _flags[_BROKEN] = 1
-    os.kill(_parent_pid, signal.SIGTERM)
+    _flags[_BROKEN] = 1
+    request_stop()
 
 
 def is_broken() -> bool:
@@ -101,8 +110,16 @@ def _prepare_child(**_: Any) -> None:
         database,
         name_device(worker_settings, queues),
         memory_bytes=memory_bytes(worker_settings, queues),
+        on_heartbeat=_leave_to_gpu if worker_settings.stand_in else lambda: None,
     )
     admission.watch(database, wait_for_admission)
+
+
+def _leave_to_gpu() -> None:
+    """End this stand-in where a worker with a GPU has come: its job goes on there."""
+    if not is_stopping() and is_gpu_served(get_services().database):
+        logger.info("a worker with a GPU has come; this one stops at its next step and stands by")
+        request_stop()
 
 
 def _leave_child(**_: Any) -> None:
@@ -110,6 +127,28 @@ def _leave_child(**_: Any) -> None:
     registration.end()
 
 
+class MarkWhileTaking(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Renew the mark of a worker that takes messages, from the loop that takes them."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        self._timer: Any = None
+        super().__init__(parent, **options)
+
+    def start(self, parent: Any) -> None:
+        liveness.mark(liveness.TAKES)
+        self._timer = parent.timer.call_repeatedly(
+            liveness.RENEW_SECONDS, liveness.mark, (liveness.TAKES,)
+        )
+
+    def stop(self, parent: Any) -> None:
+        """The connection is lost, or the worker ends."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+app.steps["consumer"].add(MarkWhileTaking)
 signals.setup_logging.connect(_configure_logging, weak=False)
 signals.worker_init.connect(_prepare_parent, weak=False)
 signals.worker_shutting_down.connect(_request_stop, weak=False)

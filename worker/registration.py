@@ -21,6 +21,7 @@ from app.core.queue import Queue
 from app.core.version import VERSION
 from app.maintenance.admission import Refusal
 from app.models import WorkerProcess
+from worker import liveness
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +52,19 @@ class Registration:
         database: Database with the row.
         device: Device that networks run on here.
         memory_bytes: Memory of that device; None where it cannot be read.
+        on_heartbeat: Called after each; may raise SQLAlchemyError.
     """
 
-    def __init__(self, database: Database, device: str, *, memory_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        device: str,
+        *,
+        memory_bytes: int | None = None,
+        on_heartbeat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
+        self._on_heartbeat = on_heartbeat
         self.device = device
         self._memory_bytes = memory_bytes
         self._id = own_id()
@@ -92,6 +102,7 @@ class Registration:
         self._try(self._remove_dead)
         while True:
             self._try(self._write)
+            self._try(self._on_heartbeat)
             if self._over.wait(HEARTBEAT_SECONDS):
                 return
 
@@ -119,6 +130,7 @@ class Registration:
         )
         with self._database.transaction() as session:
             session.merge(row)
+        liveness.mark(liveness.REGISTERED)
 
     def _remove(self) -> None:
         with self._database.transaction() as session:
@@ -135,10 +147,18 @@ class Registration:
 _registration: Registration | None = None
 
 
-def begin(database: Database, device: str, *, memory_bytes: int | None = None) -> None:
+def begin(
+    database: Database,
+    device: str,
+    *,
+    memory_bytes: int | None = None,
+    on_heartbeat: Callable[[], None] = lambda: None,
+) -> None:
     """Register this process; called in the child, after the fork."""
     global _registration
-    _registration = Registration(database, device, memory_bytes=memory_bytes)
+    _registration = Registration(
+        database, device, memory_bytes=memory_bytes, on_heartbeat=on_heartbeat
+    )
     _registration.begin()
 
 

@@ -43,7 +43,7 @@ def get_services() -> Services:
         settings=settings,
         worker_settings=worker_settings,
         database=Database(settings.database_url, CeleryQueue(app)),
-        storage=Storage(settings.storage_url),
+        storage=Storage.of(settings),
     )
 
 

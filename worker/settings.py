@@ -22,6 +22,15 @@ class WorkerSettings(BaseSettings):
         default="auto",
         description="Where networks run. auto: the GPU where there is one, else the CPU.",
     )
+    stand_in: bool = Field(
+        default=False,
+        description="Serve the gpu queue only while no worker with a GPU does.",
+    )
+    liveness_dir: Path | None = Field(
+        default=None,
+        description="Folder of the marks that `python -m worker.liveness` looks at, of one worker "
+        "alone. Empty: there are none.",
+    )
     torch_threads: int = Field(
         default=0,
         ge=0,

@@ -22,6 +22,7 @@ DataDir = Annotated[
 def load_settings(data_dir: Path | None, **given: object) -> "Settings":
     """Settings of the environment, and those of the command's options that are not None."""
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from app.core.settings import Settings
 
@@ -33,6 +34,8 @@ def load_settings(data_dir: Path | None, **given: object) -> "Settings":
         first = error.errors()[0]
         where = "".join(f"EXCHANGE_{part}: ".upper() for part in first["loc"])
         fail(f"A setting cannot be used. {where}{first['msg'].removeprefix('Value error, ')}")
+    except SettingsError as error:
+        fail(f"A setting cannot be used. {error}")
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class Portal:
     def open(cls, settings: Settings) -> Self:
         queue = CeleryQueue(celery_app(settings))
         database = Database(settings.database_url, queue)
-        storage = Storage(settings.storage_url)
+        storage = Storage.of(settings)
         reserve = Reserve.of(settings, storage)
         reserve.hold()
         return cls(

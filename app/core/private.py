@@ -1,7 +1,10 @@
 """Keeps stored data from other users of the machine."""
 
+import contextlib
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 PRIVATE_UMASK = 0o077
@@ -37,3 +40,53 @@ def private_folder(path: Path) -> Path:
                 f"run: chmod go= {path}"
             ) from error
     return path
+
+
+def write_once(path: Path, content: bytes) -> bool:
+    """Write a file that nothing replaces later; False where one is there already.
+
+    It appears whole, and is on the disk before anybody can rely on it: of two that write at once,
+    one wins, and both then read the same.
+    """
+    with _written(path, content) as part:
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+    return True
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file in place of the one that is there, which stays whole until then."""
+    with _written(path, content) as part:
+        part.replace(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, for good when this returns; none may be there."""
+    path.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+@contextlib.contextmanager
+def _written(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside `path` that holds all of it on the disk, to be linked or renamed to it."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

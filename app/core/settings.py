@@ -1,4 +1,4 @@
-"""Settings: the environment with the prefix EXCHANGE_, or a `.env` file.
+"""Settings: the environment with the prefix EXCHANGE_, a `.env` file, and secrets from files.
 
 The defaults are those of one machine: SQLite and a folder, both below `data_dir`. A cluster
 sets `EXCHANGE_DATABASE_URL`, `EXCHANGE_BROKER_URL` and `EXCHANGE_STORAGE_URL`; nothing else
@@ -10,11 +10,17 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from limits import RateLimitItem
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from app.core.networks import parse_networks
 from app.core.ratelimit import parse_rate
@@ -52,6 +58,34 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _with_password(url: str, password: object) -> str:
+    """The address of a server with the password, where it names none."""
+    secret = password.get_secret_value() if isinstance(password, SecretStr) else str(password or "")
+    parts = urlsplit(url)
+    if not secret or not parts.hostname or parts.password is not None:
+        return url
+    _, _, place = parts.netloc.rpartition("@")
+    user = parts.username or ""
+    return parts._replace(netloc=f"{user}:{quote(secret, safe='')}@{place}").geturl()
+
+
+class SecretFiles(SecretsSettingsSource):
+    """The files of the folder that `secrets_dir` names."""
+
+    def __call__(self) -> dict[str, object]:
+        self.secrets_dir = self.current_state.get("secrets_dir")
+        if not self.secrets_dir:
+            return {}
+        if not Path(self.secrets_dir).is_dir():
+            raise SettingsError(f"EXCHANGE_SECRETS_DIR: {self.secrets_dir} is not a folder.")
+        try:
+            return super().__call__()
+        except OSError as error:
+            raise SettingsError(
+                f"EXCHANGE_SECRETS_DIR: {error.filename} cannot be read: {error.strerror}."
+            ) from None
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="EXCHANGE_",
@@ -78,6 +112,24 @@ class Settings(BaseSettings):
         default="",
         description="Where objects live: `file:///folder`, `s3://bucket/prefix`. "
         "Empty: a folder in the data folder. S3 credentials: AWS_* variables.",
+    )
+
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder with a file for each secret, named as its variable in lower case: "
+        "`exchange_secret_key`. A variable wins over its file. Empty: there are none.",
+    )
+    database_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="Password of the database, where EXCHANGE_DATABASE_URL names none.",
+    )
+    broker_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="Password of the broker, where EXCHANGE_BROKER_URL names none.",
+    )
+    storage_secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret access key of S3. Empty: AWS_SECRET_ACCESS_KEY.",
     )
 
     host: str = Field(default="127.0.0.1", description="Address the portal listens on.")
@@ -260,15 +312,29 @@ class Settings(BaseSettings):
         default=0.5, gt=0, description="How often an event stream looks for new events."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
+
     @model_validator(mode="before")
     @classmethod
     def _fill_urls(cls, values: dict[str, object]) -> dict[str, object]:
         data_dir = Path(str(values.get("data_dir") or cls.model_fields["data_dir"].default))
         data_dir = data_dir.expanduser().absolute()
+        database_url = values.get("database_url") or f"sqlite:///{data_dir / 'exchange.db'}"
+        broker_url = values.get("broker_url") or cls.model_fields["broker_url"].default
         return {
             **values,
             "data_dir": data_dir,
-            "database_url": values.get("database_url") or f"sqlite:///{data_dir / 'exchange.db'}",
+            "database_url": _with_password(str(database_url), values.get("database_password")),
+            "broker_url": _with_password(str(broker_url), values.get("broker_password")),
             "storage_url": values.get("storage_url") or (data_dir / "objects").as_uri(),
             **_public_url(values),
         }

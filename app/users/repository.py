@@ -47,6 +47,9 @@ class UserRepository(Repository[User]):
         user: User = self._session.scalars(_locked(query) if lock else query).one()
         return user
 
+    def is_anybody_there(self) -> bool:
+        return self._session.scalar(select(User.id).limit(1)) is not None
+
     def names_of(self, ids: Collection[str]) -> dict[str, str]:
         rows = self._session.execute(select(User.id, User.name).where(User.id.in_(set(ids))))
         return {row.id: row.name for row in rows}

@@ -42,7 +42,7 @@ def backup(
             return
         settings = load_settings(data_dir)
         # Not migrated: a backup before an update is of what is there.
-        database, storage = Database(settings.database_url), Storage(settings.storage_url)
+        database, storage = Database(settings.database_url), Storage.of(settings)
         try:
             manifest = back_up(settings, database, storage, folder, on_progress=_listener())
         finally:
@@ -79,9 +79,7 @@ def restore(folder: Folder, data_dir: DataDir = None) -> None:
     with usable_folder(settings.data_dir):
         keep_private(settings)
     try:
-        restored = put_back(
-            settings, Storage(settings.storage_url), folder, on_progress=_listener()
-        )
+        restored = put_back(settings, Storage.of(settings), folder, on_progress=_listener())
     except BackupError as error:
         fail(str(error))
     except (OSError, StorageError) as error:
@@ -111,7 +109,7 @@ def doctor(
         from app.core.db import Database
         from app.core.storage import Storage
     settings = load_settings(data_dir)
-    database, storage = Database(settings.database_url), Storage(settings.storage_url)
+    database, storage = Database(settings.database_url), Storage.of(settings)
     left = 0
     try:
         for finding in examine(settings, database, storage):

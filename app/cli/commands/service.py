@@ -1,9 +1,10 @@
-"""`exchange up`, `demo`, `portal`, `worker`, `migrate`, `drain`: the service itself."""
+"""`exchange up`, `demo`, `portal`, `worker`, `migrate`, `drain`, `secrets`: the service."""
 
 import os
 import stat
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -145,9 +146,16 @@ def worker(
 
 
 @commands.command(rich_help_panel=PANEL)
-def migrate(data_dir: DataDir = None) -> None:
+def migrate(
+    invite: Annotated[
+        bool,
+        typer.Option("--invite", help="At the first start, print a link for the first admin."),
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
     """Migrate the database to the present schema; creates it if needed."""
-    with open_database(load_settings(data_dir)) as database:
+    settings = load_settings(data_dir)
+    with open_database(settings) as database:
         from app.migrations import SchemaFit, fit_of, version_of
 
         where = database.engine.url.render_as_string()
@@ -158,6 +166,14 @@ def migrate(data_dir: DataDir = None) -> None:
             )
             return
         typer.echo(f"The database is up to date: {where}")
+        if invite:
+            from app.organisations.first_start import invite_first_person
+
+            link = invite_first_person(settings, database)
+            if link is not None:
+                typer.echo("Nobody has an account yet. Whoever opens this link becomes the first")
+                typer.echo(f"admin. It works once, for {settings.invitation_days:g} days:")
+                typer.echo(f"  {link}")
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange drain --data-dir /srv/exchange")
@@ -209,3 +225,39 @@ def _wait_until_drained(database: "Database", seconds: float) -> str:
         if time.monotonic() >= deadline:
             return left
         time.sleep(0.2)
+
+
+@commands.command(
+    rich_help_panel=PANEL,
+    epilog="Example: exchange secrets /run/secrets --group broker_password=11002",
+)
+def secrets(
+    folder: Annotated[Path, typer.Argument(help="Folder of the files.")],
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=GID: the group that may read this secret too; repeatable."),
+    ] = None,
+) -> None:
+    """Make the secrets that are not there yet, a file for each. Prints none of them.
+
+    A variable of your own (EXCHANGE_SECRET_KEY, EXCHANGE_DATABASE_PASSWORD, …) wins over a file,
+    and a file of your own is kept.
+    """
+    from app.core.secret_files import NAMES, PREFIX, SecretFileError, make_secrets
+
+    load_settings(None)
+    groups = dict(_group(text, NAMES) for text in group or [])
+    own = {name: os.environ.get(f"{PREFIX}{name}".upper(), "") for name in NAMES}
+    try:
+        done = make_secrets(folder, own, groups)
+    except SecretFileError as error:
+        fail(str(error))
+    for name, how in done.items():
+        typer.echo(f"{PREFIX}{name}: {how}")
+
+
+def _group(text: str, names: Sequence[str]) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in names or not number.isdecimal():
+        fail(f"{text!r} is not NAME=GID; the names are {', '.join(names)}. Nothing was changed.")
+    return name, int(number)

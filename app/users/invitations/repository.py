@@ -65,6 +65,12 @@ class InvitationRepository(Repository[Invitation]):
         row = self._session.execute(query).one_or_none()
         return None if row is None else (row[0], row[1])
 
+    def open_to_anybody(self) -> Sequence[Invitation]:
+        """Links to join that name no address, and were not used; of any organisation."""
+        return self._session.scalars(
+            select(Invitation).where(Invitation.email == "", Invitation.accepted_at.is_(None))
+        ).all()
+
     def lock_open_to(self, email: str, now: datetime) -> Sequence[Invitation]:
         """Invitations to join that still work, of organisations that do; newest first."""
         return self._session.scalars(

@@ -40,7 +40,7 @@ class InvitationOffer(ReplyModel):
     """An invitation as the holder of its link sees it."""
 
     organisation: str
-    email: str
+    email: str = Field(description="Address to sign in with. Empty: whoever joins names their own.")
     roles: list[Role]
     invited_by: str
     sets_password_only: bool
@@ -48,6 +48,9 @@ class InvitationOffer(ReplyModel):
 
 class InvitationAccept(InvitationSecret):
     name: Line | None = Field(default=None, description="Needed by whoever joins.")
+    email: Email | None = Field(
+        default=None, description="Needed where the invitation names no address; else ignored."
+    )
     password: NewPassword
 
 

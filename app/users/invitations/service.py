@@ -13,6 +13,7 @@ from app.core.db import Database
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.portal import Portal
 from app.core.security import Caller, Role, hash_secret, new_secret
+from app.core.settings import Settings
 from app.models.invitation import Invitation
 from app.models.organisation import Organisation
 from app.models.user import User
@@ -36,6 +37,11 @@ class NameMissing(Invalid):
     title = "A name is needed"
 
 
+class EmailMissing(Invalid):
+    code = "email-missing"
+    title = "An address is needed"
+
+
 class AccountDisabled(Conflict):
     code = "account-disabled"
     title = "The account was disabled"
@@ -47,7 +53,7 @@ def invite(
     """An invitation and its link. Raises RoleNotYours, AddressTaken."""
     users.check_roles(caller, body.roles)
     users.check_address(session, body.email)
-    invitation, link = _make(
+    invitation, link = _mailed(
         portal,
         session,
         caller.organisation_id,
@@ -63,7 +69,7 @@ def invite_first_admin(
     portal: Portal, session: Session, organisation: Organisation, email: str, invited_by: str
 ) -> tuple[Invitation, str]:
     """The link by which the first person of a new organisation joins it."""
-    return _make(
+    return _mailed(
         portal,
         session,
         organisation.id,
@@ -71,6 +77,17 @@ def invite_first_admin(
         roles=[Role.ADMIN],
         invited_by=invited_by,
     )
+
+
+def invite_anybody(
+    settings: Settings, session: Session, organisation: Organisation, invited_by: str
+) -> str:
+    """A link to run the portal, for the first person: whoever opens it names their address."""
+    roles = [Role.ADMIN, Role.OPERATOR]
+    _, link = _make(
+        settings, session, organisation.id, email="", roles=roles, invited_by=invited_by
+    )
+    return link
 
 
 def reset_password(
@@ -82,7 +99,7 @@ def reset_password(
         raise AccountDisabled(
             f"The account of {user.name} was disabled. No link was made. Enable it first."
         )
-    invitation, link = _make(
+    invitation, link = _mailed(
         portal,
         session,
         user.organisation_id,
@@ -120,7 +137,7 @@ def _forgotten(portal: Portal, session: Session, user: User) -> None:
     invitations.delete_expired_links(user.id, now)
     if invitations.count_links(user.id, now - timedelta(hours=1)) >= LINKS_AN_HOUR:
         return
-    _make(
+    _mailed(
         portal,
         session,
         user.organisation_id,
@@ -140,7 +157,7 @@ def _forgotten(portal: Portal, session: Session, user: User) -> None:
 
 
 def _make(
-    portal: Portal,
+    settings: Settings,
     session: Session,
     organisation_id: str,
     *,
@@ -158,10 +175,32 @@ def _make(
             user_id=None if user is None else user.id,
             invited_by=invited_by,
             secret_hash=hash_secret(secret),
-            expires_at=utc_now() + timedelta(days=portal.settings.invitation_days),
+            expires_at=utc_now() + timedelta(days=settings.invitation_days),
         )
     )
-    link = f"{portal.settings.public_url}/join#{secret}"
+    return invitation, f"{settings.public_url}/join#{secret}"
+
+
+def _mailed(
+    portal: Portal,
+    session: Session,
+    organisation_id: str,
+    *,
+    email: str,
+    roles: list[Role] | tuple[Role, ...],
+    invited_by: str,
+    user: User | None = None,
+) -> tuple[Invitation, str]:
+    """An invitation and its link, which is mailed where the portal sends mail."""
+    invitation, link = _make(
+        portal.settings,
+        session,
+        organisation_id,
+        email=email,
+        roles=roles,
+        invited_by=invited_by,
+        user=user,
+    )
     notice = (
         Notice(
             kind="invitation",
@@ -212,15 +251,22 @@ def _works(session: Session, invitation: Invitation, organisation: Organisation)
 
 
 def accept(database: Database, body: InvitationAccept) -> User:
-    """Join, or set the password. Raises LinkNotValid, NameMissing, AddressTaken, WeakPassword."""
+    """Join, or set the password.
+
+    Raises LinkNotValid, NameMissing, EmailMissing, AddressTaken, WeakPassword.
+    """
     with database.reading() as session:
         invitation, _ = find(session, body.secret)
     if invitation.user_id is None and body.name is None:
         raise NameMissing("Send your `name` too. Nothing was changed; the link still works.")
-    password_hash = users.hash_new_password(body.password.get_secret_value(), invitation.email)
+    email = invitation.email or body.email
+    if email is None:
+        raise EmailMissing("Send your `email` too. Nothing was changed; the link still works.")
+    password_hash = users.hash_new_password(body.password.get_secret_value(), email)
     with database.transaction() as session:
         invitation, _ = find(session, body.secret, lock=True)
         if invitation.user_id is None:
+            invitation.email = email
             return join(session, invitation, name=body.name or "", password_hash=password_hash)
         return _set_password(session, invitation, invitation.user_id, password_hash)
 

@@ -31,6 +31,7 @@ class SignInForm(BaseModel):
 class JoinForm(BaseModel):
     secret: SecretStr = SecretStr("")
     name: str = ""
+    email: str = ""
     password: SecretStr = SecretStr("")
 
 
@@ -127,6 +128,7 @@ async def join(request: Request, portal: PortalDep, form: Sent[JoinForm]) -> Res
         InvitationAccept,
         secret=form.secret.get_secret_value(),
         name=form.name.strip() or None,
+        email=form.email.strip() or None,
         password=password,
     )
     user = await portal.passwords.run(invitations.accept, portal.database, body)

@@ -18,6 +18,7 @@ back-to-sign-in = Back to sign-in
 join-title = Your link
 join-needs-script = Checking your link… This page needs JavaScript.
 join-about = { $inviter } invites you to join { $organisation } as { $email }. Your roles:
+join-first-about = You are the first person here. Your organisation is called { $organisation } until you rename it. Your roles:
 join-password-about = Set a new password for { $email } at { $organisation }. All sessions of this account will end, and all its tokens will be deleted.
 new-password = New password
 password-help = At least 12 characters. A whole sentence is easy to remember.
