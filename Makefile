@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test test-slow test-faults test-postgres test-browser test-long test-all up check format docs lock audit bench bench-gpu rehearse-gpu reproduce-gpu frontend screenshots clean
+.PHONY: install demo test test-slow test-faults test-postgres test-browser test-long test-all up check format docs lock audit bench bench-service bench-gpu rehearse-gpu reproduce-gpu frontend screenshots clean
 
 install: $(READY)
 
@@ -106,6 +106,9 @@ lock: $(READY)
 # Known weaknesses of what is locked, by the public advisory database.
 audit: $(READY)
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/service.txt
+
+bench-service: $(READY)
+	$(BIN)/python -m benchmarks.service
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.page

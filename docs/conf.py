@@ -24,7 +24,15 @@ from api_reference import api_reference  # noqa: E402 (beside this file)
 
 NAVIGATION = {
     "Install": ["docs/install", "docs/deploy", "docs/cluster", "docs/airgapped"],
-    "Operate": ["docs/service", "docs/settings", "docs/faults", "docs/upgrade"],
+    "Operate": [
+        "docs/service",
+        "docs/settings",
+        "docs/operate",
+        "docs/runbooks",
+        "docs/upgrade",
+        "docs/faults",
+        "docs/scaling",
+    ],
     "Use": ["docs/portal", "docs/intake", "docs/guide"],
     "Client and API": ["docs/client", "docs/webhooks", "docs/authorisation", "docs/api"],
     "Results": ["docs/results", "docs/performance", "benchmarks/pages/*"],

@@ -1,0 +1,1 @@
+"""How much a portal bears: reads, viewers, uploads, long lists, and an hour of them."""
