@@ -26,7 +26,7 @@ def test_children_are_replaced_stopped_and_never_left_behind(
     service = make_service()
     # Supervisor, broker, portal, two workers and their three forks.
     wait_until(lambda: len(service.pids()) >= 8, "the workers have forked")
-    assert "exchange admin create-token" in "".join(service.said)
+    assert "/join#" in "".join(service.said)
 
     # The socket belongs to the supervisor: while the portal is replaced nobody is refused.
     portal = service.pid_of("app.cli portal")
