@@ -36,7 +36,8 @@ def now_of(session: Session) -> datetime:
     """
     if session.get_bind().dialect.name == "sqlite":
         return utc_now()
-    return session.scalars(select(func.clock_timestamp())).one()
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return now
 
 
 def is_held(model: type[Any], now: datetime) -> ColumnElement[bool]:

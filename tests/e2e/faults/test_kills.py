@@ -43,13 +43,13 @@ def test_killed_workers_cost_a_checkpoint_interval(
 def test_workers_killed_in_every_stage_change_no_bit(
     one_machine: Installation, disturb: Callable[..., MainJob]
 ) -> None:
-    """The workers of both queues, six times in one job."""
+    """The worker of each stage, as soon as it is seen in it."""
 
     def kill(job: MainJob, stage: str, chance: random.Random) -> None:
         for later in STAGES[STAGES.index("checking") : -1]:
             job.wait_for(later)
-            for queue in ("cpu", "gpu"):
-                os.killpg(one_machine.service.pid_of(f"worker --queues {queue}"), signal.SIGKILL)
+            queue = "cpu" if later in ON_CPU else "gpu"
+            os.killpg(one_machine.service.pid_of(f"worker --queues {queue}"), signal.SIGKILL)
 
     disturb(one_machine, kill, stages=["uploading"])
 
