@@ -139,7 +139,7 @@ def test_the_pages_of_one_machine(service: Service, tmp_path: Path, tiny: dict[s
     page.shell(download)
     clear(service.data_dir, distillation)
     page.environment["RELEASE"] = last(page.shell(share))
-    page.shell(f"{train.partition('#')[0]} --yes --networks 1")
+    page.shell(f"{train.partition('#')[0]} --yes --networks 2")
 
     shutil.move(tmp_path / "here" / "bundle", tmp_path / "here" / "bundle.zip")
     page.run(".venv/bin/exchange verify bundle.zip")
@@ -267,7 +267,7 @@ def test_two_hospitals_in_a_terminal(
     assert key is not None
     (tmp_path / "meyer" / "st-anna.key").write_text(key[0])
     meyer.shell(take)
-    meyer.shell(f"{train} --yes --set evaluation_networks=1")
+    meyer.shell(f"{train} --yes --set evaluation_networks=2")
     theirs = last(meyer.shell("exchange upload own/"))
     here, score = meyer.commands(
         "exchange train ds_… rel_…", **{"ds_…": f"{theirs} --yes --networks 2", "rel_…": release}
@@ -288,8 +288,8 @@ def test_two_hospitals_in_a_terminal(
     guide.run(
         "iadd train --bundle theirs.zip",
         {
-            "--out table.json": "--out table.json --yes --set evaluation_networks=1",
-            "--out score.json": "--out score.json --set evaluation_networks=1",
+            "--out table.json": "--out table.json --yes --set evaluation_networks=2",
+            "--out score.json": "--out score.json --set evaluation_networks=2",
         },
     )
     assert (tmp_path / "guide" / "table.json").exists()
