@@ -32,10 +32,10 @@ def handles(task: Task) -> Callable[[Handler], Handler]:
     def register(handler: Handler) -> Handler:
         _HANDLERS[task] = handler
 
-        @app.task(name=task.value)
         def on_message(row_id: str) -> None:
             take_turn(task, row_id)
 
+        app.task(name=task.value)(on_message)
         return handler
 
     return register

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -146,7 +147,10 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     from app.cli.service_screen import screen
     from app.client.models import ServiceStatus
 
-    portal = Portal.open(load_settings(data_dir))
+    settings = load_settings(data_dir)
+    if "broker_url" not in settings.model_fields_set:
+        settings = settings.model_copy(update=_own_broker(settings.data_dir))
+    portal = Portal.open(settings)
     try:
         found = service_status(portal, _operator())
     finally:
@@ -183,6 +187,16 @@ def jobs(
 
         found, _ = service.list_jobs(session, caller, active=not every, limit=200)
     print_rows(found, _print_job, as_json=as_json)
+
+
+def _own_broker(data_dir: Path) -> dict[str, str]:
+    """Of `exchange up` on this folder, which has its own; nothing where no such service runs."""
+    try:
+        from app.standalone.service import broker_url_of
+    except ModuleNotFoundError:  # a portal alone, without the extra `service`
+        return {}
+    url = broker_url_of(data_dir)
+    return {} if url is None else {"broker_url": url}
 
 
 @contextmanager

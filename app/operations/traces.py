@@ -8,12 +8,12 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.background.sweeper import DUTIES
 from app.core.clock import utc_now
 from app.core.log_context import logged_ids
 from app.core.portal import Portal
 from app.core.tracing import Span, ids, is_tracing, jobs_started, record_span
 from app.operations.origin import origin_of
+from app.scheduling.duties import DUTIES
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Label, delete, select
 from sqlalchemy.orm import Session
 
 from app.core.clock import utc_now
@@ -17,8 +17,8 @@ KEPT = timedelta(days=90)
 def book(session: Session, task: Task, row_id: str, *, device: str, seconds: float) -> None:
     """Book the seconds for the row's organisation; a row that is gone by now is nobody's."""
     duty = duty_of(task)
-    query = select(duty.organisation.label("id")).where(duty.model.id == row_id)
-    organisation_id = session.scalar(query)
+    organisation: Label[str] = duty.organisation.label("id")
+    organisation_id = session.scalar(select(organisation).where(duty.model.id == row_id))
     if organisation_id is None:
         return
     session.add(

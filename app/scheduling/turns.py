@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Label, func, select
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -92,9 +92,9 @@ def standings(
     for duty in duties_of(queue):
         for row in session.execute(_counts(duty, now, besides)):
             if row.is_held:
-                held[row.organisation_id] += row.count
+                held[row.organisation_id] += row.rows
             else:
-                waiting[row.organisation_id] += row.count
+                waiting[row.organisation_id] += row.rows
                 known = since.get(row.organisation_id, row.oldest)
                 since[row.organisation_id] = min(known, row.oldest)
     used = used_seconds(session, queue, now - REMEMBERED) if len(waiting) > 1 else {}
@@ -130,7 +130,7 @@ def _counts(duty: Duty, now: datetime, besides: Collection[str]) -> Any:
     return select(
         rows.c.organisation_id,
         rows.c.is_held,
-        func.count().label("count"),
+        func.count().label("rows"),
         func.min(rows.c.updated_at).label("oldest"),
     ).group_by(rows.c.organisation_id, rows.c.is_held)
 
@@ -139,7 +139,7 @@ def _first(
     session: Session, duty: Duty, organisation_id: str, now: datetime, besides: Collection[str]
 ) -> Any:
     model = duty.model
-    rank = duty.rank.label("rank")
+    rank: Label[int] = duty.rank.label("rank")
     return session.execute(
         select(model.id, model.updated_at, rank)
         .where(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Label, select
 from sqlalchemy.orm import Session
 
 from app.core import leases
@@ -42,7 +42,7 @@ def wait_of(session: Session, job: Job) -> Wait | None:
             continue
         if _is_held(session, duty, where, now):
             return None
-        rank = duty.rank.label("rank")
+        rank: Label[int] = duty.rank.label("rank")
         first = session.execute(
             select(duty.model.updated_at, rank)
             .where(duty.waits(now), where)
@@ -82,7 +82,8 @@ def _wait_for(session: Session, job: Job, step: _Step, now: datetime) -> Wait:
 def _rows_of(job: Job, model: type[Any]) -> ColumnElement[bool] | None:
     """Condition: a row of this table belongs to the job; None where none can."""
     if isinstance(job, model):
-        return model.id == job.id
+        same: ColumnElement[bool] = model.id == job.id
+        return same
     if isinstance(job, Distillation):
         if model is Teacher and job.trajectory_set_id is not None:
             return Teacher.trajectory_set_id == job.trajectory_set_id
@@ -103,7 +104,7 @@ def _own_before(session: Session, job: Job, step: _Step, now: datetime) -> int:
     before = 0
     duties = duties_of(step.duty.task.queue)
     for place, duty in enumerate(duties):
-        rank = duty.rank.label("rank")
+        rank: Label[int] = duty.rank.label("rank")
         rows = session.execute(
             select(rank, duty.model.updated_at).where(
                 duty.waits(now),

@@ -38,6 +38,7 @@ from app.standalone.supervisor import ChildSpec, Supervisor, SupervisorError
 
 LONGEST_SOCKET_PATH = 100
 """Bytes. `sun_path` holds 108 on Linux and 104 on macOS, a closing zero included."""
+BROKER_SOCKET = "broker.sock"
 
 
 class EmbeddedError(RuntimeError):
@@ -250,12 +251,21 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 @contextlib.contextmanager
 def _broker_socket(data_dir: Path) -> Iterator[Path]:
     """Path of the broker's socket: in the data folder, or where that is too long, in /tmp."""
-    path = private_folder(data_dir / "broker") / "broker.sock"
+    path = private_folder(data_dir / "broker") / BROKER_SOCKET
+    path.unlink(missing_ok=True)
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="exchange-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder) / "broker.sock"
+        # For commands of this machine, which look in the data folder.
+        path.symlink_to(Path(folder) / BROKER_SOCKET)
+        yield path.readlink()
+
+
+def broker_url_of(data_dir: Path) -> str | None:
+    """Address of the broker of the service that runs on this folder; None where none does."""
+    path = data_dir / "broker" / BROKER_SOCKET
+    return f"redis+socket://{path.resolve()}" if path.exists() else None
 
 
 def _python(*arguments: str) -> list[str]:
