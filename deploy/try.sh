@@ -92,8 +92,8 @@ compose() { "${whole[@]}" "$@"; }
 base=$(sed -n 's/^ARG PYTHON=//p' deploy/Dockerfile)
 has() { "${engine[@]}" image inspect "$1" >/dev/null 2>&1; }
 stand_in() {
-    has "$2" || "${engine[@]}" build --quiet --build-arg "BASE=$base" --target "$1" --tag "$2" \
-        deploy/try >/dev/null
+    "${engine[@]}" build --quiet --build-arg "BASE=$base" --target "$1" --tag "$2" deploy/try \
+        >/dev/null
 }
 if ! has "$base" && ! timeout 30 "${engine[@]}" pull --quiet "$base" >/dev/null 2>&1; then
     step "no registry answers: building a stand-in for $base"
@@ -126,7 +126,12 @@ build() {
         --build-arg "PYTHON=$base" --tag "iadd-exchange/$1:try" . >/dev/null
 }
 build portal
-[[ -n $quick ]] || build worker
+if [[ -z $quick ]]; then
+    build worker
+else
+    "${engine[@]}" build --quiet --build-arg "BASE=$base" --build-arg PORTAL=iadd-exchange/portal:try \
+        --target worker --tag iadd-exchange/worker:try deploy/try >/dev/null
+fi
 "${engine[@]}" images --format '{{.Repository}}:{{.Tag}}  {{.Size}}' | grep ':try'
 
 step "docker compose up -d --wait"

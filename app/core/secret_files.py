@@ -35,7 +35,8 @@ def make_secrets(folder: Path, own: Mapping[str, str], groups: Mapping[str, int]
     """Write each secret's file; a file that is there stays as it is.
 
     Args:
-        folder: Folder of the files. Others may enter it, and read what their group may.
+        folder: Folder of the files. Its group may list it, everybody enter it and read what theirs
+            may.
         own: Values of the operator's own by name; they win over a file.
         groups: By name, the group that reads the file beside its owner, who must be in it. Not
             named: the owner's own.
@@ -44,7 +45,7 @@ def make_secrets(folder: Path, own: Mapping[str, str], groups: Mapping[str, int]
         By name: made, kept or replaced.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o751)
         return {name: _settle(folder, name, own.get(name), groups.get(name)) for name in NAMES}
     except OSError as error:
         raise SecretFileError(

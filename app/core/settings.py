@@ -80,9 +80,12 @@ class SecretFiles(SecretsSettingsSource):
             raise SettingsError(f"EXCHANGE_SECRETS_DIR: {self.secrets_dir} is not a folder.")
         try:
             return super().__call__()
-        except OSError as error:
+        except (OSError, SettingsError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
             raise SettingsError(
-                f"EXCHANGE_SECRETS_DIR: {error.filename} cannot be read: {error.strerror}."
+                f"EXCHANGE_SECRETS_DIR: {cause.filename} cannot be read: {cause.strerror}."
             ) from None
 
 

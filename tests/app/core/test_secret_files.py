@@ -30,7 +30,7 @@ def test_each_is_made_once_and_kept(tmp_path):
 def test_nobody_else_reads_them(tmp_path):
     make_secrets(tmp_path / "secrets", {}, {"broker_password": os.getgid()})
 
-    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o711
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o751
     for path in (tmp_path / "secrets").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o440
 
@@ -87,6 +87,14 @@ def test_a_password_in_an_address_wins_and_a_file_needs_none(tmp_path):
     assert settings.database_url == "postgresql://me:own@db/x"
     assert settings.broker_url == "redis+socket:///run/b"
     assert Settings(_env_file=None, **given).database_url.startswith("sqlite:///")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    make_secrets(tmp_path, {}, {})
+    (tmp_path / "exchange_secret_key").chmod(0)
+    with pytest.raises(SettingsError, match="exchange_secret_key cannot be read"):
+        Settings(_env_file=None, secrets_dir=tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
