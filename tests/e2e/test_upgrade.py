@@ -55,7 +55,7 @@ def test_a_job_in_flight_goes_on_under_the_next_version_with_the_same_images(
     assert stopped["status"] in ("distilling", "evaluating")
     exchange("backup", str(tmp_path / "backup"), data_dir=service.data_dir)
     assert service.client.get("/session").json()["drained_at"] is not None
-    queued = service.distill(dataset["id"], seed=4)
+    queued = service.distill(dataset["id"], iterations=6)
     service.stop()
 
     following = as_version(minors_away(+1), tmp_path)
