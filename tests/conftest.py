@@ -25,8 +25,8 @@ pytest_plugins = [
     "tests.fixtures.mail_server",
     "tests.fixtures.portal",
     "tests.fixtures.releases",
-    "tests.fixtures.s3",
     "tests.fixtures.webhook_receiver",
+    "tests.fixtures.s3",  # last, since it imports one of them
 ]
 
 # Bytecode is kept, here and by what tests start, even where the environment asks for none: each of

@@ -111,7 +111,10 @@ def _linked(like: Path, folder: Path) -> dict[str, Kept]:
 
     Objects are never written in place, so what one folder replaces or deletes the other keeps.
     """
-    objects = Manifest.read(like).objects
+    try:
+        objects = Manifest.read(like).objects
+    except BackupError:
+        return {}  # what is damaged there is copied here
     for key in objects:
         source, target = like / OBJECTS / key, folder / OBJECTS / key
         target.parent.mkdir(parents=True, exist_ok=True)

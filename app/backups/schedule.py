@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.background.periodic import PeriodicTask
+from app.background.periodic import Periodic, PeriodicTask
 from app.backups.backup import back_up
 from app.backups.manifest import NAME, BackupError, Manifest
 from app.core import leases
@@ -29,8 +29,7 @@ from app.models.scheduled_backup import ONLY, BackupStatus, ScheduledBackup
 logger = logging.getLogger(__name__)
 
 LEASE = leases.LONGEST
-"""A database is read in one go: the lease cannot be renewed meanwhile."""
-RENEWED_AFTER = timedelta(seconds=60)
+RENEW_SECONDS = 60.0
 TRIED_AGAIN_AFTER = timedelta(hours=1)
 """After a failure, or sooner where backups are made more often."""
 _STAMP = "%Y-%m-%dT%H-%M-%SZ"
@@ -118,28 +117,38 @@ def _make(portal: Portal, fence: int, stopping: threading.Event) -> Manifest:
     earlier = backups_in(root)
     for path in set(_folders(root)) - set(earlier):
         shutil.rmtree(path)
-    renewed_at = utc_now()
+    lost = threading.Event()
 
-    def go_on(*_: object) -> None:
-        nonlocal renewed_at
-        if stopping.is_set():
-            raise _Stopping
-        if utc_now() - renewed_at > RENEWED_AFTER:
-            renewed_at = utc_now()
+    def renew(_: threading.Event) -> None:
+        try:
             with portal.database.transaction() as session:
                 leases.renew(
                     session, ScheduledBackup, ONLY, fence=fence, seconds=LEASE.total_seconds()
                 )
+        except LeaseLost:
+            lost.set()
+
+    def go_on(*_: object) -> None:
+        if stopping.is_set() or lost.is_set():
+            raise _Stopping
 
     folder = root / _name()
-    manifest = back_up(
-        portal.settings,
-        portal.database,
-        portal.storage,
-        folder,
-        like=earlier[-1] if earlier else None,
-        on_progress=go_on,
-    )
+    heartbeat = PeriodicTask(name="backup lease", seconds=RENEW_SECONDS, run=renew)
+    try:
+        # A large object, or the database, takes longer than a lease.
+        with Periodic(heartbeat):
+            manifest = back_up(
+                portal.settings,
+                portal.database,
+                portal.storage,
+                folder,
+                like=earlier[-1] if earlier else None,
+                on_progress=go_on,
+            )
+    except BaseException:
+        # On a full disc it would be in the way of the next one.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     for path in [*earlier, folder][: -portal.settings.backup_keep]:
         shutil.rmtree(path)
     return manifest

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.models import DistillationStatus
+from tests.fixtures.versions import minors_away
 
 
 @pytest.fixture
@@ -39,3 +40,10 @@ def test_jobs_are_listed_those_that_have_ended_where_asked_for(portal, admin):
     everything = admin("jobs", "--all")
     assert f"{failed}  failed  St. Anna\n" in everything
     assert "chest" not in everything
+
+
+def test_a_worker_that_takes_no_work_is_listed_with_what_to_do(admin, add_worker):
+    add_worker(version=minors_away(+2))
+    state, advice = admin("workers").splitlines()
+    assert "too new" in state
+    assert "update the portal" in advice
