@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from app.core.outages import OUTAGES
+from app.core.outages import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,8 @@ class Periodic:
     def _run(self, task: PeriodicTask) -> None:
         try:
             task.run(self._stopping)
-        except OUTAGES as error:
-            logger.warning("%s: a round is tried again: %s", task.name, type(error).__name__)
-        except Exception:
-            logger.exception("%s: a round failed, and is tried again", task.name)
+        except Exception as error:
+            if is_outage(error):
+                logger.warning("%s: a round is tried again: %s", task.name, type(error).__name__)
+            else:
+                logger.exception("%s: a round failed, and is tried again", task.name)
