@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from app.core.outages import OUTAGES
+from app.core.outages import is_outage
 from app.core.queue import Task
 from app.scheduling import device_use
 from app.scheduling.turns import is_waiting, next_turn
@@ -45,7 +45,9 @@ def take_turn(task: Task, row_id: str) -> None:
     """Work on the row of the message's queue whose turn it is."""
     try:
         _take_turn(task, row_id)
-    except OUTAGES as error:
+    except Exception as error:
+        if not is_outage(error):
+            raise
         # The row waits as before: the sweeper sends it again.
         logger.warning("%s: its turn was not found: %s", row_id, type(error).__name__)
 
@@ -80,5 +82,7 @@ def booking(task: Task, row_id: str) -> Iterator[None]:
                 device_use.book(
                     session, task, row_id, device=registration.device(), seconds=seconds
                 )
-        except OUTAGES as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise
             logger.warning("%s: its time was not booked: %s", row_id, type(error).__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from app.core.outages import OUTAGES
+from app.core.outages import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ class Periodic:
         try:
             task.run(self._stopping)
             self._on_round(task.name)
-        except OUTAGES as error:
-            logger.warning("%s: a round is tried again: %s", task.name, type(error).__name__)
-        except Exception:
-            logger.exception("%s: a round failed, and is tried again", task.name)
+        except Exception as error:
+            if is_outage(error):
+                logger.warning("%s: a round is tried again: %s", task.name, type(error).__name__)
+            else:
+                logger.exception("%s: a round failed, and is tried again", task.name)

@@ -16,7 +16,7 @@ from app.auth.sessions.failures import forget_old_failures
 from app.auth.sessions.repository import WebSessionRepository
 from app.core import leases
 from app.core.clock import utc_now
-from app.core.outages import OUTAGES
+from app.core.outages import is_outage
 from app.core.portal import Portal
 from app.core.queue import Queue, enqueue_after_commit
 from app.datasets.archives import forget_archive
@@ -65,11 +65,12 @@ def sweep(portal: Portal) -> None:
     for step in steps:
         try:
             step(portal)
-        except OUTAGES as error:
-            kind = type(error).__name__
-            logger.warning("sweeper: %s is tried again: %s", step.__name__, kind)
-        except Exception:
-            logger.exception("sweeper: %s failed, and is tried again", step.__name__)
+        except Exception as error:
+            if is_outage(error):
+                kind = type(error).__name__
+                logger.warning("sweeper: %s is tried again: %s", step.__name__, kind)
+            else:
+                logger.exception("sweeper: %s failed, and is tried again", step.__name__)
 
 
 def finish_cancelling(portal: Portal) -> None:

@@ -4,6 +4,7 @@ A worker tries again by itself; a request says so, so that its client does.
 """
 
 import errno
+import sqlite3
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -44,9 +45,15 @@ def is_outage(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, OUTAGES):
+        if isinstance(error, OUTAGES) and not _is_mistake(error):
             return True
         if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _is_mistake(error: BaseException) -> bool:
+    """Whether SQLite names a wrong statement as it names an outage."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_ERROR

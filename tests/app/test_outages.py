@@ -11,6 +11,14 @@ from sqlalchemy.exc import OperationalError
 from app.core.outages import is_outage
 
 
+def no_such_column():
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        try:
+            database.execute("SELECT x")
+        except sqlite3.OperationalError as error:
+            return error
+
+
 @pytest.fixture
 def locked(portal):
     """`with locked():` another program writes, and the portal waits no longer than a moment."""
@@ -53,6 +61,7 @@ def test_a_locked_database_is_said_and_can_be_read(portal, locked):
     ("error", "expected"),
     [
         (OperationalError("SELECT 1", None, Exception()), True),
+        (OperationalError("SELECT x", None, no_such_column()), False),
         (GenericError("error sending request"), True),
         (OSError(30, "Read-only file system"), True),
         (KeyError("name"), False),

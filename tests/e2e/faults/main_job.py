@@ -21,7 +21,7 @@ STAGES = (
 )
 SMALLEST = {**TINY, "audit_students": 1, "baseline_lrs": [0.01]}
 SECONDS_BETWEEN_LOOKS = 0.1
-LONGEST = 240.0
+LONGEST = 1200.0
 """Seconds that a job may take, however it is disturbed and however busy the machine is."""
 
 
