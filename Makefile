@@ -129,4 +129,4 @@ reproduce-gpu: $(READY)
 	$(BIN)/iadd reproduce table4 --preset paper_covid_cxr --data "$(DATA)" --out "$(OUT)" --device cuda $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache demo-out
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache demo-out site docs/node_modules

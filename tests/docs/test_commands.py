@@ -1,5 +1,6 @@
 """Every command in the documentation exists, and is run by a test or listed with the reason."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -129,6 +130,17 @@ def test_every_link_within_the_documentation_leads_somewhere():
             target = (page.parent / path).resolve() if path else page
             assert target.exists(), (page, link)
             assert not anchor or anchor in anchors(target), (page, link)
+
+
+def test_python_and_json_can_be_read():
+    """`tests/test_guide.py` and the e2e tests run what needs nothing that a reader fills in."""
+    python = [block for page in pages() for block in blocks(page, "python")]
+    assert len(python) > 3
+    for block in python:
+        compile(block.text, block.page, "exec")
+    for page in pages():
+        for block in blocks(page, "json"):
+            json.loads(block.text)
 
 
 def test_every_file_that_is_named_as_proof_exists():

@@ -13,7 +13,7 @@ from app.backups.restore import Restored, restore
 from app.core.db import Database
 from app.core.settings import Settings
 from app.core.storage import Storage
-from app.core.vault import SECRET_FILE, Vault
+from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE, Vault, replace_kept_secret
 from app.models import OrganisationKey
 from tests.fixtures.database import all_rows
 from tests.fixtures.portal import PortalHarness
@@ -57,6 +57,23 @@ def test_what_is_restored_is_what_was_there(
         sealed = session.query(OrganisationKey).first().sealed_private_key
     assert Vault.of(elsewhere).open(sealed)
     assert (elsewhere.data_dir / SECRET_FILE).stat().st_mode & 0o777 == 0o600
+    database.close()
+
+
+def test_a_rotation_that_has_not_ended_is_backed_up_with_both_keys(
+    portal: PortalHarness, tmp_path: Path, elsewhere: Settings
+) -> None:
+    before = portal.services.settings.data_dir
+    made = portal.services.vault.seal(b"a private key")
+    try:
+        replace_kept_secret(before)
+        backed_up(portal, tmp_path / "backup")
+    finally:
+        (before / PREVIOUS_SECRET_FILE).replace(before / SECRET_FILE)
+
+    _, database, _ = put_back(tmp_path / "backup", elsewhere)
+
+    assert Vault.of(elsewhere).open(made) == b"a private key"
     database.close()
 
 

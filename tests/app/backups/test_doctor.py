@@ -4,7 +4,7 @@ import pytest
 
 from app.backups.doctor import Finding, examine
 from app.core.clock import utc_now
-from app.core.vault import SECRET_FILE
+from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
 from app.models import AuditEntry, Dataset, WorkerProcess
 from tests.fixtures.portal import PortalHarness
 
@@ -30,6 +30,18 @@ def test_a_healthy_portal_has_nothing_to_mend(portal: PortalHarness) -> None:
     dataset_id = portal.uploaded_dataset()
     portal.storage.put(f"datasets/{dataset_id}/thumbnails/0001.png", b"derived, and in no row")
     assert findings(portal) == {}
+
+
+def test_a_rotation_that_was_interrupted_is_told(portal: PortalHarness) -> None:
+    previous = portal.services.settings.data_dir / PREVIOUS_SECRET_FILE
+    previous.touch(0o600)
+    try:
+        found = findings(portal)
+    finally:
+        previous.unlink()
+
+    assert set(found) == {"unfinished-rotation"}
+    assert "exchange rotate-secret" in found["unfinished-rotation"].text
 
 
 def test_objects_of_no_row_are_deleted_and_those_of_rows_stay(portal: PortalHarness) -> None:
