@@ -12,7 +12,7 @@ from app.background.sweeper import DUTIES
 from app.core.clock import utc_now
 from app.core.log_context import logged_ids
 from app.core.portal import Portal
-from app.core.tracing import Span, ids, is_tracing, jobs_started, record_span
+from app.core.tracing import Span, attributes_of, is_tracing, jobs_started, record_span
 from app.operations.origin import origin_of
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class TracedRequests:
                         attributes={
                             "http.request.method": method,
                             "http.response.status_code": status,
-                            **ids(
+                            **attributes_of(
                                 request_id=logged.get("request_id"),
                                 job_id=row_id,
                                 dataset_id=origin.dataset_id,
