@@ -185,6 +185,6 @@ def _nanoseconds(when: datetime) -> int:
     return int(when.timestamp() * 1_000_000) * 1000
 
 
-def ids(**known: Any) -> Attributes:
-    """Attributes of a span, without those that are not known."""
+def attributes_of(**known: Any) -> Attributes:
+    """Attributes of a span by their short names, without those that are not known."""
     return {f"exchange.{name}": value for name, value in known.items() if value is not None}

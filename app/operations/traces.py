@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.core.clock import utc_now
 from app.core.log_context import logged_ids
 from app.core.portal import Portal
-from app.core.tracing import Span, ids, is_tracing, jobs_started, record_span
+from app.core.tracing import Span, attributes_of, is_tracing, jobs_started, record_span
 from app.operations.origin import origin_of
 from app.scheduling.duties import DUTIES
 
@@ -75,7 +75,7 @@ class TracedRequests:
                         attributes={
                             "http.request.method": method,
                             "http.response.status_code": status,
-                            **ids(
+                            **attributes_of(
                                 request_id=logged.get("request_id"),
                                 job_id=row_id,
                                 dataset_id=origin.dataset_id,

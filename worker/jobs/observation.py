@@ -12,7 +12,7 @@ from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.log_context import log_context
 from app.core.queue import Task
-from app.core.tracing import Span, ids, is_tracing, record_span, trace_id_of
+from app.core.tracing import Span, attributes_of, is_tracing, record_span, trace_id_of
 from app.models import Distillation
 from app.operations.origin import Origin, origin_of
 
@@ -64,7 +64,7 @@ def _record(task: Task, row: Any, origin: Origin, started_at: datetime) -> None:
             started_at=started_at,
             ended_at=utc_now(),
             failed=_failure(row),
-            attributes=ids(
+            attributes=attributes_of(
                 job_id=row.id,
                 dataset_id=origin.dataset_id,
                 organisation_id=origin.organisation_id,
@@ -92,7 +92,7 @@ def _record_distillation(database: Database, origin: Origin, started_at: datetim
             started_at=row.created_at,
             ended_at=row.finished_at,
             failed=_failure(row),
-            attributes=ids(
+            attributes=attributes_of(
                 job_id=row.id,
                 dataset_id=origin.dataset_id,
                 organisation_id=origin.organisation_id,
