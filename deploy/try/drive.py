@@ -31,6 +31,7 @@ TINY: dict[str, Any] = {
     "syn_steps": 4,
     "expert_epochs": 1,
     "max_start_epoch": 2,
+    "validate_every": 0,
     "evaluation_networks": 2,
     "evaluation_epochs": 20,
     "baseline_lrs": [0.01],
