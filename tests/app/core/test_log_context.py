@@ -70,7 +70,7 @@ def test_a_portal_logs_the_ids_of_request_organisation_and_job(portal, tmp_path,
     def answers():
         try:
             return httpx.get(f"http://127.0.0.1:{port}/healthz").is_success
-        except httpx.ConnectError:
+        except httpx.TransportError:  # it does not listen yet, or has not begun to answer
             return False
 
     with portal_process(portal, port, log, EXCHANGE_LOG_FORMAT="json"):
@@ -79,6 +79,7 @@ def test_a_portal_logs_the_ids_of_request_organisation_and_job(portal, tmp_path,
             f"http://127.0.0.1:{port}/api/v1/datasets/{dataset_id}/distillations",
             headers=headers,
             json={"preset": "cpu_demo"},
+            timeout=60,
         )
         assert reply.status_code == 202, reply.text
         request_id = reply.headers["X-Request-ID"]
