@@ -42,7 +42,9 @@ def observed_job(database: Database, model: type[Any], task: Task, row_id: str) 
             # The fencing token moves with each claim.
             if after is not None and after[0].fence != before.fence:
                 _record(task, after[0], origin, started_at)
-                _record_distillation(database, origin, started_at)
+                # Moved by this claim and its end alone: no other worker had the row meanwhile.
+                if after[0].fence == before.fence + 2:
+                    _record_distillation(database, origin, started_at)
 
 
 def _look(database: Database, model: type[Any], row_id: str) -> tuple[Any, Origin] | None:
