@@ -96,8 +96,9 @@ LOCK := $(BIN)/uv --no-config pip compile --quiet --universal --python-version 3
 	--no-header --no-annotate --no-emit-index-url --default-index https://pypi.org/simple
 lock: $(READY)
 	$(LOCK) $(UPGRADE) pyproject.toml --extra dev --output-file requirements/dev.txt
-	for extra in intake portal worker service; do $(LOCK) pyproject.toml --extra $$extra \
-		--constraint requirements/dev.txt --output-file requirements/$$extra.txt || exit 1; done
+	for extras in intake "portal tracing" "worker tracing" "service tracing"; do \
+		set -- $$extras; $(LOCK) pyproject.toml --extra $$1 $${2:+--extra $$2} \
+		--constraint requirements/dev.txt --output-file requirements/$$1.txt || exit 1; done
 	$(BIN)/python -c 'import tomllib; \
 		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(LOCK) $(UPGRADE) - --output-file requirements/build.txt

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "security.md"
-SHIPPED = ("intake", "iadd", "portal", "worker", "service")
+SHIPPED = ("intake", "iadd", "portal", "worker", "service", "tracing")
 """Extras that hospitals install; what only development needs is in requirements/dev.txt."""
 HEADING = "| package | needed by | licence | for |\n|---|---|---|---|\n"
 _ROW = re.compile(r"^\| `([^`]+)` \| [^|]* \| [^|]* \| (.*) \|$", re.MULTILINE)

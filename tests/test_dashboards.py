@@ -12,7 +12,10 @@ from app.models.distillation import DistillationStatus
 
 OBSERVE = Path(__file__).parents[1] / "deploy" / "observe"
 OF_PROMETHEUS = {"up", "ALERTS"}
-WORDS = {"sum", "by", "le", "rate", "increase", "histogram_quantile", "min_over_time", "status"}
+WORDS = {
+    *("sum", "max", "by", "on", "and", "or", "unless", "time", "rate", "histogram_quantile"),
+    *("increase", "le", "status", "queue", "operation", "kind", "problem"),
+}
 
 
 def expressions() -> dict[str, str]:

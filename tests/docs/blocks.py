@@ -99,6 +99,25 @@ NOT_RUN = {
         "--command '\\password'",
     ): DOCKER,
     ("docs/security.md", "make lock"): "asks PyPI, for minutes",
+    ("docs/faults.md", "make test-faults"): THE_TESTS,
+    (
+        "docs/runbooks.md",
+        "exchange admin status",
+    ): "tests/app/operations/test_status.py runs it",
+    (
+        "docs/operate.md",
+        "exchange admin status --data-dir /srv/exchange     # on the machine, no account",
+    ): "tests/app/operations/test_status.py runs it",
+    (
+        "docs/upgrade.md",
+        "exchange backup /mnt/backup/exchange --data-dir /srv/exchange   # while it runs",
+    ): "tests/e2e/test_upgrade.py does these steps",
+    ("docs/upgrade.md", "exchange drain"): "tests/e2e/test_upgrade.py does these steps",
+    ("docs/upgrade.md", "EXCHANGE_BACKUP_HOURS=24"): "settings, and no command",
+    (
+        "docs/scaling.md",
+        "python -m benchmarks.scaling",
+    ): "minutes on a quiet machine; tests/benchmarks/test_scaling.py runs a small one",
 }
 
 NOT_RUN_PAGES = {
