@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from app.core.db import Database
 from app.core.outages import is_outage
 from app.core.queue import Task
 from app.scheduling import device_use
@@ -70,7 +71,7 @@ def _take_turn(task: Task, row_id: str) -> None:
 
 
 @contextmanager
-def booking(task: Task, row_id: str) -> Iterator[None]:
+def booking(database: Database, task: Task, row_id: str) -> Iterator[None]:
     """Book the time that the block takes for the row's organisation."""
     begun = time.monotonic()
     try:
@@ -78,7 +79,7 @@ def booking(task: Task, row_id: str) -> Iterator[None]:
     finally:
         seconds = time.monotonic() - begun
         try:
-            with get_services().database.transaction() as session:
+            with database.transaction() as session:
                 device_use.book(
                     session, task, row_id, device=registration.device(), seconds=seconds
                 )

@@ -9,12 +9,12 @@ from app.audit.export import verify_export
 from app.background.sweeper import finish_cancelling
 from app.core.clock import utc_now
 from app.core.security import Role
+from app.maintenance.workers import seen_workers
 from app.models import DistillationStatus
 from app.models.notification import MailStatus, Notification
 from app.models.user import User
 from app.models.worker_process import WorkerProcess
 from app.notifications.repository import NotificationRepository
-from app.operations.repository import OperationsRepository
 from app.organisations.keys import service as keys
 from app.signing.verify import verify_bundle
 from tests.fixtures.clients import PASSWORD
@@ -105,4 +105,4 @@ def test_a_worker_seen_tomorrow_does_not_live(portal):
         )
     with portal.database.reading() as session:
         assert session.scalars(select(WorkerProcess.id)).all() == ["host/1"]
-        assert OperationsRepository(session).workers(utc_now() - TOMORROW) == []
+        assert list(seen_workers(session, utc_now() - TOMORROW)) == []

@@ -15,7 +15,7 @@ def arrivals(counts: dict[str, int], seconds: float = 1.0) -> list[Arrival]:
 
 def test_one_worker_takes_turns_between_organisations() -> None:
     served = simulate(arrivals({"many": 4, "few": 2}), workers=1)
-    assert [one.arrival.organisation for one in served] == ["many", "few"] * 2 + ["many"] * 2
+    assert [one.arrival.organisation for one in served] == ["few", "many"] * 2 + ["many"] * 2
     assert [one.begun for one in served] == [0, 1, 2, 3, 4, 5]
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
-from app.backups.database import revision_of
 from app.core.db import Database
-from app.migrations import config_for
+from app.migrations import config_for, revision_of
 
 
 def exchange(*arguments: object) -> subprocess.CompletedProcess[str]:

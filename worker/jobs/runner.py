@@ -92,7 +92,7 @@ def _run(services: Services, kind: JobKind[Row], row_id: str, step: Step[Row]) -
         logger.info("%s: nothing to do for %s", row_id, name)
         return False
     logger.info("%s: %s begins (fencing token %d)", row_id, name, claimed.fencing_token)
-    with booking(kind.task, row_id):
+    with booking(services.database, kind.task, row_id):
         _work(services, kind, claimed, step)
     return True
 

@@ -1,5 +1,6 @@
 """Folders and ports that cannot be: one sentence that names them, and never a traceback."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,19 @@ COMMANDS = {
     "admin": ["admin", "create-organisation", "Hospital", "--data-dir"],
     "demo": ["demo", "--data-dir"],
 }
+
+
+@pytest.fixture(autouse=True)
+def process_as_before():
+    """A command that would run on logs to its own terminal, and keeps its files to itself."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

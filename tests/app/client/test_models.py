@@ -54,6 +54,7 @@ PAIRS = [
     (models.ReleaseKey, releases.KeyOfRelease),
     (models.ReleaseOverride, releases.OverrideShown),
     (models.ReleaseWarning, releases.WarningRead),
+    (models.ScheduledBackup, operations.ScheduledBackupRead),
     (models.Score, releases.ScoreRead),
     (models.ServiceStatus, operations.StatusRead),
     (models.Terms, releases.TermsRead),
@@ -61,6 +62,7 @@ PAIRS = [
     (models.Training, trainings.TrainingRead),
     (models.Upload, uploads.UploadRead),
     (models.Worker, operations.WorkerRead),
+    (models.Upkeep, operations.ServiceRead),
 ]
 
 

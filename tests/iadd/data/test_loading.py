@@ -96,7 +96,7 @@ def test_a_saved_set_of_another_size_is_not_mistaken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"rubbish", b"\xff" * 64, struct.pack("<Q", 2) + b"{}"])
 def test_bytes_that_are_no_image_set_are_named(data: bytes) -> None:
-    with pytest.raises(ValueError, match="not a saved image set"):
+    with pytest.raises(ValueError, match=r"not a saved image set|were cut off"):
         ImageSet.from_bytes(data)
 
 
