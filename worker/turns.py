@@ -17,6 +17,7 @@ from app.scheduling.turns import is_waiting, next_turn
 from worker import registration
 from worker.app import app
 from worker.lifecycle import is_stopping
+from worker.request import AcknowledgedRequest
 from worker.services import get_services
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def handles(task: Task) -> Callable[[Handler], Handler]:
         def on_message(row_id: str) -> None:
             take_turn(task, row_id)
 
-        app.task(name=task.value)(on_message)
+        app.task(name=task.value, Request=AcknowledgedRequest)(on_message)
         return handler
 
     return register

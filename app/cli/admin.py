@@ -143,12 +143,13 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show the whole service on one screen. Exit code 1 if something is broken."""
     with needs("portal"):
         from app.core.portal import Portal
+        from app.core.settings import Settings
         from app.operations.status import service_status
     from app.cli.service_screen import screen
     from app.client.models import ServiceStatus
 
     settings = load_settings(data_dir)
-    if "broker_url" not in settings.model_fields_set:
+    if settings.broker_url == Settings.model_fields["broker_url"].default:
         settings = settings.model_copy(update=_own_broker(settings.data_dir))
     portal = Portal.open(settings)
     try:

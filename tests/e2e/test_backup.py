@@ -28,7 +28,7 @@ def test_a_job_that_ran_during_the_backup_ends_where_it_is_restored(
     here.stop()
 
     said = exchange("restore", str(tmp_path / "backup"), data_dir=tmp_path / "there")
-    assert "1 intact logs" in said
+    assert "2 intact logs" in said
     (tmp_path / "there" / "token").write_text(token)
     there = make_service(tmp_path / "there")
 

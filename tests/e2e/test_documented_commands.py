@@ -295,7 +295,6 @@ def test_two_hospitals_in_a_terminal(
         "iadd train --bundle theirs.zip",
         {
             "--out table.json": "--out table.json --yes --set evaluation_networks=2",
-            "--out score.json": "--out score.json --set evaluation_networks=2",
         },
     )
     assert (tmp_path / "guide" / "table.json").exists()

@@ -1,6 +1,5 @@
 """Evaluating tries a distilled set with other networks too, from its checkpoint on."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from iadd.data.image_set import ImageSet
 from iadd.data.normalisation import Normalisation
 from iadd.presets import cpu_demo
 from iadd.runtime.progress import Progress
+from iadd.runtime.seal import open_document
 from worker.distillation.pipeline import evaluate_images
 from worker.jobs.lease import Cancelled
 from worker.settings import WorkerSettings
@@ -99,7 +99,7 @@ def test_other_networks_learn_from_the_distilled_images_and_from_as_many_random_
     evaluating: Evaluating,
 ) -> None:
     figures = evaluating.run()
-    assert json.loads(evaluating.storage.get("result")) == figures
+    assert open_document(evaluating.storage.get("result")) == figures
     assert set(figures) == {"distilled", "random", "full", "networks"}
     assert list(figures["networks"]) == ["resnet18"]
     across = figures["networks"]["resnet18"]
