@@ -104,7 +104,8 @@ def _queue(portal: Portal, counts: Mapping[str, int]) -> float:
 
 def _served(portal: Portal, begun_at: float) -> list[Served]:
     with portal.database.reading() as session:
-        names = dict(session.execute(select(Organisation.id, Organisation.name)).tuples().all())
+        found = session.execute(select(Organisation.id, Organisation.name))
+        names = {row.id: row.name for row in found}
         uses = session.scalars(select(DeviceUse).order_by(DeviceUse.ended_at)).all()
     return [
         Served(

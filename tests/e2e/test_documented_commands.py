@@ -295,6 +295,7 @@ def test_two_hospitals_in_a_terminal(
         "iadd train --bundle theirs.zip",
         {
             "--out table.json": "--out table.json --yes --set evaluation_networks=2",
+            "--out score.json": "--out score.json --yes",
         },
     )
     assert (tmp_path / "guide" / "table.json").exists()
