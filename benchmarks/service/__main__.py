@@ -1,6 +1,6 @@
 """Load a portal on this machine, beside a bare FastAPI, and print a table.
 
-    python -m benchmarks.service [--seconds 20] [--datasets 100000] [--soak-minutes 0]
+    python -m benchmarks.service [--seconds 20] [--rate 200] [--datasets 100000] [--soak-minutes 0]
 
 The portal is `exchange up`: one process, SQLite, its workers idle. The client takes one of the
 cores, too. Run it on a machine that does nothing else.
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -33,7 +34,6 @@ from app.organisations import service as organisations
 from app.standalone.service import EmbeddedService
 from benchmarks.service.load import Latencies, follow, read, upload
 
-RATE = 200
 VIEWERS, VIEWERS_OF_TOKEN = 200, 20
 UPLOADS, UPLOAD_BYTES = 20, 32 << 20
 SOAK_RATE = 50
@@ -85,7 +85,7 @@ def loaded_portal(folder: Path, datasets: int) -> Iterator[Loaded]:
                 seed=0,
                 status=DistillationStatus.DISTILLING,
                 lease_owner="nobody",
-                lease_expires_at=utc_now(),
+                lease_expires_at=utc_now() + timedelta(minutes=9),
             )
             session.add(row)
             session.flush()
@@ -152,13 +152,16 @@ def resident_bytes(pid: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20, help="of each load")
+    parser.add_argument("--rate", type=float, default=200, help="reads a second")
     parser.add_argument("--datasets", type=int, default=100_000)
     parser.add_argument("--soak-minutes", type=float, default=0)
     arguments = parser.parse_args()
     print("| load | bare FastAPI | portal |")
     print("|---|---|---|")
     with bare_portal() as bare:
-        plain = asyncio.run(read(bare, "none", ["/datasets"], rate=RATE, seconds=arguments.seconds))
+        plain = asyncio.run(
+            read(bare, "none", ["/datasets"], rate=arguments.rate, seconds=arguments.seconds)
+        )
         plain_upload = asyncio.run(
             upload(bare, "none", [f"/{n}" for n in range(UPLOADS)], UPLOAD_BYTES)
         )
@@ -166,12 +169,14 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="load-") as folder,
         loaded_portal(Path(folder), arguments.datasets) as portal,
     ):
-        _measure(portal, plain, plain_upload, arguments.seconds)
+        _measure(portal, plain, plain_upload, arguments.rate, arguments.seconds)
         if arguments.soak_minutes:
             _soak(portal, arguments.soak_minutes)
 
 
-def _measure(portal: Loaded, plain: Latencies, plain_upload: float, seconds: float) -> None:
+def _measure(
+    portal: Loaded, plain: Latencies, plain_upload: float, rate: float, seconds: float
+) -> None:
     mixed = [
         "/datasets?limit=20",
         f"/datasets/{portal.awaiting[1]}",
@@ -181,10 +186,10 @@ def _measure(portal: Loaded, plain: Latencies, plain_upload: float, seconds: flo
     ]
 
     def reading(paths: list[str]) -> Latencies:
-        return asyncio.run(read(portal.url, portal.token, paths, rate=RATE, seconds=seconds))
+        return asyncio.run(read(portal.url, portal.token, paths, rate=rate, seconds=seconds))
 
-    _row(f"{RATE} reads a second, mixed", plain, reading(mixed))
-    _row(f"{RATE} first pages of all datasets a second", plain, reading(["/datasets?limit=50"]))
+    _row(f"{rate:g} reads a second, mixed", plain, reading(mixed))
+    _row(f"{rate:g} first pages of all datasets a second", plain, reading(["/datasets?limit=50"]))
 
     async def watched() -> tuple[int, Latencies]:
         events = f"/distillations/{portal.distillation}/events"
@@ -192,7 +197,7 @@ def _measure(portal: Loaded, plain: Latencies, plain_upload: float, seconds: flo
             follow(portal.url, portal.viewers, events, each=VIEWERS_OF_TOKEN, seconds=seconds + 5)
         )
         await asyncio.sleep(3)
-        found = await read(portal.url, portal.token, mixed, rate=RATE, seconds=seconds)
+        found = await read(portal.url, portal.token, mixed, rate=rate, seconds=seconds)
         return await following, found
 
     viewers, found = asyncio.run(watched())

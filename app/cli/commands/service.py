@@ -1,6 +1,7 @@
 """`exchange up`, `demo`, `portal`, `worker`, `migrate`, `drain`, `secrets`: the service."""
 
 import os
+import socket
 import stat
 import sys
 import time
@@ -25,6 +26,7 @@ from app.cli.context import (
 if TYPE_CHECKING:
     from app.core.db import Database
 
+STARTUP_FAILED = 3
 PANEL = "The service"
 
 commands = typer.Typer()
@@ -101,11 +103,10 @@ def portal(
     with usable_folder(settings.data_dir):
         keep_private(settings)
         application = create_app(settings)
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         host=settings.host,
         port=settings.port,
-        fd=fd,
         http=protocol_within(settings.request_seconds),
         ws="none",
         log_config=None,
@@ -116,6 +117,12 @@ def portal(
         timeout_graceful_shutdown=5,
         server_header=False,
     )
+    server = uvicorn.Server(config)
+    # Given the descriptor itself, the server would take it for a UNIX socket, and not ask TCP to
+    # send at once: each reply would wait 40 ms for the other side's acknowledgement.
+    server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+    if not server.started:
+        raise typer.Exit(STARTUP_FAILED)
 
 
 def _expect_socket(fd: int) -> None:

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import uvicorn
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -113,6 +115,19 @@ def test_so_is_a_port_of_the_environment(port):
 @pytest.mark.usefixtures("folder")
 def test_a_descriptor_that_is_no_socket_is_named():
     expect_reason(run("portal", "--fd", "77777"), "77777")
+
+
+def test_a_descriptor_is_served_as_the_socket_that_it_is(folder, monkeypatch):
+    served = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets=None: served.extend(sockets))
+    run("migrate")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        run("portal", "--fd", str(os.dup(listening.fileno())))
+        # Taken for another kind, it would send each reply 40 ms late.
+        assert [(one.family, one.getsockname()) for one in served] == [
+            (socket.AF_INET, listening.getsockname())
+        ]
+    served[0].close()
 
 
 @pytest.mark.parametrize("port", [70000, -1])
