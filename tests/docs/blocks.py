@@ -123,5 +123,6 @@ NOT_RUN = {
 NOT_RUN_PAGES = {
     "docs/deploy.md": DOCKER,
     "docs/results.md": "hours of computing: the commands of dated results",
+    "docs/performance.md": "needs a machine that does nothing else: the commands of dated figures",
 }
 """Pages none of whose blocks is run."""
