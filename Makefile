@@ -108,6 +108,7 @@ lock: $(READY)
 audit: $(READY)
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/service.txt
 
+# How much a portal bears, beside a bare FastAPI. For an idle machine.
 bench-service: $(READY)
 	$(BIN)/python -m benchmarks.service
 

@@ -65,7 +65,7 @@ class Registration:
     ) -> None:
         self._database = database
         self._on_heartbeat = on_heartbeat
-        self.device = device
+        self._device = device
         self._memory_bytes = memory_bytes
         self._id = own_id()
         self._started_at = utc_now()
@@ -119,7 +119,7 @@ class Registration:
             host=socket.gethostname(),
             pid=os.getpid(),
             queues=queues(),
-            device=self.device,
+            device=self._device,
             memory_bytes=self._memory_bytes,
             version=VERSION,
             started_at=self._started_at,
@@ -165,11 +165,6 @@ def begin(
 def end() -> None:
     if _registration is not None:
         _registration.end()
-
-
-def device() -> str:
-    """Name of the device that this process computes on; empty where it is not registered."""
-    return _registration.device if _registration is not None else ""
 
 
 @contextmanager

@@ -9,13 +9,12 @@ import logging
 import time
 from datetime import timedelta
 
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.queue import Queue
-from app.models import WorkerProcess
+from app.maintenance.workers import seen_workers
 from worker.liveness import STANDS_BY, mark, unmark
 
 logger = logging.getLogger(__name__)
@@ -28,12 +27,8 @@ AWAY_AFTER = timedelta(seconds=45)
 def is_gpu_served(database: Database) -> bool:
     """Return True if a worker that has a GPU serves the gpu queue now."""
     with database.reading() as session:
-        rows = session.execute(
-            select(WorkerProcess.queues, WorkerProcess.device).where(
-                WorkerProcess.seen_at > utc_now() - AWAY_AFTER
-            )
-        ).all()
-    return any(Queue.GPU.value in queues and device != "cpu" for queues, device in rows)
+        workers = seen_workers(session, utc_now() - AWAY_AFTER)
+    return any(Queue.GPU.value in one.queues and one.device != "cpu" for one in workers)
 
 
 def stand_by(database: Database) -> None:

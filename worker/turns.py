@@ -14,7 +14,6 @@ from app.core.outages import is_outage
 from app.core.queue import Task
 from app.scheduling import device_use
 from app.scheduling.turns import is_waiting, next_turn
-from worker import registration
 from worker.app import app
 from worker.lifecycle import is_stopping
 from worker.request import AcknowledgedRequest
@@ -81,9 +80,7 @@ def booking(database: Database, task: Task, row_id: str) -> Iterator[None]:
         seconds = time.monotonic() - begun
         try:
             with database.transaction() as session:
-                device_use.book(
-                    session, task, row_id, device=registration.device(), seconds=seconds
-                )
+                device_use.book(session, task, row_id, seconds)
         except Exception as error:
             if not is_outage(error):
                 raise

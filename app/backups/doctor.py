@@ -24,6 +24,7 @@ from app.core.settings import Settings
 from app.core.storage import Storage
 from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
 from app.core.version import VERSION, work_together
+from app.maintenance.workers import seen_workers
 from app.migrations import (
     SchemaFit,
     explain_newer,
@@ -32,7 +33,6 @@ from app.migrations import (
     revision_of,
     version_of,
 )
-from app.models import WorkerProcess
 from app.organisations.repository import OrganisationRepository
 
 LEAST_FREE = 0.05
@@ -134,9 +134,7 @@ def _schema(database: Database) -> Finding | None:
 
 def _workers(database: Database) -> Iterator[Finding]:
     with database.reading() as session:
-        alive = session.scalars(
-            select(WorkerProcess).where(WorkerProcess.seen_at > utc_now() - _SEEN)
-        ).all()
+        alive = seen_workers(session, utc_now() - _SEEN)
     for worker in alive:
         if worker.version != VERSION:
             works = "" if work_together(worker.version, VERSION) else " It takes no work."

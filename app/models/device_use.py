@@ -9,7 +9,7 @@ from app.models.base import Base
 
 
 class DeviceUse(Base):
-    """How long a worker worked on a row for an organisation. Kept for `KEPT`, then forgotten."""
+    """How long a worker worked on a row for an organisation. Forgotten after some months."""
 
     __tablename__ = "device_use"
     __table_args__ = (Index(None, "queue", "ended_at"), Index(None, "organisation_id", "ended_at"))
@@ -17,7 +17,5 @@ class DeviceUse(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("du"))
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
     queue: Mapped[str] = mapped_column(String(32))
-    task: Mapped[str] = mapped_column(String(32))
-    device: Mapped[str] = mapped_column(String(200))
     seconds: Mapped[float]
     ended_at: Mapped[datetime] = mapped_column(UtcDateTime)

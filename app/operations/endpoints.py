@@ -11,7 +11,6 @@ from app.operations.schemas import (
     JobKind,
     JobRead,
     QueuesRead,
-    ServiceRead,
     StatusRead,
     StorageRead,
     WorkersRead,
@@ -25,12 +24,6 @@ router = APIRouter(prefix="/operations", tags=["operations"], responses=problems
 def get_status(portal: PortalDep, caller: Operator) -> StatusRead:
     """The service on one screen: what answers, who works on what, and what is broken."""
     return service_status(portal, caller)
-
-
-@router.get("/service")
-def get_service(session: ReadSession, portal: PortalDep, caller: Operator) -> ServiceRead:
-    """Whether the service is drained, its portals and their versions, its scheduled backups."""
-    return service.service(portal, session, caller)
 
 
 @router.get("/workers")

@@ -14,7 +14,7 @@ KEPT = timedelta(days=90)
 """Longer than any quota or turn looks back."""
 
 
-def book(session: Session, task: Task, row_id: str, *, device: str, seconds: float) -> None:
+def book(session: Session, task: Task, row_id: str, seconds: float) -> None:
     """Book the seconds for the row's organisation; a row that is gone by now is nobody's."""
     duty = duty_of(task)
     organisation: Label[str] = duty.organisation.label("id")
@@ -25,8 +25,6 @@ def book(session: Session, task: Task, row_id: str, *, device: str, seconds: flo
         DeviceUse(
             organisation_id=organisation_id,
             queue=task.queue.value,
-            task=task.value,
-            device=device,
             seconds=seconds,
             ended_at=utc_now(),
         )

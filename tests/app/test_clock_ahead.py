@@ -89,20 +89,8 @@ def test_an_account_locked_until_next_year_opens(portal):
     assert reply.status_code == 201, reply.text
 
 
-def test_a_worker_seen_tomorrow_does_not_live(portal):
-    with portal.database.transaction() as session:
-        session.add(
-            WorkerProcess(
-                id="host/1",
-                host="host",
-                pid=1,
-                queues=["cpu"],
-                device="cpu",
-                version="1",
-                started_at=utc_now(),
-                seen_at=utc_now() + TOMORROW,
-            )
-        )
+def test_a_worker_seen_tomorrow_does_not_live(portal, add_worker):
+    worker_id = add_worker(seen_at=utc_now() + TOMORROW)
     with portal.database.reading() as session:
-        assert session.scalars(select(WorkerProcess.id)).all() == ["host/1"]
+        assert session.scalars(select(WorkerProcess.id)).all() == [worker_id]
         assert list(seen_workers(session, utc_now() - TOMORROW)) == []

@@ -152,7 +152,6 @@ def test_operation_ids_are_stable(document):
         "GET /api/v1/operations/status": "get_status",
         "GET /api/v1/operations/workers": "list_workers",
         "GET /api/v1/operations/queues": "list_queues",
-        "GET /api/v1/operations/service": "get_service",
         "GET /api/v1/operations/storage": "get_storage",
         "GET /api/v1/operations/jobs": "list_jobs",
         "POST /api/v1/operations/jobs/{job_id}/cancel": "cancel_job",

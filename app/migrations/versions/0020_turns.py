@@ -19,8 +19,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("organisation_id", sa.String(length=40), nullable=False),
         sa.Column("queue", sa.String(length=32), nullable=False),
-        sa.Column("task", sa.String(length=32), nullable=False),
-        sa.Column("device", sa.String(length=200), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(

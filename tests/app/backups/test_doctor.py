@@ -1,11 +1,10 @@
-from importlib.metadata import version
+from collections.abc import Callable
 
 import pytest
 
 from app.backups.doctor import Finding, examine
-from app.core.clock import utc_now
 from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
-from app.models import AuditEntry, Dataset, WorkerProcess
+from app.models import AuditEntry, Dataset
 from tests.fixtures.portal import PortalHarness
 
 
@@ -94,21 +93,11 @@ def test_a_changed_log_is_told(portal: PortalHarness) -> None:
     assert "broken-log" in findings(portal)
 
 
-def test_a_worker_of_another_version_is_told(portal: PortalHarness) -> None:
-    with portal.database.transaction() as session:
-        for number, its_version in enumerate((version("iadd-exchange"), "0.0.1")):
-            session.add(
-                WorkerProcess(
-                    id=f"host:{number}",
-                    host="host",
-                    pid=number,
-                    queues=["gpu"],
-                    device="cpu",
-                    version=its_version,
-                    started_at=utc_now(),
-                    seen_at=utc_now(),
-                )
-            )
+def test_a_worker_of_another_version_is_told(
+    portal: PortalHarness, add_worker: Callable[..., str]
+) -> None:
+    add_worker("host", 0)
+    add_worker("host", 1, version="0.0.1")
     found = findings(portal)
     assert set(found) == {"other-version"}
     assert "host:1 runs version 0.0.1" in found["other-version"].text

@@ -40,7 +40,7 @@ def failed_backup(portal, monkeypatch):
 
 def test_portals_and_a_drain_are_told(portal, operator, drained):
     PortalRegistration(portal.database).renew()
-    told = operator.get("/operations/service").json()
+    told = operator.get("/operations/status").json()["service"]
     assert told["version"] == VERSION
     assert told["drained_at"] is not None
     assert [found["version"] for found in told["portals"]] == [VERSION]

@@ -240,7 +240,7 @@ def test_every_kind_of_row_has_an_organisation_and_a_task_that_finds_it(portal, 
     with portal.database.transaction() as session:
         assert is_waiting(session, duty.task, row_id)
         assert next_turn(session, duty.task.queue) == Turn(duty.task, row_id)
-        device_use.book(session, duty.task, row_id, device="cpu", seconds=2.5)
+        device_use.book(session, duty.task, row_id, 2.5)
         session.flush()
         [booked] = session.query(DeviceUse).all()
     assert (booked.organisation_id, booked.seconds) == (north.id, 2.5)
@@ -251,7 +251,7 @@ def test_the_use_of_rows_that_are_gone_is_nobodys_and_old_use_is_forgotten(porta
     north.used(1, hours_ago=24 * 91)
     north.used(2, hours_ago=24 * 89)
     with portal.database.transaction() as session:
-        device_use.book(session, Task.DISTILL, "dl_gone", device="cpu", seconds=9)
+        device_use.book(session, Task.DISTILL, "dl_gone", 9)
         device_use.forget_old(session)
         session.flush()
         assert [row.seconds for row in session.query(DeviceUse)] == [2]

@@ -4,29 +4,11 @@ import re
 
 import pytest
 
-from app.core.clock import utc_now
 from app.core.security import Role
-from app.core.version import VERSION
-from app.models import DistillationStatus, WorkerProcess
+from app.models import DistillationStatus
 from tests.fixtures.clients import PASSWORD
 
 SECRET = re.compile(r"iadd_[\w-]{20,}")
-
-
-def worker_told(portal, **changes) -> None:
-    """As a worker tells of itself."""
-    told = {
-        "id": "node-7:4242",
-        "host": "node-7",
-        "pid": 4242,
-        "queues": ["gpu"],
-        "device": "A device of tests",
-        "version": VERSION,
-        "started_at": utc_now(),
-        "seen_at": utc_now(),
-    }
-    with portal.database.transaction() as session:
-        session.add(WorkerProcess(**(told | changes)))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +27,11 @@ def test_says_when_nobody_works(portal, reader):
     assert ">no worker<" in page
 
 
-def test_shows_workers_queues_and_disk(portal, reader):
-    worker_told(portal)
+def test_shows_workers_queues_and_disk(reader, add_worker):
+    add_worker("node-7")
     page = reader(Role.OPERATOR).open("/operations")
     assert "node-7" in page
-    assert "A device of tests" in page
+    assert "NVIDIA H100" in page
     assert "alive" in page
     assert "<meter" in page
     assert 'hx-trigger="every 5s"' in page
