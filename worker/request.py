@@ -14,6 +14,8 @@ from celery.worker.request import logger as celery_logger
 class AcknowledgedRequest(Request):  # type: ignore[misc]
     """A request whose acknowledgement must reach the broker."""
 
+    acknowledged: bool
+
     def acknowledge(self) -> None:
         """Acknowledge once. Raises what the lost connection raises."""
         if not self.acknowledged:

@@ -4,22 +4,15 @@ Portals say in the database which version they are. A worker compares itself wit
 lives; where none lives, the schema alone decides.
 """
 
-from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.clock import utc_now
 from app.core.db import Database
-from app.core.leases import LONGEST
 from app.core.version import VERSION, is_older, minor_of, work_together
 from app.maintenance.drain import drained_since
+from app.maintenance.portals import living
 from app.migrations import SchemaFit, fit_of, newest_revision
-from app.models.portal_process import PortalProcess
-
-ALIVE_FOR = timedelta(seconds=30)
-"""Portals and workers send a heartbeat every ten seconds."""
 
 
 class Refusal(StrEnum):
@@ -61,13 +54,8 @@ def refusal_of(worker_version: str, portal: str | None) -> Refusal | None:
 
 def portal_version(session: Session) -> str | None:
     """Version of the newest portal that lives; None where none does."""
-    now = utc_now()
-    living = session.scalars(
-        select(PortalProcess.version).where(
-            PortalProcess.seen_at.between(now - ALIVE_FOR, now + LONGEST)
-        )
-    ).all()
-    return max(living, key=lambda found: minor_of(found) or (0, 0), default=None)
+    versions = [portal.version for portal in living(session)]
+    return max(versions, key=lambda found: minor_of(found) or (0, 0), default=None)
 
 
 def explain(reason: Refusal, portal: str | None, own: str = VERSION) -> str:

@@ -14,12 +14,13 @@ from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.leases import LONGEST
 from app.core.version import VERSION
-from app.maintenance.admission import ALIVE_FOR
 from app.models.portal_process import PortalProcess
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 10.0
+ALIVE_FOR = timedelta(seconds=30)
+"""After a heartbeat, of a portal or of a worker: both send one every ten seconds."""
 DEAD_AFTER = timedelta(days=1)
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from app.core.clock import utc_now
 from app.core.leases import LONGEST
 from app.core.version import VERSION
-from app.maintenance.admission import ALIVE_FOR, Refusal, refusal_of
+from app.maintenance.admission import Refusal, refusal_of
+from app.maintenance.portals import ALIVE_FOR
 from app.models.worker_process import WorkerProcess
 
 

@@ -16,9 +16,9 @@ from app.core.queue import Queue
 from app.core.security import Caller, Permission
 from app.core.version import VERSION
 from app.distillations.repository import DistillationRepository
-from app.maintenance.admission import ALIVE_FOR, explain
+from app.maintenance.admission import explain
 from app.maintenance.drain import drained_since
-from app.maintenance.portals import living
+from app.maintenance.portals import ALIVE_FOR, living
 from app.maintenance.workers import refusal_told, seen_workers, working_workers
 from app.models.distillation import ACTIVE, Distillation, DistillationStatus
 from app.models.scheduled_backup import ONLY as SCHEDULED
