@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before NumPy is loaded, here and in what tests start: small matrices are done by one thread, while
@@ -65,6 +66,15 @@ def pytest_collection_finish() -> None:
     # each of its passes up to a second, and the product asks for one whenever memory runs out.
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _umask_as_before() -> Iterator[None]:
+    """A command of the service lets nobody read what its process writes from then on."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -45,7 +45,9 @@ def make_secrets(folder: Path, own: Mapping[str, str], groups: Mapping[str, int]
         By name: made, kept or replaced.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o751)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            folder.chmod(0o751)  # whatever the umask
         return {name: _settle(folder, name, own.get(name), groups.get(name)) for name in NAMES}
     except OSError as error:
         raise SecretFileError(

@@ -38,6 +38,7 @@ def locked(portal):
             yield
             other.execute("ROLLBACK")
         event.remove(engine, "checkout", wait_a_moment)
+        engine.dispose()  # its connections would go on waiting no longer than a moment
 
     return lock
 

@@ -59,9 +59,7 @@ def test_the_secret_is_stored_nowhere(portal):
     reply = portal.admin.post("/tokens", json={"role": "researcher"})
 
     secret = reply.json()["secret"]
-    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if secret.encode() in path.read_bytes()]
+    assert not portal.files_with(secret)
     with portal.database.reading() as session:
         assert session.scalar(select(Token).where(Token.secret_hash == hash_secret(secret)))
 

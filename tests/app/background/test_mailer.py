@@ -32,12 +32,6 @@ def rows(portal):
         return session.scalars(select(Notification).order_by(Notification.created_at)).all()
 
 
-def stored_anywhere(portal, secret):
-    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
-    assert files
-    return [path for path in files if secret.encode() in path.read_bytes()]
-
-
 def let_time_pass(portal):
     with portal.database.transaction() as session:
         for row in session.scalars(select(Notification)):
@@ -53,7 +47,7 @@ def test_an_invitation_is_mailed_and_its_link_is_then_kept_nowhere(portal, mail_
     secret = link.partition("#")[2]
     [row] = rows(portal)
     assert row.sealed_link is not None
-    assert not stored_anywhere(portal, secret)
+    assert not portal.files_with(secret)
 
     assert mailer.send_due(portal.services) == 1
 
@@ -65,7 +59,7 @@ def test_an_invitation_is_mailed_and_its_link_is_then_kept_nowhere(portal, mail_
     assert link in body_of(mail)
     [row] = rows(portal)
     assert (row.mail_status, row.sealed_link) == (MailStatus.SENT, None)
-    assert not stored_anywhere(portal, secret)
+    assert not portal.files_with(secret)
     assert mailer.send_due(portal.services) == 0
     accepted = portal.client.post(
         "/api/v1/invitations/accept",
@@ -167,7 +161,7 @@ def test_a_mail_that_cannot_be_sent_waits_longer_each_time_and_holds_up_no_other
     mailer.send_due(portal.services)
     given_up = rows(portal)[0]
     assert (given_up.mail_status, given_up.sealed_link) == (MailStatus.FAILED, None)
-    assert not stored_anywhere(portal, secret)
+    assert not portal.files_with(secret)
 
 
 def test_a_link_that_cannot_be_opened_holds_up_no_other_mail(portal, mail_server):

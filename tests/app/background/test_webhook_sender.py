@@ -354,8 +354,7 @@ def test_neither_address_nor_secret_nor_answer_is_in_the_log_or_in_a_file(portal
     for hidden in ("hush", secret, "of-a-patient"):
         assert hidden not in " ".join(record.getMessage() for record in ours)
     assert secret not in portal.admin.get(f"/webhooks/{webhook['id']}").text
-    for path in portal.services.settings.data_dir.rglob("*"):
-        assert not path.is_file() or secret.encode() not in path.read_bytes()
+    assert not portal.files_with(secret)
 
 
 def test_a_secret_that_cannot_be_opened_does_not_pause_the_webhook(portal, receiver):

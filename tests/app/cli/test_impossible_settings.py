@@ -28,13 +28,10 @@ COMMANDS = {
 
 @pytest.fixture(autouse=True)
 def process_as_before():
-    """A command that would run on logs to its own terminal, and keeps its files to itself."""
+    """A command that would run on logs to its own terminal."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    umask = os.umask(0o022)
-    os.umask(umask)
     yield
-    os.umask(umask)
     root.handlers[:] = handlers
     root.setLevel(level)
 

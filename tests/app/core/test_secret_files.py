@@ -27,7 +27,9 @@ def test_each_is_made_once_and_kept(tmp_path):
     assert all(len(secret) == 64 for secret in made.values())
 
 
-def test_nobody_else_reads_them(tmp_path):
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_nobody_else_reads_them(tmp_path, umask):
+    os.umask(umask)
     make_secrets(tmp_path / "secrets", {}, {"broker_password": os.getgid()})
 
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o751

@@ -72,9 +72,7 @@ def test_private_keys_are_sealed_and_destroyed_by_rotation(portal):
     sealed = {row.retired_at is None: row.sealed_private_key for row in rows}
     assert sealed[False] is None
     private = portal.services.vault.open(sealed[True])
-    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if private in path.read_bytes()]
+    assert not portal.files_with(private)
     assert "private" not in portal.admin.get("/organisations/mine/keys").text
 
 

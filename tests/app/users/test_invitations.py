@@ -92,9 +92,7 @@ def test_the_link_is_shown_once_and_kept_as_a_hash(portal):
 
     assert secret not in portal.admin.get("/invitations").text
     assert secret not in portal.admin.get("/audit").text
-    files = [path for path in portal.services.settings.data_dir.rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if secret.encode() in path.read_bytes()]
+    assert not portal.files_with(secret)
 
 
 def test_a_weak_password_leaves_the_link_as_it_was(portal):
