@@ -42,6 +42,11 @@ hypothesis.settings.load_profile("any-machine")
 COMPILE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a fifth of the time tests wait for servers they started."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # No test calls the internet, and reading the public authorities takes each client 40 ms.
     folder = tempfile.TemporaryDirectory(prefix="exchange-test-")

@@ -28,6 +28,7 @@ from benchmarks.gpu import (
 MACHINE = {"gpu": "NVIDIA H100", "cpu": "CPU", "torch": "2.14", "cuda": "13.0", "cudnn": 91000}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_row_runs_on_a_cpu_and_gives_numbers(
     row: Row, capsys: pytest.CaptureFixture[str]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from alembic.script import ScriptDirectory
 
 from app.core.db import Database
@@ -22,6 +23,7 @@ def exchange(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_backup_from_before_an_update_is_restored_after_it(
     unpack: Callable[[str], Path], tmp_path: Path
 ) -> None:

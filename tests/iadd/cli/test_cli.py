@@ -54,6 +54,7 @@ def test_teach_distill_evaluate_and_show(folder: Path, tmp_path: Path) -> None:
         assert picture.size == (2 * 20 + 4, 2 * 20 + 4)
 
 
+@pytest.mark.slow
 def test_a_robust_evaluation_repeats_itself_without_augmentation_and_scores_both(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def folder(tmp_path: Path) -> Path:
     return write_noisy_pictures(tmp_path / "xrays", each=40)
 
 
+@pytest.mark.slow
 def test_the_command_says_between_what_a_distilled_set_lies(folder: Path) -> None:
     result = CliRunner().invoke(app, ["forecast", str(folder), "--utility", *TINY])
     assert result.exit_code == 0, result.output

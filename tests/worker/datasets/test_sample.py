@@ -79,6 +79,7 @@ def uploaded(harness: "WorkerHarness", previous_id: str | None, **classes: range
     return checked(harness, dataset.id)
 
 
+@pytest.mark.slow
 def test_the_quality_report_of_a_version_counts_what_changed(harness: "WorkerHarness") -> None:
     first = uploaded(harness, None, COVID=range(10), Normal=range(100, 112))
     second = uploaded(harness, first.id, COVID=range(4, 15), Normal=range(100, 112))

@@ -55,6 +55,7 @@ def test_a_finished_run_is_not_repeated_from_what_is_published(
         private_seed_of(row)
 
 
+@pytest.mark.slow
 def test_the_secret_is_kept_in_no_object_row_or_log(
     harness: "WorkerHarness", squares: ImageSet
 ) -> None:

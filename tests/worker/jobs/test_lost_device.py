@@ -108,6 +108,7 @@ def test_a_worker_that_loses_its_gpu_ends_and_the_next_goes_on_from_the_checkpoi
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, and it would be found")
 def test_a_worker_that_needs_a_gpu_and_finds_none_ends_before_it_takes_a_task(
     own_harness: "WorkerHarness", squares: ImageSet
