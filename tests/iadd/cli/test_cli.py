@@ -149,6 +149,7 @@ def test_a_run_says_how_it_computes(folder: Path, tmp_path: Path) -> None:
     assert "steps are computed eagerly" in said
 
 
+@pytest.mark.slow
 def test_runs_are_drawn_from_a_private_seed_that_only_the_owner_reads(
     folder: Path, tmp_path: Path
 ) -> None:

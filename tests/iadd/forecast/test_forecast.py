@@ -152,6 +152,7 @@ def test_a_slow_first_call_is_not_taken_for_the_pace(monkeypatch: pytest.MonkeyP
     assert fit_timing(run).each == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_the_peak_is_seen_though_the_memory_is_given_back() -> None:
     # In a process of its own: this one may keep freed memory and have some to spare.
     command = [sys.executable, "-c", PEAK_OF_A_BLOCK]

@@ -83,6 +83,7 @@ def test_no_word_promises_too_much(fresh: PrivacyReport) -> None:
     assert "anonym" not in json.dumps(fresh.to_dict()).lower()
 
 
+@pytest.mark.slow
 def test_it_answers_the_same_when_it_prepares_anew(images: ImageSet, fresh: PrivacyReport) -> None:
     start = draw_pictures(2, seed=8)
     again = audit(make_distilled(draw_pictures(2, seed=7), images, start), images, attempts=3)
@@ -125,6 +126,7 @@ def test_pictures_hidden_beside_the_grey_levels_are_refuted(
     assert report.verdict == "refuted"
 
 
+@pytest.mark.slow
 def test_averages_of_training_images_are_refuted_in_start_and_release() -> None:
     images = make_images(training=100, held_out=60)
     starts, _ = average(images, per_class=2)
@@ -163,6 +165,7 @@ def test_known_contributors_are_found_where_they_are_lost_among_the_others(
     assert outcomes(every)["contributors_start"] == "passed"
 
 
+@pytest.mark.slow
 def test_held_out_duplicates_do_not_hide_near_copies(images: ImageSet) -> None:
     """Public sets hold the same picture twice; as a baseline of nearness it would excuse all."""
     train, test = images.part("train").images, images.part("test").images.clone()

@@ -219,6 +219,7 @@ def test_other_errors_are_not_taken_for_a_want_of_memory(
         train(make_specs(2), config, 2)
 
 
+@pytest.mark.slow
 def test_predictions_do_not_depend_on_how_many_images_are_predicted_at_once(
     images: ImageSet, config: Config
 ) -> None:

@@ -24,6 +24,7 @@ print(len(buffer), buffer.parameter_count, peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the resident set as Linux counts it")
 def test_reading_some_snapshots_takes_the_memory_of_those_alone(tmp_path: Path) -> None:
     size = 4 * SNAPSHOTS * PARAMETERS

@@ -131,6 +131,7 @@ CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 CPU = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "settings"),
     [

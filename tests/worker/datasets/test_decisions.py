@@ -6,6 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from app.core.security import Caller, Role
@@ -30,6 +31,7 @@ def archive() -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_decision_that_leaves_too_little_is_not_carried_out(harness: "WorkerHarness") -> None:
     dataset_id = harness.upload(archive())
 
