@@ -4,10 +4,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from app.audit.export import last_line, to_lines
+from app.audit.export import to_lines
 from app.audit.log import Action, entry_dict, record
 from app.audit.repository import AuditRepository
 from app.audit.schemas import AuditEntryRead, AuditPage
+from app.audit.statement import signed_head
 from app.auth.dependencies import Auditor
 from app.core.clock import utc_now
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession
@@ -70,5 +71,5 @@ def _export(portal: Portal, caller: Caller) -> Iterator[bytes]:
         signer, _ = signer_of(session, portal.vault, organisation)
         entries = AuditRepository(session).readable_by(caller)
         at = signer.history.no_earlier(utc_now())
-        last = last_line(entries.head(), caller.organisation_id, signer, at)
+        last = signed_head(entries.head(), caller.organisation_id, signer, at)
         yield from to_lines(map(entry_dict, entries.from_the_start()), last)

@@ -5,33 +5,19 @@ one form and just the members that are hashed or signed, so that no byte of the 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from app.audit.chain import EMPTY, HASHED, BrokenChain, Head, expect_end, follow
-from app.signing.keys import (
-    KeyHistory,
-    Purpose,
-    SigningError,
-    as_text,
-    decode,
-    encode,
-    fingerprint,
-    members,
-    parse_rfc3339,
-    rfc3339,
-    verify,
-)
-from app.signing.signature import Signer
+from app.audit.statement import Statement
+from app.signing.keys import fingerprint, rfc3339
 from app.signing.trusted_keys import ADVICE, read_trusted_key
 from app.signing.zip_container import UnreadableError
-from iadd.bundle.format import canonical_json, signed_message
+from iadd.bundle.format import canonical_json
 
 GOOD, BAD, UNREADABLE = 0, 1, 2
-SIGNATURE_BYTES = 64
 LONGEST_LINE = 1024 * 1024
 
 _ENTRY = frozenset({*HASHED, "hash"})
@@ -47,81 +33,6 @@ class Verification:
 
     exit_code: int
     lines: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Statement:
-    """The last line: where the log ends, in the organisation's own name.
-
-    Attributes:
-        organisation_id: Whose log it is.
-        organisation: Its name, as it writes it.
-        head: Number and hash of the last entry.
-        at: When, in UTC, to the second.
-        history: The key that signed, and how trust in earlier ones reaches it.
-    """
-
-    organisation_id: str
-    organisation: str
-    head: Head
-    at: datetime
-    history: KeyHistory
-
-    @classmethod
-    def from_line(cls, line: Mapping[str, Any]) -> Self:
-        """Read what `last_line` made.
-
-        Raises:
-            BrokenChain: It is anything else, or was not signed with the key that it names.
-        """
-        try:
-            document, signature = members(line, "head", "signature")
-            organisation_id, organisation, number, digest, at, key, history = members(
-                document,
-                "organisation_id",
-                "organisation",
-                "number",
-                "hash",
-                "at",
-                "key",
-                "history",
-            )
-            read = cls(
-                organisation_id=as_text(organisation_id),
-                organisation=as_text(organisation),
-                head=Head(_whole(number), as_text(digest)),
-                at=parse_rfc3339(as_text(at)),
-                history=KeyHistory.from_list(as_text(key), history),
-            )
-            signed = verify(
-                read.history.key,
-                decode(as_text(signature), SIGNATURE_BYTES),
-                signed_message(Purpose.LOG, canonical_json(document)),
-            )
-        except SigningError as error:
-            raise BrokenChain("its last line is not as it was written.") from error
-        if not signed:
-            raise BrokenChain("its last line was not signed with the key that it names.")
-        if problem := read.history.problem():
-            raise BrokenChain(f"{problem}.")
-        if read.history.rotations and read.at < read.history.rotations[-1].at:
-            raise BrokenChain("it was signed before its key was in use.")
-        return read
-
-
-def last_line(head: Head, organisation_id: str, signer: Signer, at: datetime) -> dict[str, Any]:
-    """The end of an export: what the chain's head was, in the organisation's own name."""
-    statement = {
-        "organisation_id": organisation_id,
-        "organisation": signer.organisation,
-        "number": head.number,
-        "hash": head.hash,
-        "at": rfc3339(at),
-        "key": signer.history.key,
-        "history": signer.history.to_list(),
-    }
-    signature = signer.sign(signed_message(Purpose.LOG, canonical_json(statement)))
-    return {"head": statement, "signature": encode(signature)}
 
 
 def to_lines(entries: Iterable[dict[str, Any]], last: dict[str, Any]) -> Iterator[bytes]:
@@ -262,9 +173,3 @@ def _judge(statement: Statement, trusted: str | None) -> tuple[int, list[str]]:
         "It is signed with a key that the trusted one led to, by its own statement: "
         f"{history.key} (fingerprint {fingerprint(history.key)})."
     ]
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise SigningError("a number in it is none")
-    return value

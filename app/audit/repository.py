@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app.audit.chain import EMPTY, Head
 from app.core.pagination import InvalidCursor, Page
 from app.core.security import Caller
-from app.models.audit_entry import AuditEntry, AuditHead
+from app.core.types import JsonObject
+from app.models.audit_entry import AuditCheckpoint, AuditEntry, AuditHead
 from app.models.organisation import Organisation
 
 BATCH = 1000
@@ -114,12 +115,27 @@ class AuditRepository:
             select(AuditHead.organisation_id).order_by(AuditHead.organisation_id)
         ).all()
 
+    def checkpoint(self, organisation_id: str) -> JsonObject | None:
+        """The signed statement of where the log ended when it was checked last."""
+        row = self._session.get(AuditCheckpoint, organisation_id)
+        return None if row is None else row.statement
+
+    def keep_checkpoint(self, organisation_id: str, statement: JsonObject) -> None:
+        """In the place of the one before. The head must be locked, so that each has its turn."""
+        self._session.merge(AuditCheckpoint(organisation_id=organisation_id, statement=statement))
+
+    def entry(self, organisation_id: str, number: int) -> AuditEntry | None:
+        return self._session.get(AuditEntry, (organisation_id, number))
+
     def from_the_start(self, organisation_id: str) -> Iterator[Row[Any]]:
-        """All entries in order, in batches: a log may be longer than memory is large.
+        return self.after(organisation_id, EMPTY.number)
+
+    def after(self, organisation_id: str, number: int) -> Iterator[Row[Any]]:
+        """Later entries in order, in batches: a log may be longer than memory is large.
 
         As rows with the entry's columns, which are read twice as fast as objects of the session.
         """
-        last = 0
+        last = number
         while True:
             batch = self._session.execute(
                 select(*AuditEntry.__table__.columns)

@@ -1,10 +1,10 @@
-"""The portal's background work in one context: sweep, mail, webhooks, uploads, retention."""
+"""The portal's background work in one context: what each portal repeats while it runs."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.background import mailer
+from app.background import checkpoints, mailer
 from app.background.periodic import Periodic, PeriodicTask
 from app.background.retention import ROUND_SECONDS, forget_old
 from app.background.sweeper import sweep
@@ -71,6 +71,14 @@ def background_tasks(portal: Portal, *others: PeriodicTask) -> Iterator[None]:
                 name="retention",
                 seconds=ROUND_SECONDS,
                 run=lambda stopping: forget_old(portal, lambda: not stopping.is_set()),
+                leave_seconds=10,
+            ),
+            PeriodicTask(
+                name="checkpoints",
+                seconds=checkpoints.ROUND_SECONDS,
+                run=lambda stopping: checkpoints.sign_checkpoints(
+                    portal, lambda: not stopping.is_set()
+                ),
                 leave_seconds=10,
             ),
             *others,

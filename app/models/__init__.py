@@ -9,7 +9,7 @@ from app.models.access import (
     RequestStatus,
     Score,
 )
-from app.models.audit_entry import AuditEntry, AuditHead, Outcome
+from app.models.audit_entry import AuditCheckpoint, AuditEntry, AuditHead, Outcome
 from app.models.audit_twin import AuditTwin, TwinStatus
 from app.models.base import Base
 from app.models.dataset import Dataset, DatasetStatus
@@ -65,6 +65,7 @@ __all__ = [
     "PING",
     "Acceptance",
     "AccessRequest",
+    "AuditCheckpoint",
     "AuditEntry",
     "AuditHead",
     "AuditTwin",

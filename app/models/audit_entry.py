@@ -42,3 +42,13 @@ class AuditHead(Base):
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
     number: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditCheckpoint(Base):
+    """Where a log ended when it was checked last, signed by its organisation."""
+
+    __tablename__ = "audit_checkpoint"
+
+    organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    statement: Mapped[JsonObject] = mapped_column(JsonColumn)
+    """As `app.audit.statement.signed_head` makes it."""

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from app.audit.chain import follow, hash_entry
-from app.audit.export import last_line, to_lines, verify_export
+from app.audit.export import to_lines, verify_export
+from app.audit.statement import signed_head
 from app.cli import app
 from app.signing.keys import KeyHistory, Purpose, encode, new_key, sign
 from app.signing.signature import Signer
@@ -59,7 +60,7 @@ class SignedLog:
 
     def last(self, at=NOW, head=None):
         signer = Signer.with_key("St. Anna", self.private, self.history)
-        return last_line(head or follow(self.entries), self.organisation_id, signer, at)
+        return signed_head(head or follow(self.entries), self.organisation_id, signer, at)
 
     def lines(self):
         return list(to_lines(self.entries, self.last()))

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import update
 
 from app.audit.log import Action
+from app.background import checkpoints
 from app.core.security import Role
 from app.models import AuditEntry
 from app.web.texts import texts_in
@@ -39,6 +40,18 @@ def test_a_whole_chain_is_verified_to_its_last_entry(portal, auditor):
     part = auditor.client.get("/audit/chain", headers={"HX-Request": "true"}).text
     assert "Verified up to entry" in part
     assert "<html" not in part
+
+
+def test_a_long_log_is_verified_from_its_checkpoint_and_on_demand_from_the_first_entry(
+    portal, auditor, monkeypatch
+):
+    monkeypatch.setattr(checkpoints, "MANY", 1)
+    checkpoints.sign_checkpoints(portal.services)
+    portal.new_dataset()
+    page = auditor.open("/audit/chain")
+    assert "Verified from the signed checkpoint at entry" in page
+    assert 'href="/audit/chain?whole=true"' in page
+    assert "Verified up to entry" in auditor.open("/audit/chain?whole=true")
 
 
 def test_an_entry_that_was_changed_is_found(portal, auditor):

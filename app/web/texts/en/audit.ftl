@@ -6,9 +6,12 @@ audit-chain-length = { $count ->
     [one] One entry so far.
    *[other] { $count } entries so far.
 }
-audit-check = Verify the whole log now
+audit-check = Verify the log now
+audit-check-whole = Verify from the first entry
+audit-checkpoint = Earlier entries were verified when the checkpoint was signed:
 audit-intact = intact
 audit-verified = Verified up to entry { $number }: each entry follows from the entry before it, and the last entry is the expected one.
+audit-verified-since = Verified from the signed checkpoint at entry { $first } up to entry { $number }: each entry follows from the entry before it, and the last entry is the expected one.
 audit-end-hash = Hash of the last entry:
 audit-broken = The log was changed
 audit-broken-about = Somebody changed the database outside the portal, or the database was damaged. Tell the operator of the portal, keep a copy of the database as it is, and compare it with the last export.
