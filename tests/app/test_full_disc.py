@@ -15,7 +15,7 @@ import pytest
 
 from app.core.security import Role
 from tests.fixtures.broker import Broker
-from tests.fixtures.portal_process import free_ports
+from tests.fixtures.ports import free_ports
 from tests.fixtures.waiting import wait_until
 
 MEBIBYTE = 1024 * 1024

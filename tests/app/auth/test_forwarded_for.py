@@ -5,7 +5,8 @@ import contextlib
 import httpx
 import pytest
 
-from tests.fixtures.portal_process import free_ports, portal_process
+from tests.fixtures.portal_process import portal_process
+from tests.fixtures.ports import free_ports
 
 
 @contextlib.contextmanager

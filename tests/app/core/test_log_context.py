@@ -12,7 +12,8 @@ import pytest
 from app.core.log_context import add_to_log, log_context
 from app.core.logging import JsonFormatter
 from app.core.security import Role
-from tests.fixtures.portal_process import free_ports, portal_process
+from tests.fixtures.portal_process import portal_process
+from tests.fixtures.ports import free_ports
 
 
 def line(message="%s: done", *arguments, **more):

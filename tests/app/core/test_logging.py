@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from app.core.logging import DiscreetFormatter
-from tests.fixtures.portal_process import free_ports, portal_process
+from tests.fixtures.portal_process import portal_process
+from tests.fixtures.ports import free_ports
 
 
 def read_file(name):

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from app.background.sweeper import sweep
 from app.core.storage import PART_BYTES, PARTS_IN_FLIGHT
 from app.models import DatasetStatus, Organisation, Upload
-from tests.fixtures.portal_process import free_ports, portal_process
+from tests.fixtures.portal_process import portal_process
+from tests.fixtures.ports import free_ports
 
 LIMIT = 1_000_000
 

@@ -5,7 +5,8 @@ import contextlib
 import httpx
 
 from app.core.security import Role
-from tests.fixtures.portal_process import free_ports, portal_process
+from tests.fixtures.portal_process import portal_process
+from tests.fixtures.ports import free_ports
 
 
 def made_link(url, token, user_id):

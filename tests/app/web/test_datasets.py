@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from sqlalchemy import event
 
 from app.core.queue import Task
 from app.core.security import Role
 from app.datasets.repository import DatasetRepository
 from app.models import DatasetStatus
+from tests.fixtures.database import statements
 
 QUALITY = {
     "images": 174,
@@ -259,23 +259,14 @@ def test_what_came_of_a_dataset_is_linked(portal, reader):
 def test_a_long_list_asks_the_database_no_more_often_than_a_short_one(portal, reader):
     steward = reader(Role.STEWARD)
 
-    def statements(address: str) -> int:
-        asked: list[str] = []
-
-        def note(_connection, _cursor, statement, *_rest):
-            asked.append(statement)
-
-        engine = portal.database.engine
-        event.listen(engine, "before_cursor_execute", note)
-        try:
+    def asked(address: str) -> int:
+        with statements(portal.database.engine) as seen:
             steward.open(address)
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-        return len(asked)
+        return len(seen)
 
     first = portal.ready_dataset()
-    short = statements("/datasets"), statements(f"/datasets/{first}")
+    short = asked("/datasets"), asked(f"/datasets/{first}")
     for number in range(12):
         portal.distillation(dataset_id=first)
         portal.steward.post("/datasets", json={"name": f"more {number}"})
-    assert (statements("/datasets"), statements(f"/datasets/{first}")) == short
+    assert (asked("/datasets"), asked(f"/datasets/{first}")) == short

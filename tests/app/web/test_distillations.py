@@ -4,11 +4,11 @@ import json
 import re
 
 import pytest
-from sqlalchemy import event
 
 from app.core.security import Role
 from app.distillations.repository import DistillationRepository
 from app.models import DistillationStatus, EventKind
+from tests.fixtures.database import statements
 
 STATUSES = list(DistillationStatus)
 
@@ -76,17 +76,9 @@ def test_a_list_asks_as_often_for_many_as_for_one(portal, reader):
     researcher = reader(Role.RESEARCHER)
 
     def queries() -> int:
-        asked = []
-
-        def count(*_: object) -> None:
-            asked.append(1)
-
-        event.listen(portal.database.engine, "before_cursor_execute", count)
-        try:
+        with statements(portal.database.engine) as seen:
             researcher.open("/distillations")
-        finally:
-            event.remove(portal.database.engine, "before_cursor_execute", count)
-        return len(asked)
+        return len(seen)
 
     portal.distillation()
     few = queries()

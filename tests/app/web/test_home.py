@@ -1,12 +1,9 @@
 """The first page: what waits, for whom."""
 
-from contextlib import contextmanager
-
-from sqlalchemy import event
-
 from app.core.security import Role
 from app.models import DistillationStatus, Organisation, User, Withdrawal, WithdrawalStatus
 from app.notifications.service import Notice, notify
+from tests.fixtures.database import statements
 
 PURPOSE = "To train networks that find pneumonia earlier."
 NOTHING = "Nothing is waiting for you"
@@ -26,21 +23,6 @@ def tell(portal, user_id: str, title: str = "Something happened", link: str | No
 
 def my_id(portal, reader) -> str:
     return reader.client.get("/api/v1/session").json()["user_id"]
-
-
-@contextmanager
-def counted(engine):
-    statements: list[str] = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "INSERT")):
-            statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def test_an_empty_organisation_is_led_to_its_first_steps(reader):
@@ -248,7 +230,7 @@ def test_a_notice_leads_nowhere_else(portal, reader):
 
 def test_how_much_there_is_changes_not_how_much_is_asked(portal, reader):
     admin = reader(Role.ADMIN)
-    with counted(portal.database.engine) as few:
+    with statements(portal.database.engine) as few:
         admin.open("/")
     finished = portal.distillation()
     portal.advance(finished, DistillationStatus.READY)
@@ -256,7 +238,7 @@ def test_how_much_there_is_changes_not_how_much_is_asked(portal, reader):
         portal.new_dataset()
         tell(portal, my_id(portal, admin))
         portal.distillation(dataset_id=portal.row(finished).dataset_id)
-    with counted(portal.database.engine) as many:
+    with statements(portal.database.engine) as many:
         page = admin.open("/")
     assert "Show all" in page
     assert len(many) == len(few)

@@ -8,38 +8,23 @@ numbers of one machine.
 import os
 import re
 import statistics
-import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.background import checkpoints
 from app.core.metrics import Metrics
 from tests.app.web.bulk_rows import BulkSeeder
 from tests.app.web.routes import addresses
 from tests.fixtures.clients import PASSWORD, Reader
+from tests.fixtures.database import statements
 
 EMAIL = "everybody@hospital.example"
 REQUESTS = 20
 HEADING = ("| page | statements | fastest, ms | median, ms | p95, ms |", "|---|---|---|---|---|")
-
-
-@contextmanager
-def statements(engine: Any) -> Any:
-    """Those of requests, which threads of the server's pool answer; others send mail and so on."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if threading.current_thread().name.startswith("AnyIO worker"):
-            seen.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from sqlalchemy import event
 
 from app.core.security import Role
 from app.models import Organisation
 from tests.fixtures.clients import PASSWORD
+from tests.fixtures.database import statements
 
 FIELDS = {
     "title": "Chest X-rays of adults",
@@ -332,11 +332,8 @@ def test_a_score_file_that_is_none_is_told(portal, steward, asker):
 
 def test_a_list_of_many_releases_asks_the_database_as_often_as_one_of_few(portal, asker, steward):
     def queries(somebody, address):
-        seen = []
-        listen = lambda *arguments: seen.append(arguments[2])  # noqa: E731
-        event.listen(portal.database.engine, "before_cursor_execute", listen)
-        somebody.open(address)
-        event.remove(portal.database.engine, "before_cursor_execute", listen)
+        with statements(portal.database.engine) as seen:
+            somebody.open(address)
         return len(seen)
 
     addresses = [(asker, "/catalogue"), (steward, "/releases"), (steward, "/requests")]

@@ -25,7 +25,7 @@ from app.models import Distillation, Teacher
 from app.organisations import service as organisations
 from tests.fixtures.database import migrate
 from tests.fixtures.portal import add_token
-from tests.fixtures.portal_process import free_ports
+from tests.fixtures.ports import free_ports
 from tests.fixtures.service import Service, start_service
 
 PATIENT = Retries(attempts=8)
