@@ -19,7 +19,8 @@ class PeriodicTask:
     Attributes:
         name: For threads and the log.
         seconds: From one round to the next; a round that lasts longer delays only its own next one.
-        run: One round. It gets an event that is set when the context closes.
+        run: One round. It gets an event that is set when the context closes. Returning False says
+            that a part of it failed.
         leave_seconds: Seconds that a round may take to end then; None: no limit.
     """
 
@@ -76,8 +77,8 @@ class Periodic:
 
     def _run(self, task: PeriodicTask) -> None:
         try:
-            task.run(self._stopping)
-            self._on_round(task.name)
+            if task.run(self._stopping) is not False:
+                self._on_round(task.name)
         except Exception as error:
             if is_outage(error):
                 logger.warning("%s: a round is tried again: %s", task.name, type(error).__name__)

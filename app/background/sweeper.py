@@ -42,8 +42,11 @@ from app.trainings.repository import TrainingRepository
 logger = logging.getLogger(__name__)
 
 
-def sweep(portal: Portal) -> None:
-    """One round. A step that fails is tried again in the next round; the others still run."""
+def sweep(portal: Portal) -> bool:
+    """One round, and whether every step of it ended well.
+
+    A step that fails is tried again in the next round; the others still run.
+    """
     steps: Sequence[Callable[[Portal], None]] = (
         finish_cancelling,
         send_abandoned,
@@ -62,15 +65,18 @@ def sweep(portal: Portal) -> None:
         forget_archives,
         warn_of_releases,
     )
+    failed = False
     for step in steps:
         try:
             step(portal)
         except Exception as error:
+            failed = True
             if is_outage(error):
                 kind = type(error).__name__
                 logger.warning("sweeper: %s is tried again: %s", step.__name__, kind)
             else:
                 logger.exception("sweeper: %s failed, and is tried again", step.__name__)
+    return not failed
 
 
 def finish_cancelling(portal: Portal) -> None:

@@ -37,6 +37,18 @@ def test_a_round_that_fails_is_logged_and_the_next_one_is_tried(wait_until, capl
     assert "no luck" in caplog.text
 
 
+def test_a_round_of_which_a_part_failed_is_not_told_as_ended(wait_until):
+    rounds, told = [], []
+
+    def fail_in_part(_stopping):
+        rounds.append(1)
+        return False
+
+    with Periodic(task(fail_in_part, "partly"), on_round=told.append):
+        wait_until(lambda: len(rounds) > 1, "it goes on")
+    assert told == ["partly"], "at its start alone"
+
+
 def test_nothing_runs_before_its_first_interval():
     rounds = []
     with Periodic(PeriodicTask(name="rare", seconds=3600, run=rounds.append)):

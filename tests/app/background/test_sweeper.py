@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from app.background import sweeper
 from app.background.sweeper import sweep
 from app.core.clock import utc_now
 from app.distillations.audit_twins import RUNS_AT_ONCE, AuditTwinRepository
@@ -196,6 +197,22 @@ def test_a_broker_that_is_away_stops_nothing_else(portal_with, tmp_path):
     sweep(portal.services)
 
     assert portal.row(distillation_id).purged_at is not None
+
+
+def test_a_step_that_fails_is_said_and_the_others_run(portal, broker, monkeypatch, caplog):
+    def finish_cancelling(_portal):  # the first step
+        raise ZeroDivisionError
+
+    assert sweep(portal.services) is True
+    distillation_id = portal.distillation(DistillationStatus.DISTILLING)
+    broker.lose_messages()
+    portal.claim(distillation_id, seconds=-1)
+    monkeypatch.setattr(sweeper, "finish_cancelling", finish_cancelling)
+
+    assert sweep(portal.services) is False
+    assert "sweeper: finish_cancelling failed, and is tried again" in caplog.text
+    assert broker.messages() == [("gpu", "distill", distillation_id)]
+    assert "sweeper: forget_keys failed, and is tried again" in caplog.text
 
 
 def test_every_portal_sweeps_by_itself(portal_with, broker):
