@@ -212,7 +212,6 @@ def test_a_step_that_fails_is_said_and_the_others_run(portal, broker, monkeypatc
     assert sweep(portal.services) is False
     assert "sweeper: finish_cancelling failed, and is tried again" in caplog.text
     assert broker.messages() == [("gpu", "distill", distillation_id)]
-    assert "sweeper: forget_keys failed, and is tried again" in caplog.text
 
 
 def test_every_portal_sweeps_by_itself(portal_with, broker):
