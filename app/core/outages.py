@@ -1,4 +1,4 @@
-"""The database or the object store does not answer: it restarts, is locked, or cannot be written.
+"""The database, the object store or the broker is away: it restarts, is locked, cannot be written.
 
 A worker tries again by itself; a request says so, so that its client does.
 """
@@ -6,6 +6,7 @@ A worker tries again by itself; a request says so, so that its client does.
 import errno
 import sqlite3
 
+from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -18,6 +19,7 @@ OUTAGES = (
     InterfaceError,
     PoolTimeout,
     StorageError,
+    BrokerError,
     ConnectionError,
     TimeoutError,
 )

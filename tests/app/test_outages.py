@@ -1,14 +1,20 @@
 """A database that does not answer is said to whoever asks, and asked again by clients."""
 
 import contextlib
+import logging
 import sqlite3
+from datetime import timedelta
 
 import pytest
+from kombu.exceptions import OperationalError as BrokerError
 from obstore.exceptions import GenericError
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
+from app.background.sweeper import sweep
+from app.core.clock import utc_now
 from app.core.outages import is_outage
+from app.models import Distillation
 
 
 def no_such_column():
@@ -58,9 +64,33 @@ def test_a_locked_database_is_said_and_can_be_read(portal, locked):
     assert after.status_code == 201
 
 
+def let_an_hour_pass(portal):
+    with portal.database.transaction() as session:
+        session.execute(update(Distillation).values(updated_at=utc_now() - timedelta(hours=1)))
+
+
+def test_a_broker_that_refuses_messages_costs_no_request(portal, broker, caplog):
+    dataset_id = portal.ready_dataset()
+    broker.lose_messages()
+    with broker.full():
+        started = portal.steward.post(
+            f"/datasets/{dataset_id}/distillations", json={"preset": "cpu_demo"}
+        )
+        let_an_hour_pass(portal)
+        assert sweep(portal.services) is True
+
+    assert started.status_code == 202
+    assert "waits for the sweeper" in caplog.text
+    assert not [one for one in caplog.records if one.levelno > logging.WARNING]
+    let_an_hour_pass(portal)
+    assert sweep(portal.services) is True
+    assert broker.messages() == [("cpu", "start_distillation", started.json()["id"])]
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
+        (BrokerError("MISCONF Errors writing to the AOF file"), True),
         (OperationalError("SELECT 1", None, Exception()), True),
         (OperationalError("SELECT x", None, no_such_column()), False),
         (GenericError("error sending request"), True),

@@ -23,6 +23,8 @@ FAILURES = [
     r"Errno 28|os error 28|No space left|MISCONF",
     r"Cannot connect to redis",
     r"Connection to broker lost",
+    # A worker that the broker answers "I cannot write" ends, and its supervisor starts it anew.
+    r"Unrecoverable error: server:ResponseError",
 ]
 MOST_SECONDS = 6.0
 
