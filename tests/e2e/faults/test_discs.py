@@ -24,7 +24,7 @@ FAILURES = [
     r"Cannot connect to redis",
     r"Connection to broker lost",
     # A worker that the broker answers "I cannot write" ends, and its supervisor starts it anew.
-    r"Unrecoverable error: server:ResponseError",
+    r"(Unrecoverable error|Error on stopping \w+): server:ResponseError",
 ]
 MOST_SECONDS = 6.0
 
