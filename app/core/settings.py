@@ -137,6 +137,13 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the portal listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    portals: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="Processes of the portal that `exchange up` runs. Several share its port and "
+        "answer more requests; each counts rate limits and `/metrics` for itself.",
+    )
     trusted_proxies: str = Field(
         default="",
         description="Networks, separated by commas, of the proxies in front of the portal: "

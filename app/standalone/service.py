@@ -53,6 +53,7 @@ class EmbeddedService:
         port: Port of the portal; 0 takes a free one, see `url`.
         host: Address to listen at. The default is reachable from this machine only.
         report: Takes one short line for the terminal at a time.
+        portals: Processes of the portal; several share the port.
         settings: Environment variables to set for the children.
     """
 
@@ -63,12 +64,14 @@ class EmbeddedService:
         *,
         host: str = "127.0.0.1",
         report: Callable[[str], None] = lambda line: None,
+        portals: int = 1,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir.resolve()
         self._port = port
         self._host = host
         self._report = report
+        self._portals = portals
         self._settings = settings or {}
         self._open = contextlib.ExitStack()
         self._supervisor: Supervisor | None = None
@@ -124,7 +127,10 @@ class EmbeddedService:
         self._supervisor = Supervisor(
             [
                 _broker(self.data_dir, broker_socket, environment, lock),
-                _portal(listener, environment, lock),
+                *(
+                    _portal(number, listener, environment, lock)
+                    for number in range(1, self._portals + 1)
+                ),
                 _worker("gpu", 1, environment, lock),
                 # Two, so that a large archive being checked holds up no distillation.
                 _worker("cpu", 2, environment, lock),
@@ -166,13 +172,13 @@ class EmbeddedService:
         return self._supervisor.pids()
 
 
-def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1") -> None:
-    """Run the service until Ctrl-C or SIGTERM.
+def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1", portals: int = 1) -> None:
+    """Run the service, with so many portals, until Ctrl-C or SIGTERM.
 
     Raises:
         EmbeddedError: It cannot start or go on.
     """
-    service = EmbeddedService(data_dir, port, host=host, report=_print)
+    service = EmbeddedService(data_dir, port, host=host, portals=portals, report=_print)
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not service.request_stop():
@@ -313,10 +319,12 @@ def _broker(data_dir: Path, path: Path, environment: Mapping[str, str], lock: in
     )
 
 
-def _portal(listener: socket.socket, environment: Mapping[str, str], lock: int) -> ChildSpec:
+def _portal(
+    number: int, listener: socket.socket, environment: Mapping[str, str], lock: int
+) -> ChildSpec:
     host, port = listener.getsockname()[:2]
     return ChildSpec(
-        name="portal",
+        name="portal" if number == 1 else f"portal-{number}",
         command=_python("-m", "app.cli", "portal", "--fd", str(listener.fileno())),
         environment=environment,
         order=1,

@@ -1,8 +1,9 @@
 """Load a portal on this machine, beside a bare FastAPI, and print a table.
 
-    python -m benchmarks.service [--seconds 20] [--rate 200] [--datasets 100000] [--soak-minutes 0]
+    python -m benchmarks.service [--seconds 20] [--rate 200] [--datasets 100000] [--portals 1]
+        [--soak-minutes 0]
 
-The portal is `exchange up`: one process, SQLite, its workers idle. The client takes one of the
+The portal is `exchange up`: SQLite, its workers idle. The client takes one of the
 cores, too. Run it on a machine that does nothing else.
 """
 
@@ -62,10 +63,10 @@ class Loaded:
 
 
 @contextlib.contextmanager
-def loaded_portal(folder: Path, datasets: int) -> Iterator[Loaded]:
+def loaded_portal(folder: Path, datasets: int, portals: int = 1) -> Iterator[Loaded]:
     """Run a service whose organisation has so many datasets."""
     limits = {"EXCHANGE_REQUEST_RATE": "1000000/minute"}
-    with EmbeddedService(folder, settings=limits) as service:
+    with EmbeddedService(folder, portals=portals, settings=limits) as service:
         settings = Settings(_env_file=None, data_dir=folder)
         database = Database(settings.database_url)
         with database.transaction() as session:
@@ -154,6 +155,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of each load")
     parser.add_argument("--rate", type=float, default=200, help="reads a second")
     parser.add_argument("--datasets", type=int, default=100_000)
+    parser.add_argument("--portals", type=int, default=1, help="processes of the portal")
     parser.add_argument("--soak-minutes", type=float, default=0)
     arguments = parser.parse_args()
     print("| load | bare FastAPI | portal |")
@@ -167,7 +169,7 @@ def main() -> None:
         )
     with (
         tempfile.TemporaryDirectory(prefix="load-") as folder,
-        loaded_portal(Path(folder), arguments.datasets) as portal,
+        loaded_portal(Path(folder), arguments.datasets, arguments.portals) as portal,
     ):
         _measure(portal, plain, plain_upload, arguments.rate, arguments.seconds)
         if arguments.soak_minutes:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from app.standalone.service import EmbeddedService
 from tests.fixtures.service import exchange
+from tests.fixtures.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -74,3 +76,18 @@ def test_links_lead_to_the_port_of_the_service(service: "Service") -> None:
 
     assert made.status_code == 201, made.text
     assert made.json()["link"].startswith(f"{service.url}/join#")
+
+
+@pytest.mark.slow
+def test_several_portals_share_the_port_and_stand_in_for_each_other(tmp_path: Path) -> None:
+    with EmbeddedService(tmp_path / "data", portals=2) as service:
+        first = service.pids()
+        assert {"portal", "portal-2"} <= set(first)
+        os.kill(first["portal"], signal.SIGKILL)
+        for _ in range(20):
+            assert httpx.get(f"{service.url}/healthz", timeout=20).is_success
+        wait_until(
+            lambda: service.pids().get("portal", first["portal"]) != first["portal"],
+            "it was started anew",
+        )
+        assert service.pids()["portal-2"] == first["portal-2"]

@@ -47,7 +47,8 @@ def up(
     with needs("service"):
         from app.standalone.service import EmbeddedError, run_embedded
     try:
-        run_embedded(load_settings(data_dir).data_dir, port, host=host)
+        settings = load_settings(data_dir)
+        run_embedded(settings.data_dir, port, host=host, portals=settings.portals)
     except EmbeddedError as error:
         fail(str(error))
 
