@@ -129,8 +129,8 @@ build portal
 if [[ -z $quick ]]; then
     build worker
 else
-    "${engine[@]}" build --quiet --build-arg "BASE=$base" --build-arg PORTAL=iadd-exchange/portal:try \
-        --target worker --tag iadd-exchange/worker:try deploy/try >/dev/null
+    "${engine[@]}" build --quiet --file deploy/try/worker.Dockerfile \
+        --build-arg PORTAL=iadd-exchange/portal:try --tag iadd-exchange/worker:try deploy/try >/dev/null
 fi
 "${engine[@]}" images --format '{{.Repository}}:{{.Tag}}  {{.Size}}' | grep ':try'
 
