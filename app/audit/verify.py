@@ -1,6 +1,5 @@
 """Verifies the hash chain of a stored log: from its first entry, or from its checkpoint on."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -29,7 +28,7 @@ def check(session: Session, organisation_id: str) -> Head:
     return _follow(session, organisation_id, EMPTY)
 
 
-def check_since(session: Session, organisation_id: str, keys: Collection[str]) -> Verified:
+def check_since(session: Session, organisation_id: str, key: str | None) -> Verified:
     """Check what came after the checkpoint, and the entry that it names.
 
     Entries before it were checked when it was signed: that nobody changed them since, only `check`
@@ -38,32 +37,46 @@ def check_since(session: Session, organisation_id: str, keys: Collection[str]) -
     Args:
         session: The database.
         organisation_id: Whose log.
-        keys: The organisation's public keys that the present one follows, and itself. A checkpoint
-            of another key is not believed.
+        key: Public key whose checkpoint is believed; None: nobody's is.
 
     Raises:
         BrokenChain: The log was changed, or its checkpoint.
     """
-    log = AuditRepository(session)
-    line = log.checkpoint(organisation_id)
-    if line is None:
-        return Verified(None, check(session, organisation_id))
-    try:
-        since = Statement.from_line(line)
-    except BrokenChain:
-        raise BrokenChain("its checkpoint was changed.") from None
-    if since.organisation_id != organisation_id:
-        raise BrokenChain("its checkpoint is of another organisation.")
-    if since.history.key not in keys:
-        # Its key was lost since, and whoever has it now could have signed anything.
+    since = believed_checkpoint(session, organisation_id, key)
+    if since is None:
         return Verified(None, check(session, organisation_id))
     number = since.head.number
-    entry = log.entry(organisation_id, number)
+    entry = AuditRepository(session).entry(organisation_id, number)
     if entry is None:
         raise BrokenChain(f"entry {number}, which its checkpoint names, is missing.")
     if follow([entry_dict(entry)], Head(number - 1, entry.previous_hash)) != since.head:
         raise BrokenChain(f"entry {number} is another than its checkpoint names.")
     return Verified(since, _follow(session, organisation_id, since.head))
+
+
+def believed_checkpoint(
+    session: Session, organisation_id: str, key: str | None
+) -> Statement | None:
+    """The log's checkpoint, where it is of this key.
+
+    An earlier key proves nothing: whoever writes to the database can make one up, with a statement
+    that the present key follows it.
+
+    Raises:
+        BrokenChain: It is not as it was signed.
+    """
+    line = AuditRepository(session).checkpoint(organisation_id)
+    if line is None:
+        return None
+    try:
+        since = Statement.from_line(line)
+    except BrokenChain:
+        raise BrokenChain("its checkpoint was changed.") from None
+    if since.history.key != key:
+        return None
+    if since.organisation_id != organisation_id:
+        raise BrokenChain("its checkpoint is of another organisation.")
+    return since
 
 
 def _follow(session: Session, organisation_id: str, start: Head) -> Head:

@@ -328,6 +328,7 @@ def _portal(
         command=_python("-m", "app.cli", "portal", "--fd", str(listener.fileno())),
         environment=environment,
         order=1,
+        # Of several any may answer; that one of them died, the supervisor sees by its process.
         is_up=lambda: _portal_answers(host, port),
         inherit=(listener.fileno(), lock),
     )

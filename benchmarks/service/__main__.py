@@ -3,8 +3,8 @@
     python -m benchmarks.service [--seconds 20] [--rate 200] [--datasets 100000] [--portals 1]
         [--soak-minutes 0]
 
-The portal is `exchange up`: SQLite, its workers idle. The client takes one of the
-cores, too. Run it on a machine that does nothing else.
+The portal is `exchange up`: SQLite, its workers idle. The client takes one of the cores, too. Run
+it on a machine that does nothing else.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
 from app.organisations.keys.repository import KeyRepository
 from app.organisations.repository import OrganisationRepository
-from app.signing.keys import KeyHistory, new_key
+from app.signing.keys import KeyHistory, new_key, public_key
 from app.signing.signature import Signer
 
 
@@ -72,6 +72,19 @@ def rotate(session: Session, vault: Vault, caller: Caller, *, compromised: bool)
         compromised=compromised,
     )
     return new
+
+
+def sealed_key(session: Session, vault: Vault, organisation_id: str) -> str:
+    """The public key that belongs to the private one in the vault.
+
+    Beside it in the database stands what anybody who writes there may have put.
+
+    Raises:
+        WrongSecretKey: The vault cannot open it.
+    """
+    sealed = KeyRepository(session).present(organisation_id).sealed_private_key
+    assert sealed is not None, "the present key can sign"
+    return public_key(vault.open(sealed))
 
 
 def signer_of(

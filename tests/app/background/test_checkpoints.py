@@ -5,10 +5,15 @@ from sqlalchemy import delete, func, select, update
 
 from app.audit.chain import BrokenChain
 from app.audit.log import Action, record_by_portal
+from app.audit.repository import AuditRepository
+from app.audit.statement import signed_head
 from app.audit.verify import check, check_since
 from app.background import checkpoints
-from app.models import AuditCheckpoint, AuditEntry, Organisation
-from app.organisations.keys import service as keys
+from app.core.clock import utc_now
+from app.models import AuditCheckpoint, AuditEntry, OrganisationKey
+from app.organisations.keys.service import sealed_key
+from app.signing.keys import KeyHistory, new_key
+from app.signing.signature import Signer
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +43,8 @@ def change(portal, number, **values):
 def verified(portal):
     """From the checkpoint on, as the page does it."""
     with portal.database.reading() as session:
-        organisation = session.get_one(Organisation, portal.organisation_id)
-        signer, _ = keys.signer_of(session, portal.services.vault, organisation)
-        return check_since(session, organisation.id, signer.history.keys)
+        key = sealed_key(session, portal.services.vault, portal.organisation_id)
+        return check_since(session, portal.organisation_id, key)
 
 
 def statement(portal):
@@ -142,18 +146,50 @@ def test_one_that_names_more_than_there_is_shows_that_the_end_was_cut_off(portal
         verified(portal)
 
 
-def test_one_of_a_key_that_was_lost_is_not_believed(portal):
+@pytest.mark.parametrize("compromised", [False, True])
+def test_one_of_an_earlier_key_is_not_believed_and_the_present_key_signs_anew(portal, compromised):
     write(portal, 10)
     checkpoints.sign_checkpoints(portal.services)
-    rotated = portal.admin.post("/organisations/mine/keys", json={"compromised": True})
+    rotated = portal.admin.post("/organisations/mine/keys", json={"compromised": compromised})
     assert rotated.status_code == 201, rotated.text
 
     assert verified(portal).since is None
-
-
-def test_one_of_a_key_that_was_rotated_is(portal):
-    write(portal, 10)
-    checkpoints.sign_checkpoints(portal.services)
-    assert portal.admin.post("/organisations/mine/keys", json={}).status_code == 201
-
+    assert checkpoints.sign_checkpoints(portal.services) == 1
     assert verified(portal).since is not None
+
+
+def test_one_that_somebody_signed_with_a_key_of_their_own_is_not_believed(portal):
+    """They write whatever they like to the database, and have not the secret of the service."""
+    write(portal, 10)
+    private, public = new_key()
+    change(portal, 2, subject="ds_another")
+    with portal.database.transaction() as session:
+        end = AuditRepository(session).head(portal.organisation_id)
+        signer = Signer.with_key("St. Anna", private, KeyHistory.from_list(public, []))
+        AuditRepository(session).keep_checkpoint(
+            portal.organisation_id, signed_head(end, portal.organisation_id, signer, utc_now())
+        )
+        session.execute(
+            update(OrganisationKey)
+            .where(OrganisationKey.organisation_id == portal.organisation_id)
+            .values(public_key=public)
+        )
+
+    with pytest.raises(BrokenChain, match="entry 2 was changed"):
+        verified(portal)
+    assert checkpoints.sign_checkpoints(portal.services) == 0
+
+
+def test_a_key_that_cannot_be_opened_holds_up_no_other_log(portal, caplog):
+    write(portal, 10)
+    with portal.database.transaction() as session:
+        for number in range(10):
+            record_by_portal(session, portal.elsewhere_id, Action.DATASET_CREATED, f"ds_{number}")
+        session.execute(
+            update(OrganisationKey)
+            .where(OrganisationKey.organisation_id == portal.organisation_id)
+            .values(sealed_private_key="sealed with another secret")
+        )
+
+    assert checkpoints.sign_checkpoints(portal.services) == 1
+    assert f"the key of {portal.organisation_id} cannot be opened" in caplog.text

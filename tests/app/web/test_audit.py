@@ -6,7 +6,7 @@ from sqlalchemy import update
 from app.audit.log import Action
 from app.background import checkpoints
 from app.core.security import Role
-from app.models import AuditEntry
+from app.models import AuditEntry, OrganisationKey
 from app.web.texts import texts_in
 
 
@@ -52,6 +52,12 @@ def test_a_long_log_is_verified_from_its_checkpoint_and_on_demand_from_the_first
     assert "Verified from the signed checkpoint at entry" in page
     assert 'href="/audit/chain?whole=true"' in page
     assert "Verified up to entry" in auditor.open("/audit/chain?whole=true")
+
+
+def test_a_log_is_verified_where_the_service_has_lost_its_secret(portal, auditor):
+    with portal.database.transaction() as session:
+        session.execute(update(OrganisationKey).values(sealed_private_key="of another secret"))
+    assert "Verified up to entry" in auditor.open("/audit/chain")
 
 
 def test_an_entry_that_was_changed_is_found(portal, auditor):
