@@ -196,7 +196,9 @@ class ObjectFactory:
         )
 
 
-USUAL: dict[str, Callable[[ObjectFactory], str]] = {
+Maker = Callable[[ObjectFactory], str]
+
+USUAL: dict[str, Maker] = {
     "dataset_id": ObjectFactory.dataset,
     "upload_id": ObjectFactory.upload,
     "distillation_id": ObjectFactory.finished,
@@ -222,8 +224,27 @@ USUAL: dict[str, Callable[[ObjectFactory], str]] = {
 
 
 def filled(
-    factory: ObjectFactory, path: str, ids: Mapping[str, Callable[[ObjectFactory], str]]
+    factory: ObjectFactory,
+    path: str,
+    ids: Mapping[str, Maker],
+    kept: dict[Maker, str] | None = None,
 ) -> str:
-    """The address of a route, with objects of its own where `ids` has no others."""
+    """The address of a route.
+
+    Args:
+        factory: Makes its objects.
+        path: Of the route.
+        ids: What makes each id, where it is not the usual.
+        kept: What was made before, for callers that change nothing; None: all is made afresh.
+    """
     named = USUAL | ids
-    return re.sub(r"\{(\w+)\}", lambda match: named[match[1]](factory), path)
+
+    def of(match: re.Match[str]) -> str:
+        make = named[match[1]]
+        if kept is None:
+            return make(factory)
+        if make not in kept:
+            kept[make] = make(factory)
+        return kept[make]
+
+    return re.sub(r"\{(\w+)\}", of, path)

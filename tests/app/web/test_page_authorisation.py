@@ -23,14 +23,14 @@ from tests.app.authorisation_matrix import (
     rest_and_pages,
     words_for,
 )
-from tests.app.factories import WEBHOOK, ObjectFactory, filled
+from tests.app.factories import WEBHOOK, Maker, ObjectFactory, filled
 from tests.app.web.layouts import ask_for_mapping, examined
 from tests.app.web.routes import pages
 
 SIGN_OUT = "POST /sign-out"
 
 # For each page that needs one: what its ids are, and a form that is read as far as its thing.
-IDS: dict[str, dict[str, Callable[[ObjectFactory], str]]] = {
+IDS: dict[str, dict[str, Maker]] = {
     "POST /datasets/{dataset_id}/findings/{code}": {
         "dataset_id": lambda factory: examined(factory.portal)
     },
@@ -50,7 +50,7 @@ IDS: dict[str, dict[str, Callable[[ObjectFactory], str]]] = {
     "POST /requests/{request_id}/cancel": {"request_id": ObjectFactory.sent_request},
     "POST /grants/{grant_id}/accept": {"grant_id": ObjectFactory.held_grant},
 }
-USUAL: dict[str, Callable[[ObjectFactory], str]] = {
+USUAL: dict[str, Maker] = {
     "notice_id": ObjectFactory.notification,
     "code": lambda factory: "inverted",
 }
@@ -134,8 +134,8 @@ def visitors(portal: Any) -> Iterator[dict[str, Somebody]]:
         somebody.close()
 
 
-def address_of(page: str, portal: Any) -> str:
-    return filled(ObjectFactory(portal), page.split()[1], USUAL | IDS.get(page, {}))
+def address_of(page: str, portal: Any, kept: dict[Maker, str] | None = None) -> str:
+    return filled(ObjectFactory(portal), page.split()[1], USUAL | IDS.get(page, {}), kept)
 
 
 def word(reply: httpx.Response) -> str:
@@ -153,13 +153,13 @@ def word(reply: httpx.Response) -> str:
 @CALLERS
 def test_every_page_answers_each_visitor_as_the_table_says(portal, visitors, headings):
     _, table = rest_and_pages()
-    expected, found = words_for(headings, table), {}
+    expected, found, kept = words_for(headings, table), {}, {}
     # Nobody is signed in any more after signing out.
     for page in sorted(pages(), key=SIGN_OUT.__eq__):
-        shared = address_of(page, portal)
+        shared = address_of(page, portal, kept)
         words = found[page] = {}
         for heading in headings:
-            # What is only read, and what a visitor is kept from, can be the same for all of them.
+            # What is only read, and what a visitor is kept from, stays as it is for all others.
             is_refused = expected.get(page, {}).get(heading) in REFUSED
             is_kept = page.startswith("GET ") or is_refused
             address = shared if is_kept else address_of(page, portal)
