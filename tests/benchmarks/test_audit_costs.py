@@ -5,6 +5,7 @@ import pytest
 from benchmarks import audit_costs
 
 
+@pytest.mark.slow
 def test_each_preset_without_a_proof_has_a_line_for_each_audit_that_repeats(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

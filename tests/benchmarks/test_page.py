@@ -25,6 +25,7 @@ def test_a_missing_benchmark_is_said_and_not_left_out() -> None:
     assert "There is no benchmarks.ghost." in text
 
 
+@pytest.mark.slow
 def test_a_failing_benchmark_leaves_its_last_words() -> None:
     outcome = run("failing", ["benchmarks.matching", "--json", "--width", "none"])
     assert outcome.result is None

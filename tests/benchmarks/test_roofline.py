@@ -1,5 +1,6 @@
 """Operations are counted as a hand would, and a peak is what the device was seen to reach."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -56,6 +57,7 @@ def test_what_is_compiled_is_counted_as_well() -> None:
     assert count_flops(lambda: compiled(images)) == 2 * 2 * (3 * 9 * 16 + 12 * 2)
 
 
+@pytest.mark.slow
 def test_a_peak_is_what_a_kernel_reached() -> None:
     peaks = measure_peaks("float32", "cpu")
     assert set(peaks) == {"matmul", "convolution"}

@@ -46,6 +46,7 @@ def test_no_image_is_with_both_hospitals_and_none_is_lost() -> None:
     assert not torch.equal(other["a"].images, halves["a"].images)
 
 
+@pytest.mark.slow
 def test_the_study_leaves_a_table_and_two_releases_and_goes_on_where_it_was(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
