@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.access.endpoints import router as access
 from app.audit.endpoints import router as audit
+from app.auth.second_factor.endpoints import router as second_factor
 from app.auth.sessions.endpoints import router as sessions
 from app.auth.tokens.endpoints import router as tokens
 from app.datasets.endpoints import router as datasets
@@ -30,6 +31,7 @@ for noun in (
     sessions,
     organisations,
     keys,
+    second_factor,
     users,
     invitations,
     tokens,

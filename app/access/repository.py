@@ -178,7 +178,7 @@ class AccessRepository(Repository[AccessRequest | Grant | Acceptance]):
             )
             .group_by(AccessRequest.release_id)
         )
-        return dict(rows.tuples().all())
+        return dict(rows.all())
 
     def running_grants(self, release_id: str, now: datetime) -> Sequence[Grant]:
         return self._session.scalars(

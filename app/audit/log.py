@@ -31,6 +31,8 @@ class Action(StrEnum):
     USER_CHANGED = "user.changed"
     USER_DISABLED = "user.disabled"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 (the name of an action)
+    SECOND_FACTOR_ADDED = "second_factor.added"
+    SECOND_FACTOR_REMOVED = "second_factor.removed"
     INVITATION_REVOKED = "invitation.revoked"
     TOKEN_CREATED = "token.created"  # noqa: S105
     TOKEN_DELETED = "token.deleted"  # noqa: S105

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from app.auth.sessions.service import BegunSignIn
 from app.core.oidc_client import Attempt
 from app.core.settings import Settings
 from app.core.vault import Purpose, Vault
@@ -17,6 +18,10 @@ COOKIE = "exchange_session"
 ATTEMPT_COOKIE = "exchange_sign_in"
 ATTEMPT_LASTS = timedelta(minutes=10)
 """To come back from the identity provider."""
+
+CODE_COOKIE = "exchange_code"
+CODE_LASTS = timedelta(minutes=10)
+"""To type the code of a second factor."""
 
 
 def cookie_of(request: Request, settings: Settings) -> str | None:
@@ -64,3 +69,23 @@ def attempt_of(request: Request, settings: Settings, vault: Vault) -> Attempt | 
 
 def delete_attempt(response: Response, settings: Settings) -> None:
     response.delete_cookie(name_of(settings, ATTEMPT_COOKIE), **kept_from_others(settings))
+
+
+def set_begun(response: Response, settings: Settings, vault: Vault, begun: BegunSignIn) -> None:
+    """Set the encrypted state of a sign-in that a code has to end."""
+    response.set_cookie(
+        name_of(settings, CODE_COOKIE),
+        vault.seal(json.dumps(asdict(begun)).encode(), Purpose.SECOND_STEP),
+        max_age=round(CODE_LASTS.total_seconds()),
+        **kept_from_others(settings),
+    )
+
+
+def begun_of(request: Request, settings: Settings, vault: Vault) -> BegunSignIn | None:
+    sealed = request.cookies.get(name_of(settings, CODE_COOKIE), "")
+    opened = vault.open_recent(sealed, Purpose.SECOND_STEP, CODE_LASTS)
+    return None if opened is None else BegunSignIn(**json.loads(opened))
+
+
+def delete_begun(response: Response, settings: Settings) -> None:
+    response.delete_cookie(name_of(settings, CODE_COOKIE), **kept_from_others(settings))

@@ -1,7 +1,7 @@
 """The cookie by which a browser proves that it has signed in to an account before.
 
 It lets nobody in. It keeps wrong passwords that strangers send from locking the person out of the
-devices that they use: see `app.auth.sessions.failures`.
+devices that they use: see `app.auth.failures`.
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import timedelta
 from fastapi import Request, Response
 
 from app.auth.cookies import kept_from_others, name_of
-from app.auth.sessions.failures import Source
+from app.auth.failures import Source
 from app.core.portal import Portal
 from app.core.ratelimit import address_of
 from app.core.vault import Purpose

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.auth.sessions.failures import record_failure
+from app.auth.failures import record_failure
 from app.auth.sessions.service import SignedIn, open_session
 from app.core.clock import utc_now
 from app.core.db import Database

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete
 
 from app.access import grants
-from app.auth.sessions.failures import forget_old_failures
+from app.auth.failures import forget_old_failures
 from app.auth.sessions.repository import WebSessionRepository
 from app.core import leases
 from app.core.clock import utc_now

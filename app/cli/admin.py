@@ -94,6 +94,24 @@ def create_user(
     typer.echo(user.id)
 
 
+@admin.command("reset-second-factor")
+def reset_second_factor(
+    organisation: Organisation,
+    email: Annotated[str, typer.Option(help="Address of the person who lost the app.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Let a person sign in without a code again."""
+    with _opened(data_dir) as (session, _):
+        from app.auth.second_factor import service
+        from app.organisations.service import find_by_name
+        from app.users.repository import UserRepository
+
+        owner = find_by_name(session, organisation)
+        user = UserRepository(session).load(_user_id(session, owner.id, email), lock=True)
+        service.reset_by_operator(session, user)
+    typer.echo(f"Sign-ins of {user.name} ask for no code any more.")
+
+
 @admin.command("create-token")
 def create_token(
     organisation: Organisation,

@@ -77,15 +77,30 @@ class PortalClient:
 
     @classmethod
     def with_password(
-        cls, url: str, email: str, password: str, *, retries: Retries | None = None
+        cls,
+        url: str,
+        email: str,
+        password: str,
+        *,
+        code: str | None = None,
+        retries: Retries | None = None,
     ) -> Self:
         """A client with a session like a browser's, which ends when the client is closed.
 
+        Args:
+            url: Address of the portal.
+            email: Address of the account.
+            password: Of the account.
+            code: Of an authenticator app, where the account asks for one.
+            retries: Number of attempts and pauses, where a retry is safe.
+
         Raises:
-            PortalError: As `wrong-credentials`.
+            PortalError: As `wrong-credentials`, `second-factor-needed` or `wrong-code`.
         """
         client = cls(url, None, retries=retries)
         body = {"email": email, "password": password}
+        if code is not None:
+            body["code"] = code
         try:
             session = client._transport.post("/session", _Session, body, once=False)
         except BaseException:

@@ -28,6 +28,7 @@ class Purpose(StrEnum):
 
     STORED = "vault 1"
     SIGN_IN = "sign-in 1"
+    SECOND_STEP = "second step 1"
     DEVICE = "device 1"
 
 

@@ -36,6 +36,7 @@ from app.models.portal_process import PortalProcess
 from app.models.release import Release, ReleaseClass, ReleaseStatus, ReleaseWarning
 from app.models.release_override import OverrideStatus, ReleaseOverride
 from app.models.scheduled_backup import BackupStatus, ScheduledBackup
+from app.models.second_factor import SecondFactor
 from app.models.service_state import ServiceState
 from app.models.sign_in_failures import SignInFailures
 from app.models.teacher import Teacher, TeacherStatus
@@ -105,6 +106,7 @@ __all__ = [
     "RequestStatus",
     "ScheduledBackup",
     "Score",
+    "SecondFactor",
     "ServiceState",
     "SignInFailures",
     "Teacher",

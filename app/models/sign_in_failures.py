@@ -14,6 +14,6 @@ class SignInFailures(Timestamps, Base):
 
     user_id: Mapped[str] = mapped_column(ForeignKey("person.id"), primary_key=True)
     source: Mapped[str] = mapped_column(String(100), primary_key=True)
-    """`device …`, `address …` or `session`: see `app.auth.sessions.failures`."""
+    """`device …`, `address …` or `session`: see `app.auth.failures`."""
     count: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -1,12 +1,13 @@
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, String, UniqueConstraint, exists
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from app.core.ids import new_id
 from app.core.security import Role
 from app.core.types import JsonColumn, UtcDateTime
 from app.models.base import Base, Timestamps
+from app.models.second_factor import SecondFactor
 
 
 class User(Timestamps, Base):
@@ -33,6 +34,14 @@ class User(Timestamps, Base):
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     """From then on their sessions and tokens are refused. The row stays: the log refers to it."""
+
+    has_second_factor: Mapped[bool] = column_property(
+        exists()
+        .where(SecondFactor.user_id == id, SecondFactor.confirmed_at.is_not(None))
+        .correlate_except(SecondFactor),
+        deferred=True,
+    )
+    """Whether a sign-in with the password asks for a code too."""
 
     @property
     def roles(self) -> tuple[Role, ...]:

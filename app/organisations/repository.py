@@ -66,7 +66,7 @@ class OrganisationRepository(Repository[Organisation]):
             .where(Organisation.id != organisation_id, Organisation.disabled_at.is_(None))
             .order_by(Organisation.name)
         )
-        return rows.tuples().all()
+        return rows.all()
 
     def names_of(self, ids: Sequence[str]) -> dict[str, str]:
         rows = self._session.execute(

@@ -104,7 +104,7 @@ class ReadableReleases:
         )
         return Choices(
             classes=self._session.scalars(classes).all(),
-            organisations=self._session.execute(owners).tuples().all(),
+            organisations=self._session.execute(owners).all(),
         )
 
 
@@ -234,7 +234,7 @@ class ReleaseRepository:
             .where(Download.release_id.in_(set(release_ids)))
             .group_by(Download.release_id)
         )
-        return dict(rows.tuples().all())
+        return dict(rows.all())
 
     def downloads(self, release_id: str, *, cursor: str | None, limit: int) -> Page[Download]:
         query = select(Download).where(Download.release_id == release_id)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, select, update
+from sqlalchemy.orm import Session, undefer
 
 from app.core.errors import NotFound
 from app.core.repository import Readable, Repository
@@ -32,6 +33,10 @@ class ReadableUsers(Readable[User]):
     model = User
     not_found = UserNotFound
     advice = "Your organisation has nobody with this id; GET /api/v1/users lists its people."
+
+    def __init__(self, session: Session, caller: Caller) -> None:
+        super().__init__(session, caller)
+        self._query = self._query.options(undefer(User.has_second_factor))
 
     def _locked(self, query: Select[Any]) -> Select[Any]:
         return _locked(query)

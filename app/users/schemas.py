@@ -70,6 +70,9 @@ class UserRead(ReplyModel):
     email: str
     name: str
     roles: list[Role]
+    has_second_factor: bool = Field(
+        description="Whether a sign-in with the password asks for a code too."
+    )
     last_sign_in_at: datetime | None
     locked_until: datetime | None
     disabled_at: datetime | None

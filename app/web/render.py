@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app.core.security import Permission
 from app.web import formats
 from app.web.markdown import markdown
+from app.web.qr import qr_code
 from app.web.static_files import asset
 from app.web.texts import preferred, texts_in
 
@@ -70,7 +71,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(formats.FILTERS, markdown=markdown)
-    made.globals.update(asset=asset, Permission=Permission, navigation=NAVIGATION)
+    made.globals.update(asset=asset, qr_code=qr_code, Permission=Permission, navigation=NAVIGATION)
     return made
 
 

@@ -20,6 +20,7 @@ from app.models import (
     Notification,
     OverrideStatus,
     ReleaseOverride,
+    SecondFactor,
     Training,
     TrainingStatus,
     Withdrawal,
@@ -170,6 +171,12 @@ class ObjectFactory:
             self.portal.organisation_id, Role.RESEARCHER, f"Dr. {new_id('x')}"
         )
         return member.get("/session").json()["user_id"]
+
+    def user_with_an_app(self) -> str:
+        user_id = self.user()
+        with self.portal.database.transaction() as session:
+            session.add(SecondFactor(user_id=user_id, sealed_secret="x", confirmed_at=utc_now()))
+        return user_id
 
     def invitation(self) -> str:
         body = {"email": f"{new_id('x')}@hospital.example", "roles": ["researcher"]}

@@ -29,7 +29,12 @@ from tests.app.factories import WEBHOOK, Maker, ObjectFactory, filled
 
 PASSWORD = "correct horse battery staple"
 
-PUBLIC_CODES = {"wrong-credentials", "link-not-valid", "no-identity-provider"}
+PUBLIC_CODES = {
+    "wrong-credentials",
+    "link-not-valid",
+    "no-identity-provider",
+    "no-second-factor",
+}
 """401 and 404 that speak of what was sent, not of who sent it."""
 GRANT_CODES = {"no-access", "terms-not-accepted"}
 
@@ -50,6 +55,7 @@ IDS: dict[str, dict[str, Maker]] = {
     "change_access_request": {"request_id": ObjectFactory.sent_request},
     "cancel_access_request": {"request_id": ObjectFactory.sent_request},
     "accept_terms": {"grant_id": ObjectFactory.held_grant},
+    "reset_second_factor": {"user_id": ObjectFactory.user_with_an_app},
 }
 TUS = {"Tus-Resumable": "1.0.0"}
 HEADERS: dict[str, Callable[[ObjectFactory], dict[str, str]]] = {
@@ -77,6 +83,9 @@ BODIES: dict[str, Callable[[ObjectFactory], Any]] = {
     },
     "change_user": lambda factory: {"name": "Dr. Other"},
     "change_password": lambda factory: {"current": PASSWORD, "new": PASSWORD},
+    "begin_second_factor": lambda factory: {"password": "not this sentence"},
+    "confirm_second_factor": lambda factory: {"code": "000000"},
+    "remove_second_factor": lambda factory: {"password": "not this sentence", "code": "000000"},
     "create_invitation": lambda factory: {
         "email": f"{new_id('x')}@hospital.example",
         "roles": ["researcher"],

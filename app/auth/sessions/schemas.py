@@ -2,6 +2,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from app.auth.second_factor.schemas import Code
 from app.core.schemas import ReplyModel, RequestModel
 from app.core.security import Permission, Role
 from app.users.schemas import Email, SentPassword
@@ -10,6 +11,11 @@ from app.users.schemas import Email, SentPassword
 class SessionCreate(RequestModel):
     email: Email
     password: SentPassword
+    code: Code | None = Field(
+        default=None,
+        description="Needed where the account has a second factor: the problem "
+        "`second-factor-needed` says so.",
+    )
 
 
 class SessionRead(ReplyModel):

@@ -9,18 +9,21 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
-from app.auth.sessions.failures import Source, judge_password, record_failure
+from app.auth.failures import Source, judge_password, record_failure
+from app.auth.second_factor import service as second_factor
 from app.auth.sessions.repository import WebSessionRepository
 from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.passwords import check_password
 from app.core.security import Caller, hash_secret, new_secret, same_secret
+from app.core.vault import Vault
 from app.models.organisation import Organisation
 from app.models.user import User
 from app.models.web_session import WebSession
@@ -35,6 +38,40 @@ NOTE_SEEN_EVERY = timedelta(minutes=5)
 class WrongCredentials(Unauthenticated):
     code = "wrong-credentials"
     title = "Wrong address or password"
+
+
+@dataclass(frozen=True)
+class BegunSignIn:
+    """A sign-in whose password was right, and whose code is missing.
+
+    Attributes:
+        user_id: Whose it is.
+        password_digest: Of the password's hash: a new password ends what was begun with the old.
+    """
+
+    user_id: str
+    password_digest: str
+
+    @classmethod
+    def of(cls, vault: Vault, user: User) -> Self:
+        return cls(user.id, vault.digest((user.password_hash or "").encode()))
+
+
+class SecondFactorNeeded(Unauthenticated):
+    code = "second-factor-needed"
+    title = "A code is needed too"
+
+    def __init__(self, begun: BegunSignIn) -> None:
+        super().__init__(
+            "Your password is right. Send it again together with `code`: the six digits that your "
+            "authenticator app shows, or one of your recovery codes."
+        )
+        self.begun = begun
+
+
+class WrongCode(Unauthenticated):
+    code = "wrong-code"
+    title = "This code is not right"
 
 
 class CsrfFailed(Forbidden):
@@ -105,8 +142,10 @@ def _ended() -> Unauthenticated:
 
 def sign_in(
     database: Database,
+    vault: Vault,
     email: str,
     password: str,
+    code: str | None = None,
     *,
     source_for: Callable[[str], Source],
     lasts: timedelta,
@@ -116,14 +155,18 @@ def sign_in(
 
     Args:
         database: Holds people and sessions.
+        vault: Opens the secret of a second factor.
         email: Address of the account.
         password: As it was typed.
+        code: Of the second factor, where the account has one.
         source_for: What a wrong one is counted for, by the account's id.
         lasts: Longest life of the session.
         replaces: The cookie that the browser had before: its session ends.
 
     Raises:
-        WrongCredentials: Whatever the reason.
+        SecondFactorNeeded: The password is right, and the code is missing.
+        WrongCode: The password is right, and the code is not.
+        WrongCredentials: Whatever else the reason.
     """
     with database.reading() as session:
         user = UserRepository(session).find_by_email(email)
@@ -131,24 +174,94 @@ def sign_in(
     right = check_password(password, checked)
     if user is None:
         raise _wrong()
+    return _enter(
+        database,
+        vault,
+        user.id,
+        checked if right else None,
+        code,
+        source_for=source_for,
+        lasts=lasts,
+        replaces=replaces,
+    )
+
+
+def finish_sign_in(
+    database: Database,
+    vault: Vault,
+    begun: BegunSignIn,
+    code: str,
+    *,
+    source_for: Callable[[str], Source],
+    lasts: timedelta,
+    replaces: str | None = None,
+) -> SignedIn:
+    """Begin the session of a sign-in whose password was right, and whose code was missing.
+
+    Raises WrongCode; WrongCredentials when the password has been changed since.
+    """
+    with database.reading() as session:
+        user = UserRepository(session).load(begun.user_id)
+    if begun != BegunSignIn.of(vault, user):
+        raise _wrong()
+    return _enter(
+        database,
+        vault,
+        user.id,
+        user.password_hash,
+        code,
+        source_for=source_for,
+        lasts=lasts,
+        replaces=replaces,
+    )
+
+
+def _enter(
+    database: Database,
+    vault: Vault,
+    user_id: str,
+    proven: str | None,
+    code: str | None,
+    *,
+    source_for: Callable[[str], Source],
+    lasts: timedelta,
+    replaces: str | None,
+) -> SignedIn:
+    """`proven`: the hash whose password was typed; None for a wrong one."""
+    signed_in = None
     with database.transaction() as session:
-        user = UserRepository(session).load(user.id, lock=True)
-        signed_in = None
-        if judge_password(session, user, checked, source_for(user.id), right=right):
-            signed_in = _admit(session, user, lasts=lasts, replaces=replaces)
+        user = UserRepository(session).load(user_id, lock=True)
+        asked = second_factor.check(session, vault, user.id, code)
+        accepted = judge_password(
+            session,
+            user,
+            proven,
+            source_for(user.id),
+            right=proven is not None and not asked.is_wrong,
+            what="code" if proven is not None and asked.is_wrong else "password",
+            is_all=not asked.is_missing,
+        )
+        begun = BegunSignIn.of(vault, user)
+        if accepted and not asked.is_missing:
+            signed_in = _admit(session, user, lasts=lasts, by=asked.use(), replaces=replaces)
+    if accepted and asked.is_missing:
+        raise SecondFactorNeeded(begun)
+    if proven is not None and asked.has_code and not accepted:
+        # During a lock too: a right code shall not look different.
+        raise _wrong_code()
     if signed_in is None:
         raise _wrong()
     return signed_in
 
 
 def _admit(
-    session: Session, user: User, *, lasts: timedelta, replaces: str | None
+    session: Session, user: User, *, lasts: timedelta, by: str, replaces: str | None
 ) -> SignedIn | None:
     organisation = UserRepository(session).organisation_of(user)
     if user.disabled_at is not None or organisation.disabled_at is not None:
         record_failure(session, user, Action.SIGN_IN_FAILED, reason="disabled")
         return None
-    return open_session(session, user, organisation, lasts=lasts, by="password", replaces=replaces)
+    return open_session(session, user, organisation, lasts=lasts, by=by, replaces=replaces)
 
 
 def open_session(
@@ -184,6 +297,14 @@ def _wrong() -> WrongCredentials:
         "No account has this address and this password, or it is locked for a while after several "
         "wrong ones. Try again in some minutes, or ask an admin of your organisation for a link "
         "to set a new password."
+    )
+
+
+def _wrong_code() -> WrongCode:
+    return WrongCode(
+        "It is not what your app shows now, it was used before, or the account is locked for a "
+        "while after several wrong ones. Wait for the app's next code, or use a recovery code. "
+        "Without either, ask an admin of your organisation."
     )
 
 

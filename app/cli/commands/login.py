@@ -11,6 +11,7 @@ from app.cli.output import echo, moment
 from app.cli.session import PortalUrl, exit_on_error
 
 if TYPE_CHECKING:
+    from app.client import PortalClient
     from app.client.signins import SignIn, SignIns
 
 PANEL = "Sign in"
@@ -47,8 +48,9 @@ def login(
 ) -> None:
     """Sign in to a portal: makes a token of your own and keeps it in your configuration folder.
 
-    It prompts for the password, or reads it from a pipe. Without a password (single
-    sign-on), make a token on the portal's pages and use --token-stdin.
+    It prompts for the password, and for a code where your account asks for one, or reads
+    them from a pipe, a line each. Without a password (single sign-on), make a token on the
+    portal's pages and use --token-stdin.
     """
     with exit_on_error():
         from app.client.addresses import is_safe
@@ -117,10 +119,9 @@ def _with_password(
     lasts: timedelta,
 ) -> "SignIn":
     """Sign in, make a token and keep it; the session ends with this function."""
-    from app.client import PortalClient
     from app.client.signins import SignIn
 
-    with PortalClient.with_password(url, email, password) as session:
+    with _session(url, email, password) as session:
         me = session.me()
         made = session.tokens.create(
             _token_name(), scopes=scopes, expires_at=datetime.now(UTC) + lasts
@@ -139,6 +140,18 @@ def _with_password(
             session.tokens.delete(made.id)  # nobody could use it any more
             raise
     return sign_in
+
+
+def _session(url: str, email: str, password: str) -> "PortalClient":
+    """Sign in, and ask for a code where the account needs one."""
+    from app.client import PortalClient, PortalError
+
+    try:
+        return PortalClient.with_password(url, email, password)
+    except PortalError as error:
+        if error.code != "second-factor-needed":
+            raise
+    return PortalClient.with_password(url, email, password, code=_code())
 
 
 def _with_token(url: str, token: str) -> "SignIn":
@@ -189,8 +202,14 @@ def _password() -> str:
     return _line("a password")
 
 
+def _code() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Code of your authenticator app", err=True)).strip()
+    return _line("a code of your authenticator app (as a second line)").strip()
+
+
 def _line(what: str) -> str:
-    """The first line of a pipe."""
+    """The next line of a pipe."""
     line = sys.stdin.readline(4096).strip("\r\n")
     if not line:
         raise CommandError(

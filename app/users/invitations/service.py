@@ -267,8 +267,11 @@ def accept(database: Database, body: InvitationAccept) -> User:
         invitation, _ = find(session, body.secret, lock=True)
         if invitation.user_id is None:
             invitation.email = email
-            return join(session, invitation, name=body.name or "", password_hash=password_hash)
-        return _set_password(session, invitation, invitation.user_id, password_hash)
+            user = join(session, invitation, name=body.name or "", password_hash=password_hash)
+        else:
+            user = _set_password(session, invitation, invitation.user_id, password_hash)
+        session.refresh(user, ["has_second_factor"])  # which the reply tells
+        return user
 
 
 def join(session: Session, invitation: Invitation, *, name: str, password_hash: str | None) -> User:

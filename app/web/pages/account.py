@@ -1,4 +1,4 @@
-"""Pages of the visitor's own account: name and roles, password, tokens."""
+"""Pages of the visitor's own account: name and roles, password, second factor, tokens."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, SecretStr
@@ -6,6 +6,13 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.auth import password_change
+from app.auth.second_factor import service as second_factor
+from app.auth.second_factor.schemas import (
+    SecondFactorBegin,
+    SecondFactorBegun,
+    SecondFactorConfirm,
+    SecondFactorRemove,
+)
 from app.auth.tokens import service as tokens
 from app.auth.tokens.repository import TokenRepository
 from app.auth.tokens.schemas import TokenCreate
@@ -18,6 +25,8 @@ from app.web.render import go_to, is_fragment, page
 from app.web.token_forms import LIFETIMES, MadeToken, TokenForm, fields_of
 
 router = APIRouter(prefix="/account")
+
+NOTHING = SecretStr("")
 
 
 class PasswordForm(BaseModel):
@@ -43,6 +52,45 @@ async def change_password(
     )
     await password_change.change_password(request, portal, caller, body)
     return go_to(request, "/account", note="note-password-changed")
+
+
+@router.post("/second-factor")
+async def begin_second_factor(
+    request: Request, portal: PortalDep, caller: Visitor, password: Sent[SecretStr] = NOTHING
+) -> Response:
+    """The secret for the app; it is in this answer alone."""
+    body = checked(SecondFactorBegin, password=password.get_secret_value())
+    begun = await second_factor.begin(portal, caller, body)
+    return _second_factor(request, begun=begun)
+
+
+@router.post("/second-factor/confirm")
+def confirm_second_factor(
+    request: Request,
+    session: WriteSession,
+    portal: PortalDep,
+    caller: Visitor,
+    code: Sent[SecretStr] = NOTHING,
+) -> Response:
+    """The recovery codes; they are in this answer alone."""
+    body = checked(SecondFactorConfirm, code=code.get_secret_value())
+    codes = second_factor.confirm(session, portal, caller, body.code.get_secret_value())
+    return _second_factor(request, codes=codes)
+
+
+@router.post("/second-factor/remove")
+async def remove_second_factor(
+    request: Request,
+    portal: PortalDep,
+    caller: Visitor,
+    password: Sent[SecretStr] = NOTHING,
+    code: Sent[SecretStr] = NOTHING,
+) -> Response:
+    body = checked(
+        SecondFactorRemove, password=password.get_secret_value(), code=code.get_secret_value()
+    )
+    await second_factor.remove(portal, caller, body)
+    return go_to(request, "/account", note="note-factor-removed")
 
 
 @router.post("/tokens")
@@ -78,4 +126,15 @@ def _account(
         tokens=own,
         made=made,
         lifetimes=LIFETIMES,
+        factor=second_factor.read(session, caller),
     )
+
+
+def _second_factor(
+    request: Request,
+    *,
+    begun: SecondFactorBegun | None = None,
+    codes: list[str] | None = None,
+) -> Response:
+    template = "second_factor" if is_fragment(request) else "second_factor_page"
+    return page(request, f"account/{template}.html", begun=begun, codes=codes)

@@ -5,6 +5,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from app.auth.second_factor import service as second_factor
 from app.core.clock import utc_now
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.etags import IfMatch, etag_of
@@ -63,6 +64,15 @@ def enable_person(
 ) -> Response:
     _change(session, caller, user_id, UserChange(disabled=False))
     return go_to(request, f"/organisation/people/{user_id}", note="note-person-enabled")
+
+
+@router.post("/{user_id}/second-factor/reset")
+def reset_second_factor(
+    request: Request, user_id: str, session: WriteSession, caller: Manager
+) -> Response:
+    user = UserRepository(session).readable_by(caller).get(user_id, lock=True)
+    second_factor.reset(session, caller, user)
+    return go_to(request, f"/organisation/people/{user_id}", note="note-person-code-reset")
 
 
 @router.post("/{user_id}/password-link")

@@ -1,17 +1,28 @@
 """Pages to sign in and out, join by an invitation and reset a password."""
 
+from urllib.parse import quote
+
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
-from app.auth.cookies import cookie_of, delete_cookie, set_cookie
+from app.auth.cookies import (
+    begun_of,
+    cookie_of,
+    delete_begun,
+    delete_cookie,
+    set_begun,
+    set_cookie,
+)
 from app.auth.devices import set_device
 from app.auth.origins import refuse_other_sites
-from app.auth.password_login import sign_in_with_password
+from app.auth.password_login import finish_with_code, sign_in_with_password
+from app.auth.second_factor.schemas import SecondFactorConfirm
 from app.auth.sessions import service as sessions
 from app.auth.sessions.schemas import SessionCreate
 from app.core.dependencies import PortalDep, ReadSession
 from app.core.errors import Problem
+from app.core.portal import Portal
 from app.core.ratelimit import address_of
 from app.users.invitations import service as invitations
 from app.users.invitations.schemas import ForgottenPassword, InvitationAccept, InvitationSecret
@@ -25,6 +36,11 @@ router = APIRouter(dependencies=[Depends(refuse_other_sites)])
 class SignInForm(BaseModel):
     email: str = ""
     password: SecretStr = SecretStr("")
+    next: str = "/"
+
+
+class CodeForm(BaseModel):
+    code: SecretStr = SecretStr("")
     next: str = "/"
 
 
@@ -51,8 +67,46 @@ def show_sign_in(
 @router.post("/sign-in")
 async def sign_in(request: Request, portal: PortalDep, form: Sent[SignInForm]) -> Response:
     body = checked(SessionCreate, email=form.email, password=form.password.get_secret_value())
-    signed_in = await sign_in_with_password(request, portal, body)
-    response = go_to(request, local_path(form.next))
+    try:
+        signed_in = await sign_in_with_password(request, portal, body)
+    except sessions.SecondFactorNeeded as needed:
+        return _ask_for_code(request, portal, needed, then=form.next)
+    return _admit(request, portal, signed_in, go_to(request, local_path(form.next)))
+
+
+@router.get("/sign-in/code")
+def show_code(request: Request, portal: PortalDep, next: str = "/") -> Response:
+    """The second step of a sign-in; without the first it begins anew."""
+    if begun_of(request, portal.settings, portal.vault) is None:
+        return go_to(request, "/sign-in")
+    return page(request, "sign_in/code.html", next=local_path(next))
+
+
+@router.post("/sign-in/code")
+async def send_code(request: Request, portal: PortalDep, form: Sent[CodeForm]) -> Response:
+    begun = begun_of(request, portal.settings, portal.vault)
+    if begun is None:
+        raise sessions.WrongCredentials(
+            "Ten minutes have passed since you typed your password. Sign in again."
+        )
+    body = checked(SecondFactorConfirm, code=form.code.get_secret_value())
+    signed_in = await finish_with_code(request, portal, begun, body.code.get_secret_value())
+    response = _admit(request, portal, signed_in, go_to(request, local_path(form.next)))
+    delete_begun(response, portal.settings)
+    return response
+
+
+def _ask_for_code(
+    request: Request, portal: Portal, needed: sessions.SecondFactorNeeded, *, then: str
+) -> Response:
+    response = go_to(request, f"/sign-in/code?next={quote(local_path(then), safe='')}")
+    set_begun(response, portal.settings, portal.vault, needed.begun)
+    return response
+
+
+def _admit(
+    request: Request, portal: Portal, signed_in: sessions.SignedIn, response: Response
+) -> Response:
     set_cookie(response, portal.settings, signed_in.secret)
     set_device(request, response, portal, signed_in.user.id)
     return response
@@ -132,13 +186,16 @@ async def join(request: Request, portal: PortalDep, form: Sent[JoinForm]) -> Res
         password=password,
     )
     user = await portal.passwords.run(invitations.accept, portal.database, body)
-    signed_in = await sign_in_with_password(
-        request, portal, SessionCreate.model_validate({"email": user.email, "password": password})
-    )
-    response = go_to(request, "/", note="note-welcome")
-    set_cookie(response, portal.settings, signed_in.secret)
-    set_device(request, response, portal, signed_in.user.id)
-    return response
+    try:
+        signed_in = await sign_in_with_password(
+            request,
+            portal,
+            SessionCreate.model_validate({"email": user.email, "password": password}),
+        )
+    except sessions.SecondFactorNeeded as needed:
+        # A new password by a link: who has the mailbox alone does not get in.
+        return _ask_for_code(request, portal, needed, then="/")
+    return _admit(request, portal, signed_in, go_to(request, "/", note="note-welcome"))
 
 
 def local_path(address: str) -> str:

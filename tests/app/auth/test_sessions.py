@@ -275,7 +275,7 @@ def test_strangers_elsewhere_lock_nobody_out_of_a_new_device(portal):
 
 
 def test_guesses_from_many_addresses_lock_every_device_but_the_known(portal, monkeypatch):
-    monkeypatch.setattr("app.auth.sessions.failures.TRIES_OF_STRANGERS", 8)
+    monkeypatch.setattr("app.auth.failures.TRIES_OF_STRANGERS", 8)
     portal.account(Role.STEWARD)
     own = portal.browser()
     own.sign_in(EMAIL)

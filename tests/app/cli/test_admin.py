@@ -15,14 +15,16 @@ from typer.testing import CliRunner
 from app.audit.chain import expect_end, follow
 from app.audit.log import Action, entry_dict, record_by_portal
 from app.audit.repository import AuditRepository
+from app.auth.failures import Source
 from app.auth.sessions import service as sessions
-from app.auth.sessions.failures import Source
-from app.auth.sessions.service import WrongCredentials
+from app.auth.sessions.service import SecondFactorNeeded, WrongCredentials
 from app.auth.tokens import service as tokens
 from app.cli import app
+from app.core.clock import utc_now
 from app.core.db import Database
 from app.core.settings import Settings
-from app.models import AuditEntry, AuditHead, Organisation
+from app.core.vault import Vault
+from app.models import AuditEntry, AuditHead, Organisation, SecondFactor
 from tests.fixtures.clients import PASSWORD
 
 EMAIL = "grey@st-anna.example"
@@ -49,11 +51,15 @@ class Admin:
         finally:
             database.close()
 
+    def vault(self):
+        return Vault.of(Settings(_env_file=None, data_dir=self.data_dir))
+
     def signs_in(self, email, password):
         with self.database() as database:
             try:
                 return sessions.sign_in(
                     database,
+                    self.vault(),
                     email,
                     password,
                     source_for=lambda _: Source.address("127.0.0.1"),
@@ -153,6 +159,30 @@ def test_an_address_is_taken_once(admin):
 
     assert again.exit_code == 1
     assert "already" in again.stderr
+
+
+def test_who_has_lost_the_app_signs_in_without_a_code_again(admin):
+    admin("create-user", *PERSON, "--role", "steward", input=f"{PASSWORD}\n")
+    lost = ("reset-second-factor", "--organisation", "St. Anna", "--email", EMAIL)
+    refused = admin(*lost)
+    assert refused.exit_code == 1
+    assert "Nothing was changed" in refused.output
+    user = admin.signs_in(EMAIL, PASSWORD)
+    with admin.database() as database, database.transaction() as session:
+        sealed = admin.vault().seal(b"GEZDGNBVGY3TQOJQ")
+        session.add(SecondFactor(user_id=user.id, sealed_secret=sealed, confirmed_at=utc_now()))
+    with pytest.raises(SecondFactorNeeded):
+        admin.signs_in(EMAIL, PASSWORD)
+
+    done = admin(*lost)
+
+    assert done.exit_code == 0, done.output
+    assert admin.signs_in(EMAIL, PASSWORD) is not None
+    with admin.database() as database, database.reading() as session:
+        last = session.scalars(
+            select(AuditEntry).where(AuditEntry.action == "second_factor.removed")
+        )
+        assert [entry.actor["name"] for entry in last] == ["the operator of the machine"]
 
 
 def test_a_token_of_a_person(admin):

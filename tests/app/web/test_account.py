@@ -2,6 +2,8 @@
 
 import re
 
+import pyotp
+
 from app.core.security import Role
 from app.models import Token
 from tests.fixtures.clients import PASSWORD
@@ -118,3 +120,82 @@ def test_signing_out_everywhere_ends_every_session(reader, anybody):
     here.client.post("/sign-out", data=form.fields | {"everywhere": "true"})
     assert anybody.client.get("/account").url.path == "/sign-in"
     assert here.client.get("/account").url.path == "/sign-in"
+
+
+def add_app(reader):
+    """Add an authenticator app on the page; the app, and the page with the recovery codes."""
+    shown = reader.send("/account", "/account/second-factor", password=PASSWORD).text
+    assert "<svg" in shown
+    [secret] = re.findall(r"<code>([A-Z2-7]{32})</code>", shown)
+    token = reader.form("/account", "/account/password").fields["csrf_token"]
+    code = {"csrf_token": token, "code": pyotp.TOTP(secret).now()}
+    confirmed = reader.client.post("/account/second-factor/confirm", data=code)
+    assert confirmed.status_code == 200, confirmed.text
+    assert secret not in confirmed.text
+    return confirmed.text
+
+
+def recovery_codes_in(text):
+    return re.findall(r"(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}", text)
+
+
+def test_an_authenticator_app_is_added_asked_for_and_removed(reader, anybody, impatient):
+    steward = reader(Role.STEWARD)
+    codes = recovery_codes_in(add_app(steward))
+    assert len(codes) == 8
+    account = steward.open("/account")
+    assert "8 recovery codes are left" in account
+    assert codes[0] not in account
+
+    asked = anybody.sign_in("person0@hospital.example", PASSWORD)
+    assert asked.url.path == "/sign-in/code"
+    wrong = anybody.send("/sign-in/code?next=/catalogue", "/sign-in/code", code="000000")
+    assert wrong.status_code == 401
+    assert "This code is not right" in wrong.text
+    right = anybody.send("/sign-in/code?next=/catalogue", "/sign-in/code", code=codes[0])
+    assert right.url.path == "/catalogue"
+    assert "7 recovery codes are left" in anybody.open("/account")
+
+    removed = steward.send(
+        "/account", "/account/second-factor/remove", password=PASSWORD, code=codes[1]
+    )
+    assert "Two-factor authentication is off" in removed.text
+
+
+def test_the_secret_of_an_app_is_shown_once(reader):
+    steward = reader(Role.STEWARD)
+    shown = steward.send("/account", "/account/second-factor", password=PASSWORD).text
+    [secret] = re.findall(r"<code>([A-Z2-7]{32})</code>", shown)
+    assert secret not in steward.open("/account")
+
+
+def test_the_second_step_needs_the_first(anybody, impatient):
+    assert anybody.client.get("/sign-in/code").url.path == "/sign-in"
+    refused = anybody.client.post("/sign-in/code", data={"code": "123456"})
+    assert refused.status_code == 401
+    assert "Sign in again" in refused.text
+
+
+def test_a_new_password_ends_a_sign_in_that_waits_for_its_code(portal, reader, anybody, impatient):
+    steward = reader(Role.STEWARD)
+    codes = recovery_codes_in(add_app(steward))
+    anybody.sign_in("person0@hospital.example", PASSWORD)
+    new = "another sentence that nobody says"
+    steward.send("/account", "/account/password", current=PASSWORD, new=new)
+    refused = anybody.client.post("/sign-in/code", data={"code": codes[0]})
+    assert refused.status_code == 401
+    assert "Wrong address or password" in refused.text
+
+
+def test_an_admin_lets_a_person_in_who_has_lost_the_app(portal, reader, anybody):
+    steward, admin = reader(Role.STEWARD), reader(Role.ADMIN)
+    add_app(steward)
+    people = admin.open("/organisation/people")
+    [person] = {
+        address
+        for address in re.findall(r"/organisation/people/us_\w+", people)
+        if "person0@" in admin.open(address)
+    }
+    reply = admin.send(person, f"{person}/second-factor/reset")
+    assert "Two-factor authentication is off for this person" in reply.text
+    assert anybody.sign_in("person0@hospital.example", PASSWORD).url.path == "/"

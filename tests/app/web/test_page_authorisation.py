@@ -49,6 +49,9 @@ IDS: dict[str, dict[str, Maker]] = {
     "POST /requests/{request_id}/change": {"request_id": ObjectFactory.sent_request},
     "POST /requests/{request_id}/cancel": {"request_id": ObjectFactory.sent_request},
     "POST /grants/{grant_id}/accept": {"grant_id": ObjectFactory.held_grant},
+    "POST /organisation/people/{user_id}/second-factor/reset": {
+        "user_id": ObjectFactory.user_with_an_app
+    },
 }
 USUAL: dict[str, Maker] = {
     "notice_id": ObjectFactory.notification,

@@ -17,13 +17,12 @@ import pytest
 
 from app.web import pages
 from iadd.cohort import write_archive
+from tests.e2e.browser.axe import look_closely, needs_axe
 from tests.fixtures.reports import clear
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[3] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 WIDTHS = (390, 1440)
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FRAGMENTS = {
     "/datasets/{dataset_id}/check",
     "/distillations/{distillation_id}/state",
@@ -37,6 +36,7 @@ FRAGMENTS = {
 """Parts of pages, which their pages bring along."""
 ELSEWHERE = {
     "/datasets/{dataset_id}/upload",  # leads to the dataset's page
+    "/sign-in/code",  # the second step of a sign-in: test_second_factor.py
     "/datasets/{dataset_id}/findings/{code}/picture",  # a picture
     "/releases/{release_id}/bundle",  # a file
 }
@@ -153,19 +153,6 @@ def who_sees(hospitals, path):
     return hospitals.asking if path.startswith("/trainings") else hospitals.chief
 
 
-def look_closely(page):
-    """Open what is folded, and let axe look."""
-    page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
-    page.evaluate(AXE.read_text())
-    found = page.evaluate(
-        "tags => axe.run(document, {runOnly: tags}).then(all => all.violations.map("
-        "one => [one.id, ...one.nodes.map(node => node.target.join(' '))]))",
-        STANDARDS,
-    )
-    wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    return found + ([["wider than the screen"]] if wide else [])
-
-
 def take_picture(page, path, width, scheme):
     name = re.sub(r"[^a-z]+", "-", path).strip("-") or "home"
     folder = Path(SCREENSHOTS)
@@ -175,9 +162,7 @@ def take_picture(page, path, width, scheme):
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.skipif(
-    not AXE.is_file(), reason="axe-core comes with frontend/node_modules: run `make frontend`"
-)
+@needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_on_any_page(hospitals, desk, scheme, width):

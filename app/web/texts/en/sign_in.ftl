@@ -8,6 +8,11 @@ note-signed-out = You are signed out.
 note-link-sent = If there is an account with this address, a link was sent to it.
 note-welcome = Welcome. Your account is ready.
 
+code-title = Enter your code
+code-about = Your account asks for a code after the password.
+code = Code
+code-help = The six digits that your authenticator app shows, or one of your recovery codes.
+
 forgotten-link = Forgot your password?
 forgotten-title = Reset your password
 forgotten-about = We send you an e-mail with a link to set a new password. Your old password works until then.

@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 
+import pyotp
 import pytest
 
 from app.client import NotSignedInError, PortalClient, PortalError
@@ -54,6 +55,25 @@ def test_signing_in_makes_a_token_that_the_other_commands_use(
     assert made["name"].startswith("exchange login on ")
     assert made["expires_at"] is not None
     assert "Dr. Meyer of St. Anna (steward)" in exchange(None, "status").stdout
+
+
+def test_an_account_with_a_second_factor_is_asked_for_a_code(exchange, portal, meyer, store):
+    browser = portal.browser()
+    browser.sign_in(EMAIL)
+    begun = browser.post("/users/me/second-factor", json={"password": PASSWORD}).json()
+    app = pyotp.TOTP(begun["secret"])
+    codes = browser.post("/users/me/second-factor/confirm", json={"code": app.now()}).json()[
+        "recovery_codes"
+    ]
+
+    missing = sign_in(exchange)
+    assert missing.exit_code != 0
+    assert "no code of your authenticator app" in missing.output
+    done = sign_in(exchange, given=f"{PASSWORD}\n{codes[0]}")
+    assert done.exit_code == 0, done.output
+    assert codes[0] not in done.output
+    assert "wrong" not in done.output
+    assert "used before" in sign_in(exchange, given=f"{PASSWORD}\n{codes[0]}").output
 
 
 def test_only_its_owner_can_read_the_token(exchange, meyer, store):

@@ -1,4 +1,4 @@
-"""Counts wrong passwords by who sends them, so that strangers do not lock a person out.
+"""Counts wrong passwords and codes by who sends them, so that strangers do not lock a person out.
 
 A device that has signed in to the account before proves it by a cookie, and counts for itself; an
 address counts for all other devices behind it. Guesses from very many addresses lock the account
@@ -53,7 +53,14 @@ SESSION = Source("session", is_known=True)
 
 
 def judge_password(
-    session: Session, user: User, checked: str | None, source: Source, *, right: bool
+    session: Session,
+    user: User,
+    checked: str | None,
+    source: Source,
+    *,
+    right: bool,
+    what: str = "password",
+    is_all: bool = True,
 ) -> bool:
     """Accept or reject a password attempt; wrong ones are counted.
 
@@ -63,6 +70,9 @@ def judge_password(
         checked: The hash that the password was checked against. Another one may be there by now.
         source: Where it comes from.
         right: Result of the check.
+        what: What was wrong where it is not right, for the log.
+        is_all: False where a code is still missing: the right password alone then takes no earlier
+            failure back, or whoever knows it could guess codes without end.
     """
     now = utc_now()
     failures = session.get(SignInFailures, (user.id, source.name), populate_existing=True)
@@ -74,15 +84,20 @@ def judge_password(
         record_failure(session, user, Action.SIGN_IN_FAILED, reason="locked")
         return False
     if not right or user.password_hash != checked:
-        _count(session, user, source, failures, now)
+        _count(session, user, source, failures, now, what)
         return False
-    if failures is not None:
+    if is_all and failures is not None:
         session.delete(failures)
     return True
 
 
 def _count(
-    session: Session, user: User, source: Source, failures: SignInFailures | None, now: datetime
+    session: Session,
+    user: User,
+    source: Source,
+    failures: SignInFailures | None,
+    now: datetime,
+    what: str,
 ) -> None:
     if failures is None:
         failures = SignInFailures(user_id=user.id, source=source.name, count=0)
@@ -94,7 +109,7 @@ def _count(
         user.failed_sign_ins += 1
         strangers = _lock_after(user.failed_sign_ins - TRIES_OF_STRANGERS)
     if not here and not strangers:
-        record_failure(session, user, Action.SIGN_IN_FAILED, reason="wrong password")
+        record_failure(session, user, Action.SIGN_IN_FAILED, reason=f"wrong {what}")
     if here:
         failures.locked_until = now + here
         # The address itself would stay in the log for good.
