@@ -1,12 +1,13 @@
-"""Mounts the routers of each noun under /api/v1."""
+"""Mounts the routers of each noun under /api/v1: of every portal, and of hospitals' own."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from app.access.endpoints import router as access
 from app.audit.endpoints import router as audit
 from app.auth.second_factor.endpoints import router as second_factor
 from app.auth.sessions.endpoints import router as sessions
 from app.auth.tokens.endpoints import router as tokens
+from app.core.roles import hospital_only
 from app.datasets.endpoints import router as datasets
 from app.datasets.uploads.endpoints import router as uploads
 from app.distillations.endpoints import router as distillations
@@ -35,17 +36,8 @@ for noun in (
     users,
     invitations,
     tokens,
-    datasets,
-    uploads,
-    ledgers,
-    forecasts,
-    distillations,
-    waits,
     releases,
-    overrides,
     access,
-    withdrawals,
-    trainings,
     scores,
     notifications,
     webhooks,
@@ -53,3 +45,15 @@ for noun in (
     audit,
 ):
     router.include_router(noun)
+for noun in (
+    datasets,
+    uploads,
+    ledgers,
+    forecasts,
+    distillations,
+    waits,
+    overrides,
+    withdrawals,
+    trainings,
+):
+    router.include_router(noun, dependencies=[Depends(hospital_only)])

@@ -1,6 +1,7 @@
 """/healthz, /readyz and /metrics, without a token: they reveal nobody's data."""
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -24,28 +25,28 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Something it needs cannot be reached"}})
 async def readyz(request: Request, portal: PortalDep) -> JSONResponse:
-    """Database, broker and object storage can be reached, and there is room to store."""
+    """Database, broker and object storage can be reached, and there is room to store.
+
+    A hub has no broker.
+    """
     readiness: Readiness = request.app.state.readiness
-    database, broker, storage, disc = await asyncio.gather(
-        readiness.works("database", lambda: _check_database(portal)),
-        readiness.works("broker", lambda: portal.queue.waiting(Queue.CPU)),
-        readiness.works("storage", lambda: portal.storage.exists("readyz")),
-        readiness.works("disc", lambda: _check_room(portal)),
-    )
+    checks: dict[str, Callable[[], object]] = {
+        "database": lambda: _check_database(portal),
+        "broker": lambda: portal.queue.waiting(Queue.CPU),
+        "storage": lambda: portal.storage.exists("readyz"),
+        "disc": lambda: _check_room(portal),
+    }
+    if portal.settings.is_hub:
+        del checks["broker"]
+    works = await asyncio.gather(*(readiness.works(name, check) for name, check in checks.items()))
     body = {
-        "status": "ok" if database and broker and storage and disc else "unavailable",
+        "status": "ok" if all(works) else "unavailable",
         "checks": {
-            "database": _word(database),
-            "broker": _word(broker),
-            "storage": _word(storage),
-            "disc": "ok" if disc else "full",
+            name: "ok" if is_fine else "full" if name == "disc" else "unreachable"
+            for name, is_fine in zip(checks, works, strict=True)
         },
     }
-    return JSONResponse(body, status_code=200 if body["status"] == "ok" else 503)
-
-
-def _word(works: bool) -> str:
-    return "ok" if works else "unreachable"
+    return JSONResponse(body, status_code=200 if all(works) else 503)
 
 
 @router.get("/metrics", response_class=Response)

@@ -6,6 +6,7 @@ differs.
 """
 
 from datetime import timedelta
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -24,6 +25,14 @@ from pydantic_settings import (
 
 from app.core.networks import parse_networks
 from app.core.ratelimit import parse_rate
+
+
+class PortalRole(StrEnum):
+    """What a portal is for: a hospital's own work, or a hub between hospitals."""
+
+    HOSPITAL = "hospital"
+    HUB = "hub"
+
 
 MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
@@ -99,6 +108,11 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    role: PortalRole = Field(
+        default=PortalRole.HOSPITAL,
+        description="`hospital`: everything. `hub`: between hospitals, with releases, requests and "
+        "grants, and without datasets, distillations, broker or workers.",
+    )
     data_dir: Path = Field(
         default=Path("exchange-data"),
         description="Folder of the embedded service: database, objects, broker, logs.",
@@ -348,6 +362,10 @@ class Settings(BaseSettings):
             "storage_url": values.get("storage_url") or (data_dir / "objects").as_uri(),
             **_public_url(values),
         }
+
+    @property
+    def is_hub(self) -> bool:
+        return self.role == PortalRole.HUB
 
     @property
     def is_https(self) -> bool:

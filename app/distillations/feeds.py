@@ -23,7 +23,7 @@ from app.models.event import Event
 T = TypeVar("T")
 
 MOST_OF_CALLER = 20
-MOST_OF_ORGANISATION = 100
+MOST_OF_ORGANISATION = 200
 THREADS = 4
 KEPT_EVENTS = 500
 """Whoever is further behind reads the database alone."""

@@ -159,6 +159,8 @@ def queues(portal: Portal, session: Session, caller: Caller) -> QueuesRead:
 
 def _messages(portal: Portal) -> dict[Queue, int | None]:
     found: dict[Queue, int | None] = dict.fromkeys(Queue)
+    if portal.settings.is_hub:
+        return dict.fromkeys(Queue, 0)
     try:
         for queue in Queue:
             found[queue] = portal.queue.waiting(queue)

@@ -55,10 +55,12 @@ def service_status(portal: Portal, caller: Caller) -> StatusRead:
     disk = shutil.disk_usage(portal.settings.data_dir)
     checks = {
         "database": _answers(lambda: _ask_database(portal)),
-        "broker": _answers(lambda: portal.queue.waiting(Queue.CPU)),
+        "broker": portal.settings.is_hub or _answers(lambda: portal.queue.waiting(Queue.CPU)),
         "objects": _answers(lambda: portal.storage.exists("readyz")),
         "disc": portal.reserve.is_whole,
     }
+    if portal.settings.is_hub:
+        del checks["broker"]
     now = utc_now()
     found = StatusRead(
         at=now,

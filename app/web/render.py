@@ -41,6 +41,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+HOSPITAL_ONLY = ("/datasets", "/distillations")
+"""Of the navigation, what a hub has no pages for."""
 NAVIGATION = (
     ("/", "nav-home", None),
     ("/datasets", "nav-datasets", Permission.READ),
@@ -71,7 +73,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(formats.FILTERS, markdown=markdown)
-    made.globals.update(asset=asset, qr_code=qr_code, Permission=Permission, navigation=NAVIGATION)
+    made.globals.update(asset=asset, qr_code=qr_code, Permission=Permission)
     return made
 
 
@@ -107,6 +109,7 @@ def page(
     texts = texts_in(language_of(request))
     visitor = getattr(request.state, "visitor", None)
     note = request.cookies.get(NOTE_COOKIE, "")
+    is_hub = request.app.state.portal.settings.is_hub
     content = (
         environment()
         .get_template(template)
@@ -115,6 +118,8 @@ def page(
             request=request,
             visitor=visitor,
             may=frozenset(()) if visitor is None else frozenset(visitor.permissions),
+            is_hub=is_hub,
+            navigation=[each for each in NAVIGATION if not (is_hub and each[0] in HOSPITAL_ONLY)],
             note=note if note.startswith("note-") and texts.has(note) else None,
             **context,
         )

