@@ -11,6 +11,11 @@ from app.core.roles import hospital_only
 from app.datasets.endpoints import router as datasets
 from app.datasets.uploads.endpoints import router as uploads
 from app.distillations.endpoints import router as distillations
+from app.federation.connections.endpoints import router as connections
+from app.federation.endpoints import router as portal_identity
+from app.federation.home_keys.endpoints import router as home_keys
+from app.federation.publications.endpoints import router as publications
+from app.federation.shares.endpoints import router as shares
 from app.forecasts.endpoints import router as forecasts
 from app.ledgers.endpoints import router as ledgers
 from app.notifications.endpoints import router as notifications
@@ -39,6 +44,9 @@ for noun in (
     releases,
     access,
     scores,
+    portal_identity,
+    home_keys,
+    publications,
     notifications,
     webhooks,
     operations,
@@ -55,5 +63,7 @@ for noun in (
     overrides,
     withdrawals,
     trainings,
+    connections,
+    shares,
 ):
     router.include_router(noun, dependencies=[Depends(hospital_only)])

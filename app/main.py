@@ -31,6 +31,7 @@ from app.core.turns import TakeTurns
 from app.core.version import VERSION
 from app.datasets.uploads.protocol import TusHeaders
 from app.distillations.feeds import Feeds
+from app.federation.shares.courier import courier
 from app.operations.metrics import ServiceState
 from app.operations.traces import TracedRequests
 from app.web import router as web
@@ -50,7 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         configure_tracing(portal.settings, "portal")
-        with background_tasks(portal, *scheduled_backups(portal)):
+        with background_tasks(portal, *scheduled_backups(portal), *courier(portal)):
             yield
         end_tracing()
         portal.close()

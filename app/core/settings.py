@@ -246,9 +246,12 @@ class Settings(BaseSettings):
     )
     webhook_networks: str = Field(
         default="",
-        description="Networks, separated by commas, that webhooks may go to although they are not "
-        "public: `10.20.0.0/16, fd00::/8`. Within them plain http:// is allowed too. Empty: public "
-        "addresses over https:// alone.",
+        description="Networks, separated by commas, that webhooks may go to, and hubs may be in, "
+        "although they are not public: `10.20.0.0/16, fd00::/8`. Within them plain http:// is "
+        "allowed too. Empty: public addresses over https:// alone.",
+    )
+    hub_seconds: float = Field(
+        default=5, gt=0, description="How often a portal looks for what is to be sent to hubs."
     )
 
     max_archive_bytes: int = Field(

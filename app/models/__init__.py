@@ -12,6 +12,7 @@ from app.models.access import (
 from app.models.audit_entry import AuditCheckpoint, AuditEntry, AuditHead, Outcome
 from app.models.audit_twin import AuditTwin, TwinStatus
 from app.models.base import Base
+from app.models.connection import Connection
 from app.models.dataset import Dataset, DatasetStatus
 from app.models.device_use import DeviceUse
 from app.models.distillation import (
@@ -26,18 +27,22 @@ from app.models.distillation import (
 )
 from app.models.event import Event, EventKind
 from app.models.forecast import Forecast, ForecastStatus, Measurement
+from app.models.home_key import HomeKey
 from app.models.idempotency_key import IdempotencyKey
 from app.models.invitation import Invitation
 from app.models.ledger_event import LedgerEvent
 from app.models.notification import MailStatus, Notification
 from app.models.organisation import Organisation
 from app.models.organisation_key import OrganisationKey
+from app.models.portal_key import PortalKey
 from app.models.portal_process import PortalProcess
+from app.models.publication import Publication, PublicationStatus
 from app.models.release import Release, ReleaseClass, ReleaseStatus, ReleaseWarning
 from app.models.release_override import OverrideStatus, ReleaseOverride
 from app.models.scheduled_backup import BackupStatus, ScheduledBackup
 from app.models.second_factor import SecondFactor
 from app.models.service_state import ServiceState
+from app.models.share import Share, ShareStatus
 from app.models.sign_in_failures import SignInFailures
 from app.models.teacher import Teacher, TeacherStatus
 from app.models.text_scan import TextScan, TextScanStatus
@@ -72,6 +77,7 @@ __all__ = [
     "AuditTwin",
     "BackupStatus",
     "Base",
+    "Connection",
     "Dataset",
     "DatasetStatus",
     "DeliveryError",
@@ -85,6 +91,7 @@ __all__ = [
     "Forecast",
     "ForecastStatus",
     "Grant",
+    "HomeKey",
     "IdempotencyKey",
     "Invitation",
     "LedgerEvent",
@@ -95,8 +102,11 @@ __all__ = [
     "OrganisationKey",
     "Outcome",
     "OverrideStatus",
+    "PortalKey",
     "PortalProcess",
     "Priority",
+    "Publication",
+    "PublicationStatus",
     "Randomness",
     "Release",
     "ReleaseClass",
@@ -108,6 +118,8 @@ __all__ = [
     "Score",
     "SecondFactor",
     "ServiceState",
+    "Share",
+    "ShareStatus",
     "SignInFailures",
     "Teacher",
     "TeacherStatus",

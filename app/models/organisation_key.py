@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.ids import new_id
@@ -18,6 +18,9 @@ class OrganisationKey(Timestamps, Base):
     public_key: Mapped[str] = mapped_column(String(100), unique=True)
     sealed_private_key: Mapped[str | None] = mapped_column(default=None)
     """Encrypted with the portal's secret; gone once another key has taken over."""
+    is_home: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Its private part is in the organisation's own portal, and releases from there are signed
+    with it; this portal signs nothing with it."""
     rotation: Mapped[JsonObject | None] = mapped_column(JsonColumn, default=None)
     """The statement of the key before it that this one follows; None for a first key, and where
     the key before was compromised."""

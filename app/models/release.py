@@ -47,7 +47,8 @@ class Release(Timestamps, Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=lambda: new_id("rel"))
     organisation_id: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
-    distillation_id: Mapped[str] = mapped_column(ForeignKey("distillation.id"), index=True)
+    distillation_id: Mapped[str | None] = mapped_column(ForeignKey("distillation.id"), index=True)
+    """None for one that another portal published here."""
     number: Mapped[int]
     status: Mapped[ReleaseStatus] = mapped_column(
         text_enum(ReleaseStatus), default=ReleaseStatus.PUBLISHED, index=True

@@ -5,9 +5,6 @@ will say; pack, sign and store the bundle; write the row. What a failed step lea
 object that no row names, and it is deleted.
 """
 
-import hashlib
-import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +19,10 @@ from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.core.portal import Portal
 from app.core.security import Caller, Permission
-from app.core.types import JsonObject
 from app.distillations.repository import DistillationRepository
 from app.idempotency import Repeatable
 from app.models.audit_entry import Outcome
-from app.models.distillation import Verdict
-from app.models.release import Release, ReleaseStatus, ReleaseWarning
+from app.models.release import Release, ReleaseStatus
 from app.notifications.service import Notice, notify_organisation
 from app.organisations.keys.service import signer_of
 from app.organisations.release_policy import Decision
@@ -38,20 +33,11 @@ from app.releases.judge import Judgement, NotCleared, judge
 from app.releases.overrides import service as overrides
 from app.releases.pack import PackError, pack_release
 from app.releases.repository import ReleaseRepository
+from app.releases.row import classes_of, folder_of, release_row, store_parts
 from app.releases.schemas import ReleaseCreate, ReleaseRead
 from app.releases.terms import TermsError, default_conditions, render_terms
 from app.signing.signature import Signer
 from app.signing.verify import read_bundle
-from iadd.bundle.format import CERTIFICATE
-from iadd.presets import SINGLE_PATIENT_STARTS
-
-MODALITY = "chest X-ray"
-PREVIEWS_PER_CLASS = 3
-PUBLIC = (
-    *("preset", "images_per_class", "initialisation", "image_format", "randomness", "seed"),
-    *("versions", "utility", "noisy_score", "privacy"),
-)
-"""Parts of `report.json` that the catalogue shows."""
 
 
 class TermsNotUsable(Invalid):
@@ -114,13 +100,9 @@ def publish(
             "The distillation's bundle is stored no longer. No release was made. POST "
             f"/api/v1/distillations/{distillation_id}/again makes it anew."
         ) from error
-    folder = f"releases/{draft.facts.id}"
-    portal.storage.put(f"{folder}/bundle.zip", bundle)
+    folder = folder_of(draft.facts.id)
     try:
-        for position, picture in enumerate(_pictures(bundle)):
-            portal.storage.put(f"{folder}/previews/{position}.png", picture)
-        for name, content in _certificate(bundle).items():
-            portal.storage.put(f"{folder}/{name}", content)
+        store_parts(portal.storage, draft.facts.id, bundle)
         with portal.database.transaction() as session:
 
             def write() -> ReleaseRead:
@@ -252,51 +234,21 @@ def _write(
     override = None
     if draft.override_id is not None:
         override = overrides.use(session, draft.override_id, facts.id)
-    warning = None
-    if report.get("initialisation") in SINGLE_PATIENT_STARTS:
-        warning = ReleaseWarning.SINGLE_PATIENT_START
-    classes = list(report["dataset"]["classes"])
-    distilled = report["utility"]["distilled"]
-    release = ReleaseRepository(session).add(
-        Release(
-            id=facts.id,
-            organisation_id=caller.organisation_id,
-            distillation_id=distillation_id,
-            number=facts.number,
-            title=facts.title,
-            summary=facts.summary,
-            card=facts.card,
-            terms_template=body.terms.value,
-            terms_text=facts.terms,
-            terms_sha256=hashlib.sha256(facts.terms.encode()).hexdigest(),
-            duo_codes=list(facts.duo),
-            contact=facts.contact,
-            citation=facts.citation,
-            embargo_until=facts.embargo_until,
-            previews=body.previews,
-            modality=MODALITY,
-            images=int(distilled["training_images"]),
-            images_per_class=int(report["images_per_class"]),
-            image_size=int(report["settings"]["image_size"]),
-            # A proven set has a noisy score alone.
-            balanced_accuracy=distilled.get("balanced_accuracy", {}).get("mean"),
-            verdict=Verdict(facts.verdict),
-            facts=_public(report),
-            decision=draft.decision.to_dict(),
-            override=override,
-            warning=warning,
-            # Its owner allowed such starts, and knows.
-            warned_at=None if warning is None else facts.created_at,
-            bundle_key=f"releases/{facts.id}/bundle.zip",
-            bundle_sha256=hashlib.sha256(bundle).hexdigest(),
-            fingerprint=_fingerprint(bundle),
-            bundle_size=len(bundle),
-            key_id=draft.key_id,
-            published_by=caller.name,
-            created_at=facts.created_at,
-        ),
-        classes,
+    row = release_row(
+        facts,
+        report,
+        organisation_id=caller.organisation_id,
+        distillation_id=distillation_id,
+        terms_template=body.terms.value,
+        previews=body.previews,
+        decision=draft.decision.to_dict(),
+        override=override,
+        bundle=bundle,
+        fingerprint=_fingerprint(bundle),
+        key_id=draft.key_id,
+        published_by=caller.name,
     )
+    release = ReleaseRepository(session).add(row, classes_of(report))
     record(
         session,
         caller,
@@ -309,12 +261,8 @@ def _write(
         override=draft.override_id,
     )
     for old in _superseded(session, caller, distillation_id, release.id, body.supersedes):
-        _supersede(session, caller, old, release)
+        supersede(session, caller, old, release)
     return release
-
-
-def _public(report: Mapping[str, Any]) -> JsonObject:
-    return {name: report[name] for name in PUBLIC if name in report}
 
 
 def _superseded(
@@ -331,7 +279,8 @@ def _superseded(
     ]
 
 
-def _supersede(session: Session, caller: Caller, old: Release, new: Release) -> None:
+def supersede(session: Session, caller: Caller, old: Release, new: Release) -> None:
+    """Let a new release take an old one's place, and tell those who have access to that."""
     old.status, old.superseded_by = ReleaseStatus.SUPERSEDED, new.id
     session.flush()
     record(session, caller, Action.RELEASE_SUPERSEDED, old.id, by=new.id)
@@ -351,26 +300,6 @@ def _supersede(session: Session, caller: Caller, old: Release, new: Release) -> 
                 data={"release": new.id, "superseded": old.id},
             ),
         )
-
-
-def _pictures(bundle: bytes) -> list[bytes]:
-    """Some images of each class, as the bundle holds them for the eye."""
-    shown: dict[str, int] = {}
-    pictures = []
-    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
-        for name in archive.namelist():
-            folder, _, _ = name.rpartition("/")
-            if name.startswith("images/") and shown.setdefault(folder, 0) < PREVIEWS_PER_CLASS:
-                shown[folder] += 1
-                pictures.append(archive.read(name))
-    return pictures
-
-
-def _certificate(bundle: bytes) -> dict[str, bytes]:
-    """The privacy certificate, which everybody reads who sees the release."""
-    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
-        names = set(archive.namelist()) & set(CERTIFICATE.values())
-        return {name: archive.read(name) for name in sorted(names)}
 
 
 def _fingerprint(bundle: bytes) -> str:

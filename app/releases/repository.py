@@ -178,8 +178,16 @@ class ReleaseRepository:
             .order_by(Release.created_at)
         ).all()
 
+    def superseded_by(self, release_id: str) -> Sequence[str]:
+        """Releases whose place this one took."""
+        return self._session.scalars(
+            select(Release.id).where(Release.superseded_by == release_id)
+        ).all()
+
     def versions(self, release: Release) -> Sequence[Release]:
         """The last releases of its distillation, the newest first."""
+        if release.distillation_id is None:  # published here from another portal
+            return [release]
         return self._session.scalars(
             select(Release)
             .where(Release.distillation_id == release.distillation_id)

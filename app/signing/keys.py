@@ -39,6 +39,10 @@ class Purpose(StrEnum):
     ROTATION = "rotation"
     SCORE = "score"
     LOG = "log"
+    PORTAL = "portal"
+    HOME_KEY = "home key"
+    PUBLICATION = "publication"
+    WITHDRAWAL = "withdrawal"
 
 
 def new_key() -> tuple[bytes, str]:

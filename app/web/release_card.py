@@ -14,8 +14,8 @@ from app.organisations.repository import OrganisationRepository
 from app.releases.duo import DuoCondition, parse_conditions
 from app.releases.facts import ReleaseFacts
 from app.releases.judge import Judgement
-from app.releases.publish import MODALITY, PREVIEWS_PER_CLASS
 from app.releases.repository import ReleaseRepository
+from app.releases.row import MODALITY, PREVIEWS_PER_CLASS
 from app.web.utility import Utility, utility_of
 
 PICTURES = 4

@@ -15,10 +15,12 @@ from app.core.ids import new_id
 from app.core.security import Role
 from app.models import (
     AccessRequest,
+    Connection,
     DistillationStatus,
     Grant,
     Notification,
     OverrideStatus,
+    Publication,
     ReleaseOverride,
     SecondFactor,
     Training,
@@ -26,6 +28,7 @@ from app.models import (
     Withdrawal,
     WithdrawalStatus,
 )
+from app.signing.keys import new_key
 
 WEBHOOK = {"url": "https://receiver.hospital.example/", "events": ["dataset.ready"]}
 
@@ -178,6 +181,32 @@ class ObjectFactory:
             session.add(SecondFactor(user_id=user_id, sealed_secret="x", confirmed_at=utc_now()))
         return user_id
 
+    def connection(self) -> str:
+        """One that nobody has confirmed: nothing is sent."""
+        return self._row(
+            Connection(
+                organisation_id=self.portal.organisation_id,
+                name="The hub",
+                url=f"https://{new_id('hub')}.example",
+                sealed_token=self.portal.services.vault.seal(b"iadd_token"),
+                there="St. Anna",
+                hub_key=new_key()[1],
+            )
+        )
+
+    def publication(self) -> str:
+        release_id = new_id("rel")
+        with self.portal.database.transaction() as session:
+            session.add(
+                Publication(
+                    release_id=release_id,
+                    organisation_id=self.portal.organisation_id,
+                    envelope={},
+                    size=10,
+                )
+            )
+        return release_id
+
     def invitation(self) -> str:
         body = {"email": f"{new_id('x')}@hospital.example", "roles": ["researcher"]}
         return self.portal.admin.post("/invitations", json=body).json()["id"]
@@ -216,6 +245,7 @@ USUAL: dict[str, Maker] = {
     "training_id": ObjectFactory.training,
     "withdrawal_id": ObjectFactory.withdrawal,
     "forecast_id": ObjectFactory.forecast,
+    "connection_id": ObjectFactory.connection,
     "token_id": ObjectFactory.token,
     "user_id": ObjectFactory.user,
     "invitation_id": ObjectFactory.invitation,

@@ -34,11 +34,13 @@ PUBLIC_CODES = {
     "link-not-valid",
     "no-identity-provider",
     "no-second-factor",
+    "no-home-key",
 }
 """401 and 404 that speak of what was sent, not of who sent it."""
 GRANT_CODES = {"no-access", "terms-not-accepted"}
 
 
+SIGNED = {"document": "{}", "key": "", "history": [], "signature": ""}
 REASON = {"reason": "Because it is so."}
 PURPOSE = {"purpose": "We train a triage network for our emergency department."}
 
@@ -55,6 +57,8 @@ IDS: dict[str, dict[str, Maker]] = {
     "change_access_request": {"request_id": ObjectFactory.sent_request},
     "cancel_access_request": {"request_id": ObjectFactory.sent_request},
     "accept_terms": {"grant_id": ObjectFactory.held_grant},
+    "get_publication": {"release_id": ObjectFactory.publication},
+    "append_to_publication": {"release_id": ObjectFactory.publication},
     "reset_second_factor": {"user_id": ObjectFactory.user_with_an_app},
 }
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -67,6 +71,7 @@ HEADERS: dict[str, Callable[[ObjectFactory], dict[str, str]]] = {
         "Content-Type": "application/offset+octet-stream",
     },
     "delete_upload": lambda factory: TUS,
+    "append_to_publication": lambda factory: {"Upload-Offset": "0"},
 }
 BODIES: dict[str, Callable[[ObjectFactory], Any]] = {
     "sign_in": lambda factory: {"email": "a@b.example", "password": PASSWORD},
@@ -83,6 +88,17 @@ BODIES: dict[str, Callable[[ObjectFactory], Any]] = {
     },
     "change_user": lambda factory: {"name": "Dr. Other"},
     "change_password": lambda factory: {"current": PASSWORD, "new": PASSWORD},
+    "send_home_key": lambda factory: SIGNED,
+    "confirm_home_key": lambda factory: {"fingerprint": "0000"},
+    "begin_publication": lambda factory: SIGNED,
+    "withdraw_publication": lambda factory: SIGNED,
+    "create_connection": lambda factory: {
+        "name": "The hub",
+        "url": "https://192.168.0.1",
+        "token": "iadd_token",
+    },
+    "confirm_connection": lambda factory: {"fingerprint": "0000"},
+    "create_share": lambda factory: {"connection_id": factory.connection()},
     "begin_second_factor": lambda factory: {"password": "not this sentence"},
     "confirm_second_factor": lambda factory: {"code": "000000"},
     "remove_second_factor": lambda factory: {"password": "not this sentence", "code": "000000"},

@@ -11,10 +11,16 @@ from app.models.organisation_key import OrganisationKey
 
 class KeyRepository(Repository[OrganisationKey]):
     def of_organisation(self, organisation_id: str) -> Sequence[OrganisationKey]:
-        """All its keys, the present one first. They are public to every signed-in caller."""
+        """All keys that it signs with here, the present one first.
+
+        They are public to every signed-in caller.
+        """
         return self._session.scalars(
             select(OrganisationKey)
-            .where(OrganisationKey.organisation_id == organisation_id)
+            .where(
+                OrganisationKey.organisation_id == organisation_id,
+                OrganisationKey.is_home.is_(False),
+            )
             .order_by(
                 OrganisationKey.retired_at.is_not(None),
                 OrganisationKey.created_at.desc(),
@@ -28,8 +34,13 @@ class KeyRepository(Repository[OrganisationKey]):
             select(OrganisationKey).where(
                 OrganisationKey.organisation_id == organisation_id,
                 OrganisationKey.retired_at.is_(None),
+                OrganisationKey.is_home.is_(False),
             )
         ).one()
+
+    def find_public(self, public_key: str) -> OrganisationKey | None:
+        query = select(OrganisationKey).where(OrganisationKey.public_key == public_key)
+        return self._session.scalar(query)
 
     def load(self, key_id: str) -> OrganisationKey:
         """By id alone, for what names it."""
@@ -39,7 +50,7 @@ class KeyRepository(Repository[OrganisationKey]):
 
     def organisations_without(self) -> Sequence[str]:
         """Organisations from before there were keys."""
-        keys = select(OrganisationKey.organisation_id)
+        keys = select(OrganisationKey.organisation_id).where(OrganisationKey.is_home.is_(False))
         return self._session.scalars(
             select(Organisation.id).where(Organisation.id.not_in(keys))
         ).all()

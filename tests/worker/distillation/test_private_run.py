@@ -13,7 +13,7 @@ from app.background.sweeper import sweep
 from app.distillations.repository import DistillationRepository
 from app.ledgers.store import DatabaseLedgerStore
 from app.models import DistillationStatus, Verdict
-from app.releases.publish import PUBLIC
+from app.releases.row import PUBLIC
 from iadd.config import Config
 from iadd.data.image_set import ImageSet
 from iadd.dp.ledger import Ledger

@@ -1,0 +1,281 @@
+"""Receives releases from organisations' own portals: statement first, bundle in parts, then checks.
+
+Every step may come twice, from a portal that did not see the answer: it changes nothing then.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from app.audit.log import Action, record
+from app.core.errors import Conflict, Problem
+from app.core.portal import Portal
+from app.core.security import Caller
+from app.core.storage import Storage
+from app.federation.documents import PublicationDocument, WithdrawalDocument
+from app.federation.home_keys.service import expect_signed_at_home, key_row
+from app.federation.identity import public_key_of
+from app.federation.publications.contents import (
+    PublicationRefused,
+    look_into,
+    refuse,
+)
+from app.federation.publications.repository import PublicationRepository
+from app.federation.publications.schemas import LARGEST_PART
+from app.federation.schemas import SignedDocument
+from app.models.audit_entry import Outcome
+from app.models.publication import Publication, PublicationStatus
+from app.models.release import Release, ReleaseStatus
+from app.organisations.quotas import StorageExceeded, room_for_archive
+from app.releases import service as releases
+from app.releases.publish import supersede
+from app.releases.repository import ReleaseRepository
+from app.releases.row import classes_of, release_row, store_parts
+from app.signing.envelope import Envelope
+from app.signing.keys import Purpose, SigningError
+
+Document = TypeVar("Document", PublicationDocument, WithdrawalDocument)
+
+
+class IdTaken(Conflict):
+    code = "release-id-taken"
+    title = "Another release has this id"
+
+
+class WrongOffset(Conflict):
+    code = "wrong-offset"
+    title = "The part does not follow what is here"
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A release that was found in order, and is not shown yet."""
+
+    release: Release
+    classes: list[str]
+
+
+def begin(portal: Portal, session: Session, caller: Caller, body: SignedDocument) -> Publication:
+    """Take the statement of a release.
+
+    Raises PublicationRefused, IdTaken, StorageExceeded, and what `expect_signed_at_home` raises.
+    """
+    envelope, document = _read(portal, session, caller, body)
+    publications = PublicationRepository(session)
+    row = publications.find(document.release)
+    if row is not None and row.organisation_id != caller.organisation_id:
+        raise _taken()
+    if row is not None and row.status != PublicationStatus.REFUSED:
+        if row.envelope["document"] != envelope.text and row.status == PublicationStatus.ACCEPTED:
+            raise IdTaken(
+                "A release never changes, and what was signed now is not what was signed before. "
+                "Nothing was changed. Publish a new release instead."
+            )
+        if row.envelope["document"] == envelope.text:
+            return row
+    if row is None:
+        if document.release in ReleaseRepository(session).find([document.release]):
+            raise _taken()
+        row = publications.add(
+            Publication(
+                release_id=document.release,
+                organisation_id=caller.organisation_id,
+                envelope=envelope.to_dict(),
+                size=document.bundle.size,
+            )
+        )
+    room = room_for_archive(session, caller.organisation_id)
+    if document.bundle.size > room:
+        raise StorageExceeded(
+            f"Your organisation may store {room} more bytes at this hub, and the bundle has "
+            f"{document.bundle.size}. Nothing was changed. Ask the hub's operator for more room.",
+            room=room,
+        )
+    row.status, row.problem = PublicationStatus.RECEIVING, None
+    row.envelope, row.size, row.received = envelope.to_dict(), document.bundle.size, 0
+    session.flush()
+    return row
+
+
+def append(
+    portal: Portal, caller: Caller, release_id: str, offset: int, part: bytes
+) -> Publication:
+    """Take the next part of a bundle; after the last one, check it and show the release.
+
+    Raises PublicationNotFound, WrongOffset.
+    """
+    with portal.database.transaction() as session:
+        row = PublicationRepository(session).readable_by(caller).get(release_id, lock=True)
+        if row.status != PublicationStatus.RECEIVING:
+            return row
+        if offset != row.received or not 0 < len(part) <= min(
+            LARGEST_PART, row.size - row.received
+        ):
+            raise WrongOffset(
+                f"{row.received} of {row.size} bytes are here, and a part has at most "
+                f"{LARGEST_PART}. Nothing was changed. Go on from there.",
+                received=row.received,
+            )
+        portal.storage.put(_part_key(release_id, offset), part)
+        row.received += len(part)
+        session.flush()
+        if row.received < row.size:
+            return row
+    return _finish(portal, caller, release_id)
+
+
+def withdraw(portal: Portal, session: Session, caller: Caller, body: SignedDocument) -> Release:
+    """Leave a tombstone, in the organisation's own signed words.
+
+    Raises PublicationRefused, ReleaseNotFound, and what `expect_signed_at_home` raises.
+    """
+    envelope = _envelope(body)
+    document = _signed(envelope, Purpose.WITHDRAWAL, WithdrawalDocument)
+    expect_signed_at_home(session, caller, envelope.history)
+    if document.hub != public_key_of(portal):
+        refuse("It was signed for another hub")
+    row = ReleaseRepository(session).readable_by(caller).get_own(document.release, lock=True)
+    if row.status == ReleaseStatus.WITHDRAWN:
+        return row
+    return releases.withdraw(session, caller, row.id, document.reason)
+
+
+def _finish(portal: Portal, caller: Caller, release_id: str) -> Publication:
+    """Look through the whole bundle, and show the release or say why not."""
+    with portal.database.reading() as session:
+        row = PublicationRepository(session).readable_by(caller).get(release_id)
+    envelope = Envelope.from_dict(row.envelope)
+    document = _signed(envelope, Purpose.PUBLICATION, PublicationDocument)
+    bundle = _whole(portal.storage, release_id, row.size)
+    prepared: _Prepared | Problem
+    try:
+        prepared = _prepare(caller, document, envelope, bundle)
+        store_parts(portal.storage, release_id, bundle)
+    except PublicationRefused as problem:
+        prepared = problem
+    with portal.database.transaction() as session:
+        row = PublicationRepository(session).readable_by(caller).get(release_id, lock=True)
+        if row.status == PublicationStatus.RECEIVING:
+            if isinstance(prepared, _Prepared):
+                _write(session, caller, document, envelope, prepared)
+                row.status = PublicationStatus.ACCEPTED
+            else:
+                row.status, row.problem = PublicationStatus.REFUSED, prepared.as_dict()
+                record(
+                    session,
+                    caller,
+                    Action.PUBLICATION_REFUSED,
+                    release_id,
+                    outcome=Outcome.REFUSED,
+                    reason=prepared.detail,
+                )
+            session.flush()
+    portal.storage.delete_folder(_parts_folder(release_id))
+    return row
+
+
+def _prepare(
+    caller: Caller, document: PublicationDocument, envelope: Envelope, bundle: bytes
+) -> _Prepared:
+    """Look through a bundle, and make the row of its release. Raises PublicationRefused."""
+    contents = look_into(bundle, document, envelope.history)
+    try:
+        row = release_row(
+            contents.facts,
+            contents.report,
+            organisation_id=caller.organisation_id,
+            distillation_id=None,
+            terms_template=document.terms_template.value,
+            previews=document.previews,
+            decision=contents.decision.to_dict(),
+            override=contents.override,
+            bundle=bundle,
+            fingerprint=contents.fingerprint,
+            key_id="",  # that of the key's row, once that is there
+            published_by=caller.name,
+        )
+        return _Prepared(row, classes_of(contents.report))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        refuse("Its report does not say what every report says")
+
+
+def _write(
+    session: Session,
+    caller: Caller,
+    document: PublicationDocument,
+    envelope: Envelope,
+    prepared: _Prepared,
+) -> None:
+    found = ReleaseRepository(session)
+    key = key_row(session, caller.organisation_id, envelope.history)
+    prepared.release.key_id = key.id
+    release = found.add(prepared.release, prepared.classes)
+    record(
+        session,
+        caller,
+        Action.RELEASE_PUBLISHED,
+        release.id,
+        number=release.number,
+        bundle_sha256=release.bundle_sha256,
+        key=key.id,
+    )
+    for old in found.find(document.supersedes).values():
+        own = old.organisation_id == caller.organisation_id
+        if own and old.status == ReleaseStatus.PUBLISHED:
+            supersede(session, caller, old, release)
+
+
+def _read(
+    portal: Portal, session: Session, caller: Caller, body: SignedDocument
+) -> tuple[Envelope, PublicationDocument]:
+    envelope = _envelope(body)
+    document = _signed(envelope, Purpose.PUBLICATION, PublicationDocument)
+    expect_signed_at_home(session, caller, envelope.history)
+    if document.hub != public_key_of(portal):
+        refuse("It was signed for another hub")
+    return envelope, document
+
+
+def _envelope(body: SignedDocument) -> Envelope:
+    try:
+        return Envelope.from_dict(body.model_dump())
+    except SigningError as error:
+        raise PublicationRefused(f"The statement is none: {error}. Nothing changed.") from error
+
+
+def _signed(envelope: Envelope, purpose: Purpose, kind: type[Document]) -> Document:
+    try:
+        return kind.model_validate(envelope.document(purpose))
+    except SigningError as error:
+        raise PublicationRefused(
+            f"The statement does not hold: {error}. Nothing was changed."
+        ) from error
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise PublicationRefused(
+            f"The statement is of another form ({where}). Nothing was changed. Where one of the "
+            "two portals is older, update that one."
+        ) from error
+
+
+def _whole(storage: Storage, release_id: str, size: int) -> bytes:
+    parts, offset = [], 0
+    while offset < size:
+        part = storage.get(_part_key(release_id, offset))
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
+
+
+def _parts_folder(release_id: str) -> str:
+    return f"publications/{release_id}"
+
+
+def _part_key(release_id: str, offset: int) -> str:
+    return f"{_parts_folder(release_id)}/{offset:012}"
+
+
+def _taken() -> IdTaken:
+    return IdTaken("Its id belongs to a release of another organisation. Nothing was changed.")

@@ -1,0 +1,26 @@
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.types import JsonColumn, UtcDateTime
+from app.models.base import Base, Timestamps
+
+
+class HomeKey(Timestamps, Base):
+    """The key that an organisation signs with in its own portal, as this hub knows it.
+
+    A person of the organisation confirms it by its fingerprint before anything signed with it is
+    shown.
+    """
+
+    __tablename__ = "home_key"
+
+    organisation_id: Mapped[str] = mapped_column(
+        String(40), ForeignKey("organisation.id"), primary_key=True
+    )
+    public_key: Mapped[str] = mapped_column(String(100))
+    rotations: Mapped[list[dict[str, str]]] = mapped_column(JsonColumn, default=list)
+    """Statements that lead from earlier keys to this one."""
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
+    confirmed_by: Mapped[str] = mapped_column(String(200), default="")
