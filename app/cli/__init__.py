@@ -15,6 +15,7 @@ from app.cli.commands import (
     datasets,
     distillations,
     download,
+    hub,
     keys,
     layout,
     ledger,
@@ -42,6 +43,7 @@ images = (prepare, layout, datasets, distillations)
 for group in (login, status, *images, releases, access, download, trainings, ledger, keys):
     app.add_typer(group.commands)
 app.add_typer(audit.commands, name="audit", rich_help_panel=keys.PANEL)
+app.add_typer(hub.commands, name="hub", rich_help_panel=releases.PANEL)
 app.add_typer(service.commands)
 app.add_typer(backup.commands)
 app.add_typer(secret.commands)

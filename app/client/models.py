@@ -466,3 +466,42 @@ class ServiceStatus(Row):
     failures: list[Failure]
     faults: list[str]
     """What is broken, in words; empty: everything works."""
+
+
+class Hub(Row):
+    """A hub that the organisation shares releases with."""
+
+    id: str
+    name: str
+    url: str
+    there: str
+    """The organisation's name at the hub."""
+    fingerprint: str
+    """Of the hub's key."""
+    own_fingerprint: str
+    """Of the key that the organisation signs with."""
+    confirmed_at: datetime | None
+    paused_at: datetime | None
+    seen_at: datetime | None
+    version: str
+    problem: Problem | None
+
+
+class HomeKey(Row):
+    """The key that the organisation signs with in its own portal, as a hub knows it."""
+
+    fingerprint: str
+    confirmed_at: datetime | None
+    confirmed_by: str
+
+
+class Share(Row):
+    """A release on its way to a hub."""
+
+    id: str
+    release_id: str
+    hub: str
+    address: str
+    status: str
+    shared_at: datetime | None
+    problem: Problem | None

@@ -9,6 +9,7 @@ from app.client.accounts import Notices, Organisations, Tokens, who_am_i
 from app.client.datasets import Datasets
 from app.client.distillations import Distillations
 from app.client.errors import PortalError
+from app.client.hubs import Hubs
 from app.client.log import Log
 from app.client.models import Me, ServiceStatus
 from app.client.releases import Releases
@@ -60,6 +61,7 @@ class PortalClient:
         self.notices = Notices(self._transport)
         self.log = Log(self._transport)
         self.trainings = Trainings(self._transport)
+        self.hubs = Hubs(self._transport)
 
     @classmethod
     def signed_in(cls, url: str | None = None, *, retries: Retries | None = None) -> Self:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.exit_codes import CommandError, Exit
 from app.cli.output import AsJson, echo, moment, print_json, words
 from app.cli.session import PortalUrl, Reason, moment_of, portal_client, text_of
 from app.releases.terms import TITLES, TermsTemplate
 
 if TYPE_CHECKING:
-    from app.client import Release, ReleaseBrief
-    from app.client.models import Score
+    from app.client import PortalClient, Release, ReleaseBrief
+    from app.client.models import Score, Share
 
 PANEL = "Sharing"
 
@@ -34,11 +35,13 @@ class Verdict(StrEnum):
     ' adults." --card card.md',
 )
 def share(
-    distillation: str,
-    title: Annotated[str, typer.Option(help="One line.", show_default=False)],
-    summary: Annotated[
-        str, typer.Option(help="A few sentences for the catalogue.", show_default=False)
+    distillation: Annotated[
+        str, typer.Argument(help="A distillation; with --to also a release that is there.")
     ],
+    title: Annotated[str | None, typer.Option(help="One line.", show_default=False)] = None,
+    summary: Annotated[
+        str | None, typer.Option(help="A few sentences for the catalogue.", show_default=False)
+    ] = None,
     card: Annotated[
         Path | None, typer.Option(help="File with the dataset card, in Markdown.")
     ] = None,
@@ -71,13 +74,27 @@ def share(
     supersedes: Annotated[
         str | None, typer.Option(help="An earlier release of yours that it replaces.")
     ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Send it to this hub too, by name; repeatable.", show_default=False),
+    ] = None,
     portal: PortalUrl = None,
 ) -> None:
     """Publish a distillation: frozen, signed, in the catalogue. The last line is its id.
 
-    The release policy refuses sets that the privacy audit does not clear, and says why.
+    The release policy refuses sets that the privacy audit does not clear, and says why. With --to
+    it goes to a hub as well, where other hospitals find it: only the release leaves.
     """
+    if distillation.startswith("rel_"):
+        with portal_client(portal) as client:
+            _send(client, distillation, to)
+        return
+    if title is None or summary is None:
+        raise CommandError(
+            "A release needs --title and --summary. Nothing was published.", Exit.UNUSABLE
+        )
     with portal_client(portal) as client:
+        hubs = [client.hubs.find(name) for name in to or ()]
         release = client.releases.publish(
             distillation,
             title=title,
@@ -95,7 +112,34 @@ def share(
     echo(f"Released: {release.title}, version {release.number}, {_terms_name(release)}.")
     echo(f"Signed with {release.key.public_key} (fingerprint {release.key.fingerprint}).")
     echo("Give recipients this fingerprint by another way than the portal.")
+    with portal_client(portal) as client:
+        for hub in hubs:
+            _say(client.hubs.share(release.id, hub.id))
     echo(release.id)
+
+
+def _send(client: "PortalClient", release_id: str, to: list[str] | None) -> None:
+    """Send a release that is there to hubs, or say where it was sent."""
+    for name in to or ():
+        client.hubs.share(release_id, client.hubs.find(name).id)
+    shares = client.hubs.shares(release_id)
+    for share in shares:
+        _say(share)
+    if not shares:
+        echo("It was sent to no hub. --to names one.")
+
+
+def _say(share: "Share") -> None:
+    words_of = {
+        "waiting": "is being sent; the portal tries until the hub has answered",
+        "shared": f"is shown there: {share.address}",
+        "refused": "was refused there",
+        "withdrawing": "is being withdrawn there",
+        "withdrawn": "was withdrawn there",
+    }
+    echo(f"{share.hub}: {words_of.get(share.status, share.status)}.")
+    if share.problem is not None:
+        echo(share.problem.detail, indent=2)
 
 
 @commands.command(rich_help_panel=PANEL, epilog="Example: exchange catalogue chest --class COVID")

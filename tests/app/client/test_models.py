@@ -10,6 +10,9 @@ from app.client import models
 from app.datasets import schemas as datasets
 from app.datasets.uploads import schemas as uploads
 from app.distillations import schemas as distillations
+from app.federation.connections import schemas as connections
+from app.federation.home_keys import schemas as home_keys
+from app.federation.shares import schemas as shares
 from app.forecasts import schemas as forecasts
 from app.ledgers import schemas as ledgers
 from app.notifications import schemas as notifications
@@ -35,6 +38,8 @@ PAIRS = [
     (models.Failure, operations.FailureRead),
     (models.Forecast, forecasts.ForecastRead),
     (models.Grant, access.GrantRead),
+    (models.HomeKey, home_keys.HomeKeyRead),
+    (models.Hub, connections.ConnectionRead),
     (models.HeldRow, operations.HeldRow),
     (models.Job, operations.JobRead),
     (models.Key, keys.KeyRead),
@@ -57,6 +62,7 @@ PAIRS = [
     (models.ScheduledBackup, operations.ScheduledBackupRead),
     (models.Score, releases.ScoreRead),
     (models.ServiceStatus, operations.StatusRead),
+    (models.Share, shares.ShareRead),
     (models.Terms, releases.TermsRead),
     (models.Token, tokens.TokenRead),
     (models.Training, trainings.TrainingRead),
