@@ -26,6 +26,7 @@ NAVIGATION = {
     "Install": ["docs/install", "docs/deploy", "docs/cluster", "docs/airgapped"],
     "Operate": [
         "docs/service",
+        "docs/federation",
         "docs/settings",
         "docs/operate",
         "docs/runbooks",

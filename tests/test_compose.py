@@ -24,7 +24,9 @@ ONE_SHOTS = {"secrets", "migrate"}
 OBSERVE = {"prometheus", "grafana"}
 
 
-def read(folder: Path, *profiles: str, **variables: str) -> dict[str, Any]:
+def read(
+    folder: Path, *profiles: str, file: str = "docker-compose.yml", **variables: str
+) -> dict[str, Any]:
     """The composition as it is started with nothing but these variables."""
     empty = folder / "empty.env"  # a developer's own .env must not decide a test
     empty.touch()
@@ -32,7 +34,7 @@ def read(folder: Path, *profiles: str, **variables: str) -> dict[str, Any]:
     run = subprocess.run(
         [
             *(str(COMPOSE), "--env-file", str(empty), "--project-directory", str(ROOT)),
-            *("--file", str(ROOT / "docker-compose.yml"), *chosen, "config"),
+            *("--file", str(ROOT / file), *chosen, "config"),
         ],
         env={"PATH": os.environ["PATH"], "HOME": str(folder), **variables},
         check=False,
@@ -58,6 +60,21 @@ def services(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_without_any_variable_or_edit_the_whole_service_starts(tmp_path: Path) -> None:
     assert set(read(tmp_path)["services"]) == (OURS - {"worker-gpu"}) | STORES | {"proxy"}
+
+
+def test_a_hub_is_the_same_without_workers_and_broker(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    hub = read(tmp_path, file="docker-compose.hub.yml")["services"]
+    assert set(hub) == PORTALS | (STORES - {"valkey"}) | {"proxy"}
+    for name, service in hub.items():
+        theirs = dict(services[name])
+        if name in ("migrate", "portal"):
+            assert service["environment"].pop("EXCHANGE_ROLE") == "hub"
+        if name == "portal":
+            assert set(service.pop("depends_on")) == {"migrate", "objects"}
+            del theirs["depends_on"]
+        assert service == theirs, name
 
 
 def test_a_profile_adds_a_gpu_the_dashboards_or_a_catcher_of_mails(

@@ -251,7 +251,10 @@ class Settings(BaseSettings):
         "allowed too. Empty: public addresses over https:// alone.",
     )
     hub_seconds: float = Field(
-        default=5, gt=0, description="How often a portal looks for what is to be sent to hubs."
+        default=5,
+        gt=0,
+        description="How often a portal looks for what is to be sent to hubs. What failed is tried "
+        "again after twice as long, then after four times, up to ten minutes.",
     )
 
     max_archive_bytes: int = Field(

@@ -19,6 +19,18 @@ class NotConfirmed(Invalid):
     title = "The confirmation does not match"
 
 
+class ComparedForm(BaseModel):
+    """A person has compared a key by another way."""
+
+    fingerprint: str = ""
+    compared: bool = False
+
+    def expect_compared(self) -> None:
+        """Raises NotConfirmed."""
+        if not self.compared:
+            raise NotConfirmed("Compare the fingerprint first, then tick the box. Nothing changed.")
+
+
 def checked(body_type: type[Body], **fields: object) -> Body:
     """Validate the same body as over REST. Raises Invalid, which names the field."""
     try:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from app.core.security import Permission
 from app.web import formats
+from app.web.fingerprints import fingerprint_words
 from app.web.markdown import markdown
 from app.web.qr import qr_code
 from app.web.static_files import asset
@@ -73,7 +74,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(formats.FILTERS, markdown=markdown)
-    made.globals.update(asset=asset, qr_code=qr_code, Permission=Permission)
+    made.globals.update(
+        asset=asset, qr_code=qr_code, fingerprint_words=fingerprint_words, Permission=Permission
+    )
     return made
 
 

@@ -8,6 +8,7 @@ from app.web.pages.account import router as account
 from app.web.pages.audit import router as audit
 from app.web.pages.catalogue import router as catalogue
 from app.web.pages.checks import router as checks
+from app.web.pages.connections import router as connections
 from app.web.pages.datasets import router as datasets
 from app.web.pages.decisions import router as decisions
 from app.web.pages.distill import router as distill
@@ -71,6 +72,7 @@ for pages in (
     distill,
     report,
     guide,
+    connections,
 ):
     router.include_router(pages, dependencies=[Depends(hospital_only)])
 

@@ -6,6 +6,7 @@ test until somebody has decided.
 
 ON_ONE_MACHINE = "tests/e2e/test_documented_commands.py::test_the_pages_of_one_machine"
 TWO_HOSPITALS = "tests/e2e/test_documented_commands.py::test_two_hospitals_in_a_terminal"
+TO_A_HUB = "tests/e2e/test_hub.py::test_a_release_travels_to_a_hub_that_dies_at_every_step"
 IN_THE_HOSPITAL = "tests/e2e/test_documented_commands.py::test_images_are_prepared_and_uploaded"
 
 RUN = {
@@ -48,6 +49,23 @@ RUN = {
         "docs/guide.md",
         "iadd train --bundle theirs.zip --bundle others.zip --data xrays/ --out table.json",
     ): TWO_HOSPITALS,
+    (
+        "docs/federation.md",
+        'exchange admin create-organisation "St. Anna" --data-dir /srv/hub',
+    ): TO_A_HUB,
+    (
+        "docs/federation.md",
+        'exchange hub connect "Northern hub" https://hub.example < token.txt',
+    ): TO_A_HUB,
+    (
+        "docs/federation.md",
+        'exchange hub confirm "Northern hub" 3f2a-91bc-0d4e-77a1-5c2f',
+    ): TO_A_HUB,
+    (
+        "docs/federation.md",
+        'exchange share dl_… --title "Chest X-rays 2026" --summary "COVID and normal, adults." '
+        '--contact a@b.example --to "Northern hub"',
+    ): TO_A_HUB,
     ("docs/intake.md", "exchange layout export/"): IN_THE_HOSPITAL,
     ("docs/intake.md", "exchange layout ds_… --out layout.json"): IN_THE_HOSPITAL,
     ("docs/client.md", "exchange layout export/"): IN_THE_HOSPITAL,
@@ -74,6 +92,11 @@ NOT_RUN = {
         "iadd reproduce table1       --data cifar-10-binary.tar.gz --out study1/",
     ): "hours on a GPU; tests/iadd/reproduce runs each study at tiny sizes",
     ("docs/webhooks.md", "EXCHANGE_WEBHOOK_NETWORKS=10.20.0.0/16"): "a setting, and no command",
+    (
+        "docs/federation.md",
+        "exchange up --role hub --data-dir /srv/hub",
+    ): "tests/e2e/test_hub.py starts a hub with the same role",
+    ("docs/federation.md", "docker compose --file docker-compose.hub.yml up -d --wait"): DOCKER,
     ("docs/install.md", "python3 -m venv exchange"): GIGABYTES,
     (
         "docs/install.md",

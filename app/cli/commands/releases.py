@@ -89,11 +89,11 @@ def share(
         with portal_client(portal) as client:
             _send(client, distillation, to)
         return
-    if title is None or summary is None:
-        raise CommandError(
-            "A release needs --title and --summary. Nothing was published.", Exit.UNUSABLE
-        )
     with portal_client(portal) as client:
+        if title is None or summary is None:
+            raise CommandError(
+                "A release needs --title and --summary. Nothing was published.", Exit.UNUSABLE
+            )
         hubs = [client.hubs.find(name) for name in to or ()]
         release = client.releases.publish(
             distillation,

@@ -25,13 +25,13 @@ def create_connection(body: ConnectionCreate, portal: PortalDep, caller: Manager
 def list_connections(session: ReadSession, caller: Sharer) -> ConnectionsRead:
     """The hubs of the caller's organisation."""
     rows = ConnectionRepository(session).readable_by(caller).all()
-    return ConnectionsRead(items=[service.read(session, row) for row in rows])
+    return ConnectionsRead(items=service.read(session, *rows))
 
 
 @router.get("/{connection_id}", responses=problems(404))
 def get_connection(connection_id: str, session: ReadSession, caller: Sharer) -> ConnectionRead:
     row = ConnectionRepository(session).readable_by(caller).get(connection_id)
-    return service.read(session, row)
+    return service.read(session, row)[0]
 
 
 @router.post("/{connection_id}/confirm", responses=problems(400, 404, 409, 413))
@@ -40,18 +40,18 @@ def confirm_connection(
 ) -> ConnectionRead:
     """Trust the hub's key, after its fingerprint was compared by another way."""
     row = service.confirm(session, caller, connection_id, body.fingerprint)
-    return service.read(session, row)
+    return service.read(session, row)[0]
 
 
 @router.post("/{connection_id}/pause", responses=problems(404))
 def pause_connection(connection_id: str, session: WriteSession, caller: Manager) -> ConnectionRead:
     """Send nothing there for now; what is shared meanwhile waits."""
-    return service.read(session, service.pause(session, caller, connection_id, paused=True))
+    return service.read(session, service.pause(session, caller, connection_id, paused=True))[0]
 
 
 @router.post("/{connection_id}/resume", responses=problems(404))
 def resume_connection(connection_id: str, session: WriteSession, caller: Manager) -> ConnectionRead:
-    return service.read(session, service.pause(session, caller, connection_id, paused=False))
+    return service.read(session, service.pause(session, caller, connection_id, paused=False))[0]
 
 
 @router.delete("/{connection_id}", status_code=204, responses=problems(404))

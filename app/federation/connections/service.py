@@ -77,7 +77,7 @@ def connect(portal: Portal, caller: Caller, body: ConnectionCreate) -> Connectio
         row.seen_at, row.problem = utc_now(), None
         session.flush()
         record(session, caller, Action.CONNECTION_MADE, row.id, hub_key=row.hub_key)
-        return read(session, row)
+        return read(session, row)[0]
 
 
 def tell_home_key(transport: Transport, signer: Signer, hub_key: str) -> HomeKeyRead:
@@ -125,8 +125,12 @@ def remove(session: Session, caller: Caller, connection_id: str) -> None:
     connections.delete(row.id)
 
 
-def read(session: Session, row: Connection) -> ConnectionRead:
-    own = KeyRepository(session).present(row.organisation_id).public_key
-    return ConnectionRead.of(
-        row, fingerprint=fingerprint(row.hub_key), own_fingerprint=fingerprint(own)
-    )
+def read(session: Session, *rows: Connection) -> list[ConnectionRead]:
+    """Connections of one organisation, as it sees them."""
+    if not rows:
+        return []
+    own = fingerprint(KeyRepository(session).present(rows[0].organisation_id).public_key)
+    return [
+        ConnectionRead.of(row, fingerprint=fingerprint(row.hub_key), own_fingerprint=own)
+        for row in rows
+    ]

@@ -40,8 +40,8 @@ logger = logging.getLogger(__name__)
 
 TAKEN_FOR = timedelta(minutes=5)
 """A portal that has not carried it by then has died on the way."""
-FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=10)
+"""Between two tries. The first pause is two rounds, each further one twice as long."""
 FINAL = frozenset({"publication-refused", "release-id-taken", "release-not-found"})
 """Answers of a hub that another try would not change."""
 
@@ -216,8 +216,9 @@ def _put_off(portal: Portal, share: Share | None, problem: dict[str, object]) ->
     with portal.database.transaction() as session:
         row = ShareRepository(session).load(share.id, lock=True)
         if row is not None:
-            pause: timedelta = min(FIRST_PAUSE * 2 ** min(row.tries, 10), LONGEST_PAUSE)
-            row.tries, row.due_at, row.problem = row.tries + 1, utc_now() + pause, problem
+            row.tries, row.problem = row.tries + 1, problem
+            seconds: float = portal.settings.hub_seconds * 2 ** min(row.tries, 20)
+            row.due_at = utc_now() + min(timedelta(seconds=seconds), LONGEST_PAUSE)
     # Neither address nor answer: both may hold what is nobody's business here.
     logger.warning("share %s is tried again: %s", share.id, str(problem["type"]).split(":")[-1])
 

@@ -5,12 +5,13 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.core.dependencies import PortalDep, ReadSession, WriteSession
+from app.federation.home_keys import service as home_keys
 from app.organisations.keys import service as keys
 from app.organisations.keys.repository import KeyRepository
 from app.organisations.repository import OrganisationRepository
 from app.signing.keys import fingerprint
 from app.web.dependencies import Manager
-from app.web.forms import Sent, confirmed
+from app.web.forms import ComparedForm, Sent, confirmed
 from app.web.render import go_to, page
 
 router = APIRouter(prefix="/organisation/keys")
@@ -24,11 +25,23 @@ class RotateForm(BaseModel):
 @router.get("")
 def show_keys(request: Request, session: ReadSession, caller: Manager) -> Response:
     rows = KeyRepository(session).of_organisation(caller.organisation_id)
+    home = home_keys.find(session, caller.organisation_id)
     return page(
         request,
         "keys/keys.html",
         keys=[(row, fingerprint(row.public_key)) for row in rows],
+        home_key=None if home is None else home_keys.read_key(home),
     )
+
+
+@router.post("/home/confirm")
+def confirm_home_key(
+    request: Request, session: WriteSession, caller: Manager, form: Sent[ComparedForm]
+) -> Response:
+    """The key of the organisation's own portal, at a hub."""
+    form.expect_compared()
+    home_keys.confirm(session, caller, form.fingerprint)
+    return go_to(request, "/organisation/keys", note="note-home-key-confirmed")
 
 
 @router.post("/rotate")

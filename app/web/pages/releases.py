@@ -4,21 +4,26 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from fastapi import APIRouter, Request, UploadFile
+from fastapi import APIRouter, Depends, Request, UploadFile
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.access import service as access
+from app.access.policy import AccessState
 from app.access.presenters import read_grants, read_requests
 from app.access.repository import AccessRepository, Direction
 from app.access.schemas import AccessRequestCreate, AccessRequestRead, DirectGrant
 from app.core.clock import utc_now
 from app.core.dependencies import Cursor, PortalDep, ReadSession, WriteSession
 from app.core.errors import Invalid
+from app.core.roles import hospital_only
 from app.core.security import Caller, Permission
+from app.federation.connections.repository import ConnectionRepository
+from app.federation.shares import service as sharing
 from app.models.access import OPEN_REQUESTS
 from app.models.release import Release
+from app.models.share import ShareStatus
 from app.organisations.repository import OrganisationRepository
 from app.releases import service
 from app.releases.download import send_bundle
@@ -63,6 +68,7 @@ def show_release(
     releases = ReleaseRepository(session)
     row = releases.readable_by(caller).get(release_id)
     read = service.read(session, portal.storage, caller, row, most_scores=ON_A_PAGE + 1)
+    is_owner = read.access.state == AccessState.OWNER
     return page(
         request,
         "releases/release.html",
@@ -78,7 +84,8 @@ def show_release(
         today=utc_now().date().isoformat(),
         successor=_successor(session, row),
         asked=_asked(session, caller, read),
-        owners=_owners_part(session, caller, row) if read.distillation_id else None,
+        owners=_owners_part(session, caller, row) if is_owner else None,
+        shares=_shares(session, caller, row) if is_owner and row.distillation_id else None,
     )
 
 
@@ -113,6 +120,30 @@ def _owners_part(session: Session, caller: Caller, row: Release) -> dict[str, An
         "more_downloads": downloads.next_cursor is not None,
         "others": OrganisationRepository(session).others(caller.organisation_id) if shares else [],
     }
+
+
+def _shares(session: Session, caller: Caller, row: Release) -> dict[str, Any]:
+    """Template context for the owner: the hubs that show it, and those that could."""
+    shares = sharing.of_release(session, caller, row.id)
+    taken = {share.connection_id for share in shares if share.status != ShareStatus.REFUSED}
+    connections = ConnectionRepository(session).readable_by(caller).all()
+    return {
+        "items": shares,
+        "hubs": [one for one in connections if one.confirmed_at and one.id not in taken],
+        "any": bool(connections),
+    }
+
+
+@router.post("/releases/{release_id}/shares", dependencies=[Depends(hospital_only)])
+def share_release(
+    request: Request,
+    release_id: str,
+    session: WriteSession,
+    caller: Sharer,
+    connection: Sent[str] = "",
+) -> Response:
+    sharing.share(session, caller, release_id, connection)
+    return go_to(request, f"/releases/{release_id}", note="note-share-asked")
 
 
 @router.get("/releases/{release_id}/downloads")

@@ -71,6 +71,12 @@ FORMS: dict[str, Callable[[ObjectFactory], dict[str, str]]] = {
     },
     "POST /distillations/{distillation_id}/release/preview": lambda factory: RELEASE,
     "POST /grants/{grant_id}/accept": lambda factory: {"accepted": "1", "terms_sha256": "0" * 64},
+    "POST /organisation/connections": lambda factory: {
+        "name": "The hub",
+        "url": "https://192.168.0.1",
+        "token": "iadd_token",
+    },
+    "POST /releases/{release_id}/shares": lambda factory: {"connection": factory.connection()},
     "POST /organisation/people/{user_id}": lambda factory: {"name": "Dr. X", "roles": "researcher"},
     "POST /organisation/webhooks/{webhook_id}": lambda factory: WEBHOOK,
     "POST /releases/{release_id}/grants": lambda factory: {

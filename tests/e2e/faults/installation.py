@@ -58,7 +58,7 @@ mount -t tmpfs -o size=128m tmpfs "$DATA" || exit 77
 cp -a "$BASE/." "$DATA"
 for folder in objects scratch broker logs; do
     mkdir -p "$DATA/$folder"
-    mount -t tmpfs -o size=32m tmpfs "$DATA/$folder"
+    mount -t tmpfs -o size=512m tmpfs "$DATA/$folder"
 done
 chmod -R go= "$DATA"
 exec "$@"
