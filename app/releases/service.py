@@ -48,6 +48,11 @@ class CertificateNotFound(NotFound):
     title = "The release has no certificate"
 
 
+class WithdrawAtHome(Conflict):
+    code = "withdraw-at-home"
+    title = "The release is withdrawn in your own portal"
+
+
 class AlreadyWithdrawn(Conflict):
     code = "release-already-withdrawn"
     title = "The release was withdrawn before"
@@ -314,9 +319,21 @@ def withdraw(
     reason: str,
     *,
     withdrawal_id: str | None = None,
+    signed_at_home: bool = False,
 ) -> Release:
-    """Leave a tombstone. Raises ReleaseNotFound, AlreadyWithdrawn."""
+    """Leave a tombstone.
+
+    What another portal published here goes by its organisation's signature alone: whoever has
+    stolen the token that it is sent with cannot take it away.
+
+    Raises ReleaseNotFound, AlreadyWithdrawn, WithdrawAtHome.
+    """
     row = ReleaseRepository(session).readable_by(caller).get_own(release_id, lock=True)
+    if row.distillation_id is None and not signed_at_home:
+        raise WithdrawAtHome(
+            "It was published from your own portal, which signs its withdrawal too. Nothing was "
+            "changed. Withdraw it there; this hub follows within a minute."
+        )
     if row.status == ReleaseStatus.WITHDRAWN:
         raise AlreadyWithdrawn("Nothing was changed.")
     row.status, row.withdrawn_at = ReleaseStatus.WITHDRAWN, utc_now()

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from app.core.security import Permission
+from app.signing.keys import fingerprint
 from app.web import formats
 from app.web.fingerprints import fingerprint_words
 from app.web.markdown import markdown
@@ -73,7 +74,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(formats.FILTERS, markdown=markdown)
+    made.filters.update(formats.FILTERS, markdown=markdown, fingerprint=fingerprint)
     made.globals.update(
         asset=asset, qr_code=qr_code, fingerprint_words=fingerprint_words, Permission=Permission
     )

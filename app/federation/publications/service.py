@@ -139,7 +139,7 @@ def withdraw(portal: Portal, session: Session, caller: Caller, body: SignedDocum
     row = ReleaseRepository(session).readable_by(caller).get_own(document.release, lock=True)
     if row.status == ReleaseStatus.WITHDRAWN:
         return row
-    return releases.withdraw(session, caller, row.id, document.reason)
+    return releases.withdraw(session, caller, row.id, document.reason, signed_at_home=True)
 
 
 def _finish(portal: Portal, caller: Caller, release_id: str) -> Publication:

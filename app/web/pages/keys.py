@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from app.core.dependencies import PortalDep, ReadSession, WriteSession
 from app.federation.home_keys import service as home_keys
+from app.federation.identity import public_key_of
 from app.organisations.keys import service as keys
 from app.organisations.keys.repository import KeyRepository
 from app.organisations.repository import OrganisationRepository
@@ -23,7 +24,9 @@ class RotateForm(BaseModel):
 
 
 @router.get("")
-def show_keys(request: Request, session: ReadSession, caller: Manager) -> Response:
+def show_keys(
+    request: Request, session: ReadSession, portal: PortalDep, caller: Manager
+) -> Response:
     rows = KeyRepository(session).of_organisation(caller.organisation_id)
     home = home_keys.find(session, caller.organisation_id)
     return page(
@@ -31,6 +34,7 @@ def show_keys(request: Request, session: ReadSession, caller: Manager) -> Respon
         "keys/keys.html",
         keys=[(row, fingerprint(row.public_key)) for row in rows],
         home_key=None if home is None else home_keys.read_key(home),
+        portal_key=public_key_of(portal) if portal.settings.is_hub else None,
     )
 
 

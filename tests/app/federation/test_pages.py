@@ -38,6 +38,7 @@ def test_from_the_first_contact_to_a_release_that_the_hub_shows(pair, somebody):
         assert word in made.text
         assert word in there
     assert connection["fingerprint"] in made.text
+    assert connection["fingerprint"] in there
     assert "<svg" in made.text
 
     form = f"{HERE}/{connection['id']}/confirm"

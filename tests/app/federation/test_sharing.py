@@ -187,3 +187,11 @@ def test_nothing_of_the_hospital_but_the_release_leaves(pair):
     for private in (release["distillation_id"], "Dr. Grey"):
         assert private not in envelope["document"]
         assert not pair.hub.files_with(private)
+
+
+def test_a_token_alone_withdraws_nothing_at_the_hub(pair):
+    release, _ = pair.shared()
+    body = {"reason": "Because I have the token."}
+    refused = pair.hub.steward.post(f"/releases/{release['id']}/withdraw", json=body)
+    assert problem(refused) == (409, "withdraw-at-home")
+    assert pair.hub.recipient.get(f"/releases/{release['id']}").json()["status"] == "published"

@@ -66,6 +66,9 @@ invitations-none-about = Invite data stewards, who upload and release, and resea
 
 keys-title = Signing keys
 keys-about = Every release is signed, so that a recipient can verify that it comes from you and was not changed. Tell recipients your fingerprint in another way than through this portal, for example by telephone.
+keys-about-hub = With this key the hub signs exports of your audit log. Your releases are signed by your own portal.
+hub-key-title = Key of this hub
+hub-key-about = Hospitals compare it before their portals send anything here: read it to them by telephone.
 keys-present = Current key
 keys-earlier = Earlier key
 keys-compromised = compromised

@@ -165,6 +165,7 @@ scores-file = Score file
 scores-what = The score contains figures, class names and settings, and no image. It is signed for { $organisation }, and everyone who sees the release sees it.
 scores-send = Send the score
 
+release-withdraw-at-home = It was published from your own portal. Withdraw it there: this hub follows within a minute.
 release-withdraw-title = Withdraw
 release-withdraw-about = Withdraw the release, for example because a patient withdrew consent or an error was found.
 release-withdraw-open = Withdraw this release
