@@ -1,5 +1,8 @@
 """The schema's history, the call that brings a database up to date, and which schemas fit."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -69,7 +72,7 @@ def upgrade(engine: Engine) -> None:
     Raises:
         SchemaTooNew: When the schema is of a version farther on; nothing was changed.
     """
-    with engine.begin() as connection:
+    with _changeable(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
         # On SQLite the transaction itself, BEGIN IMMEDIATE, is the lock.
@@ -82,6 +85,28 @@ def upgrade(engine: Engine) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _write_version(connection)
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            assert broken is None, f"a migration left a row of {broken} that refers to nothing"
+
+
+@contextmanager
+def _changeable(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which SQLite rebuilds a table that others refer to.
+
+    SQLite changes a column by making the table anew, and would take the rows that refer to the old
+    one for orphans. It can be told not to look only before the transaction.
+    """
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            driver.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            if isinstance(driver, sqlite3.Connection):
+                driver.execute("PRAGMA foreign_keys = ON")
 
 
 def explain_newer(its_version: str) -> str:

@@ -127,6 +127,5 @@ def _of_organisation(table: str) -> sa.ForeignKeyConstraint:
 def downgrade() -> None:
     for table in ("share", "connection", "publication", "home_key", "portal_key"):
         op.drop_table(table)
-    with op.batch_alter_table("release") as release:
-        release.alter_column("distillation_id", existing_type=sa.String(length=40), nullable=False)
+    # `release.distillation_id` stays nullable: the version before works with it as it is.
     op.drop_column("organisation_key", "is_home")
