@@ -101,8 +101,7 @@ async def begin(portal: Portal, caller: Caller, body: SecondFactorBegin) -> Seco
             )
         factors.delete(user.id)
         secret = codes.new_totp_secret()
-        sealed = portal.vault.seal(secret.encode())
-        factors.add(SecondFactor(user_id=user.id, sealed_secret=sealed))
+        factors.add(SecondFactor(user_id=user.id, sealed_secret=portal.vault.seal(secret.encode())))
         address = codes.address_of_secret(secret, user.email)
         return SecondFactorBegun(secret=secret, address=address)
 

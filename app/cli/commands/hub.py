@@ -18,7 +18,7 @@ Name = Annotated[str, typer.Argument(help="What you call the hub, or its address
 Fingerprint = Annotated[str, typer.Argument(help="Five groups of four, as in 3f2a-….")]
 
 
-@commands.command(epilog="Example: exchange hub connect 'North' https://hub.example < token.txt")
+@commands.command(epilog="Example: exchange hub connect 'North' https://hub.example")
 def connect(
     name: Annotated[str, typer.Argument(help="What you call the hub.")],
     url: Annotated[str, typer.Argument(help="Its address.")],

@@ -1,17 +1,29 @@
 """A hospital's portal and a hub, each with its own database, folder and port."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import update
 
 from app.core.clock import utc_now
 from app.core.settings import PortalRole
 from app.federation.shares.courier import carry
 from app.models import Share
+from tests.fixtures.database import migrate
+from tests.fixtures.portal import (
+    PortalHarness,
+    add_hospitals,
+    empty,
+    make_app,
+    make_settings,
+    serving,
+)
 
 
 @dataclass
@@ -74,17 +86,35 @@ class Pair:
         return found
 
 
+@pytest.fixture(scope="session")
+def pair_of_apps(
+    tmp_path_factory: pytest.TempPathFactory,
+    broker_process: Any,
+    fresh_database: Callable[[str], str],
+    migrated_sqlite: Path,
+) -> Iterator[list[tuple[FastAPI, str]]]:
+    """Two portals for all tests, each with its address; `pair` empties them for each."""
+    with contextlib.ExitStack() as opened:
+        apps = []
+        for name, changes in (
+            ("home", {"webhook_networks": "127.0.0.0/8"}),
+            ("hub", {"role": PortalRole.HUB}),
+        ):
+            folder = tmp_path_factory.mktemp(name)
+            settings = make_settings(folder, broker_process, fresh_database(name))
+            app = make_app(settings.model_copy(update=changes))
+            migrate(app.state.portal.database, migrated_sqlite)
+            apps.append((app, opened.enter_context(serving(app))))
+        yield apps
+
+
 @pytest.fixture
-def pair(
-    portal_with: Callable[..., Any], fresh_database: Callable[[str], str], tmp_path: Path
-) -> Pair:
-    home = portal_with(webhook_networks="127.0.0.0/8")
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    hub = portal_with(
-        role=PortalRole.HUB,
-        data_dir=folder,
-        database_url=fresh_database("hub") or f"sqlite:///{folder / 'exchange.db'}",
-        storage_url=f"file://{folder / 'objects'}",
-    )
-    return Pair(home, hub)
+def pair(pair_of_apps: list[tuple[FastAPI, str]], broker: Any) -> Iterator[Pair]:
+    with contextlib.ExitStack() as opened:
+        portals = []
+        for app, url in pair_of_apps:
+            empty(app)
+            client = opened.enter_context(httpx.Client(base_url=url, timeout=20))
+            portals.append(PortalHarness(app, client, add_hospitals(app.state.portal)))
+            opened.callback(portals[-1].close)
+        yield Pair(*portals)

@@ -26,6 +26,7 @@ from app.models import (
     AuditEntry,
     AuditHead,
     Base,
+    Connection,
     Dataset,
     DatasetStatus,
     DeliveryStatus,
@@ -48,6 +49,8 @@ from app.models import (
     ReleaseStatus,
     RequestStatus,
     Score,
+    Share,
+    ShareStatus,
     Token,
     Training,
     TrainingStatus,
@@ -123,6 +126,7 @@ class BulkSeeder:
         }
         self._upload = factory.upload()
         self._token = factory.token()
+        self._connection = factory.connection()
         self._invitation = factory.invitation()
         self._notification = factory.notification()
 
@@ -161,6 +165,7 @@ class _Growth:
         self._data()
         self._shared()
         self._access()
+        self._hubs()
         self._told()
         self._log()
 
@@ -363,6 +368,27 @@ class _Growth:
                     "created_at": now - timedelta(seconds=n),
                 }
                 for n in self._added
+            ],
+        )
+
+    def _hubs(self) -> None:
+        hubs = self._copies(
+            Connection,
+            self._seeder._connection,
+            few=True,
+            url=lambda n: f"https://hub{n}.example",
+            confirmed_at=utc_now(),
+        )
+        self._insert(
+            Share,
+            [
+                {
+                    **{"id": new_id("shr"), "organisation_id": self._home, "tries": 0},
+                    **{"release_id": self._ids["release_id"], "connection_id": hub},
+                    **{"status": ShareStatus.SHARED, "asked_by": "X", "due_at": utc_now()},
+                    **{"created_at": utc_now(), "updated_at": utc_now()},
+                }
+                for hub in hubs
             ],
         )
 

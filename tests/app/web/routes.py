@@ -7,6 +7,7 @@ import app.web.pages
 
 NOTHING_TO_LIST = {
     "/sign-in",
+    "/sign-in/code",
     "/forgotten",
     "/join",
     "/glossary",

@@ -9,7 +9,7 @@ from app.core.security import Role
 from app.web.router import router
 from tests.fixtures.clients import PASSWORD, problem
 
-PUBLIC = {"/sign-in", "/forgotten", "/join", "/join/look"}
+PUBLIC = {"/sign-in", "/sign-in/code", "/forgotten", "/join", "/join/look"}
 """Nobody is signed in there; their forms carry no token."""
 ATTEMPTS = {
     "no token": {"data": {}},

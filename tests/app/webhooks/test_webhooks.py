@@ -239,6 +239,8 @@ PERSONAL = {
     *("invitation", "password", "webhook.paused", "job.cancelled"),
     # Decisions between two people of one organisation, and a note to owners.
     *("override.requested", "override.", "release.warned"),
+    # What a portal tells its own people of a hub.
+    *("share.refused", "connection.broken"),
 }
 """Notices that are no event of an organisation, or that a webhook could not be told."""
 TELLING = {"notify_requester", "notify_recipients", "notify_both"}
