@@ -31,6 +31,7 @@ from app.core.turns import TakeTurns
 from app.core.version import VERSION
 from app.datasets.uploads.protocol import TusHeaders
 from app.distillations.feeds import Feeds
+from app.federation.publications.cleanup import forgotten_publications
 from app.federation.shares.courier import courier
 from app.operations.metrics import ServiceState
 from app.operations.traces import TracedRequests
@@ -51,7 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         configure_tracing(portal.settings, "portal")
-        with background_tasks(portal, *scheduled_backups(portal), *courier(portal)):
+        tasks = (*scheduled_backups(portal), *courier(portal), *forgotten_publications(portal))
+        with background_tasks(portal, *tasks):
             yield
         end_tracing()
         portal.close()

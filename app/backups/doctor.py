@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import column, func, inspect, select, table
+from sqlalchemy import column, inspect, select, table
 
 from app.audit.chain import BrokenChain
 from app.audit.verify import check
@@ -198,8 +198,9 @@ def _owners(database: Database) -> set[str]:
     inspector = inspect(database.engine)
     with database.reading() as session:
         for name in inspector.get_table_names():
-            if any(one["name"] == "id" for one in inspector.get_columns(name)):
-                ids = session.scalars(select(func.distinct(column("id"))).select_from(table(name)))
+            keys = inspector.get_pk_constraint(name)["constrained_columns"]
+            if len(keys) == 1:
+                ids = session.scalars(select(column(keys[0])).select_from(table(name)))
                 found |= {str(one) for one in ids}
     return found
 

@@ -172,7 +172,7 @@ def _finish(portal: Portal, caller: Caller, release_id: str) -> Publication:
                     reason=prepared.detail,
                 )
             session.flush()
-    portal.storage.delete_folder(_parts_folder(release_id))
+    portal.storage.delete_folder(parts_folder(release_id))
     return row
 
 
@@ -269,12 +269,13 @@ def _whole(storage: Storage, release_id: str, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _parts_folder(release_id: str) -> str:
+def parts_folder(release_id: str) -> str:
+    """Where the parts of a bundle lie until it is whole."""
     return f"publications/{release_id}"
 
 
 def _part_key(release_id: str, offset: int) -> str:
-    return f"{_parts_folder(release_id)}/{offset:012}"
+    return f"{parts_folder(release_id)}/{offset:012}"
 
 
 def _taken() -> IdTaken:

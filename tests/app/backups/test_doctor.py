@@ -5,6 +5,7 @@ import pytest
 from app.backups.doctor import Finding, examine
 from app.core.vault import PREVIOUS_SECRET_FILE, SECRET_FILE
 from app.models import AuditEntry, Dataset
+from tests.app.factories import ObjectFactory
 from tests.fixtures.portal import PortalHarness
 
 
@@ -46,7 +47,8 @@ def test_a_rotation_that_was_interrupted_is_told(portal: PortalHarness) -> None:
 def test_objects_of_no_row_are_deleted_and_those_of_rows_stay(portal: PortalHarness) -> None:
     dataset_id = portal.uploaded_dataset()
     kept, orphan = f"datasets/{dataset_id}/x", "datasets/ds_0123456789abcdef01234567/x"
-    for key in (kept, orphan):
+    part = f"publications/{ObjectFactory(portal).publication()}/000000000000"
+    for key in (kept, orphan, part):
         portal.storage.put(key, b"content")
 
     found = findings(portal)
@@ -57,6 +59,7 @@ def test_objects_of_no_row_are_deleted_and_those_of_rows_stay(portal: PortalHarn
     assert mend is not None
     assert mend() == "Deleted 1 objects that no row owns."
     assert portal.storage.exists(kept)
+    assert portal.storage.exists(part)
     assert not portal.storage.exists(orphan)
     assert findings(portal) == {}
 

@@ -1,10 +1,13 @@
 """A release travels from a hospital's own portal to a hub, and its withdrawal after it."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
+from app.core.clock import utc_now
+from app.federation.publications.cleanup import forget_unfinished
 from app.federation.publications.schemas import LARGEST_PART
 from app.models import Publication, Share
 from app.signing.verify import GOOD, verify_bundle
@@ -195,3 +198,17 @@ def test_a_token_alone_withdraws_nothing_at_the_hub(pair):
     refused = pair.hub.steward.post(f"/releases/{release['id']}/withdraw", json=body)
     assert problem(refused) == (409, "withdraw-at-home")
     assert pair.hub.recipient.get(f"/releases/{release['id']}").json()["status"] == "published"
+
+
+def test_what_was_begun_and_never_ended_is_forgotten_after_a_week(pair):
+    release, _ = pair.shared()
+    key = f"publications/{release['id']}/000000000000"
+    for days, is_there in ((6, True), (8, False)):
+        pair.hub.storage.put(key, b"the first part")
+        with pair.hub.database.transaction() as session:
+            then = utc_now() - timedelta(days=days)
+            values = {"status": "receiving", "updated_at": then}
+            session.execute(update(Publication).values(values))
+        forget_unfinished(pair.hub.services)
+        assert pair.hub.storage.exists(key) == is_there
+    assert pair.hub.steward.get(f"/publications/{release['id']}").status_code == 404
