@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import column, inspect, select, table
 
@@ -200,7 +201,7 @@ def _owners(database: Database) -> set[str]:
         for name in inspector.get_table_names():
             keys = inspector.get_pk_constraint(name)["constrained_columns"]
             if len(keys) == 1:
-                ids = session.scalars(select(column(keys[0])).select_from(table(name)))
+                ids: Any = session.scalars(select(column(keys[0])).select_from(table(name)))
                 found |= {str(one) for one in ids}
     return found
 
