@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.auth.failures import SESSION, judge_password
+from app.auth.second_factor.repository import SecondFactorRepository
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.passwords import check_password
@@ -84,7 +85,9 @@ def check_then(
     right = check_password(password, checked)
     with database.transaction() as session:
         user = UserRepository(session).load(person.id, lock=True)
-        known = judge_password(session, user, checked, SESSION, right=right, is_all=is_all)
+        # Where sign-ins need a code too, the password alone takes back no guess of one.
+        is_enough = is_all and SecondFactorRepository(session).confirmed(user.id) is None
+        known = judge_password(session, user, checked, SESSION, right=right, is_all=is_enough)
         if known:
             return change(session, user)
     raise WrongPassword(

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from app.audit.log import Action, record
 from app.auth.cookies import cookie_of
 from app.auth.own_password import check_then, count_try, person_of
+from app.auth.second_factor.repository import SecondFactorRepository
 from app.core.db import Database
 from app.core.portal import Portal
 from app.core.security import Caller, hash_secret
@@ -40,7 +41,15 @@ def change_own_password(
     new_hash = hash_new_password(new, person_of(database, caller).email)
 
     def change(session: Session, user: User) -> None:
-        ended = set_password(session, user, new_hash, keep=keep, keep_token=caller.token_id)
+        has_factor = SecondFactorRepository(session).confirmed(user.id) is not None
+        ended = set_password(
+            session,
+            user,
+            new_hash,
+            keep=keep,
+            keep_token=caller.token_id,
+            forgives=not has_factor,  # or guesses of codes would be forgiven too
+        )
         record(session, caller, Action.PASSWORD_CHANGED, user.id, tokens_deleted=ended)
 
     check_then(database, caller, current, change)

@@ -218,18 +218,20 @@ def set_password(
     *,
     keep: str | None = None,
     keep_token: str | None = None,
+    forgives: bool = True,
 ) -> int:
     """Set a new password, and end what may be in the hands of who knew the old one.
 
     These are links to set one, every session but the one whose hash is `keep`, and every token
-    but `keep_token`, which was asked with.
+    but `keep_token`, which was asked with. Failures before it count no more, if it `forgives`.
 
     Returns:
         How many tokens were deleted.
     """
     user.password_hash = password_hash
     user.failed_sign_ins, user.locked_until = 0, None
-    UserRepository(session).forget_failures(user.id)
+    if forgives:
+        UserRepository(session).forget_failures(user.id)
     InvitationRepository(session).delete_open_links(user.id)
     UserRepository(session).delete_sessions(user.id, but=keep)
     return UserRepository(session).delete_tokens(user.id, but=keep_token)

@@ -20,7 +20,7 @@ from app.auth.second_factor.schemas import (
     SecondFactorRemove,
 )
 from app.core.clock import utc_now
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.portal import Portal
 from app.core.security import Caller
 from app.core.vault import Vault
@@ -38,6 +38,11 @@ class WrongSecondFactor(Invalid):
 class SecondFactorThere(Conflict):
     code = "second-factor-there"
     title = "Your account has a second factor"
+
+
+class OwnSecondFactor(Forbidden):
+    code = "own-second-factor"
+    title = "Nobody removes their own second factor in this way"
 
 
 class NoSecondFactor(NotFound):
@@ -162,8 +167,17 @@ async def remove(portal: Portal, caller: Caller, body: SecondFactorRemove) -> No
 
 
 def reset(session: Session, caller: Caller, user: User) -> None:
-    """Remove that of a person who has lost the app. Raises NoSecondFactor, RoleNotYours."""
+    """Remove that of another person, who has lost the app.
+
+    Raises NoSecondFactor, RoleNotYours, OwnSecondFactor.
+    """
     check_theirs(caller, user)
+    if user.id == caller.user_id:
+        # Or a stolen session of an admin would need neither password nor code.
+        raise OwnSecondFactor(
+            "Remove your own under Your account, with your password and a code; or ask another "
+            "admin. Nothing was changed."
+        )
     _expect(session, user)
     SecondFactorRepository(session).delete(user.id)
     record(session, caller, Action.SECOND_FACTOR_REMOVED, user.id)

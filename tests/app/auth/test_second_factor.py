@@ -255,3 +255,27 @@ def test_a_token_of_the_organisation_has_none(portal):
     assert problem(portal.admin.get(HERE)) == (403, "no-person")
     assert problem(portal.admin.post(HERE, json={"password": PASSWORD})) == (403, "no-person")
     assert problem(portal.admin.post(f"{HERE}/confirm", json={"code": "1"})) == (403, "no-person")
+
+
+def test_an_admin_does_not_remove_their_own_in_that_way(portal, phone):
+    user_id = portal.account(Role.ADMIN)
+    stolen = portal.browser()
+    stolen.sign_in(EMAIL)
+    add(portal, phone)
+    refused = stolen.delete(f"/users/{user_id}/second-factor")
+    assert problem(refused) == (403, "own-second-factor")
+    assert problem(sign_in(portal)) == (401, "second-factor-needed")
+
+
+def test_a_changed_password_takes_no_guess_of_a_code_back(portal, phone):
+    portal.account(Role.STEWARD)
+    stolen = portal.browser()
+    stolen.sign_in(EMAIL)
+    add(portal, phone)
+    for _ in range(5):
+        guess = {"password": PASSWORD, "code": "000000"}
+        assert problem(stolen.post(f"{HERE}/remove", json=guess)) == (422, "wrong-second-factor")
+        same = {"current": PASSWORD, "new": PASSWORD}
+        stolen.put("/users/me/password", json=same)
+    body = {"password": PASSWORD, "code": phone.code()}
+    assert problem(stolen.post(f"{HERE}/remove", json=body)) == (422, "wrong-password")
