@@ -491,6 +491,8 @@ class HomeKey(Row):
     """The key that the organisation signs with in its own portal, as a hub knows it."""
 
     fingerprint: str
+    pending_fingerprint: str | None
+    """Of a key that was sent since and waits for a person."""
     confirmed_at: datetime | None
     confirmed_by: str
 

@@ -50,6 +50,19 @@ class Retries:
         return seconds if seconds <= self.longest_pause else None
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What an answer may cost, of a portal that is not trusted.
+
+    Attributes:
+        seconds: From the request to the answer's last byte.
+        most_bytes: Of the answer.
+    """
+
+    seconds: float
+    most_bytes: int
+
+
 class _Page(BaseModel):
     items: list[dict[str, Any]]
     next_cursor: str | None = None
@@ -62,13 +75,17 @@ class Transport:
         url: Root of the portal.
         token: Sent with every request; None for a session with a cookie.
         retries: Number of attempts and pauses.
+        bounds: Of each answer; None: as long and large as it is.
     """
 
-    def __init__(self, url: str, token: str | None, retries: Retries) -> None:
+    def __init__(
+        self, url: str, token: str | None, retries: Retries, *, bounds: Bounds | None = None
+    ) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
             raise PortalError("That is not a token. Tokens begin with iadd_. Nothing was sent.")
         self.url = portal_address(url)
         self.retries = retries
+        self._bounds = bounds
         self._http = httpx.Client(
             base_url=f"{self.url}/api/v1",
             headers={"User-Agent": f"iadd-exchange/{_version()}"},
@@ -162,7 +179,10 @@ class Transport:
         while True:
             attempt += 1
             try:
-                reply = self._http.send(request, stream=stream)
+                if self._bounds is None:
+                    reply = self._http.send(request, stream=stream)
+                else:
+                    reply = _within(self._bounds, self._http, request)
             except httpx.RequestError as error:
                 sent = not isinstance(error, NOTHING_SENT)
                 pause = None if _is_distrust(error) else self.retries.pause(attempt)
@@ -179,6 +199,30 @@ class Transport:
                     return reply
                 reply.close()
             time.sleep(pause)
+
+
+def _within(bounds: Bounds, http: httpx.Client, request: httpx.Request) -> httpx.Response:
+    """The whole answer, read as long as it stays in its bounds. Raises httpx.RequestError."""
+    ends_at = time.monotonic() + bounds.seconds
+    reply = http.send(request, stream=True)
+    try:
+        content = bytearray()
+        for piece in reply.iter_bytes():
+            content += piece
+            if len(content) > bounds.most_bytes:
+                raise httpx.ReadError("the answer is too large", request=request)
+            if time.monotonic() > ends_at:
+                raise httpx.ReadTimeout("the answer takes too long", request=request)
+    finally:
+        reply.close()
+    headers = [
+        (name, value)
+        for name, value in reply.headers.multi_items()
+        if name not in ("content-encoding", "content-length", "transfer-encoding")
+    ]
+    return httpx.Response(
+        reply.status_code, headers=headers, content=bytes(content), request=request
+    )
 
 
 def parse(row: type[Row], reply: httpx.Response) -> Row:

@@ -28,7 +28,7 @@ class PublicationDocument(RequestModel):
     format: Literal[1] = 1
     hub: str = Field(max_length=100, description="Public key of the hub that it is for.")
     release: ReleaseId
-    number: int = Field(ge=1)
+    number: int = Field(ge=1, le=10**6)
     released_at: Time
     title: Annotated[Text, StringConstraints(min_length=1, max_length=200)]
     summary: Annotated[Text, StringConstraints(max_length=1000)]
@@ -41,7 +41,7 @@ class PublicationDocument(RequestModel):
     previews: bool
     policy: Policy = Field(description="The release policy that allowed it.")
     waived: Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=20)]
-    supersedes: Annotated[list[ReleaseId], Field(max_length=100)]
+    supersedes: Annotated[list[ReleaseId], Field(max_length=1000)]
     bundle: BundleNamed
 
 

@@ -4,6 +4,7 @@ import secrets
 
 from sqlalchemy.exc import IntegrityError
 
+from app.core.errors import Conflict
 from app.core.portal import Portal
 from app.core.version import VERSION
 from app.federation.schemas import PortalIdentity
@@ -21,6 +22,20 @@ from app.signing.keys import (
 from iadd.bundle.format import canonical_json, signed_message
 
 SIGNATURE_BYTES = 64
+
+
+class NotAHub(Conflict):
+    code = "not-a-hub"
+    title = "This portal is no hub"
+
+
+def expect_hub(portal: Portal) -> None:
+    """Raises NotAHub: releases of other portals are shown by hubs alone.
+
+    In a hospital's portal a release passes the own policy, and two people where that objects.
+    """
+    if not portal.settings.is_hub:
+        raise NotAHub("It is a hospital's own. Nothing was changed. Publish to a hub.")
 
 
 def new_challenge() -> str:

@@ -17,8 +17,8 @@ class PortalIdentity(ReplyModel):
     """A portal's role, version and key; with a proof that it has the private part."""
 
     role: PortalRole
-    version: str
-    public_key: str
+    version: str = Field(max_length=50)
+    public_key: str = Field(max_length=100)
     fingerprint: str = Field(description="To compare by telephone.")
     signature: str | None = Field(
         description="Of the challenge, by the key: the portal is the one with that key."

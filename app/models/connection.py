@@ -23,6 +23,8 @@ class Connection(Timestamps, Base):
     """The organisation's token at the hub, encrypted with this portal's secret."""
     there: Mapped[str] = mapped_column(String(200))
     """The organisation's name at the hub."""
+    there_id: Mapped[str] = mapped_column(String(40))
+    """Its id there: a later token is of the same organisation."""
     hub_key: Mapped[str] = mapped_column(String(100))
     """The hub's public key at the first contact: another one later stops everything."""
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -3,7 +3,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.types import JsonColumn, UtcDateTime
+from app.core.types import UtcDateTime
 from app.models.base import Base, Timestamps
 
 
@@ -20,7 +20,8 @@ class HomeKey(Timestamps, Base):
         String(40), ForeignKey("organisation.id"), primary_key=True
     )
     public_key: Mapped[str] = mapped_column(String(100))
-    rotations: Mapped[list[dict[str, str]]] = mapped_column(JsonColumn, default=list)
-    """Statements that lead from earlier keys to this one."""
+    pending_key: Mapped[str | None] = mapped_column(String(100), default=None)
+    """One that was sent since and that no statement of the confirmed one leads to: it takes its
+    place once a person has confirmed it, and changes nothing until then."""
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=None)
     confirmed_by: Mapped[str] = mapped_column(String(200), default="")

@@ -14,6 +14,8 @@ class PublicationStatus(StrEnum):
     """It is a release here."""
     REFUSED = "refused"
     """It was complete and is not shown; `problem` says why."""
+    WITHDRAWN = "withdrawn"
+    """Its organisation withdrew it before it was shown; it never will be."""
 
 
 class Publication(Timestamps, Base):

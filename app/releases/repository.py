@@ -179,10 +179,16 @@ class ReleaseRepository:
         ).all()
 
     def superseded_by(self, release_id: str) -> Sequence[str]:
-        """Releases whose place this one took."""
-        return self._session.scalars(
-            select(Release.id).where(Release.superseded_by == release_id)
-        ).all()
+        """Releases whose place this one took, and those whose place they had taken."""
+        found: dict[str, None] = {}
+        wanted = {release_id}
+        while wanted:
+            before = self._session.scalars(
+                select(Release.id).where(Release.superseded_by.in_(wanted))
+            ).all()
+            wanted = {one for one in before if one not in found}
+            found |= dict.fromkeys(before)
+        return sorted(found)
 
     def versions(self, release: Release) -> Sequence[Release]:
         """The last releases of its distillation, the newest first."""

@@ -190,6 +190,7 @@ class ObjectFactory:
                 url=f"https://{new_id('hub')}.example",
                 sealed_token=self.portal.services.vault.seal(b"iadd_token"),
                 there="St. Anna",
+                there_id="org_there",
                 hub_key=new_key()[1],
             )
         )

@@ -71,6 +71,7 @@ def test_an_operator_sees_no_broker_missing(hub):
     assert status["faults"] == []
 
 
+@pytest.mark.slow
 def test_a_hub_shows_no_page_for_what_it_has_not(hub):
     hub.account(Role.STEWARD, Role.ADMIN, Role.RESEARCHER)
     reader = Reader(hub.client.base_url)

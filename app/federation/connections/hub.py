@@ -7,10 +7,10 @@ address over, or stands in between, has not.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.client.errors import PortalError
-from app.client.transport import Retries, Transport
+from app.client.transport import Bounds, Retries, Transport
 from app.core.errors import Problem
 from app.core.portal import Portal
 from app.federation.identity import new_challenge, proves
@@ -19,6 +19,10 @@ from app.webhooks.addresses import AddressRefused, NotAllowed, read_target, reso
 
 RETRIES = Retries(attempts=2, longest_pause=2.0)
 """Within one contact. The courier comes again by itself."""
+
+
+BOUNDS = Bounds(seconds=30.0, most_bytes=1024 * 1024)
+"""Of an answer. A hub that trickles would otherwise hold up what goes to all others."""
 
 
 class HubUnreachable(Problem):
@@ -42,8 +46,8 @@ class HubAddressRefused(Problem):
 class Account(BaseModel):
     """Who the token is at the hub."""
 
-    organisation_id: str
-    organisation: str
+    organisation_id: str = Field(max_length=40)
+    organisation: str = Field(max_length=200)
     permissions: list[str]
 
 
@@ -67,7 +71,7 @@ def contact(
     """
     expect_allowed(portal, url)
     hub = _ask(url, pinned)
-    transport = Transport(url, token, RETRIES)
+    transport = Transport(url, token, RETRIES, bounds=BOUNDS)
     try:
         yield transport, hub
     finally:
@@ -89,7 +93,7 @@ def expect_allowed(portal: Portal, url: str) -> None:
 def _ask(url: str, pinned: str | None) -> PortalIdentity:
     challenge = new_challenge()
     try:
-        stranger = Transport(url, None, RETRIES)
+        stranger = Transport(url, None, RETRIES, bounds=BOUNDS)
     except PortalError as error:
         raise HubUnreachable(f"{error} Nothing was sent.") from error
     try:
@@ -106,7 +110,7 @@ def _ask(url: str, pinned: str | None) -> PortalIdentity:
     if pinned is not None and found.public_key != pinned:
         raise HubKeyChanged(
             "Nothing is sent there any more. Ask the people who run it by telephone whether they "
-            "had to make it anew; if so, remove this connection and connect again, and compare "
-            "its fingerprint."
+            "had to make it anew. If so, connect again with the same address and compare the new "
+            "fingerprint; what was shared stays known."
         )
     return found

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from app.audit.log import Action, record
 from app.client.errors import PortalError
-from app.client.transport import Transport
+from app.client.transport import Transport, parse
 from app.core.clock import utc_now
 from app.core.errors import Conflict, Invalid
 from app.core.portal import Portal
@@ -67,8 +67,14 @@ def connect(portal: Portal, caller: Caller, body: ConnectionCreate) -> Connectio
                     url=url,
                     sealed_token="",
                     there=account.organisation,
+                    there_id=account.organisation_id,
                     hub_key=hub.public_key,
                 )
+            )
+        elif row.there_id != account.organisation_id:
+            raise TokenNotUsable(
+                f"It is of another organisation at the hub than before ({row.there}). Nothing was "
+                "changed. Make a token of that organisation, or remove this connection first."
             )
         elif row.hub_key != hub.public_key:
             row.confirmed_at, row.hub_key = None, hub.public_key
@@ -84,7 +90,7 @@ def tell_home_key(transport: Transport, signer: Signer, hub_key: str) -> HomeKey
     """Name the organisation's key to the hub, signed with it. Raises PortalError."""
     envelope = Envelope.make(signer, Purpose.HOME_KEY, {"format": 1, "hub": hub_key})
     reply = transport.request("PUT", "/home-key", json=envelope.to_dict(), repeatable=True)
-    return HomeKeyRead.model_validate_json(reply.content)
+    return parse(HomeKeyRead, reply)
 
 
 def confirm(session: Session, caller: Caller, connection_id: str, typed: str) -> Connection:

@@ -11,6 +11,11 @@ class HomeKeyRead(ReplyModel):
     organisation_id: str
     public_key: str
     fingerprint: str = Field(description="To compare with the one that your own portal shows.")
+    pending_key: str | None = Field(
+        description="One that was sent since, and that nothing signed by the confirmed one leads "
+        "to: it waits for a person, and changes nothing until then."
+    )
+    pending_fingerprint: str | None
     confirmed_at: datetime | None = Field(
         description="Null: releases signed with it are not shown yet. Compare the fingerprint."
     )

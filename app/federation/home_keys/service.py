@@ -13,7 +13,7 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.core.portal import Portal
 from app.core.security import Caller
 from app.federation.home_keys.schemas import HomeKeyRead
-from app.federation.identity import public_key_of
+from app.federation.identity import expect_hub, public_key_of
 from app.federation.schemas import SignedDocument
 from app.models.home_key import HomeKey
 from app.models.organisation_key import OrganisationKey
@@ -51,10 +51,11 @@ def register(portal: Portal, session: Session, caller: Caller, body: SignedDocum
     """Take the key that an organisation's own portal names, signed with that key.
 
     The key that is there already stays confirmed. One that a statement of it leads to replaces it.
-    Any other waits for a person.
+    Any other waits beside it for a person, so that a stolen token changes nothing.
 
-    Raises HomeKeyNotUsable.
+    Raises NotAHub, HomeKeyNotUsable.
     """
+    expect_hub(portal)
     try:
         envelope = Envelope.from_dict(body.model_dump())
         document = envelope.document(Purpose.HOME_KEY)
@@ -67,19 +68,20 @@ def register(portal: Portal, session: Session, caller: Caller, body: SignedDocum
     if row is None:
         row = HomeKey(organisation_id=caller.organisation_id, public_key=history.key)
         session.add(row)
-    elif row.public_key == history.key:
+    elif history.key in (row.public_key, row.pending_key):
         return row
-    elif row.public_key not in history.keys:
-        row.confirmed_at, row.confirmed_by = None, ""
-    _take(row, history)
+    elif row.confirmed_at is None or row.public_key in history.keys:
+        row.public_key = history.key
+    else:
+        row.pending_key = history.key
     session.flush()
     record(
         session,
         caller,
         Action.HOME_KEY_SENT,
         caller.organisation_id,
-        public_key=row.public_key,
-        follows=row.confirmed_at is not None,
+        public_key=history.key,
+        follows=row.confirmed_at is not None and row.public_key == history.key,
     )
     return row
 
@@ -87,7 +89,10 @@ def register(portal: Portal, session: Session, caller: Caller, body: SignedDocum
 def confirm(session: Session, caller: Caller, typed: str) -> HomeKey:
     """Trust the key from now on. Raises NoHomeKey, OtherFingerprint."""
     row = _get(session, caller, lock=True)
-    if "".join(typed.split()).lower() != fingerprint(row.public_key):
+    compared = "".join(typed.split()).lower()
+    if row.pending_key is not None and compared == fingerprint(row.pending_key):
+        row.public_key, row.pending_key, row.confirmed_at = row.pending_key, None, None
+    if compared != fingerprint(row.public_key):
         raise OtherFingerprint(
             "Your own portal's key is not the one that was sent here. Nothing was confirmed. Read "
             "the fingerprint in your own portal once more; if it stays another one, somebody "
@@ -112,7 +117,8 @@ def read(session: Session, caller: Caller) -> HomeKeyRead:
 
 
 def read_key(row: HomeKey) -> HomeKeyRead:
-    return HomeKeyRead.of(row, fingerprint=fingerprint(row.public_key))
+    pending = None if row.pending_key is None else fingerprint(row.pending_key)
+    return HomeKeyRead.of(row, fingerprint=fingerprint(row.public_key), pending_fingerprint=pending)
 
 
 def find(session: Session, organisation_id: str) -> HomeKey | None:
@@ -138,7 +144,7 @@ def expect_signed_at_home(session: Session, caller: Caller, history: KeyHistory)
             "fingerprint."
         )
     if row.public_key != history.key:
-        _take(row, history)
+        row.public_key = history.key
         session.flush()
         record(
             session,
@@ -165,10 +171,6 @@ def key_row(session: Session, organisation_id: str, history: KeyHistory) -> Orga
             rotation=rotation,
         )
     )
-
-
-def _take(row: HomeKey, history: KeyHistory) -> None:
-    row.public_key, row.rotations = history.key, history.to_list()
 
 
 def _get(session: Session, caller: Caller, *, lock: bool = False) -> HomeKey:

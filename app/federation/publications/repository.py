@@ -1,9 +1,13 @@
 """Queries for publications."""
 
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
 from app.core.errors import NotFound
 from app.core.repository import Readable, Repository
 from app.core.security import Caller
-from app.models.publication import Publication
+from app.models.publication import Publication, PublicationStatus
 
 
 class PublicationNotFound(NotFound):
@@ -33,3 +37,23 @@ class PublicationRepository(Repository[Publication]):
     def find(self, release_id: str) -> Publication | None:
         """By id alone: an id is taken, whoever took it."""
         return self._session.get(Publication, release_id, with_for_update=True)
+
+    def receiving(self, organisation_id: str) -> tuple[int, int]:
+        """Number of the organisation's incomplete bundles, and the bytes that they will have."""
+        number, size = self._session.execute(
+            select(func.count(), func.coalesce(func.sum(Publication.size), 0)).where(
+                Publication.organisation_id == organisation_id,
+                Publication.status == PublicationStatus.RECEIVING,
+            )
+        ).one()
+        return int(number), int(size)
+
+    def accepted(self, organisation_id: str) -> Sequence[Publication]:
+        return self._session.scalars(
+            select(Publication)
+            .where(
+                Publication.organisation_id == organisation_id,
+                Publication.status == PublicationStatus.ACCEPTED,
+            )
+            .order_by(Publication.created_at)
+        ).all()

@@ -6,15 +6,18 @@ takes after a while, and a hub that has the half of a bundle asks for the rest.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 from app.audit.log import Action, record_by_portal
 from app.background.periodic import PeriodicTask
 from app.client.errors import PortalError
-from app.client.transport import Transport
+from app.client.transport import Transport, parse
 from app.core.clock import utc_now
 from app.core.errors import Problem, problem_dict
+from app.core.outages import is_outage
 from app.core.portal import Portal
 from app.core.security import Permission
 from app.federation.connections.hub import HubKeyChanged, contact
@@ -42,8 +45,23 @@ TAKEN_FOR = timedelta(minutes=5)
 """A portal that has not carried it by then has died on the way."""
 LONGEST_PAUSE = timedelta(minutes=10)
 """Between two tries. The first pause is two rounds, each further one twice as long."""
-FINAL = frozenset({"publication-refused", "release-id-taken", "release-not-found"})
-"""Answers of a hub that another try would not change."""
+FINAL = frozenset({"publication-refused", "release-id-taken"})
+"""Answers to a publication that another try would not change."""
+OWN_FAULT = problem_dict(
+    code="internal-error",
+    title="Something went wrong in the portal",
+    status=500,
+    detail="The release was not sent, and nothing was lost. It is tried again; the operator of "
+    "this portal finds the reason in its log.",
+)
+SAYS_WITHDRAWN = problem_dict(
+    code="publication-withdrawn",
+    title="The hub says that the release was withdrawn",
+    status=409,
+    detail="It is shown there no longer. If nobody of your organisation withdrew it, ask the "
+    "people who run the hub.",
+)
+_CODE = re.compile(r"[a-z0-9-]{1,60}")
 
 
 def courier(portal: Portal) -> Iterator[PeriodicTask]:
@@ -73,26 +91,24 @@ def carry(portal: Portal, is_stopping: Callable[[], bool] = lambda: False) -> bo
 
 def _over(portal: Portal, connection_id: str, is_stopping: Callable[[], bool]) -> bool:
     """Carry what is due over one connection, until something fails."""
-    now = utc_now()
-    with portal.database.transaction() as session:
-        connection = ConnectionRepository(session).load(connection_id)
-        share = ShareRepository(session).take(connection_id, now, now + TAKEN_FOR)
-        if connection is None or share is None:
-            return True
-        organisation = OrganisationRepository(session).load(connection.organisation_id)
-        signer, _ = signer_of(session, portal.vault, organisation)
-    token = portal.vault.open(connection.sealed_token).decode()
+    share: Share | None = None
     try:
+        taken = _take(portal, connection_id)
+        if taken is None:
+            return True
+        connection, share = taken
+        with portal.database.reading() as session:
+            organisation = OrganisationRepository(session).load(connection.organisation_id)
+            signer, _ = signer_of(session, portal.vault, organisation)
+        token = portal.vault.open(connection.sealed_token).decode()
         with contact(portal, connection.url, token, pinned=connection.hub_key) as (hub, found):
             tell_home_key(hub, signer, connection.hub_key)
             _note_contact(portal, connection_id, version=found.version)
-            while share is not None:
-                _carry_one(portal, hub, signer, connection, share)
-                if is_stopping():
-                    return True
-                with portal.database.transaction() as session:
-                    now = utc_now()
-                    share = ShareRepository(session).take(connection_id, now, now + TAKEN_FOR)
+            while share is not None and not is_stopping():
+                _carry_one(portal, hub, signer, connection, share, is_stopping)
+                # Again from the database: it may have been paused meanwhile.
+                taken = _take(portal, connection_id)
+                share = None if taken is None else taken[1]
     except Problem as problem:
         _note_contact(portal, connection_id, problem=problem.as_dict())
         if isinstance(problem, HubKeyChanged):
@@ -105,66 +121,99 @@ def _over(portal: Portal, connection_id: str, is_stopping: Callable[[], bool]) -
             _note_contact(portal, connection_id, problem=told)
         _put_off(portal, share, told)
         return False
+    except Exception as error:
+        # Of this share or hub; what goes to others goes on.
+        if is_outage(error):
+            raise
+        logger.exception("connection %s: a share failed, and is tried again", connection_id)
+        _put_off(portal, share, OWN_FAULT)
+        return False
     return True
 
 
+def _take(portal: Portal, connection_id: str) -> tuple[Connection, Share] | None:
+    """The next share over a connection that is in use; None where there is none."""
+    now = utc_now()
+    with portal.database.transaction() as session:
+        connection = ConnectionRepository(session).load(connection_id)
+        if connection is None or connection.paused_at or not connection.confirmed_at:
+            return None
+        share = ShareRepository(session).take(connection_id, now, now + TAKEN_FOR)
+        return None if share is None else (connection, share)
+
+
 def _carry_one(
-    portal: Portal, hub: Transport, signer: Signer, connection: Connection, share: Share
+    portal: Portal,
+    hub: Transport,
+    signer: Signer,
+    connection: Connection,
+    share: Share,
+    is_stopping: Callable[[], bool],
 ) -> None:
     """Raises PortalError where it did not arrive."""
     with portal.database.reading() as session:
         release = ReleaseRepository(session).load(share.release_id)
-        supersedes = ShareRepository(session).shared_before(
-            ReleaseRepository(session).superseded_by(release.id), connection.id
-        )
+        supersedes = ReleaseRepository(session).superseded_by(release.id)
+    if share.status == ShareStatus.WITHDRAWING:
+        document = withdrawal(release, hub_key=connection.hub_key)
+        envelope = Envelope.make(signer, Purpose.WITHDRAWAL, document)
+        # No answer but "done" ends it: the hub keeps a withdrawal that overtakes its release.
+        hub.request("POST", "/publications/withdraw", json=envelope.to_dict(), repeatable=True)
+        _end(portal, share, ShareStatus.WITHDRAWN)
+        return
+    document = publication(release, hub_key=connection.hub_key, supersedes=supersedes)
+    envelope = Envelope.make(signer, Purpose.PUBLICATION, document)
     try:
-        if share.status == ShareStatus.WITHDRAWING:
-            document = withdrawal(release, hub_key=connection.hub_key)
-            envelope = Envelope.make(signer, Purpose.WITHDRAWAL, document)
-            hub.request("POST", "/publications/withdraw", json=envelope.to_dict(), repeatable=True)
-            _end(portal, share, ShareStatus.WITHDRAWN)
-            return
-        document = publication(release, hub_key=connection.hub_key, supersedes=supersedes)
-        envelope = Envelope.make(signer, Purpose.PUBLICATION, document)
-        found = _publish(portal, hub, envelope, release)
+        found = _publish(portal, hub, envelope, release, is_stopping)
     except PortalError as error:
         if error.code not in FINAL:
             raise
-        if share.status == ShareStatus.WITHDRAWING:  # it never was there
-            _end(portal, share, ShareStatus.WITHDRAWN)
-        else:
-            _end(portal, share, ShareStatus.REFUSED, _told(error))
+        _end(portal, share, ShareStatus.REFUSED, _told(error))
         return
     if found.status == PublicationStatus.ACCEPTED:
         _end(portal, share, ShareStatus.SHARED)
-    else:
-        _end(portal, share, ShareStatus.REFUSED, found.problem)
+    elif found.status == PublicationStatus.REFUSED:
+        _end(portal, share, ShareStatus.REFUSED, _as_told(found.problem))
+    elif found.status == PublicationStatus.WITHDRAWN:
+        # Withdrawn here in the meantime, the next round says so; else the hub is wrong.
+        _end(portal, share, ShareStatus.REFUSED, SAYS_WITHDRAWN)
 
 
 def _publish(
-    portal: Portal, hub: Transport, envelope: Envelope, release: Release
+    portal: Portal,
+    hub: Transport,
+    envelope: Envelope,
+    release: Release,
+    is_stopping: Callable[[], bool],
 ) -> PublicationRead:
     """Send the statement, and of the bundle what the hub has not. Raises PortalError."""
     sent = hub.request("POST", "/publications", json=envelope.to_dict(), repeatable=True)
-    found = PublicationRead.model_validate_json(sent.content)
+    found = parse(PublicationRead, sent)
     bundle = b""
-    while found.status == PublicationStatus.RECEIVING:
+    asked: set[int] = set()
+    while found.status == PublicationStatus.RECEIVING and not is_stopping():
         bundle = bundle or portal.storage.get(release.bundle_key)
         begins = found.received
-        part = bundle[begins : begins + min(found.part, LARGEST_PART)]
+        # At the end once more, with nothing: the hub died before it had looked through it.
+        if begins in asked or not 0 <= begins <= len(bundle) or len(asked) > _most_parts(bundle):
+            raise PortalError("The hub does not take the bundle: it asks for the same part again.")
+        asked.add(begins)
         reply = hub.request(
             "PATCH",
             f"/publications/{release.id}/bundle",
-            content=part,
+            content=bundle[begins : begins + LARGEST_PART],
             headers={
                 "Upload-Offset": str(begins),
                 "Content-Type": "application/octet-stream",
             },
         )
-        found = PublicationRead.model_validate_json(reply.content)
-        if found.status == PublicationStatus.RECEIVING and found.received <= begins:
-            raise PortalError("The hub does not take the bundle: it asks for the same part again.")
+        found = parse(PublicationRead, reply)
     return found
+
+
+def _most_parts(bundle: bytes) -> int:
+    """More than a hub ever asks for that lets parts have the size that they may have."""
+    return 2 + len(bundle) // 1024
 
 
 def _end(
@@ -175,7 +224,8 @@ def _end(
         row = ShareRepository(session).load(share.id, lock=True)
         if row is None or row.status not in (ShareStatus.WAITING, ShareStatus.WITHDRAWING):
             return
-        # Withdrawn here while it was carried: the hub is told in the next round.
+        if row.status == ShareStatus.WITHDRAWING and status == ShareStatus.REFUSED:
+            return  # withdrawn here while it was carried: that is said in the next round
         row.status = status
         row.problem, row.tries = problem, 0
         if status == ShareStatus.SHARED:
@@ -215,12 +265,13 @@ def _put_off(portal: Portal, share: Share | None, problem: dict[str, object]) ->
         return
     with portal.database.transaction() as session:
         row = ShareRepository(session).load(share.id, lock=True)
+        tries = 0 if row is None else row.tries + 1
         if row is not None:
-            row.tries, row.problem = row.tries + 1, problem
+            row.tries, row.problem = tries, problem
             seconds: float = portal.settings.hub_seconds * 2 ** min(row.tries, 20)
             row.due_at = utc_now() + min(timedelta(seconds=seconds), LONGEST_PAUSE)
     # Neither address nor answer: both may hold what is nobody's business here.
-    logger.warning("share %s is tried again: %s", share.id, str(problem["type"]).split(":")[-1])
+    logger.warning("share %s is tried again (%d tries)", share.id, tries)
 
 
 def _note_contact(
@@ -270,9 +321,27 @@ def _break(portal: Portal, connection_id: str, problem: HubKeyChanged) -> None:
 
 def _told(error: PortalError) -> dict[str, object]:
     """What the hub said, or why it could not be asked, as a problem."""
+    code = error.code or ""
     return problem_dict(
-        code=error.code or "hub-unreachable",
-        title=error.title or "The hub does not answer as one",
+        code=code if _CODE.fullmatch(code) else "hub-unreachable",
+        title=_cut(error.title, 200) or "The hub does not answer as one",
         status=error.status or 502,
-        detail=error.detail,
+        detail=_cut(error.detail, 1000),
     )
+
+
+def _as_told(problem: dict[str, Any] | None) -> dict[str, object]:
+    """What a hub said of a bundle, of which nobody knows what it holds."""
+    said = problem or {}
+    return problem_dict(
+        code="publication-refused",
+        title="The hub does not show the release",
+        status=422,
+        detail=_cut(str(said.get("detail", "")), 1000) or "It gives no reason.",
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    """One line that can be stored and shown, whoever wrote it."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"

@@ -15,7 +15,7 @@ from app.releases.terms import TermsTemplate
 
 
 def publication(release: Release, *, hub_key: str, supersedes: Sequence[str]) -> dict[str, Any]:
-    """What a release says, for one hub. The same release and hub give the same document."""
+    """What a release says, for one hub; `supersedes` also names what the hub has not."""
     decision = release.decision
     known = decision["policy"].keys() & Policy.model_fields.keys()
     document = PublicationDocument(

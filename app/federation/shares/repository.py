@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from app.core.repository import Readable, Repository
 from app.core.security import Caller
@@ -59,23 +59,17 @@ class ShareRepository(Repository[Share]):
             self._session.flush()
         return row
 
-    def shared_before(self, release_ids: Sequence[str], connection_id: str) -> Sequence[str]:
-        """Those of these releases that the hub shows."""
-        return self._session.scalars(
-            select(Share.release_id).where(
-                Share.release_id.in_(release_ids),
-                Share.connection_id == connection_id,
-                Share.status == ShareStatus.SHARED,
-            )
-        ).all()
-
     def note_withdrawn(self, now: datetime) -> None:
         """Have hubs told of releases that were withdrawn here."""
         withdrawn = select(Release.id).where(Release.status == ReleaseStatus.WITHDRAWN)
         self._session.execute(
             update(Share)
             .where(
-                Share.status.in_((ShareStatus.WAITING, ShareStatus.SHARED)),
+                or_(
+                    Share.status.in_((ShareStatus.WAITING, ShareStatus.SHARED)),
+                    # Shown once, and refused when it was sent again.
+                    and_(Share.status == ShareStatus.REFUSED, Share.shared_at.is_not(None)),
+                ),
                 Share.release_id.in_(withdrawn),
             )
             .values(status=ShareStatus.WITHDRAWING, due_at=now, tries=0, problem=None)

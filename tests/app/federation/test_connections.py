@@ -10,9 +10,12 @@ from app.core.security import Role
 from app.federation.identity import new_challenge, proves
 from app.federation.schemas import PortalIdentity
 from app.models import Connection, PortalKey
-from app.signing.keys import new_key
+from app.signing.envelope import Envelope
+from app.signing.keys import KeyHistory, Purpose, fingerprint, new_key
+from app.signing.signature import Signer
 from tests.app.federation.test_sharing import log_of
 from tests.fixtures.clients import problem
+from tests.fixtures.portal import add_token
 
 
 def test_both_sides_show_the_same_two_fingerprints(pair):
@@ -118,7 +121,8 @@ def test_a_key_after_a_compromise_is_compared_again(pair):
     release = pair.home.release()
     pair.share(release["id"], connection)
     assert not pair.carry()
-    assert pair.hub.admin.get("/home-key").json()["confirmed_at"] is None
+    waiting = pair.hub.admin.get("/home-key").json()
+    assert waiting["pending_fingerprint"] is not None
     now = pair.home.admin.get(f"/connections/{connection['id']}").json()["own_fingerprint"]
     pair.hub.admin.post("/home-key/confirm", json={"fingerprint": now})
     assert pair.carry()
@@ -216,3 +220,38 @@ def test_a_hub_that_is_away_is_tried_again(pair, monkeypatch):
     assert pair.shares(release["id"])[0]["status"] == "shared"
     found = pair.home.admin.get(f"/connections/{connection['id']}").json()
     assert found["problem"] is None
+
+
+def test_a_stolen_token_changes_no_key_that_was_confirmed(pair):
+    release, connection = pair.shared()
+    private, public = new_key()
+    hub_key = pair.hub.client.get("/api/v1/portal").json()["public_key"]
+    thief = Signer.with_key("St. Anna", private, KeyHistory(public))
+    sent = Envelope.make(thief, Purpose.HOME_KEY, {"format": 1, "hub": hub_key}).to_dict()
+    found = pair.hub.steward.put("/home-key", json=sent).json()
+    assert found["pending_fingerprint"] == fingerprint(public)
+    assert found["fingerprint"] == connection["own_fingerprint"]
+    second = pair.home.release(distillation_id=release["distillation_id"])
+    pair.share(second["id"], connection)
+    assert pair.carry()
+    assert pair.shares(second["id"])[0]["status"] == "shared"
+
+
+def test_a_later_token_is_of_the_same_organisation(pair):
+    connection = pair.connected()
+    with pair.hub.database.transaction() as session:
+        other = add_token(session, pair.hub.elsewhere_id, Role.STEWARD)
+    refused = pair.connect(token=other)
+    assert problem(refused) == (422, "hub-token-not-usable")
+    assert "another organisation" in refused.json()["detail"]
+    assert pair.connect().json()["id"] == connection["id"]
+
+
+def test_a_hospital_shows_nothing_that_did_not_pass_its_own_policy(pair):
+    signed = {"document": "{}", "key": "", "history": [], "signature": ""}
+    for method, path in (
+        ("PUT", "/home-key"),
+        ("POST", "/publications"),
+        ("POST", "/publications/withdraw"),
+    ):
+        assert problem(pair.home.steward.request(method, path, json=signed)) == (409, "not-a-hub")

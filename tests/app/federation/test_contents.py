@@ -153,11 +153,19 @@ def first_picture(forger):
     return next(name for name in forger.files if name.endswith(".png"))
 
 
+def chunk(kind, content):
+    checksum = zlib.crc32(kind + content).to_bytes(4, "big")
+    return len(content).to_bytes(4, "big") + kind + content + checksum
+
+
 def with_chunk(png, kind, content):
     """The picture with one more chunk before its end."""
-    chunk = len(content).to_bytes(4, "big") + kind + content
-    chunk += zlib.crc32(kind + content).to_bytes(4, "big")
-    return png[:-12] + chunk + png[-12:]
+    return png[:-12] + chunk(kind, content) + png[-12:]
+
+
+def idat(png):
+    """The packed pixels of a small picture, which are in one chunk."""
+    return png[41 : 41 + int.from_bytes(png[33:37], "big")]
 
 
 @pytest.mark.parametrize(
@@ -166,13 +174,22 @@ def with_chunk(png, kind, content):
         lambda png: png + b"an X-ray after the end",
         lambda png: with_chunk(png, b"tEXt", b"Name\x00Hans Meyer"),
         lambda png: with_chunk(png, b"eXIf", b"x" * 100),
+        lambda png: png[:-12] + chunk(b"IEND", b"Hans Meyer"),
+        lambda png: png[:8] + chunk(b"IHDR", png[16:29] + b"Hans Meyer") + png[33:],
+        lambda png: png[:8] + chunk(b"IHDR", b"") + png[33:],
+        lambda png: png[:33] + chunk(b"IDAT", idat(png) + b"Hans Meyer") + chunk(b"IEND", b""),
+        lambda png: png[:33] + chunk(b"IDAT", zlib.compress(b"x" * 9999)) + chunk(b"IEND", b""),
+        lambda png: png[:40] + bytes([png[40] ^ 1]) + png[41:],
         lambda png: png[:20],
         lambda png: b"",
         lambda png: b"\xff\xd8\xff a JPEG",
         lambda png: png[:-12],
         lambda png: png.replace(b"\x00\x00\x00\x08\x00\x00\x00\x08", b"\x00\x00\x04\x00" * 2, 1),
     ],
-    ids=["after", "text", "exif", "cut", "empty", "jpeg", "no end", "1024 pixels"],
+    ids=[
+        *("after", "text", "exif", "in the end", "long head", "no head", "after the pixels"),
+        *("more pixels", "damaged", "cut", "empty", "jpeg", "no end", "1024 pixels"),
+    ],
 )
 def test_a_picture_holds_the_pixels_of_a_distilled_image_and_nothing_else(forger, forge):
     name = first_picture(forger)
@@ -193,12 +210,46 @@ def test_as_many_pictures_as_the_report_says(forger):
         lambda tensors: b"",
         lambda tensors: (2**40).to_bytes(8, "little") + tensors[8:],
         lambda tensors: tensors.replace(b"[4,1,8,8]", b"[4,1,8,9]", 1),
+        lambda tensors: (
+            with_header(
+                tensors,
+                lambda header: header.update(
+                    xrays={
+                        "dtype": "U8",
+                        "shape": [9],
+                        "data_offsets": [end_of(header), end_of(header) + 9],
+                    }
+                ),
+            )
+            + b"x" * 9
+        ),
+        lambda tensors: with_header(
+            tensors, lambda header: header.update(__metadata__={"name": "Hans Meyer"})
+        ),
+        lambda tensors: with_header(tensors, lambda header: header["labels"].update(shape=[2])),
+        lambda tensors: (20_000).to_bytes(8, "little") + b"[" * 20_000,
     ],
-    ids=["more behind", "empty", "endless header", "another shape"],
+    ids=[
+        *("more behind", "empty", "endless header", "another shape", "another tensor", "a text"),
+        *("fewer labels", "deep header"),
+    ],
 )
 def test_tensors_are_of_the_distilled_images_and_nothing_else(forger, forge):
     forger.files["distilled.safetensors"] = forge(forger.files["distilled.safetensors"])
-    forger.refuses("Its tensors")
+    with pytest.raises(PublicationRefused):
+        forger.look()
+
+
+def end_of(header):
+    return max(tensor["data_offsets"][1] for tensor in header.values())
+
+
+def with_header(tensors, change):
+    length = int.from_bytes(tensors[:8], "little")
+    header = json.loads(tensors[8 : 8 + length])
+    change(header)
+    content = json.dumps(header).encode()
+    return len(content).to_bytes(8, "little") + content + tensors[8 + length :]
 
 
 def test_another_set_of_files_than_was_signed(forger, released):
@@ -291,3 +342,34 @@ def test_what_two_people_waived_is_shown_with_it(released, key):
     contents = forger.look()
     assert contents.override["reason"] == "For the trial."
     assert contents.override["objections"] == ["real-starts"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda report: report["settings"].update(image_size=1e400),
+        lambda report: report["utility"]["distilled"]["balanced_accuracy"].update(mean="x"),
+        lambda report: report["utility"].update(full="x"),
+        lambda report: report["utility"].update(start={"balanced_accuracy": {"mean": "high"}}),
+        lambda report: report["privacy"].update(statement="Hans\0Meyer"),
+        lambda report: report["privacy"].update(metrics=["x"]),
+        lambda report: report["privacy"]["attacks"][0].update(title={}),
+        lambda report: report["dataset"].update(classes={"x" * 101: {}, "Normal": {}}),
+        lambda report: report.update(noisy_score={"accuracy": "x"}),
+    ],
+)
+def test_a_report_that_no_page_could_show_is_refused(forger, change):
+    def forge(report):
+        change(report)
+
+    content = json.loads(forger.files["report.json"])
+    forge(content)
+    forger.files["report.json"] = json.dumps(content).encode()
+    with pytest.raises(PublicationRefused):
+        forger.look()
+
+
+def test_conditions_of_use_that_there_are_not_are_refused(forger):
+    forger.document["duo"] = ["nonsense"]
+    with pytest.raises(PublicationRefused):
+        forger.look()

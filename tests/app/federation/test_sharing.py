@@ -3,15 +3,19 @@
 import json
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import update
 
 from app.core.clock import utc_now
+from app.core.security import Role
+from app.federation.publications import service
 from app.federation.publications.cleanup import forget_unfinished
 from app.federation.publications.schemas import LARGEST_PART
+from app.federation.shares.courier import carry
 from app.models import Publication, Share
 from app.signing.verify import GOOD, verify_bundle
-from tests.fixtures.clients import problem
+from tests.fixtures.clients import PASSWORD, Reader, problem
 
 PURPOSE = {"purpose": "We train a triage network for our emergency department with it."}
 
@@ -212,3 +216,127 @@ def test_what_was_begun_and_never_ended_is_forgotten_after_a_week(pair):
         forget_unfinished(pair.hub.services)
         assert pair.hub.storage.exists(key) == is_there
     assert pair.hub.steward.get(f"/publications/{release['id']}").status_code == 404
+
+
+def test_a_withdrawal_that_overtakes_its_release_is_kept(pair, monkeypatch):
+    connection, release = pair.connected(), pair.home.release()
+    pair.share(release["id"], connection)
+    look_into = service.look_into
+
+    def withdrawn_meanwhile(*looked):
+        """Another process of the portal carries the withdrawal while the hub looks."""
+        monkeypatch.setattr(service, "look_into", look_into)
+        body = {"reason": "It was the wrong one."}
+        pair.home.steward.post(f"/releases/{release['id']}/withdraw", json=body)
+        assert pair.carry()
+        return look_into(*looked)
+
+    monkeypatch.setattr(service, "look_into", withdrawn_meanwhile)
+    pair.carry()
+    assert pair.shares(release["id"])[0]["status"] == "withdrawn"
+    assert pair.hub.recipient.get(f"/releases/{release['id']}").status_code == 404
+    assert pair.hub.recipient.get("/catalogue").json()["items"] == []
+
+
+def test_a_bundle_that_was_whole_when_the_hub_died_is_looked_through_again(pair, monkeypatch):
+    connection, release = pair.connected(), pair.home.release()
+    pair.share(release["id"], connection)
+    with monkeypatch.context() as dying:
+
+        def die(*_):
+            raise MemoryError
+
+        dying.setattr(service, "look_into", die)
+        assert not pair.carry()
+    there = pair.hub.steward.get(f"/publications/{release['id']}").json()
+    assert (there["status"], there["received"]) == ("receiving", there["size"])
+    assert pair.carry()
+    assert pair.shares(release["id"])[0]["status"] == "shared"
+
+
+def test_a_part_that_the_hub_has_lost_is_asked_for_again(pair, monkeypatch):
+    connection, release = pair.connected(), pair.home.release()
+    pair.share(release["id"], connection)
+    whole = service._whole
+
+    def lost(*_):
+        monkeypatch.setattr(service, "_whole", whole)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(service, "_whole", lost)
+    pair.carry()
+    assert pair.carry()
+    assert pair.shares(release["id"])[0]["status"] == "shared"
+
+
+@pytest.mark.parametrize("order", [(0, 2), (2, 0)])
+def test_of_versions_that_skip_one_or_come_late_the_last_is_current(pair, order):
+    connection = pair.connected()
+    versions = [pair.home.release()]
+    shares = [pair.share(versions[0]["id"], connection)]
+    for _ in range(2):
+        versions.append(pair.home.release(distillation_id=versions[0]["distillation_id"]))
+    shares.append(pair.share(versions[2]["id"], connection))
+    later = {0: shares[0], 2: shares[1]}[order[1]]
+    with pair.home.database.transaction() as session:
+        far = utc_now() + timedelta(days=1)
+        session.execute(update(Share).where(Share.id == later["id"]).values(due_at=far))
+    assert carry(pair.home.services)
+    assert pair.carry()
+    catalogue = pair.hub.recipient.get("/catalogue").json()["items"]
+    assert [row["id"] for row in catalogue] == [versions[2]["id"]]
+
+
+def test_what_is_on_its_way_counts_as_stored(pair, monkeypatch):
+    _, connection = pair.shared()
+    release = pair.home.release()
+    pair.share(release["id"], connection)
+    monkeypatch.setattr(service, "MOST_AT_ONCE", 0)
+    assert not pair.carry()
+    assert pair.shares(release["id"])[0]["problem"]["type"].endswith(":too-many-publications")
+    monkeypatch.setattr(service, "MOST_AT_ONCE", 20)
+    assert pair.carry()
+
+
+LIES = {
+    "rubbish": lambda found: b"<html>",
+    "a list": lambda found: b"[]",
+    "another offset": lambda found: json.dumps({**found, "received": 10**12}).encode(),
+    "the same part for ever": lambda found: json.dumps({**found, "received": 1}).encode(),
+    "endless": lambda found: b"x" * 2_000_000,
+    "a refusal of any length": lambda found: json.dumps(
+        {**found, "status": "refused", "problem": {"detail": "\0" + "x" * 9000, "y": {}}}
+    ).encode(),
+    "a refusal without words": lambda found: json.dumps(
+        {**found, "status": "refused", "problem": {"x": 1}}
+    ).encode(),
+    "a withdrawal": lambda found: json.dumps({**found, "status": "withdrawn"}).encode(),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lie", LIES)
+def test_whatever_a_hub_answers_the_courier_and_the_page_go_on(pair, monkeypatch, lie):
+    connection, release = pair.connected(), pair.home.release()
+    pair.share(release["id"], connection)
+    send = httpx.Client.send
+
+    def lying(client, request, **options):
+        reply = send(client, request, **options)
+        if "/publications" not in request.url.path:
+            return reply
+        found = json.loads(reply.read())
+        return httpx.Response(200, content=LIES[lie](found), request=request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(httpx.Client, "send", lying)
+        pair.carry()
+    [share] = pair.shares(release["id"])
+    assert share["status"] in ("waiting", "refused")
+    assert share["problem"]["detail"]
+    assert len(share["problem"]["detail"]) <= 1000
+    pair.home.account(Role.STEWARD)
+    reader = Reader(pair.home.client.base_url)
+    reader.sign_in("grey@st-anna.example", PASSWORD)
+    assert "The hub" in reader.open(f"/releases/{release['id']}")
+    reader.client.close()

@@ -35,6 +35,8 @@ note-connection-removed = The hub is removed.
 
 home-key-title = Key of your own portal
 home-key-about = Your own portal signs releases with this key. This hub shows them only after you have compared it with the key that your portal shows: Organisation, Hubs.
+home-key-new = Another key
+home-key-pending = Another key was sent since. If your organisation replaced a compromised key, compare and confirm it. If nobody did, somebody has your portal’s token: delete that token here.
 home-key-none = Your own portal has not connected yet. Create a token of the role data steward, and enter it there: Organisation, Hubs.
 home-key-compared = We compared the key with the one in our own portal, and it is the same.
 home-key-confirm = Confirm key
