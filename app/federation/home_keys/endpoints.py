@@ -16,7 +16,7 @@ def get_home_key(session: ReadSession, caller: Anybody) -> HomeKeyRead:
     return service.read(session, caller)
 
 
-@router.put("", responses=problems(400, 413))
+@router.put("", responses=problems(400, 409, 413))
 def send_home_key(
     body: SignedDocument, session: WriteSession, portal: PortalDep, caller: Sharer
 ) -> HomeKeyRead:
