@@ -4,21 +4,17 @@ It lets nobody in. It keeps wrong passwords that strangers send from locking the
 devices that they use: see `app.auth.failures`.
 """
 
-import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import Request, Response
 
-from app.auth.cookies import kept_from_others, name_of
 from app.auth.failures import Source
+from app.auth.sealed_cookie import SealedCookie
 from app.core.portal import Portal
 from app.core.ratelimit import address_of
 from app.core.vault import Purpose
-
-COOKIE = "exchange_device"
-LASTS = timedelta(days=180)
 
 
 @dataclass(frozen=True)
@@ -27,6 +23,9 @@ class Device:
 
     user_id: str
     id: str
+
+
+COOKIE = SealedCookie("exchange_device", Purpose.DEVICE, timedelta(days=180), Device)
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,7 @@ class Sender:
 
 
 def sender_of(request: Request, portal: Portal) -> Sender:
-    sealed = request.cookies.get(name_of(portal.settings, COOKIE), "")
-    opened = portal.vault.open_recent(sealed, Purpose.DEVICE, LASTS)
-    device = None if opened is None else Device(**json.loads(opened))
-    return Sender(address_of(request), device)
+    return Sender(address_of(request), COOKIE.read(request, portal))
 
 
 def set_device(request: Request, response: Response, portal: Portal, user_id: str) -> None:
@@ -55,9 +51,4 @@ def set_device(request: Request, response: Response, portal: Portal, user_id: st
     device = sender_of(request, portal).device
     if device is None or device.user_id != user_id:
         device = Device(user_id, secrets.token_hex(16))
-    response.set_cookie(
-        name_of(portal.settings, COOKIE),
-        portal.vault.seal(json.dumps(asdict(device)).encode(), Purpose.DEVICE),
-        max_age=round(LASTS.total_seconds()),
-        **kept_from_others(portal.settings),
-    )
+    COOKIE.set(response, portal, device)

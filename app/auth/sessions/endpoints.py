@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -5,19 +6,13 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.auth import oidc
-from app.auth.cookies import (
-    attempt_of,
-    cookie_of,
-    delete_attempt,
-    delete_cookie,
-    set_attempt,
-    set_cookie,
-)
+from app.auth.cookies import cookie_of, delete_cookie, set_cookie
 from app.auth.dependencies import Anybody
 from app.auth.devices import set_device
 from app.auth.identity import read_caller, read_signed_in
 from app.auth.origins import refuse_other_sites
 from app.auth.password_login import sign_in_with_password
+from app.auth.sealed_cookie import SealedCookie
 from app.auth.sessions import service
 from app.auth.sessions.schemas import SessionCreate, SessionRead
 from app.core.dependencies import PortalDep, ReadSession
@@ -26,6 +21,10 @@ from app.core.portal import Portal
 from app.core.ratelimit import address_of
 from app.core.schemas import problems
 from app.core.security import same_secret
+from app.core.vault import Purpose
+
+ATTEMPT = SealedCookie("exchange_sign_in", Purpose.SIGN_IN, timedelta(minutes=10), Attempt)
+"""What a single sign-on has to come back with from the identity provider."""
 
 router = APIRouter(prefix="/session", tags=["session"], responses=problems(401, 403, 422))
 
@@ -57,7 +56,7 @@ async def start_oidc_sign_in(request: Request, portal: PortalDep) -> RedirectRes
     portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
     attempt = Attempt()
     response = RedirectResponse(await _provider(portal).address_for(attempt), 303)
-    set_attempt(response, portal.settings, portal.vault, attempt)
+    ATTEMPT.set(response, portal, attempt)
     return response
 
 
@@ -80,7 +79,7 @@ async def finish_oidc_sign_in(
     request.scope["query_string"] = b""
     portal.limiter.count(portal.settings.sign_in_limit, "sign in", address_of(request))
     provider = _provider(portal)
-    attempt = attempt_of(request, portal.settings, portal.vault)
+    attempt = ATTEMPT.read(request, portal)
     if attempt is None or not same_secret(state, attempt.state) or iss not in ("", provider.issuer):
         raise oidc.NotBegun("You were not signed in. Begin again at the sign-in.")
     if error or not code:
@@ -99,7 +98,7 @@ async def finish_oidc_sign_in(
     response = RedirectResponse("/", 303)
     set_cookie(response, portal.settings, signed_in.secret)
     set_device(request, response, portal, signed_in.user.id)
-    delete_attempt(response, portal.settings)
+    ATTEMPT.delete(response, portal)
     return response
 
 

@@ -32,14 +32,6 @@ class ReadableConnections(Readable[Connection]):
     def find_url(self, url: str) -> Connection | None:
         return self._session.scalar(self._query.where(Connection.url == url).with_for_update())
 
-    def named(self, name: str) -> Connection | None:
-        """By the name that the organisation gave it, or by its address."""
-        wanted = name.strip().rstrip("/").casefold()
-        return next(
-            (row for row in self.all() if wanted in (row.name.casefold(), row.url.casefold())),
-            None,
-        )
-
 
 class ConnectionRepository(Repository[Connection]):
     def readable_by(self, caller: Caller) -> ReadableConnections:

@@ -5,21 +5,18 @@ tensors are read.
 """
 
 import json
-import math
 import re
-import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, NoReturn
+from typing import Any
 
-from pydantic import BaseModel, Field, FiniteFloat
-
-from app.core.errors import Invalid
 from app.core.types import JsonObject
 from app.federation.documents import PublicationDocument
-from app.models.distillation import Verdict
+from app.federation.publications.pictures import expect_picture
+from app.federation.publications.refusal import UNUSUAL, refuse, refused
+from app.federation.publications.reports import expect_report
+from app.federation.publications.tensors import expect_tensors
 from app.organisations.release_policy import Decision, decide
 from app.releases.duo import parse_conditions
 from app.releases.facts import ReleaseFacts
@@ -39,27 +36,6 @@ from iadd.bundle.format import (
 NEEDED = {CARD, CROISSANT, METADATA, TENSORS, TERMS, "report.json", CERTIFICATE["json"]}
 ALLOWED = NEEDED | {"report.html", "report.pdf", *CERTIFICATE.values()}
 PICTURE = re.compile(r"images/([^/]+)/\d{3,}\.png")
-LARGEST_HEADER = 1024 * 1024
-_PNG = b"\x89PNG\r\n\x1a\n"
-_CHUNK = struct.Struct(">I4s")
-_CHECKSUM = struct.Struct(">I")
-_IHDR = struct.Struct(">IIBBBBB")
-_CHANNELS = {0: 1, 2: 3}
-"""By kind of colour: grey, and three colours."""
-_TENSORS = {"images": ("F32", 4), "labels": ("I64", 8), "syn_lr": ("F32", 4)}
-"""Type and bytes of a number, by name."""
-
-
-class PublicationRefused(Invalid):
-    """A bundle that is not shown. The detail says what is wrong with it."""
-
-    code = "publication-refused"
-    title = "The release cannot be published here"
-
-
-UNUSUAL = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What documents that somebody else has written may lead to, where something in them is missing, or
-is another thing than it always is."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +80,7 @@ def look_into(bundle: bytes, document: PublicationDocument, history: KeyHistory)
     report: Mapping[str, Any] = _json(files, "report.json")
     certificate = _json(files, CERTIFICATE["json"])
     try:
-        _expect_report(report)
+        expect_report(report)
         parse_conditions(document.duo)
         _expect_images(files, metadata, report)
         released = certificate["release"]
@@ -117,15 +93,6 @@ def look_into(bundle: bytes, document: PublicationDocument, history: KeyHistory)
     if not decision.allowed:
         refuse(f"The release policy that is stated does not allow it: {' '.join(decision.reasons)}")
     return Contents(facts, report, decision, override, checked.sums_sha256)
-
-
-def refuse(why: str) -> NoReturn:
-    raise refused(why)
-
-
-def refused(why: str) -> PublicationRefused:
-    """The refusal in words, of which every one says what was kept."""
-    return PublicationRefused(f"{why.rstrip('.')}. Nothing is shown here; at home nothing changed.")
 
 
 def _signed_by(checked: Checked, document: PublicationDocument, history: KeyHistory) -> str:
@@ -175,133 +142,8 @@ def _expect_images(
     if len(pictures) != expected:
         refuse(f"Its report speaks of {expected} images, and it holds {len(pictures)}")
     for content in pictures.values():
-        _expect_picture(content, size)
-    _expect_tensors(files[TENSORS], expected, size)
-
-
-def _expect_picture(content: bytes, size: int) -> None:
-    """A PNG of size×size pixels of 8 bits, and nothing beside its pixels."""
-    if not content.startswith(_PNG):
-        refuse("A picture in it is none")
-    chunks, position = [], len(_PNG)
-    while position < len(content):
-        if len(content) - position < _CHUNK.size + _CHECKSUM.size:
-            refuse("A picture in it is cut short, or followed by something else")
-        length, kind = _CHUNK.unpack_from(content, position)
-        end = position + _CHUNK.size + length
-        if end + _CHECKSUM.size > len(content):
-            refuse("A picture in it is cut short")
-        (checksum,) = _CHECKSUM.unpack_from(content, end)
-        if zlib.crc32(content[position + 4 : end]) != checksum:
-            refuse("A picture in it is damaged")
-        chunks.append((kind, content[position + _CHUNK.size : end]))
-        position = end + _CHECKSUM.size
-    kinds = [kind for kind, _ in chunks]
-    if (
-        len(kinds) < 3
-        or kinds != [b"IHDR", *[b"IDAT"] * (len(kinds) - 2), b"IEND"]
-        or chunks[-1][1]
-    ):
-        refuse("A picture in it holds more than its pixels")
-    if len(chunks[0][1]) != _IHDR.size:
-        refuse("A picture in it holds more than its pixels")
-    width, height, depth, colour, *rest = _IHDR.unpack(chunks[0][1])
-    if (width, height) != (size, size) or depth != 8 or colour not in _CHANNELS or any(rest):
-        refuse(f"A picture in it has not {size}×{size} pixels, as distilled images have")
-    bytes_of_pixels = size * (1 + size * _CHANNELS[colour])
-    unpack = zlib.decompressobj()
-    try:
-        pixels = unpack.decompress(b"".join(part for _, part in chunks[1:-1]), bytes_of_pixels + 1)
-    except zlib.error:
-        refuse("A picture in it is damaged")
-    if len(pixels) != bytes_of_pixels or not unpack.eof or unpack.unused_data:
-        refuse("A picture in it holds more than its pixels, or less")
-
-
-def _expect_tensors(content: bytes, images: int, size: int) -> None:
-    """A safetensors file: the images, their labels, the learning rate, and no byte beside them."""
-    length = int.from_bytes(content[:8], "little")
-    if not 2 <= length <= min(LARGEST_HEADER, len(content) - 8):
-        refuse("Its tensors cannot be read")
-    header = json.loads(content[8 : 8 + length])
-    if header.pop("__metadata__", {}) not in ({}, {"format": "pt"}) or set(header) != set(_TENSORS):
-        refuse("Its tensors are not those that a bundle has")
-    shape = header["images"]["shape"]
-    if len(shape) != 4 or shape[0] != images or list(shape[2:]) != [size, size]:
-        refuse("Its tensors are of other images than its pictures")
-    end = 0
-    for name, tensor in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        kind, bytes_each = _TENSORS[name]
-        begins, ends = tensor["data_offsets"]
-        if tensor["dtype"] != kind or begins != end:
-            refuse("Its tensors hold more than it says")
-        if ends - begins != bytes_each * math.prod(tensor["shape"]):
-            refuse("Its tensors hold more than it says")
-        end = ends
-    if end != len(content) - 8 - length:
-        refuse("Its tensors hold more than it says")
-
-
-class _Figure(BaseModel):
-    mean: FiniteFloat
-    std: FiniteFloat | None = None
-    n: int | None = None
-
-
-class _Row(BaseModel):
-    training_images: Annotated[int, Field(ge=0, le=10**9)] | None = None
-    balanced_accuracy: _Figure | None = None
-    accuracy: _Figure | None = None
-
-
-class _Noisy(BaseModel):
-    accuracy: FiniteFloat
-    networks: int
-
-
-class _Metric(BaseModel):
-    title: str
-    outcome: str
-    explanation: str | None = None
-
-
-class _Attack(BaseModel):
-    title: str
-    stratum: str
-    outcome: str
-    tpr: FiniteFloat
-    fpr: FiniteFloat
-    tpr_interval: tuple[FiniteFloat, FiniteFloat]
-
-
-class _Privacy(BaseModel):
-    verdict: Verdict
-    statement: str = ""
-    metrics: list[_Metric] = []
-    attacks: list[_Attack] = []
-    power: dict[str, Any] | None = None
-    proof: dict[str, Any] | None = None
-
-
-class _Dataset(BaseModel):
-    classes: dict[Annotated[str, Field(min_length=1, max_length=100)], Any] = Field(min_length=1)
-
-
-class _Report(BaseModel):
-    """The parts of a report that a hub stores and shows. Others may be there."""
-
-    dataset: _Dataset
-    utility: dict[str, _Row]
-    noisy_score: _Noisy | None = None
-    privacy: _Privacy
-
-
-def _expect_report(report: Mapping[str, Any]) -> None:
-    """Raises ValueError: what pages show of it is unlike every report's, or cannot be stored."""
-    _Report.model_validate(report, strict=False)
-    text = json.dumps(report, allow_nan=False)
-    if "\\u0000" in text:
-        raise ValueError("a NUL in it cannot be stored")
+        expect_picture(content, size)
+    expect_tensors(files[TENSORS], expected, size)
 
 
 def _facts(

@@ -9,7 +9,6 @@ from app.core.schemas import problems
 from app.federation.publications import service
 from app.federation.publications.repository import PublicationRepository
 from app.federation.publications.schemas import (
-    LARGEST_PART,
     PublicationBegin,
     PublicationRead,
 )
@@ -28,13 +27,13 @@ def begin_publication(
 
     The same twice is one.
     """
-    return PublicationRead.of(service.begin(portal, session, caller, body), part=LARGEST_PART)
+    return PublicationRead.of(service.begin(portal, session, caller, body))
 
 
 @router.get("/{release_id}", responses=problems(404))
 def get_publication(release_id: str, session: ReadSession, caller: Sharer) -> PublicationRead:
     row = PublicationRepository(session).readable_by(caller).get(release_id)
-    return PublicationRead.of(row, part=LARGEST_PART)
+    return PublicationRead.of(row)
 
 
 @router.patch(
@@ -50,10 +49,13 @@ def get_publication(release_id: str, session: ReadSession, caller: Sharer) -> Pu
 async def append_to_publication(
     release_id: str, request: Request, portal: PortalDep, caller: Sharer, upload_offset: Offset
 ) -> PublicationRead:
-    """The next part of the bundle. After the last one it is checked, and shown or refused."""
+    """The next part of the bundle, of 512 KiB at most.
+
+    After the last one the bundle is checked, and shown or refused.
+    """
     part = await request.body()
     row = await run_in_threadpool(service.append, portal, caller, release_id, upload_offset, part)
-    return PublicationRead.of(row, part=LARGEST_PART)
+    return PublicationRead.of(row)
 
 
 @router.post("/withdraw", status_code=204, responses=problems(400, 404, 409, 413))

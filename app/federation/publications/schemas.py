@@ -19,5 +19,4 @@ class PublicationRead(ReplyModel):
     status: PublicationStatus
     size: int = Field(description="Bytes of its bundle.")
     received: int = Field(description="Bytes that are here: the next part begins there.")
-    part: int = Field(default=LARGEST_PART, description="Bytes of the largest part.")
     problem: dict[str, Any] | None = Field(description="Why it was refused.")

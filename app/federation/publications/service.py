@@ -19,13 +19,8 @@ from app.core.types import JsonObject
 from app.federation.documents import PublicationDocument, WithdrawalDocument
 from app.federation.home_keys.service import expect_signed_at_home, key_row
 from app.federation.identity import expect_hub, public_key_of
-from app.federation.publications.contents import (
-    UNUSUAL,
-    PublicationRefused,
-    look_into,
-    refuse,
-    refused,
-)
+from app.federation.publications.contents import look_into
+from app.federation.publications.refusal import UNUSUAL, PublicationRefused, refuse, refused
 from app.federation.publications.repository import PublicationRepository
 from app.federation.publications.schemas import LARGEST_PART
 from app.federation.schemas import SignedDocument
@@ -75,7 +70,9 @@ def begin(portal: Portal, session: Session, caller: Caller, body: SignedDocument
     Raises NotAHub, PublicationRefused, IdTaken, TooManyAtOnce, StorageExceeded, and what
     `expect_signed_at_home` raises.
     """
-    envelope, document = _read(portal, session, caller, body)
+    envelope, document = _read(
+        portal, session, caller, body, Purpose.PUBLICATION, PublicationDocument
+    )
     publications = PublicationRepository(session)
     row = publications.find(document.release)
     if row is not None and row.organisation_id != caller.organisation_id:
@@ -168,12 +165,9 @@ def withdraw(portal: Portal, session: Session, caller: Caller, body: SignedDocum
 
     Raises NotAHub, PublicationRefused, IdTaken, and what `expect_signed_at_home` raises.
     """
-    expect_hub(portal)
-    envelope = _envelope(body)
-    document = _signed(envelope, Purpose.WITHDRAWAL, WithdrawalDocument)
-    expect_signed_at_home(session, caller, envelope.history)
-    if document.hub != public_key_of(portal):
-        refuse("It was signed for another hub")
+    envelope, document = _read(
+        portal, session, caller, body, Purpose.WITHDRAWAL, WithdrawalDocument
+    )
     publications = PublicationRepository(session)
     row = publications.find(document.release)
     if row is None:
@@ -328,27 +322,21 @@ def _document(row: Publication) -> PublicationDocument:
 
 
 def _read(
-    portal: Portal, session: Session, caller: Caller, body: SignedDocument
-) -> tuple[Envelope, PublicationDocument]:
+    portal: Portal,
+    session: Session,
+    caller: Caller,
+    body: SignedDocument,
+    purpose: Purpose,
+    kind: type[Document],
+) -> tuple[Envelope, Document]:
+    """What the caller's organisation signed at home for this hub.
+
+    Raises NotAHub, PublicationRefused, and what `expect_signed_at_home` raises.
+    """
     expect_hub(portal)
-    envelope = _envelope(body)
-    document = _signed(envelope, Purpose.PUBLICATION, PublicationDocument)
-    expect_signed_at_home(session, caller, envelope.history)
-    if document.hub != public_key_of(portal):
-        refuse("It was signed for another hub")
-    return envelope, document
-
-
-def _envelope(body: SignedDocument) -> Envelope:
     try:
-        return Envelope.from_dict(body.model_dump())
-    except SigningError as error:
-        raise PublicationRefused(f"The statement is none: {error}. Nothing changed.") from error
-
-
-def _signed(envelope: Envelope, purpose: Purpose, kind: type[Document]) -> Document:
-    try:
-        return kind.model_validate(envelope.document(purpose))
+        envelope = Envelope.from_dict(body.model_dump())
+        document = kind.model_validate(envelope.document(purpose))
     except SigningError as error:
         raise PublicationRefused(
             f"The statement does not hold: {error}. Nothing was changed."
@@ -359,6 +347,10 @@ def _signed(envelope: Envelope, purpose: Purpose, kind: type[Document]) -> Docum
             f"The statement is of another form ({where}). Nothing was changed. Where one of the "
             "two portals is older, update that one."
         ) from error
+    expect_signed_at_home(session, caller, envelope.history)
+    if document.hub != public_key_of(portal):
+        refuse("It was signed for another hub")
+    return envelope, document
 
 
 def _whole(storage: Storage, release_id: str, size: int) -> bytes:

@@ -1,22 +1,17 @@
 """Pages to sign in and out, join by an invitation and reset a password."""
 
+from datetime import timedelta
 from urllib.parse import quote
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
-from app.auth.cookies import (
-    begun_of,
-    cookie_of,
-    delete_begun,
-    delete_cookie,
-    set_begun,
-    set_cookie,
-)
+from app.auth.cookies import cookie_of, delete_cookie, set_cookie
 from app.auth.devices import set_device
 from app.auth.origins import refuse_other_sites
 from app.auth.password_login import finish_with_code, sign_in_with_password
+from app.auth.sealed_cookie import SealedCookie
 from app.auth.second_factor.schemas import SecondFactorConfirm
 from app.auth.sessions import service as sessions
 from app.auth.sessions.schemas import SessionCreate
@@ -24,6 +19,7 @@ from app.core.dependencies import PortalDep, ReadSession
 from app.core.errors import Problem
 from app.core.portal import Portal
 from app.core.ratelimit import address_of
+from app.core.vault import Purpose
 from app.users.invitations import service as invitations
 from app.users.invitations.schemas import ForgottenPassword, InvitationAccept, InvitationSecret
 from app.web.dependencies import Visitor
@@ -31,6 +27,11 @@ from app.web.forms import Sent, checked
 from app.web.render import go_to, page
 
 router = APIRouter(dependencies=[Depends(refuse_other_sites)])
+
+BEGUN = SealedCookie(
+    "exchange_code", Purpose.SECOND_STEP, timedelta(minutes=10), sessions.BegunSignIn
+)
+"""A sign-in that a code has to end."""
 
 
 class SignInForm(BaseModel):
@@ -77,14 +78,14 @@ async def sign_in(request: Request, portal: PortalDep, form: Sent[SignInForm]) -
 @router.get("/sign-in/code")
 def show_code(request: Request, portal: PortalDep, next: str = "/") -> Response:
     """The second step of a sign-in; without the first it begins anew."""
-    if begun_of(request, portal.settings, portal.vault) is None:
+    if BEGUN.read(request, portal) is None:
         return go_to(request, "/sign-in")
     return page(request, "sign_in/code.html", next=local_path(next))
 
 
 @router.post("/sign-in/code")
 async def send_code(request: Request, portal: PortalDep, form: Sent[CodeForm]) -> Response:
-    begun = begun_of(request, portal.settings, portal.vault)
+    begun = BEGUN.read(request, portal)
     if begun is None:
         raise sessions.WrongCredentials(
             "Ten minutes have passed since you typed your password. Sign in again."
@@ -92,7 +93,7 @@ async def send_code(request: Request, portal: PortalDep, form: Sent[CodeForm]) -
     body = checked(SecondFactorConfirm, code=form.code.get_secret_value())
     signed_in = await finish_with_code(request, portal, begun, body.code.get_secret_value())
     response = _admit(request, portal, signed_in, go_to(request, local_path(form.next)))
-    delete_begun(response, portal.settings)
+    BEGUN.delete(response, portal)
     return response
 
 
@@ -100,7 +101,7 @@ def _ask_for_code(
     request: Request, portal: Portal, needed: sessions.SecondFactorNeeded, *, then: str
 ) -> Response:
     response = go_to(request, f"/sign-in/code?next={quote(local_path(then), safe='')}")
-    set_begun(response, portal.settings, portal.vault, needed.begun)
+    BEGUN.set(response, portal, needed.begun)
     return response
 
 

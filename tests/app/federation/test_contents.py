@@ -9,7 +9,8 @@ import pytest
 
 from app.core.clock import utc_now
 from app.federation.documents import PublicationDocument
-from app.federation.publications.contents import PublicationRefused, look_into
+from app.federation.publications.contents import look_into
+from app.federation.publications.refusal import PublicationRefused
 from app.federation.shares.documents import publication
 from app.organisations.release_policy import Policy, decide
 from app.releases.facts import OverrideFacts, ReleaseFacts
