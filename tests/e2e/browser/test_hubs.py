@@ -7,8 +7,12 @@ import os
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
+from app.signing.envelope import Envelope
+from app.signing.keys import KeyHistory, Purpose, new_key
+from app.signing.signature import Signer
 from tests.e2e.browser.axe import look_closely, needs_axe
 from tests.fixtures.reports import clear
 from tests.fixtures.service import exchange
@@ -25,10 +29,15 @@ PHONE = {
 
 
 def look_at(page, name):
-    if SCREENSHOTS:
-        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(SCREENSHOTS) / f"hub-{name}.png", full_page=True)
-    assert look_closely(page) == [], name
+    """As it is on a phone and on a wide screen."""
+    as_it_was = page.viewport_size
+    for width in (390, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        if SCREENSHOTS:
+            Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(SCREENSHOTS) / f"hub-{name}-{width}.png", full_page=True)
+        assert look_closely(page) == [], (name, width)
+    page.set_viewport_size(as_it_was)
 
 
 @needs_axe
@@ -50,10 +59,10 @@ def test_a_hospital_shares_with_a_hub_in_their_browsers(
 
     # Before anything is connected.
     page = chief.open("/organisation/connections")
-    look_at(page, "none-1440-light")
+    look_at(page, "none")
     page_there = there.open("/organisation/keys")
-    look_at(page_there, "no-home-key-390-dark")
-    look_at(there.open("/"), "home-390-dark")
+    look_at(page_there, "no-home-key")
+    look_at(there.open("/"), "home")
 
     # Connect, and compare on both sides.
     page.get_by_label("Name").fill("Northern hub")
@@ -61,9 +70,9 @@ def test_a_hospital_shares_with_a_hub_in_their_browsers(
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Connect").click()
     page.get_by_text("Compare the keys before anything is sent").wait_for()
-    look_at(page, "compare-1440-light")
+    look_at(page, "compare")
     page_there = there.open("/organisation/keys")
-    look_at(page_there, "home-key-390-dark")
+    look_at(page_there, "home-key")
     there_too = page_there.locator(".key-to-compare .words").all_text_contents()
     assert sorted(there_too) == sorted(page.locator(".key-to-compare .words").all_text_contents())
     page_there.get_by_label(re.compile("We compared the key")).check()
@@ -90,15 +99,26 @@ def test_a_hospital_shares_with_a_hub_in_their_browsers(
         lambda: steward.open(address).get_by_text("shared", exact=True).count(),
         "the hub shows it",
     )
-    look_at(page, "release-at-home-1440-light")
-    look_at(chief.open("/organisation/connections"), "connected-1440-light")
+    look_at(page, "release-at-home")
+    look_at(chief.open("/organisation/connections"), "connected")
 
     # Somebody else finds it at the hub, and asks.
     page = asking.open("/catalogue")
     page.get_by_role("link", name="Two kinds of squares").first.click()
     page.wait_for_url("**" + address)
-    look_at(page, "release-there-1440-light")
+    look_at(page, "release-there")
     page.get_by_label("What do you need it for?").fill("We want to learn something from it.")
     page.get_by_role("button", name="Request access").click()
     page.get_by_text("Your request was sent").wait_for()
-    look_at(there.open(address), "owner-there-390-dark")
+    look_at(there.open(address), "owner-there")
+
+    # Whoever has the token sends another key: nothing changes, and both stand side by side.
+    private, public = new_key()
+    thief = Signer.with_key("Hospital", private, KeyHistory(public))
+    hub_key = httpx.get(f"{hub.url}/api/v1/portal").json()["public_key"]
+    sent = Envelope.make(thief, Purpose.HOME_KEY, {"format": 1, "hub": hub_key}).to_dict()
+    headers = {"Authorization": f"Bearer {token}"}
+    httpx.put(f"{hub.url}/api/v1/home-key", json=sent, headers=headers).raise_for_status()
+    page_there = there.open("/organisation/keys")
+    page_there.get_by_text("Another key was sent since").wait_for()
+    look_at(page_there, "another-key")

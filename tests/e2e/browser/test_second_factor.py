@@ -27,7 +27,7 @@ def test_from_the_qr_code_to_a_sign_in_with_a_recovery_code(
     look["bypass_csp"] = True  # for axe itself
     page = desk(service, steward, **look).open("/account")
 
-    def look_at(name):
+    def look_at(name, page=page):
         if SCREENSHOTS:
             Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
             picture = Path(SCREENSHOTS) / f"second-factor-{name}-{width}-{scheme}.png"
@@ -49,6 +49,12 @@ def test_from_the_qr_code_to_a_sign_in_with_a_recovery_code(
     section.get_by_role("link", name="I have kept them").click()
     page.get_by_text("8 recovery codes are left").wait_for()
     look_at("on")
+
+    chief = desk(service, hire(service, f"St. Code {width}", "Dr. Chief", "admin"), **look)
+    people = chief.open("/organisation/people")
+    people.get_by_role("link", name="Dr. Code").click()
+    people.get_by_role("heading", name="Two-factor authentication").wait_for()
+    look_at("of-a-person", people)
 
     page.get_by_role("button", name="Sign out everywhere").click()
     page.wait_for_url("**/sign-in")
